@@ -1,0 +1,87 @@
+// A model file, whatever its format: configuration, tokenizer files and named tensors.
+//
+//   GGUF v2/v3 (splits too) | Hugging Face folder | llama2.c .bin | .lathe
+//        └──────────── Checkpoint::open(path) ────────────┘
+//
+// Whatever the source, tensors have Hugging Face's names ("model.layers.0.self_attn.q_proj
+// .weight"), row-major shapes [out, in], and q/k rows in Hugging Face's rotary order (GGUF's
+// llama family and llama2.c interleave them; reading undoes that row by row, without loss).
+//
+// Opening reads headers only; tensor bytes stay in the mapped file. A Checkpoint is
+// immutable and may be used from several threads at once. Everything that open() accepts is
+// consistent: tensor spans lie inside the file, names are unique, shapes match the config.
+// Errors: kInvalid (malformed), kUnsupported (well-formed, not for us), kIo.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lathe/dtype.h"
+#include "lathe/export.h"
+#include "lathe/model_config.h"
+#include "lathe/progress.h"
+#include "lathe/tokenizer.h"
+
+namespace lathe {
+
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;  // outermost first; a matrix is [out, in]
+  std::uint64_t bytes = 0;
+
+  std::int64_t rows() const noexcept { return shape.size() < 2 ? 1 : shape[0]; }
+  std::int64_t cols() const noexcept { return shape.empty() ? 1 : shape.back(); }
+};
+
+enum class CheckpointFormat { kGguf, kHuggingFace, kLlama2c, kLathe };
+
+struct OpenOptions {
+  // A tokenizer to use instead of (or for want of) the checkpoint's own: tokenizer.bin of
+  // llama2.c, a tokenizer.model, a tokenizer.json, or a folder with either.
+  std::string tokenizer_path;
+  // Compare each tensor with its checksum where the format has them (.lathe).
+  bool verify_checksums = false;
+};
+
+class LATHE_API Checkpoint {
+ public:
+  static std::shared_ptr<const Checkpoint> open(const std::string& path,
+                                                const OpenOptions& options = {});
+  virtual ~Checkpoint();
+
+  virtual CheckpointFormat format() const noexcept = 0;
+  virtual const std::string& path() const noexcept = 0;
+  // False for a vocabulary-only file: then config() holds only what the file says of tokens.
+  virtual bool has_model() const noexcept = 0;
+  virtual const ModelConfig& config() const noexcept = 0;
+  // Absent when the source has none and none was given.
+  virtual const std::optional<TokenizerFiles>& tokenizer_files() const noexcept = 0;
+  // Provenance and free text: general.name, license, quantization recipe...
+  virtual const std::map<std::string, std::string>& metadata() const noexcept = 0;
+
+  virtual std::span<const TensorInfo> tensors() const noexcept = 0;
+  // Index into tensors(), or nothing.
+  virtual std::optional<std::size_t> find(std::string_view name) const noexcept = 0;
+  // The tensor's bytes in place, when the file holds them in the order described above;
+  // empty otherwise (then read_rows is the way). Valid as long as the Checkpoint.
+  virtual std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept = 0;
+  // Copies rows [first, first + count) of a matrix (a vector is one row) to `out`, which has
+  // exactly their size. Throws kIo when the file changed after it was opened.
+  virtual void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                         std::span<std::byte> out) const = 0;
+  // The same as floats, decoding any type; `out` has count · cols() elements.
+  void read_rows_f32(std::size_t tensor, std::int64_t first, std::int64_t count,
+                     std::span<float> out) const;
+  // Lets the kernel drop the tensor's pages: keeps streaming over a huge file bounded.
+  virtual void drop(std::size_t tensor) const noexcept = 0;
+};
+
+}  // namespace lathe

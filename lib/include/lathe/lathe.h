@@ -1,0 +1,23 @@
+// liblathe: large language models on CPUs. Start here.
+//
+//   auto checkpoint = lathe::Checkpoint::open("model.gguf");            // checkpoint.h
+//   auto tokenizer = lathe::Tokenizer::create(*checkpoint->tokenizer_files());  // tokenizer.h
+//   auto model = lathe::Model::load(checkpoint);                        // model.h
+//   auto session = lathe::Session::create(model);
+//   auto prompt = tokenizer->encode("Once upon a time");
+//   auto answer = lathe::generate(*session, *tokenizer, prompt, {});    // generate.h
+//
+// Every function that opens or parses throws lathe::Error (error.h) and nothing else.
+#pragma once
+
+#include "lathe/chat.h"
+#include "lathe/checkpoint.h"
+#include "lathe/dtype.h"
+#include "lathe/error.h"
+#include "lathe/generate.h"
+#include "lathe/model.h"
+#include "lathe/model_config.h"
+#include "lathe/output_file.h"
+#include "lathe/progress.h"
+#include "lathe/tokenizer.h"
+#include "lathe/version.h"

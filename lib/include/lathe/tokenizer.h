@@ -1,0 +1,100 @@
+// Text to token ids and back.
+//
+// A Tokenizer is built from the model's own files and does what they say: sentencepiece
+// models through the sentencepiece library, tokenizer.json (byte-level and byte-fallback
+// BPE) through code here. Immutable after construction; encode and decode may run on several
+// threads at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lathe/export.h"
+
+namespace lathe {
+
+using TokenId = std::int32_t;
+
+// A GGUF vocabulary, as its tokenizer.ggml.* keys hold it.
+struct GgufVocabulary {
+  std::string model;  // "llama" (sentencepiece) or "gpt2" (byte-level BPE)
+  std::string pre;    // name of the pre-tokenizer, for "gpt2"
+  std::vector<std::string> tokens;
+  std::vector<float> scores;        // empty or one per token
+  std::vector<std::int32_t> types;  // empty or one per token: 1 normal, 2 unknown, 3 control,
+                                    // 4 user defined, 5 unused, 6 byte
+  std::vector<std::string> merges;  // "left right", for "gpt2"
+  std::int64_t bos = -1, eos = -1, unknown = -1, pad = -1, eot = -1;
+  std::optional<bool> add_bos, add_eos, add_space_prefix;
+  std::string chat_template;
+};
+
+// Everything a source holds about its tokenizer, unparsed: the contents of Hugging Face's
+// files (empty when absent), or a GGUF vocabulary.
+struct TokenizerFiles {
+  std::string tokenizer_json;         // tokenizer.json
+  std::string sentencepiece_model;    // tokenizer.model
+  std::string tokenizer_config_json;  // tokenizer_config.json: special tokens, template
+  std::string special_tokens_map_json;
+  std::string chat_template;  // chat_template.jinja, where the template has a file of its own
+  std::optional<GgufVocabulary> gguf;
+  std::string origin;  // path for messages
+};
+
+struct EncodeOptions {
+  bool add_special = true;     // BOS/EOS, as the model's files say
+  bool parse_special = false;  // true: "<|eot|>" in the text becomes the control token. False
+                               // keeps user text from forging special tokens
+};
+
+class LATHE_API Tokenizer {
+ public:
+  // Throws kInvalid (malformed), kUnsupported (a normalizer, pre-tokenizer, ... by name).
+  static std::shared_ptr<const Tokenizer> create(const TokenizerFiles& files);
+  virtual ~Tokenizer();
+
+  virtual std::vector<TokenId> encode(std::string_view text,
+                                      const EncodeOptions& options = {}) const = 0;
+  // The text of a sequence of ids; control tokens are left out unless `keep_special`. Ids out
+  // of range throw kInvalid.
+  virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
+
+  virtual std::int64_t vocab_size() const noexcept = 0;
+  // The token as its file spells it ("▁the", "Ġthe", "<0x0A>").
+  virtual std::string piece(TokenId id) const = 0;
+  virtual std::optional<TokenId> token_id(std::string_view piece) const = 0;
+  virtual bool is_special(TokenId id) const noexcept = 0;
+  virtual std::optional<TokenId> bos() const noexcept = 0;
+  virtual std::optional<TokenId> eos() const noexcept = 0;
+  // True when encode(add_special) puts BOS first.
+  virtual bool adds_bos() const noexcept = 0;
+  // Jinja source, empty when the model has none.
+  virtual const std::string& chat_template() const noexcept = 0;
+
+  // Decoding as ids arrive: push() returns what can be shown so far, whole UTF-8 characters
+  // only; finish() returns what is left (invalid bytes as U+FFFD).
+  class LATHE_API Stream {
+   public:
+    virtual ~Stream();
+    virtual std::string push(TokenId id) = 0;
+    virtual std::string finish() = 0;
+  };
+  // The text that follows `context` (the prompt's ids), so that the first piece keeps or
+  // loses its leading space as the whole decoded text would.
+  virtual std::unique_ptr<Stream> stream(std::span<const TokenId> context) const = 0;
+};
+
+// Conversions between the forms that files hold. Both keep every id, piece, score and merge.
+LATHE_API TokenizerFiles to_hugging_face(const TokenizerFiles& files);
+LATHE_API GgufVocabulary to_gguf(const TokenizerFiles& files);
+// llama2.c's tokenizer.bin (no header but the longest piece's length; `vocab_size` from the
+// model's header) as a sentencepiece model.
+LATHE_API TokenizerFiles from_llama2c_tokenizer(std::span<const std::byte> bytes,
+                                                std::int64_t vocab_size, const std::string& origin);
+
+}  // namespace lathe

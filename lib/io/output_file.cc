@@ -1,0 +1,194 @@
+#include "lathe/output_file.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+
+// Names of the temporaries that a signal handler must unlink. Slots, not a container: the
+// handler may run at any instruction. An OutputFile beyond the slots is merely not cleaned
+// up on a signal.
+constexpr std::size_t kSlots = 64;
+std::array<std::atomic<const char*>, kSlots> live_temporaries{};
+
+void register_temporary(const char* name) noexcept {
+  for (auto& slot : live_temporaries) {
+    const char* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, name)) return;
+  }
+}
+
+void unregister_temporary(const char* name) noexcept {
+  for (auto& slot : live_temporaries) {
+    const char* expected = name;
+    if (slot.compare_exchange_strong(expected, nullptr)) return;
+  }
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+mode_t default_mode() {
+  // umask can only be read by setting it.
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return static_cast<mode_t>(0666) & ~mask;
+}
+
+}  // namespace
+
+struct OutputFile::State {
+  std::string path;
+  std::string temporary;  // empty when written in place
+  bool overwrite = false;
+  bool committed = false;
+  int fd = -1;
+  mode_t mode = 0;
+  std::uint64_t size = 0;
+  std::vector<std::byte> buffer;
+
+  [[noreturn]] void fail_errno(const char* doing) const {
+    fail(ErrorCode::kIo, "{}: cannot {}: {}", quoted(path), doing, std::strerror(errno));
+  }
+
+  void write_all(std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail_errno("write");
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+  }
+
+  void flush() {
+    write_all(buffer);
+    buffer.clear();
+  }
+};
+
+OutputFile::OutputFile(std::string path, bool overwrite) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.path = std::move(path);
+  s.overwrite = overwrite;
+  s.mode = default_mode();
+  s.buffer.reserve(kBufferSize);
+  struct stat old {};
+  if (::stat(s.path.c_str(), &old) == 0) {
+    if (S_ISDIR(old.st_mode)) {
+      fail(ErrorCode::kIo, "{}: is a folder, not a file to write", quoted(s.path));
+    }
+    if (!S_ISREG(old.st_mode)) {
+      s.fd = ::open(s.path.c_str(), O_WRONLY | O_CLOEXEC);
+      if (s.fd < 0) s.fail_errno("open for writing");
+      return;
+    }
+    if (!overwrite) {
+      fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
+    }
+    s.mode = old.st_mode & static_cast<mode_t>(07777);
+  }
+  for (int attempt = 0; s.fd < 0; ++attempt) {
+    s.temporary = fmt::format("{}.tmp.{}.{}", s.path, ::getpid(), attempt);
+    s.fd = ::open(s.temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s.fd < 0 && (errno != EEXIST || attempt > 1000)) s.fail_errno("create");
+  }
+  register_temporary(s.temporary.c_str());
+}
+
+OutputFile::~OutputFile() {
+  State& s = *state_;
+  if (s.fd >= 0) ::close(s.fd);
+  if (!s.temporary.empty()) {
+    if (!s.committed) ::unlink(s.temporary.c_str());
+    unregister_temporary(s.temporary.c_str());
+  }
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  State& s = *state_;
+  s.size += bytes.size();
+  if (s.buffer.size() + bytes.size() > kBufferSize) s.flush();
+  if (bytes.size() > kBufferSize) {
+    s.write_all(bytes);
+  } else {
+    s.buffer.insert(s.buffer.end(), bytes.begin(), bytes.end());
+  }
+}
+
+void OutputFile::write(std::string_view text) {
+  write(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  State& s = *state_;
+  s.flush();
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(s.fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) s.fail_errno("write");
+    offset += static_cast<std::uint64_t>(n);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+std::uint64_t OutputFile::size() const noexcept { return state_->size; }
+
+void OutputFile::commit() {
+  State& s = *state_;
+  s.flush();
+  if (s.temporary.empty()) {
+    const int closed = ::close(s.fd);
+    s.fd = -1;
+    if (closed != 0) s.fail_errno("close");
+    s.committed = true;
+    return;
+  }
+  if (::fsync(s.fd) != 0) s.fail_errno("flush to disk");
+  if (::fchmod(s.fd, s.mode) != 0) s.fail_errno("set the mode of");
+  const int closed = ::close(s.fd);
+  s.fd = -1;
+  if (closed != 0) s.fail_errno("close");
+  const unsigned flags = s.overwrite ? 0u : static_cast<unsigned>(RENAME_NOREPLACE);
+  int renamed = ::renameat2(AT_FDCWD, s.temporary.c_str(), AT_FDCWD, s.path.c_str(), flags);
+  if (renamed != 0 && errno == EINVAL && flags != 0) {
+    // A file system without RENAME_NOREPLACE: link(2) refuses to replace as well.
+    renamed = ::link(s.temporary.c_str(), s.path.c_str());
+    if (renamed == 0) ::unlink(s.temporary.c_str());
+  }
+  if (renamed != 0) {
+    if (errno == EEXIST) {
+      fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
+    }
+    s.fail_errno("rename the finished file to");
+  }
+  s.committed = true;
+  const int folder = ::open(folder_of(s.path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    ::fsync(folder);  // best effort: some file systems refuse to sync a folder
+    ::close(folder);
+  }
+}
+
+void remove_temporary_outputs() noexcept {
+  for (auto& slot : live_temporaries) {
+    if (const char* name = slot.load()) ::unlink(name);
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,87 @@
+// The arithmetic of a forward pass, once per instruction set.
+//
+// A table is a struct of plain function pointers. Every function is single-threaded,
+// noexcept and works on the piece of rows it is given; threading and blocking live outside,
+// in portable code (model/). Pointers need the alignment of their type only, unless said.
+//
+// Bits: all tables give the same bits for the same input, for every function here. Sums of
+// floats run in one written order (see "reduction order"), each step one FMA or one add;
+// generic code uses std::fma where the others use the instruction.
+//
+// Reduction order of a sum over n floats: 16 partial sums, element i goes to partial
+// i mod 16 in increasing i; then partials are added as a tree: p[j] += p[j+8] for j < 8,
+// p[j] += p[j+4] for j < 4, p[j] += p[j+2] for j < 2, p[0] + p[1].
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lathe {
+
+struct KernelTable {
+  const char* name;  // "generic", "avx2", "avx512"
+
+  // ---- dot products with float weights: y[m*y_stride + r] = Σ_k w[r][k] · x[m*x_stride + k]
+  // w: rows × cols, row-major, tight. In the reduction order above, one FMA per element.
+  void (*matvec_f32)(const float* w, std::int64_t rows, std::int64_t cols, const float* x,
+                     std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+  void (*matvec_f16)(const std::uint16_t* w, std::int64_t rows, std::int64_t cols, const float* x,
+                     std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+  void (*matvec_bf16)(const std::uint16_t* w, std::int64_t rows, std::int64_t cols, const float* x,
+                      std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+
+  // ---- conversions, exact as tensor/float16.h
+  void (*f16_to_f32)(const std::uint16_t* x, std::int64_t n, float* y);
+  void (*bf16_to_f32)(const std::uint16_t* x, std::int64_t n, float* y);
+  void (*f32_to_f16)(const float* x, std::int64_t n, std::uint16_t* y);
+
+  // ---- elementwise
+  void (*add)(const float* x, std::int64_t n, float* y);  // y += x
+  // y[i] = x[i] · weight[i] / sqrt(mean(x²) + eps); x may be y (Zhang & Sennrich 2019)
+  void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* y);
+  // out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^-x); out may be gate or up
+  void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // The same with GELU's tanh form.
+  void (*gelu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // Rotates the pairs (x[i], x[i + half]), i < half, by the angles whose cosines and sines
+  // are given: the rotary embedding in the order that Hugging Face checkpoints use.
+  void (*rope)(const float* cosines, const float* sines, std::int64_t half, float* x);
+
+  // ---- attention, one KV head at a time (online softmax; Milakov & Gimelshein 2018)
+  // One page of keys and values against `queries` query rows (the heads that share this KV
+  // head, for one or more positions). State per query row: running maximum m, running sum l,
+  // and the unnormalised output o[head_dim]. Start with m = -inf, l = 0, o = 0; divide o by l
+  // at the end. Row q sees keys [first[q], last[q]) of the page (empty ranges are skipped).
+  // q: queries × head_dim, already scaled by 1/sqrt(head_dim) (or what the family says).
+  // keys, values: tokens of the page, `stride` elements apart, head_dim used of each.
+  // Each page is one online-softmax block, so the bits depend on the page size, which is a
+  // constant of the model (kKvPageTokens), and on nothing else.
+  void (*attend_f32)(const float* q, std::int64_t queries, std::int64_t head_dim, const float* keys,
+                     const float* values, std::int64_t stride, const std::int32_t* first,
+                     const std::int32_t* last, float* m, float* l, float* o);
+  void (*attend_f16)(const float* q, std::int64_t queries, std::int64_t head_dim,
+                     const std::uint16_t* keys, const std::uint16_t* values, std::int64_t stride,
+                     const std::int32_t* first, const std::int32_t* last, float* m, float* l,
+                     float* o);
+
+  // ---- sampling
+  // Σ e^(x[i] - max), in the reduction order; max must be the maximum of x.
+  float (*sum_exp)(const float* x, std::int64_t n, float max);
+};
+
+// Positions per page of the KV cache; also the block of the online softmax.
+inline constexpr std::int64_t kKvPageTokens = 64;
+
+// The table in use: the best that the CPU has, or what LATHE_ISA names. Throws Error
+// (kUnsupported) when LATHE_ISA names a table that is unknown or that the CPU lacks; the
+// choice is made once.
+const KernelTable& kernels();
+
+// Every table this CPU can run, generic first: for tests and for --version.
+struct KernelTables {
+  const KernelTable* tables[4];
+  int count;
+};
+KernelTables available_kernels() noexcept;
+
+}  // namespace lathe

@@ -1,0 +1,19 @@
+# How every target of this project is compiled.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# -ffp-contract=off: a multiply and an add become an FMA only where the source says
+# std::fma or an intrinsic. Otherwise the compiler's choice would differ between
+# instruction sets, and with it the bits of a result.
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -ffp-contract=off)
+
+if(LATHE_SANITIZE)
+  add_compile_options(-fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${LATHE_SANITIZE})
+endif()

@@ -1,0 +1,113 @@
+#include "lathe/output_file.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <sys/stat.h>
+
+#include "lathe/error.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+class OutputFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/lathe-output-XXXXXX";
+    folder_ = ::mkdtemp(pattern);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  static std::string content(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::stringstream all;
+    all << in.rdbuf();
+    return all.str();
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  std::string folder_;
+};
+
+template <typename Call>
+ErrorCode code_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.code();
+  }
+  return ErrorCode::kBug;
+}
+
+TEST_F(OutputFileTest, AppearsOnlyWhenCommitted) {
+  const std::string name = path("out");
+  {
+    OutputFile file(name, false);
+    file.write("hello ");
+    EXPECT_FALSE(fs::exists(name));
+    file.write("world");
+    file.write_at(0, std::as_bytes(std::span("J", 1)));
+    file.commit();
+  }
+  EXPECT_EQ(content(name), "Jello world");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(OutputFileTest, KeepsTheOldFileWithoutCommit) {
+  const std::string name = path("out");
+  std::ofstream(name) << "old";
+  { OutputFile(name, true).write("new"); }
+  EXPECT_EQ(content(name), "old");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(OutputFileTest, RefusesToReplaceUnlessTold) {
+  const std::string name = path("out");
+  std::ofstream(name) << "old";
+  EXPECT_EQ(code_of([&] { OutputFile(name, false); }), ErrorCode::kIo);
+  EXPECT_EQ(content(name), "old");
+}
+
+TEST_F(OutputFileTest, RefusesAFileThatAppearedMeanwhile) {
+  const std::string name = path("out");
+  OutputFile file(name, false);
+  file.write("mine");
+  std::ofstream(name) << "theirs";
+  EXPECT_EQ(code_of([&] { file.commit(); }), ErrorCode::kIo);
+  EXPECT_EQ(content(name), "theirs");
+}
+
+TEST_F(OutputFileTest, KeepsTheModeOfTheFileItReplaces) {
+  const std::string name = path("out");
+  std::ofstream(name) << "old";
+  ::chmod(name.c_str(), 0640);
+  OutputFile file(name, true);
+  file.write("new");
+  file.commit();
+  struct stat s {};
+  ASSERT_EQ(::stat(name.c_str(), &s), 0);
+  EXPECT_EQ(s.st_mode & 0777u, 0640u);
+}
+
+TEST_F(OutputFileTest, ReportsAFullDevice) {
+  OutputFile file("/dev/full", false);
+  file.write("x");
+  EXPECT_EQ(code_of([&] { file.commit(); }), ErrorCode::kIo);
+}
+
+TEST_F(OutputFileTest, TheSignalHandlersCleanerRemovesTheTemporary) {
+  OutputFile file(path("out"), false);
+  EXPECT_EQ(files(), 1u);
+  remove_temporary_outputs();
+  EXPECT_EQ(files(), 0u);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,36 @@
+#include "parallel/thread_pool.h"
+
+#include <atomic>
+#include <gtest/gtest.h>
+#include <numeric>
+#include <vector>
+
+namespace lathe {
+namespace {
+
+TEST(ThreadPool, RunsEveryWorkerOnceManyTimes) {
+  for (const int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    std::vector<int> calls(static_cast<std::size_t>(threads));
+    for (int step = 0; step < 2000; ++step) {
+      pool.run([&](int worker) { ++calls[static_cast<std::size_t>(worker)]; });
+    }
+    for (const int n : calls) EXPECT_EQ(n, 2000);
+  }
+}
+
+TEST(ThreadPool, CoversARangeExactlyOnceInAlignedPieces) {
+  ThreadPool pool(3);
+  for (const std::int64_t n : {0, 1, 15, 16, 17, 1000}) {
+    std::vector<std::atomic<int>> seen(static_cast<std::size_t>(n));
+    pool.parallel_for(n, 16, [&](std::int64_t first, std::int64_t last) {
+      EXPECT_EQ(first % 16, 0);
+      EXPECT_LE(last - first, 16);
+      for (std::int64_t i = first; i < last; ++i) ++seen[static_cast<std::size_t>(i)];
+    });
+    for (const auto& count : seen) EXPECT_EQ(count.load(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace lathe
