@@ -26,6 +26,10 @@ struct RopeConfig {
   double beta_fast = 32.0;                 // yarn
   double beta_slow = 1.0;                  // yarn
   double attention_factor = 0.0;           // yarn; 0: 0.1·ln(factor) + 1
+  bool truncate = true;                    // yarn: the ramp's ends are whole dimensions
+  // Divisors of the head_dim / 2 frequencies, for files that carry them ready-made (GGUF's
+  // rope_freqs.weight) instead of the parameters of a rule; empty: none.
+  std::vector<float> frequency_factors;
 };
 
 struct ModelConfig {
