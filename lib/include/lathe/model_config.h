@@ -2,6 +2,7 @@
 // the forward pass has no family in it. Names follow Hugging Face's config.json.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,7 +45,9 @@ struct ModelConfig {
   std::int64_t num_kv_heads = 0;
   std::int64_t head_dim = 0;  // need not be hidden_size / num_heads
   std::int64_t max_position = 0;
-  std::int64_t sliding_window = 0;  // 0: full attention
+  std::int64_t sliding_window = 0;  // positions that a token sees, itself included; 0: all
+  // Which layers the window holds for (one entry per layer; empty: all of them).
+  std::vector<std::uint8_t> windowed_layers;
   double rms_norm_eps = 1e-5;
   Activation activation = Activation::kSilu;
   RopeConfig rope;
@@ -59,6 +62,12 @@ struct ModelConfig {
   std::int64_t bos_token = -1;
   std::vector<std::int64_t> eos_tokens;  // any of them ends a text
   std::int64_t pad_token = -1;
+
+  // Positions that layer `layer` sees; 0: all.
+  std::int64_t window(std::int64_t layer) const noexcept {
+    if (windowed_layers.empty()) return sliding_window;
+    return windowed_layers[static_cast<std::size_t>(layer)] != 0 ? sliding_window : 0;
+  }
 };
 
 // Throws Error(kInvalid), with `file` in the message, unless every field is in its range and
