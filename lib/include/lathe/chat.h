@@ -1,6 +1,19 @@
 // Conversations as prompts: chat templates of the known families, rendered without Jinja.
+//
+// A model's template is a Jinja program. The families below cover what published models
+// use; recognise() finds the family from the marks that the template's text prints
+// ("<|im_start|>", "[INST]", ...), and reads from the same text what differs between members
+// of a family: spaces around marks, where the system message stands, a default one. What is
+// none of these is refused, never rendered as something similar.
+//
+//   auto chat = ChatTemplate::recognise(*tokenizer);
+//   std::vector<ChatMessage> messages = {{"user", "Hello"}};
+//   auto prompt = chat.encode(*tokenizer, messages);
+//
+// Immutable after construction, so it may be used on several threads at once.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,26 +28,41 @@ struct ChatMessage {
   std::string content;
 };
 
+struct ChatFormat;  // tokenizer/chat_format.h
+
 class LATHE_API ChatTemplate {
  public:
-  // Recognises the family from the tokenizer's template text. Throws kUnsupported, naming
-  // what it saw, when the template is absent or of no known family.
+  // From the tokenizer's template text. Throws kUnsupported, naming what it saw, when the
+  // template is absent or of no known family.
   static ChatTemplate recognise(const Tokenizer& tokenizer);
-  // By family name: chatml, llama2, llama3, mistral, gemma, phi3, zephyr, deepseek.
-  static ChatTemplate by_name(const std::string& family);
+  // From a template's text alone.
+  static ChatTemplate from_text(const std::string& jinja);
+  // By a name out of names(). Throws kUsage, listing them, for any other.
+  static ChatTemplate by_name(const std::string& name);
+  // Families (chatml, llama2, llama3, mistral, gemma, phi3, zephyr, deepseek) and their
+  // variants (mistral-v1, ...).
+  static std::vector<std::string> names();
 
-  const std::string& family() const noexcept { return family_; }
+  // "chatml", "llama2", "llama3", "mistral", "gemma", "phi3", "zephyr" or "deepseek".
+  const std::string& family() const noexcept;
 
   // Ids of the conversation, ending where the assistant's answer begins (`add_generation`).
-  // Control tokens of the template become their ids; message contents are encoded as plain
-  // text, so that a user cannot forge them.
+  // Marks that are tokens of the vocabulary become their ids; everything else, message
+  // contents above all, is encoded as plain text, so that a user cannot forge a mark. BOS
+  // comes first when the template prints it or the tokenizer adds it, and once.
+  // Throws kInvalid for roles that the family does not know or whose order it forbids.
   std::vector<TokenId> encode(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
                               bool add_generation = true) const;
-  // The same as one string, as the template prints it.
+  // The same as one string, as the template prints it (BOS only where the template has it).
   std::string render(std::span<const ChatMessage> messages, bool add_generation = true) const;
 
+  // The marks that end an assistant's turn, as the vocabulary spells them ("<|im_end|>").
+  const std::vector<std::string>& end_marks() const noexcept;
+
  private:
-  std::string family_;
+  explicit ChatTemplate(std::shared_ptr<const ChatFormat> format);
+
+  std::shared_ptr<const ChatFormat> format_;
 };
 
 }  // namespace lathe

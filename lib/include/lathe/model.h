@@ -70,6 +70,8 @@ class LATHE_API Session {
   // kInvalid for a token id that is out of range: nothing has changed then.
   virtual std::span<const float> forward(std::span<const SequenceInput> inputs) = 0;
 
+  // Positions that one sequence may hold: the model's context, or less when max_tokens says so.
+  virtual std::int64_t context() const noexcept { return model().config().max_position; }
   virtual const Model& model() const noexcept = 0;
   virtual int threads() const noexcept = 0;
 };

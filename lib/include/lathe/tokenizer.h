@@ -50,6 +50,10 @@ struct EncodeOptions {
   bool add_special = true;     // BOS/EOS, as the model's files say
   bool parse_special = false;  // true: "<|eot|>" in the text becomes the control token. False
                                // keeps user text from forging special tokens
+  // The text follows a control token that was put there by id, so it is not the beginning of
+  // a document: a model that puts a space before the first word of a document only (Metaspace
+  // with prepend_scheme "first") puts none here.
+  bool after_special = false;
 };
 
 class LATHE_API Tokenizer {
