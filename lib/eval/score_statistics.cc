@@ -1,0 +1,87 @@
+#include "eval/score_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace lathe {
+namespace {
+
+struct Moments {
+  double mean = 0.0;
+  double error = 0.0;  // standard error of the mean; 0 for one value
+};
+
+// Two passes: the variance of many nearly equal values must not cancel.
+template <typename Value>
+Moments moments(std::span<const TokenScore> scores, Value&& value) {
+  const auto n = static_cast<double>(scores.size());
+  Moments m;
+  for (const TokenScore& s : scores) m.mean += value(s);
+  m.mean /= n;
+  if (scores.size() < 2) return m;
+  double squares = 0.0;
+  for (const TokenScore& s : scores) {
+    const double d = value(s) - m.mean;
+    squares += d * d;
+  }
+  m.error = std::sqrt(squares / n / (n - 1.0));
+  return m;
+}
+
+// Linear interpolation between order statistics (Hyndman & Fan 1996, type 7).
+double percentile(const std::vector<double>& sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  const double rest = at - static_cast<double>(below);
+  return sorted[below] * (1.0 - rest) + sorted[above] * rest;
+}
+
+}  // namespace
+
+PerplexityFigures perplexity_figures(std::span<const TokenScore> scores, bool of_base) {
+  const Moments nll = moments(
+      scores, [of_base](const TokenScore& s) { return of_base ? -s.base_logprob : -s.logprob; });
+  const double perplexity = std::exp(nll.mean);
+  return {perplexity, perplexity * nll.error, nll.mean};
+}
+
+DivergenceFigures divergence_figures(std::span<const TokenScore> scores) {
+  DivergenceFigures f;
+  f.base = perplexity_figures(scores, true);
+
+  const Moments ratio =
+      moments(scores, [](const TokenScore& s) { return s.base_logprob - s.logprob; });
+  f.ln_ratio = ratio.mean;
+  f.ln_ratio_error = ratio.error;
+
+  const Moments kl = moments(scores, [](const TokenScore& s) { return s.kl; });
+  f.kl_mean = kl.mean;
+  f.kl_error = kl.error;
+  std::vector<double> sorted;
+  sorted.reserve(scores.size());
+  for (const TokenScore& s : scores) sorted.push_back(s.kl);
+  std::sort(sorted.begin(), sorted.end());
+  f.kl_min = sorted.front();
+  f.kl_median = percentile(sorted, 0.5);
+  f.kl_p90 = percentile(sorted, 0.9);
+  f.kl_p95 = percentile(sorted, 0.95);
+  f.kl_p99 = percentile(sorted, 0.99);
+  f.kl_p999 = percentile(sorted, 0.999);
+  f.kl_max = sorted.back();
+
+  const Moments same = moments(scores, [](const TokenScore& s) { return s.same_top ? 1.0 : 0.0; });
+  f.same_top = same.mean;
+  f.same_top_error = same.error;
+
+  const auto delta_p = [](const TokenScore& s) {
+    return std::exp(s.logprob) - std::exp(s.base_logprob);
+  };
+  f.mean_delta_p = moments(scores, delta_p).mean;
+  f.rms_delta_p =
+      std::sqrt(moments(scores, [&](const TokenScore& s) { return delta_p(s) * delta_p(s); }).mean);
+  return f;
+}
+
+}  // namespace lathe

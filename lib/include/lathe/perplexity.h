@@ -1,0 +1,81 @@
+// How well a model predicts a text, and how far a second model strays from a first.
+//
+// The text's tokens are cut into chunks of `context` tokens, BOS in place of each chunk's
+// first token where the model begins texts with BOS, and the second half of each chunk is
+// scored: token i of a chunk, i in (context/2, context), given all before it. This is how
+// llama-perplexity counts, so figures compare.
+//
+//   perplexity = exp(mean NLL); its error is perplexity · sd(NLL) / sqrt(n - 1).
+//
+// With a base model both run in step on the same chunks, and each scored position also gives
+// the Kullback-Leibler divergence D(base ‖ model) = Σ p_base · (ln p_base - ln p), nats.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "lathe/export.h"
+#include "lathe/model.h"
+#include "lathe/progress.h"
+#include "lathe/tokenizer.h"
+
+namespace lathe {
+
+struct PerplexityOptions {
+  std::int64_t context = 512;       // tokens per chunk, at least 4
+  std::int64_t max_chunks = -1;     // -1: all
+  std::int64_t step_tokens = 2048;  // chunks are batched up to about this many tokens
+};
+
+// One scored position.
+struct TokenScore {
+  std::int64_t chunk = 0;
+  std::int64_t position = 0;  // of the token inside its chunk
+  TokenId token = 0;
+  double logprob = 0.0;  // natural logarithm
+  // With a base model only:
+  double base_logprob = 0.0;
+  double kl = 0.0;
+  bool same_top = false;  // both models' likeliest token is the same
+};
+
+struct PerplexityFigures {
+  double perplexity = 0.0;
+  double error = 0.0;  // one standard error
+  double mean_nll = 0.0;
+};
+
+struct DivergenceFigures {
+  PerplexityFigures base;
+  double ln_ratio = 0.0;        // ln(perplexity / base perplexity)
+  double ln_ratio_error = 0.0;  // from the paired differences
+  double kl_mean = 0.0, kl_error = 0.0;
+  double kl_min = 0.0, kl_median = 0.0, kl_p90 = 0.0, kl_p95 = 0.0, kl_p99 = 0.0;
+  double kl_p999 = 0.0, kl_max = 0.0;
+  double same_top = 0.0, same_top_error = 0.0;  // share of positions
+  double rms_delta_p = 0.0;                     // of the scored token's probability
+  double mean_delta_p = 0.0;
+};
+
+struct PerplexityReport {
+  std::int64_t tokens = 0;  // in the text
+  std::int64_t chunks = 0;
+  std::int64_t scored = 0;
+  PerplexityFigures model;
+  std::optional<DivergenceFigures> divergence;
+  double seconds = 0.0;
+};
+
+// Scores `tokens` (the text without BOS). `base` may be null. `on_score`, when given, sees
+// every position in order; `progress` counts chunks. Both models must have the same
+// vocabulary size (kInvalid otherwise). Throws kInvalid when the text has less than one
+// chunk, kLimit when a chunk does not fit a model's context. `bos` is what replaces each
+// chunk's first token; nothing leaves it as it is.
+LATHE_API PerplexityReport measure_perplexity(
+    Session& session, Session* base, std::span<const TokenId> tokens, std::optional<TokenId> bos,
+    const PerplexityOptions& options, const ProgressCallback& progress = {},
+    const std::function<void(const TokenScore&)>& on_score = {});
+
+}  // namespace lathe
