@@ -1,0 +1,82 @@
+// How fast a model runs here: prefill, decode and batches, with the spread of the samples.
+//
+// A case is what llama-bench calls a test: n_prompt tokens computed at once and then n_gen
+// tokens one at a time, after n_depth tokens that are not timed; with `sequences` > 1 the
+// same for that many sequences in step (llama-batched-bench). Token ids are pseudo-random:
+// speed does not depend on them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lathe/export.h"
+#include "lathe/model.h"
+#include "lathe/progress.h"
+
+namespace lathe {
+
+struct BenchCase {
+  std::int64_t n_prompt = 0;
+  std::int64_t n_gen = 0;
+  std::int64_t n_depth = 0;
+  std::int64_t sequences = 1;
+
+  // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply.
+  std::string name() const;
+};
+
+// One run of a case, in nanoseconds.
+struct BenchSample {
+  std::int64_t prompt_ns = 0;
+  std::int64_t gen_ns = 0;
+  // Decode steps one by one: the inter-token latencies.
+  std::vector<std::int64_t> step_ns;
+
+  std::int64_t total_ns() const noexcept { return prompt_ns + gen_ns; }
+};
+
+struct BenchSummary {  // tokens per second over the samples
+  double mean = 0.0;
+  double stddev = 0.0;  // of the sample (n - 1)
+  double median = 0.0;
+  double min = 0.0;
+  double max = 0.0;
+};
+
+struct BenchResult {
+  BenchCase test;
+  std::vector<BenchSample> samples;
+
+  std::int64_t tokens() const noexcept { return (test.n_prompt + test.n_gen) * test.sequences; }
+  std::vector<double> tokens_per_second() const;
+};
+
+// Runs `repetitions` timed rounds after `warmup` untimed ones. `progress` counts rounds.
+// Throws kLimit when the case does not fit the session's context.
+LATHE_API BenchResult run_bench(Session& session, const BenchCase& test, int repetitions,
+                                int warmup = 1, const ProgressCallback& progress = {});
+
+LATHE_API BenchSummary summarize(std::span<const double> values);
+
+// The ratio a/b of two sets of samples, by bootstrap (Efron 1979): medians resampled
+// `rounds` times with a fixed seed. When the interval holds 1, the noise is too large to
+// tell the two apart.
+struct BenchRatio {
+  double ratio = 1.0;
+  double low = 1.0;  // 95 % interval
+  double high = 1.0;
+
+  bool can_tell() const noexcept { return low > 1.0 || high < 1.0; }
+};
+LATHE_API BenchRatio compare_samples(std::span<const double> a, std::span<const double> b,
+                                     int rounds = 10000);
+
+// "512", "128,256", "1-4", "16-64+16", "1-64*2", and lists of those. Throws kUsage, naming
+// the part that is wrong.
+LATHE_API std::vector<std::int64_t> parse_ranges(std::string_view text);
+
+}  // namespace lathe
