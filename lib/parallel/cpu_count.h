@@ -1,9 +1,4 @@
-// How many cores this process may use: the affinity mask and the cgroup's CPU quota.
+// The count is public, because the tools need it too: see lathe/cpu_count.h.
 #pragma once
 
-namespace lathe {
-
-// At least 1. Reads /proc and /sys once; later calls return the same number.
-int available_cpus() noexcept;
-
-}  // namespace lathe
+#include "lathe/cpu_count.h"

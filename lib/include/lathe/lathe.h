@@ -12,8 +12,10 @@
 
 #include "lathe/chat.h"
 #include "lathe/checkpoint.h"
+#include "lathe/cpu_count.h"
 #include "lathe/dtype.h"
 #include "lathe/error.h"
+#include "lathe/escape.h"
 #include "lathe/generate.h"
 #include "lathe/model.h"
 #include "lathe/model_config.h"

@@ -1,0 +1,36 @@
+// Where a result goes: standard output, or with -o a file that appears whole or not at all.
+//
+// Errors: kIo. A closed pipe throws ClosedPipe, which Tool::run turns into a quiet death by
+// SIGPIPE (141 in a shell). Not thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lathe/output_file.h"
+
+namespace lathe::tool {
+
+struct ClosedPipe {};
+
+class Output {
+ public:
+  // "-" is standard output.
+  Output(const std::string& path, bool force);
+  ~Output();
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(std::string_view text);
+  // To standard output now (a stream that is read as it goes); a file waits for finish().
+  void flush();
+  // Everything is written, and the file has its name. Without this call a file is discarded.
+  void finish();
+
+ private:
+  std::string buffer_;                // standard output only
+  std::unique_ptr<OutputFile> file_;  // null: standard output
+};
+
+}  // namespace lathe::tool

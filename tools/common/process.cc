@@ -1,0 +1,62 @@
+#include "common/process.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lathe/output_file.h"
+
+namespace lathe::tool {
+namespace {
+
+std::atomic<bool> bar_is_drawn{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // The wrong direction on purpose: using what the caller closed is an error. But nobody
+    // needs to hear that the messages have nowhere to go.
+    const int mode = fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
+    if (::open("/dev/null", mode) != fd) std::_Exit(4);
+  }
+}
+
+void end_by_signal(int number) {
+  if (bar_is_drawn.load()) {
+    const char newline = '\n';
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, &newline, 1);
+  }
+  lathe::remove_temporary_outputs();
+  std::raise(number);  // SA_RESETHAND: the default action, once this handler returns
+}
+
+}  // namespace
+
+void prepare_process() {
+  open_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction old {};
+    if (::sigaction(number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;  // nohup
+    struct sigaction action {};
+    action.sa_handler = end_by_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigemptyset(&action.sa_mask);
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+void die_of_closed_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  std::_Exit(128 + SIGPIPE);  // the signal is blocked
+}
+
+void set_bar_is_drawn(bool drawn) noexcept { bar_is_drawn.store(drawn); }
+
+}  // namespace lathe::tool

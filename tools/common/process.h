@@ -1,0 +1,18 @@
+// The process around a tool: descriptors that the caller closed, and signals.
+#pragma once
+
+namespace lathe::tool {
+
+// Call first in main. Gives closed descriptors 0, 1, 2 a stand-in on which reading or writing
+// fails, so that no data file gets their number; ignores SIGPIPE and SIGXFSZ, so that writing
+// reports EPIPE and EFBIG; and on INT, TERM and HUP removes unfinished outputs before the
+// signal takes its usual way.
+void prepare_process();
+
+// Ends the process as an unhandled SIGPIPE would.
+[[noreturn]] void die_of_closed_pipe();
+
+// While true, a signal that ends the process first ends the progress bar's line.
+void set_bar_is_drawn(bool drawn) noexcept;
+
+}  // namespace lathe::tool

@@ -1,0 +1,53 @@
+// A progress bar on stderr, for work that takes more than a second.
+//
+//   ProgressBar bar(tool, "convert", ProgressBar::Unit::kBytes);
+//   convert(..., bar.callback());
+//
+// Drawn when stderr is a terminal (--progress auto) or always, never with -q. Use from one
+// thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lathe/progress.h"
+
+namespace lathe::tool {
+
+class Tool;
+
+class ProgressBar {
+ public:
+  enum class Unit { kBytes, kCount };
+
+  ProgressBar(const Tool& tool, std::string label, Unit unit = Unit::kCount);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void update(std::uint64_t done, std::uint64_t total, std::string_view what = {});
+  // Wipes the bar; the destructor does so too. Call before printing anything else.
+  void finish();
+
+  // The bar must outlive the callback.
+  ProgressCallback callback();
+
+  // One frame, at most `width` columns: separated for tests.
+  static std::string frame(std::string_view label, Unit unit, std::uint64_t done,
+                           std::uint64_t total, double seconds, std::string_view what,
+                           std::size_t width);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string label_;
+  Unit unit_;
+  bool enabled_ = false;
+  bool drawn_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+}  // namespace lathe::tool

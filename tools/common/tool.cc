@@ -1,0 +1,394 @@
+#include "common/tool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "lathe/cpu_count.h"
+#include "lathe/version.h"
+
+#include "common/help.h"
+#include "common/output.h"
+#include "common/process.h"
+
+#ifndef LATHE_PROGRAM_PREFIX
+#define LATHE_PROGRAM_PREFIX ""
+#endif
+
+namespace lathe::tool {
+namespace {
+
+constexpr const char* kCommonGroup = "Common options";
+
+struct PrintCompletions {
+  std::string shell;
+};
+
+const char* code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kFailed:
+      return "failed";
+    case ErrorCode::kUsage:
+      return "usage";
+    case ErrorCode::kInvalid:
+      return "invalid_input";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kLimit:
+      return "limit";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kBug:
+      break;
+  }
+  return "bug";
+}
+
+void to_stderr(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;  // nobody listens
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+template <typename T>
+T parse_number(const std::string& name, const std::string& text, T min, T max) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (error == std::errc::result_out_of_range || (whole && !(value >= min && value <= max))) {
+    throw CLI::ValidationError(
+        fmt::format("{}: {} is not from {} to {}", name, lathe::quoted(text), min, max));
+  }
+  if (!whole)
+    throw CLI::ValidationError(fmt::format("{}: {} is not a number", name, lathe::quoted(text)));
+  return value;
+}
+
+// "--tokens" of "-n,--tokens".
+std::string longest_name(const std::string& names) { return names.substr(names.rfind(',') + 1); }
+
+// --error-format is needed even when parsing stops before it.
+bool asks_for_json_errors(int argc, char** argv) {
+  bool json = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") break;
+    if (word == "--error-format" && i + 1 < argc) json = std::string_view(argv[i + 1]) == "json";
+    if (word.starts_with("--error-format=")) json = word.substr(15) == "json";
+  }
+  return json;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0u : 1u);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string closest_option(const CLI::App& app, std::string_view word) {
+  std::string best;
+  std::size_t best_distance = 3;  // further away is no help
+  if (!word.starts_with("--")) return best;
+  word = word.substr(0, word.find('='));
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    for (const auto& name : option->get_lnames()) {
+      const std::size_t distance = edit_distance(word.substr(2), name);
+      if (distance < best_distance && distance < name.size()) {
+        best_distance = distance;
+        best = "--" + name;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+int CommonValues::threads_or_default() const { return threads > 0 ? threads : available_cpus(); }
+
+Tool::Tool(std::string name, std::string summary)
+    : name_(LATHE_PROGRAM_PREFIX + std::move(name)), summary_(std::move(summary)) {
+  app_.name(name_);
+  app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void Tool::add_common(unsigned options, std::vector<std::string> formats) {
+  if ((options & (kModel | kModelOptional)) != 0) {
+    auto* model = app_.add_option("-m,--model", common_.model,
+                                  "The model: a .lathe or .gguf file, or a Hugging Face folder");
+    model->type_name("MODEL")->group(kCommonGroup);
+    if ((options & kModel) != 0) model->required();
+  }
+  if ((options & kInput) != 0) {
+    app_.add_option("-i,--input", common_.input, "Read from FILE; - is standard input")
+        ->type_name("FILE")
+        ->default_str("-")
+        ->group(kCommonGroup);
+  }
+  if ((options & kOutput) != 0) {
+    app_.add_option("-o,--output", common_.output, "Write to FILE; - is standard output")
+        ->type_name("FILE")
+        ->default_str("-")
+        ->group(kCommonGroup);
+    app_.add_flag("-f,--force", common_.force, "Replace the output if it exists")
+        ->group(kCommonGroup);
+  }
+  if ((options & kThreads) != 0) {
+    app_.add_option_function<std::string>(
+            "-t,--threads",
+            [this](const std::string& text) {
+              common_.threads = parse_number<int>("--threads", text, 1, 1024);
+            },
+            "Number of threads (default: the cores this process may use)")
+        ->type_name("N")
+        ->group(kCommonGroup);
+  }
+  if ((options & kJson) != 0) {
+    common_.format = formats.front();
+    format_option_ =
+        choice("--format", common_.format, "Form of the result", formats)->group(kCommonGroup);
+    app_.add_flag("--json", json_flag_, "Short for --format json")->group(kCommonGroup);
+  }
+  app_.add_flag("-q,--quiet", common_.quiet, "No notices and no progress bar")->group(kCommonGroup);
+  verbose_option_ = app_.add_flag_function(
+                            "-v,--verbose", [](std::int64_t) {}, "Say more on standard error")
+                        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                        ->group(kCommonGroup);
+  choice("--progress", common_.progress, "Progress bar on standard error",
+         {"auto", "always", "never"})
+      ->group(kCommonGroup);
+  choice("--error-format", common_.error_format, "Form of the last line on standard error",
+         {"text", "json"})
+      ->group(kCommonGroup);
+  app_.set_help_flag("-h,--help", "Print this help and exit")->group(kCommonGroup);
+  app_.set_version_flag(
+          "-V,--version", [] { return std::string(); },
+          "Print the version, the instruction set in use and library versions, and exit")
+      ->group(kCommonGroup);
+  app_.add_option_function<std::string>(
+          "--completions",
+          [](const std::string& shell) {
+            if (shell != "bash" && shell != "zsh" && shell != "fish") {
+              throw CLI::ValidationError(fmt::format(
+                  "--completions: {} is not one of bash, zsh, fish", lathe::quoted(shell)));
+            }
+            throw PrintCompletions{shell};
+          },
+          "Print a completion script")
+      ->type_name("bash|zsh|fish")
+      ->group("")
+      ->trigger_on_parse();
+}
+
+CLI::Option* Tool::number(const std::string& names, std::int64_t& value, const std::string& help,
+                          std::int64_t min, std::int64_t max) {
+  return app_
+      .add_option_function<std::string>(
+          names,
+          [&value, min, max, name = longest_name(names)](const std::string& text) {
+            value = parse_number(name, text, min, max);
+          },
+          help)
+      ->type_name("N")
+      ->default_str(fmt::format("{}", value));
+}
+
+CLI::Option* Tool::number(const std::string& names, std::uint64_t& value, const std::string& help) {
+  return app_
+      .add_option_function<std::string>(
+          names,
+          [&value, name = longest_name(names)](const std::string& text) {
+            value = parse_number<std::uint64_t>(name, text, 0,
+                                                std::numeric_limits<std::uint64_t>::max());
+          },
+          help)
+      ->type_name("N")
+      ->default_str(fmt::format("{}", value));
+}
+
+CLI::Option* Tool::number(const std::string& names, double& value, const std::string& help,
+                          double min, double max) {
+  return app_
+      .add_option_function<std::string>(
+          names,
+          [&value, min, max, name = longest_name(names)](const std::string& text) {
+            value = parse_number(name, text, min, max);
+          },
+          help)
+      ->type_name("X")
+      ->default_str(fmt::format("{}", value));
+}
+
+CLI::Option* Tool::choice(const std::string& names, std::string& value, const std::string& help,
+                          const std::vector<std::string>& choices) {
+  return app_
+      .add_option_function<std::string>(
+          names,
+          [&value, choices, name = longest_name(names)](const std::string& text) {
+            if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+              throw CLI::ValidationError(fmt::format("{} is not one of {}", lathe::quoted(text),
+                                                     fmt::join(choices, ", ")));
+            }
+            value = text;
+          },
+          help)
+      ->type_name(fmt::format("{}", fmt::join(choices, "|")))
+      ->default_str(value);
+}
+
+CLI::Option* Tool::repeatable(const std::string& names, std::vector<std::string>& values,
+                              const std::string& help) {
+  return app_.add_option(names, values, help)
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+std::string Tool::help() const {
+  std::string out = fmt::format("{} - {}\n\n", name_, summary_);
+  const std::string usage = fmt::format("Usage: {} ", name_);
+  out += usage + wrap(synopsis_, usage.size(), usage.size()) + "\n";
+  out += format_options(app_);
+  if (!examples_.empty()) out += "\nExamples:\n";
+  for (std::size_t i = 0; i < examples_.size(); ++i) {
+    if (i > 0) out += "\n";
+    out += "  # " + wrap(examples_[i].what, 4, 4) + "\n  " + examples_[i].command + "\n";
+  }
+  out +=
+      "\nExit status:\n"
+      "  0 done; 1 finished, but a record failed or a gate was missed; 2 wrong usage;\n"
+      "  3 invalid input; 4 input/output error, or the output exists; 5 out of memory\n"
+      "  or over a limit; 6 not supported; 70 a bug; 128+n ended by signal n\n";
+  return out + "\nSee also: " + see_also_ + "\n";
+}
+
+std::string Tool::explain(const CLI::ParseError& error) const {
+  std::string message;
+  const std::vector<std::string> rest = app_.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) {
+    const std::string& word = rest.front();
+    if (word.size() > 1 && word.front() == '-') {
+      const std::string close = closest_option(app_, word);
+      message = fmt::format("{}: unknown option{}", lathe::quoted(word),
+                            close.empty() ? "" : fmt::format("; did you mean {}?", close));
+    } else {
+      message = fmt::format("{}: one argument too many", lathe::quoted(word));
+    }
+  } else {
+    // CLI11's sentence holds what was typed: it goes through the escape, but for the quotes
+    // that are there on purpose.
+    for (const char c : std::string(error.what())) {
+      if (c == '\n') {
+        message += ' ';
+      } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        message += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
+      } else {
+        message += c;
+      }
+    }
+  }
+  return fmt::format("{} (see {} --help)", message, name_);
+}
+
+void Tool::note(std::string_view text) const {
+  if (!common_.quiet) to_stderr(fmt::format("{}: {}\n", name_, text));
+}
+
+void Tool::warn(std::string_view text) const {
+  to_stderr(fmt::format("{}: warning: {}\n", name_, text));
+}
+
+int Tool::report(ErrorCode code, const std::string& message) const {
+  if (common_.error_format == "json") {
+    const nlohmann::ordered_json object = {{"error",
+                                            {{"tool", name_},
+                                             {"code", code_name(code)},
+                                             {"exit", static_cast<int>(code)},
+                                             {"message", message}}}};
+    to_stderr(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else {
+    to_stderr(fmt::format("{}: error: {}\n", name_, message));
+  }
+  return static_cast<int>(code);
+}
+
+int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body) {
+  const auto print = [](const std::string& text) {
+    Output out("-", false);
+    out.write(text);
+    out.finish();
+    return 0;
+  };
+  try {
+    // CLI11 takes "--name=" as "--name" and eats the next word: give it the empty value.
+    std::vector<std::string> words;
+    bool options_end = false;
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = argv[i];
+      options_end = options_end || word == "--";
+      const bool empty_value = !options_end && word.size() > 3 && word.starts_with("--") &&
+                               word.find('=') == word.size() - 1;
+      words.push_back(empty_value ? word.substr(0, word.size() - 1) : word);
+      if (empty_value) words.emplace_back();
+    }
+    app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11's order
+    if (verbose_option_ != nullptr) common_.verbose = static_cast<int>(verbose_option_->count());
+    if (json_flag_) {
+      if (format_option_ != nullptr && format_option_->count() > 0 && !common_.json()) {
+        fail_usage("--json and --format {} exclude each other", common_.format);
+      }
+      common_.format = "json";
+    }
+    return body();
+  } catch (const CLI::CallForHelp&) {
+    return print(help());
+  } catch (const CLI::CallForVersion&) {
+    return print(version_details());
+  } catch (const PrintCompletions& request) {
+    return print(completion_script(app_, name_, request.shell));
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorCode::kUsage, "{}", explain(error));
+  }
+}
+
+int Tool::run(int argc, char** argv, const std::function<int()>& body) {
+  prepare_process();
+  if (asks_for_json_errors(argc, argv)) common_.error_format = "json";
+  try {
+    const int status = parse_and_run(argc, argv, body);
+    if (::close(STDOUT_FILENO) != 0 && errno != EBADF) {
+      return report(ErrorCode::kIo,
+                    fmt::format("standard output: cannot close: {}", std::strerror(errno)));
+    }
+    return status;
+  } catch (const ClosedPipe&) {
+    die_of_closed_pipe();
+  } catch (const Error& error) {
+    return report(error.code(), error.message());
+  } catch (const std::bad_alloc&) {
+    return report(ErrorCode::kLimit, "out of memory");
+  } catch (const std::exception& error) {
+    return report(ErrorCode::kBug, fmt::format("unexpected: {}; please report this bug",
+                                               escape_for_terminal(error.what())));
+  }
+}
+
+}  // namespace lathe::tool
