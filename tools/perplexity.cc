@@ -1,0 +1,186 @@
+// perplexity: how well a model predicts a text, and how far it strays from another model.
+#include "lathe/perplexity.h"
+
+#include <fmt/format.h>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lathe/lathe.h"
+
+#include "common/input.h"
+#include "common/output.h"
+#include "common/progress_bar.h"
+#include "common/tool.h"
+
+namespace {
+
+using namespace lathe;
+using namespace lathe::tool;
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string base;
+  std::int64_t context = 512;
+  std::int64_t chunks = 0;  // 0: all
+  std::string kv_type = "f16";
+  bool per_token = false;
+};
+
+KvType kv_type(const std::string& name) {
+  if (name == "f32") return KvType::kF32;
+  return name == "int8" ? KvType::kInt8 : KvType::kF16;
+}
+
+std::unique_ptr<Session> open_session(const std::shared_ptr<const Checkpoint>& checkpoint,
+                                      const Options& options, const PerplexityOptions& measure,
+                                      int threads) {
+  SessionOptions session;
+  session.threads = threads;
+  session.kv_type = kv_type(options.kv_type);
+  session.max_tokens = std::max(measure.step_tokens, measure.context);
+  return Session::create(Model::load(checkpoint), session);
+}
+
+Json json_of(const PerplexityFigures& f) {
+  return {{"perplexity", f.perplexity}, {"error", f.error}, {"mean_nll", f.mean_nll}};
+}
+
+Json json_of(const PerplexityReport& r, const Options& options, const std::string& model) {
+  Json out = {{"schema", "lathe.perplexity/1"},
+              {"model", model},
+              {"context", options.context},
+              {"tokens", r.tokens},
+              {"chunks", r.chunks},
+              {"scored", r.scored},
+              {"perplexity", r.model.perplexity},
+              {"error", r.model.error},
+              {"mean_nll", r.model.mean_nll},
+              {"seconds", r.seconds}};
+  if (!r.divergence) return out;
+  const DivergenceFigures& d = *r.divergence;
+  out["base"] = json_of(d.base);
+  out["base"]["model"] = options.base;
+  out["ln_ratio"] = {{"mean", d.ln_ratio}, {"error", d.ln_ratio_error}};
+  out["kl"] = {{"mean", d.kl_mean},     {"error", d.kl_error}, {"min", d.kl_min},
+               {"median", d.kl_median}, {"p90", d.kl_p90},     {"p95", d.kl_p95},
+               {"p99", d.kl_p99},       {"p99.9", d.kl_p999},  {"max", d.kl_max}};
+  out["same_top"] = {{"share", d.same_top}, {"error", d.same_top_error}};
+  out["delta_p"] = {{"rms", d.rms_delta_p}, {"mean", d.mean_delta_p}};
+  return out;
+}
+
+std::string text_of(const PerplexityReport& r) {
+  const auto line = [](const char* name, const std::string& value) {
+    return fmt::format("{:<18}{}\n", name, value);
+  };
+  const auto with_error = [](double value, double error) {
+    return fmt::format("{:.4f} ± {:.4f}", value, error);
+  };
+  std::string out = line("perplexity", with_error(r.model.perplexity, r.model.error));
+  if (r.divergence) {
+    const DivergenceFigures& d = *r.divergence;
+    out += line("base perplexity", with_error(d.base.perplexity, d.base.error));
+    out += line("ln(ppl/base)", fmt::format("{:.6f} ± {:.6f}", d.ln_ratio, d.ln_ratio_error));
+    out += line("KL mean", fmt::format("{:.6f} ± {:.6f}", d.kl_mean, d.kl_error));
+    out += line("KL median", fmt::format("{:.6f}", d.kl_median));
+    out += line("KL 90 %", fmt::format("{:.6f}", d.kl_p90));
+    out += line("KL 99 %", fmt::format("{:.6f}", d.kl_p99));
+    out += line("KL 99.9 %", fmt::format("{:.6f}", d.kl_p999));
+    out += line("KL max", fmt::format("{:.6f}", d.kl_max));
+    out += line("RMS delta p", fmt::format("{:.3f} %", 100.0 * d.rms_delta_p));
+    out += line("same top token",
+                fmt::format("{:.3f} ± {:.3f} %", 100.0 * d.same_top, 100.0 * d.same_top_error));
+  }
+  return out;
+}
+
+std::string json_line(const TokenScore& score, const Tokenizer& tokenizer, bool with_base) {
+  Json out = {{"chunk", score.chunk},
+              {"position", score.position},
+              {"id", score.token},
+              {"piece", tokenizer.piece(score.token)},
+              {"logprob", score.logprob}};
+  if (with_base) {
+    out["base_logprob"] = score.base_logprob;
+    out["kl"] = score.kl;
+    out["same_top"] = score.same_top;
+  }
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int measure(const Tool& tool, const Options& options) {
+  const CommonValues& common = tool.common();
+  const auto checkpoint = Checkpoint::open(common.model);
+  if (!checkpoint->tokenizer_files()) {
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
+         lathe::quoted(common.model));
+  }
+  const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  PerplexityOptions how;
+  how.context = options.context;
+  how.max_chunks = options.chunks > 0 ? options.chunks : -1;
+  how.step_tokens = std::max<std::int64_t>(how.step_tokens, how.context);
+
+  const int threads = common.threads_or_default();
+  const auto session = open_session(checkpoint, options, how, threads);
+  std::unique_ptr<Session> base;
+  if (!options.base.empty()) {
+    base = open_session(Checkpoint::open(options.base), options, how, threads);
+  }
+  EncodeOptions plain;
+  plain.add_special = false;
+  const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input), plain);
+  const std::optional<TokenId> bos = tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt;
+
+  Output output(common.output, common.force);
+  ProgressBar bar(tool, "perplexity");
+  std::function<void(const TokenScore&)> on_score;
+  if (options.per_token) {
+    on_score = [&](const TokenScore& score) {
+      output.write(json_line(score, *tokenizer, base != nullptr));
+    };
+  }
+  const PerplexityReport report =
+      measure_perplexity(*session, base.get(), tokens, bos, how, bar.callback(), on_score);
+  bar.finish();
+  tool.note(fmt::format("{} chunks of {} tokens, {} of {} tokens scored, {:.1f} s", report.chunks,
+                        options.context, report.scored, report.tokens, report.seconds));
+  if (options.per_token) {
+    // The records are the data; the summary is for the person who waits.
+    tool.note(text_of(report));
+  } else if (common.json()) {
+    output.write(
+        json_of(report, options, common.model).dump(2, ' ', false, Json::error_handler_t::replace) +
+        "\n");
+  } else {
+    output.write(text_of(report));
+  }
+  output.finish();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Tool tool("perplexity", "measure how well a model predicts a text");
+  Options options;
+  tool.add_common(kModel | kInput | kOutput | kThreads | kJson);
+  tool.number("-c,--ctx", options.context, "tokens per chunk; the second half is scored", 4,
+              1 << 24);
+  tool.number("--chunks", options.chunks, "score the first N chunks only; 0 is all", 0, 1 << 30);
+  tool.app()
+      .add_option("-b,--base", options.base,
+                  "a second model to compare with: KL divergence, run in step with the first")
+      ->type_name("MODEL");
+  tool.app().add_flag("--per-token", options.per_token, "a JSON line for each scored token");
+  tool.choice("--kv-type", options.kv_type, "type of the KV cache", {"f16", "f32", "int8"});
+  tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
+  tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");
+  tool.example("perplexity -m w4.lathe --base f16.gguf -i book.txt --json",
+               "What quantization cost, as JSON");
+  tool.see_also("bench(1), quantize(1), lathe(7)");
+  return tool.run(argc, argv, [&] { return measure(tool, options); });
+}
