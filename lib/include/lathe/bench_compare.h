@@ -1,0 +1,58 @@
+// Two sets of bench results side by side: ratios with intervals, and gates for CI.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lathe/bench.h"
+#include "lathe/export.h"
+
+namespace lathe {
+
+// One row of a results file: what was tested and its samples, tokens per second.
+struct BenchRecord {
+  std::string model;  // model_filename
+  std::string test;   // "tg128@d4096", whoever wrote the file
+  std::vector<double> samples_ts;
+};
+
+// Reads a JSON array or JSON lines as bench and llama-bench write them. Throws kInvalid,
+// naming `origin` and the row.
+LATHE_API std::vector<BenchRecord> read_bench_records(std::string_view text,
+                                                      const std::string& origin);
+
+struct BenchComparison {
+  std::string test;
+  double ours_ts = 0.0;  // medians
+  double base_ts = 0.0;
+  BenchRatio ratio;  // ours / base
+};
+
+// Pairs rows by test, in the order of `ours`; rows that only one side has are left out. When
+// a file has several models, the first row of each test counts.
+LATHE_API std::vector<BenchComparison> compare_records(std::span<const BenchRecord> ours,
+                                                       std::span<const BenchRecord> base);
+
+// "tg<-5%": missed when a test whose name begins with "tg" got slower by more than 5 % and
+// the interval says that it is no noise. An empty name ("<-5%") means every test.
+struct BenchGate {
+  std::string test_prefix;
+  double percent = 0.0;  // change in percent, usually negative
+};
+
+// Throws kUsage.
+LATHE_API BenchGate parse_gate(std::string_view text);
+LATHE_API bool gate_missed(const BenchGate& gate, const BenchComparison& comparison);
+
+// A chart of the comparison or of plain results: a bar per test with its spread, as SVG.
+struct BenchBar {
+  std::string label;
+  double value = 0.0;
+  double low = 0.0, high = 0.0;  // whiskers
+};
+LATHE_API std::string plot_svg(std::string_view title, std::string_view unit,
+                               std::span<const BenchBar> bars);
+
+}  // namespace lathe

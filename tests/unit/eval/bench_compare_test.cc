@@ -1,0 +1,73 @@
+#include "lathe/bench_compare.h"
+
+#include <gtest/gtest.h>
+
+#include "lathe/error.h"
+
+namespace lathe {
+namespace {
+
+template <typename Call>
+ErrorCode code_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.code();
+  }
+  return ErrorCode::kBug;
+}
+
+TEST(BenchCompare, ReadsArraysLinesAndFilesOfOthers) {
+  const auto array = read_bench_records(
+      R"([{"model_filename":"m","n_prompt":512,"n_gen":0,"samples_ts":[1.5,2]},
+          {"n_prompt":0,"n_gen":64,"n_depth":8,"avg_ts":3}])",
+      "a.json");
+  ASSERT_EQ(array.size(), 2u);
+  EXPECT_EQ(array[0].test, "pp512");
+  EXPECT_EQ(array[0].samples_ts, (std::vector<double>{1.5, 2.0}));
+  EXPECT_EQ(array[1].test, "tg64@d8");
+  EXPECT_EQ(array[1].samples_ts, (std::vector<double>{3.0}));
+  const auto lines =
+      read_bench_records("{\"n_gen\":1,\"avg_ts\":3}\n\n{\"n_gen\":2,\"avg_ts\":4}\n", "a.jsonl");
+  EXPECT_EQ(lines.size(), 2u);
+}
+
+TEST(BenchCompare, RefusesWhatIsNoResult) {
+  for (const char* bad : {"", "x", "[]", "[1]", "[{}]", R"([{"n_gen":1}])",
+                          R"([{"n_gen":1,"avg_ts":0}])", R"([{"n_gen":1,"samples_ts":["x"]}])"}) {
+    EXPECT_EQ(code_of([&] { read_bench_records(bad, "f"); }), ErrorCode::kInvalid) << bad;
+  }
+}
+
+TEST(BenchCompare, PairsByTestAndAppliesGates) {
+  const std::vector<BenchRecord> ours = {
+      {"m", "pp512", {100, 101, 102}}, {"m", "tg64", {9.0, 9.1, 9.05}}, {"m", "tg8", {1}}};
+  const std::vector<BenchRecord> base = {{"m", "tg64", {10, 10.1, 10.05}},
+                                         {"m", "pp512", {50, 51, 52}}};
+  const auto rows = compare_records(ours, base);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].test, "pp512");
+  EXPECT_GT(rows[0].ratio.ratio, 1.9);
+  EXPECT_FALSE(gate_missed(parse_gate("tg<-5%"), rows[0]));
+  EXPECT_TRUE(gate_missed(parse_gate("tg<-5%"), rows[1]));
+  EXPECT_TRUE(gate_missed(parse_gate("<-5"), rows[1]));
+  EXPECT_FALSE(gate_missed(parse_gate("tg<-20%"), rows[1]));
+  EXPECT_TRUE(gate_missed(parse_gate("pp<150%"), rows[0]));
+}
+
+TEST(BenchCompare, RefusesWhatIsNoGate) {
+  for (const char* bad : {"", "tg", "tg>5%", "tg<", "tg<x%", "tg<-100%", "tg<5%%"}) {
+    EXPECT_EQ(code_of([&] { parse_gate(bad); }), ErrorCode::kUsage) << bad;
+  }
+}
+
+TEST(BenchPlot, EscapesItsText) {
+  const BenchBar bars[] = {{"a<b>&\"", 10.0, 9.0, 11.0}};
+  const std::string svg = plot_svg("<script>", "t/s", bars);
+  EXPECT_EQ(svg.find("<script>"), std::string::npos);
+  EXPECT_NE(svg.find("a&lt;b&gt;&amp;&quot;"), std::string::npos);
+  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+}
+
+}  // namespace
+}  // namespace lathe
