@@ -116,7 +116,7 @@ int measure(const Tool& tool, const Options& options) {
   const auto checkpoint = Checkpoint::open(common.model);
   if (!checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
-         lathe::quoted(common.model));
+         quoted(common.model));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
   PerplexityOptions how;

@@ -16,5 +16,8 @@ LATHE_API std::string escape_for_terminal(std::string_view bytes, std::size_t li
 
 // The same inside double quotes: how a file or tensor name stands in a message.
 LATHE_API std::string quoted(std::string_view bytes);
+// An exact match for a std::string: otherwise, where <iomanip> is included, overload
+// resolution prefers std::quoted.
+inline std::string quoted(const std::string& bytes) { return quoted(std::string_view(bytes)); }
 
 }  // namespace lathe
