@@ -48,7 +48,7 @@ std::string escape_for_terminal(std::string_view bytes, std::size_t limit) {
   return out;
 }
 
-std::string quoted(std::string_view bytes) {
+std::string Quoted::operator()(std::string_view bytes) const {
   return fmt::format("\"{}\"", escape_for_terminal(bytes));
 }
 

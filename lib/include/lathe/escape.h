@@ -14,10 +14,11 @@ namespace lathe {
 // `limit` bytes of input are shown, then "…".
 LATHE_API std::string escape_for_terminal(std::string_view bytes, std::size_t limit = 200);
 
-// The same inside double quotes: how a file or tensor name stands in a message.
-LATHE_API std::string quoted(std::string_view bytes);
-// An exact match for a std::string: otherwise, where <iomanip> is included, overload
-// resolution prefers std::quoted.
-inline std::string quoted(const std::string& bytes) { return quoted(std::string_view(bytes)); }
+// The same inside double quotes: how a file or tensor name stands in a message. An object, so
+// that argument-dependent lookup never finds std::quoted instead.
+struct LATHE_API Quoted {
+  std::string operator()(std::string_view bytes) const;
+};
+inline constexpr Quoted quoted;
 
 }  // namespace lathe
