@@ -1,0 +1,137 @@
+#include "generate/decode.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+double seconds(std::chrono::steady_clock::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+std::vector<TokenId> collect_end_tokens(const Tokenizer& tokenizer, const ModelConfig& config,
+                                        const GenerateOptions& options) {
+  if (options.ignore_eos) return {};
+  std::vector<TokenId> ends = options.end_tokens;
+  for (const std::int64_t id : config.eos_tokens) ends.push_back(static_cast<TokenId>(id));
+  if (config.eos_tokens.empty() && tokenizer.eos()) ends.push_back(*tokenizer.eos());
+  return ends;
+}
+
+}  // namespace
+
+GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& config,
+                                 std::int64_t context, std::span<const TokenId> prompt,
+                                 GenerateOptions options, TextCallback on_text)
+    : options_(std::move(options)),
+      on_text_(std::move(on_text)),
+      end_tokens_(collect_end_tokens(tokenizer, config, options_)),
+      context_(context),
+      history_(prompt.begin(), prompt.end()),
+      sampler_(options_.sampling),
+      stops_(options_.stop) {
+  if (prompt.empty()) {
+    fail_invalid("the prompt is empty: give it some text (this model has no token to begin with)");
+  }
+  if (static_cast<std::int64_t>(prompt.size()) > context) {
+    fail(ErrorCode::kLimit,
+         "the prompt has {} tokens, but the context holds {}: shorten the prompt or raise the "
+         "context",
+         prompt.size(), context);
+  }
+  if (options_.max_tokens < -1) {
+    fail(ErrorCode::kUsage, "max_tokens {} is out of range: it must be ≥ -1", options_.max_tokens);
+  }
+  if (options_.logprobs < 0) {
+    fail(ErrorCode::kUsage, "logprobs {} is out of range: it must be ≥ 0", options_.logprobs);
+  }
+  stream_ = tokenizer.stream(history_);
+  result_.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+  if (options_.max_tokens == 0) finish(FinishReason::kLength);
+}
+
+std::span<const TokenId> GenerationState::input() const noexcept {
+  return std::span<const TokenId>(history_).subspan(computed_);
+}
+
+void GenerationState::accept(std::span<const float> logits) {
+  const bool first = result_.ids.empty();
+  if (first) result_.timings.prefill = seconds(Clock::now() - started_);
+  computed_ = history_.size();
+
+  const std::optional<TokenId> choice = sampler_.choose(logits, history_);
+  if (!choice) {
+    fail_invalid(
+        "the model's logits after {} tokens are not numbers: its weights are damaged, or too "
+        "large for the arithmetic",
+        history_.size());
+  }
+  const TokenId id = *choice;
+  const Clock::time_point now = Clock::now();
+  if (first) {
+    first_token_ = now;
+    result_.timings.first_token = seconds(now - started_);
+  }
+  result_.timings.decode = seconds(now - first_token_);
+
+  if (ends(id)) {
+    result_.end_token = id;
+    finish(FinishReason::kStop);
+    return;
+  }
+  if (options_.logprobs > 0) record(logits, id);
+  history_.push_back(id);
+  result_.ids.push_back(id);
+  show(stops_.push(stream_->push(id)));
+  if (finished_) return;
+  if (stops_.matched()) {
+    finish(FinishReason::kStop);
+  } else if (std::cmp_equal(result_.ids.size(), options_.max_tokens)) {
+    finish(FinishReason::kLength);
+  } else if (std::cmp_greater(history_.size(), context_)) {
+    finish(FinishReason::kContext);
+  }
+}
+
+Generation GenerationState::take() {
+  // Where a stop text was met, what the tokenizer may still hold lies behind it.
+  if (stops_.matched()) result_.stop_text = stops_.match();
+  return std::move(result_);
+}
+
+bool GenerationState::ends(TokenId id) const noexcept {
+  return std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end();
+}
+
+void GenerationState::record(std::span<const float> logits, TokenId id) {
+  select_largest(logits, options_.logprobs, ranked_);
+  std::sort(ranked_.begin(), ranked_.end(), ranks_before);
+  const double norm = log_sum_exp(logits, ranked_.front().value);
+  GeneratedToken token{id, logits[static_cast<std::size_t>(id)] - norm, {}};
+  token.top.reserve(ranked_.size());
+  for (const RankedLogit& ranked : ranked_) {
+    token.top.push_back({ranked.id, ranked.value - norm});
+  }
+  result_.tokens.push_back(std::move(token));
+}
+
+void GenerationState::show(std::string_view text) {
+  if (text.empty()) return;
+  result_.text += text;
+  if (on_text_ && !on_text_(text)) {
+    result_.reason = FinishReason::kCancelled;
+    finished_ = true;
+  }
+}
+
+void GenerationState::finish(FinishReason reason) {
+  result_.reason = reason;
+  if (!stops_.matched()) show(stops_.push(stream_->finish()) + stops_.finish());
+  if (stops_.matched()) result_.reason = FinishReason::kStop;
+  finished_ = true;
+}
+
+}  // namespace lathe

@@ -1,0 +1,71 @@
+// One request on its way from prompt to answer, as a state machine without a model in it:
+//
+//   state.input() ──> Session::forward ──> state.accept(logits) ──> ... until finished()
+//
+// generate() drives one state to its end; a batch scheduler drives many, giving the inputs of
+// those that run to one forward(), in pieces where a prompt is long (a piece that is not the
+// last needs no accept()).
+//
+// Errors: the constructor throws kLimit (prompt longer than the context), kInvalid (empty
+// prompt), kUsage (options); accept() kInvalid when the logits are not numbers. Used by one
+// thread at a time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lathe/generate.h"
+
+#include "generate/sampler.h"
+#include "generate/stop_matcher.h"
+
+namespace lathe {
+
+class GenerationState {
+ public:
+  // `context`: positions that the sequence may hold. The tokenizer outlives the state.
+  GenerationState(const Tokenizer& tokenizer, const ModelConfig& config, std::int64_t context,
+                  std::span<const TokenId> prompt, GenerateOptions options,
+                  TextCallback on_text = {});
+
+  bool finished() const noexcept { return finished_; }
+
+  // Ids to append to the sequence before the next accept(): the prompt, then one at a time.
+  std::span<const TokenId> input() const noexcept;
+  // The prompt and what was generated so far: what the sequence would be recomputed from.
+  std::span<const TokenId> history() const noexcept { return history_; }
+
+  // Takes the logits that follow everything that input() has given, and chooses a token.
+  void accept(std::span<const float> logits);
+
+  // The outcome. Call once, when finished.
+  Generation take();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool ends(TokenId id) const noexcept;
+  void record(std::span<const float> logits, TokenId id);
+  void show(std::string_view text);
+  void finish(FinishReason reason);
+
+  GenerateOptions options_;
+  TextCallback on_text_;
+  std::vector<TokenId> end_tokens_;
+  std::int64_t context_;
+  std::vector<TokenId> history_;
+  std::size_t computed_ = 0;  // ids of history_ that are in the sequence
+  Sampler sampler_;
+  StopMatcher stops_;
+  std::unique_ptr<Tokenizer::Stream> stream_;
+  std::vector<RankedLogit> ranked_;
+  Generation result_;
+  bool finished_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point first_token_;
+};
+
+}  // namespace lathe

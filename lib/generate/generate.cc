@@ -1,0 +1,51 @@
+#include "lathe/generate.h"
+
+#include "generate/decode.h"
+
+namespace lathe {
+namespace {
+
+// The sequence of one request, gone when the request is, however it ends.
+class OwnedSequence {
+ public:
+  explicit OwnedSequence(Session& session) : session_(session), id_(session.add()) {}
+  ~OwnedSequence() { session_.drop(id_); }
+  OwnedSequence(const OwnedSequence&) = delete;
+  OwnedSequence& operator=(const OwnedSequence&) = delete;
+
+  SequenceId id() const noexcept { return id_; }
+
+ private:
+  Session& session_;
+  SequenceId id_;
+};
+
+}  // namespace
+
+Generation generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                    const GenerateOptions& options, const TextCallback& on_text) {
+  GenerationState state(tokenizer, session.model().config(), session.context(), prompt, options,
+                        on_text);
+  const OwnedSequence sequence(session);
+  while (!state.finished()) {
+    const SequenceInput input{sequence.id(), state.input(), false};
+    state.accept(session.forward({&input, 1}));
+  }
+  return state.take();
+}
+
+const char* to_string(FinishReason reason) noexcept {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContext:
+      return "context";
+    case FinishReason::kCancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+}  // namespace lathe
