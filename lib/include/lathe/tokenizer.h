@@ -64,6 +64,12 @@ class LATHE_API Tokenizer {
 
   virtual std::vector<TokenId> encode(std::string_view text,
                                       const EncodeOptions& options = {}) const = 0;
+  // `options.parse_special` is ignored: each part has its own.
+  virtual std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
+                                            const EncodeOptions& options = {}) const = 0;
+  // Each text on its own, `options.threads` at a time.
+  std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string_view> texts,
+                                                 const EncodeOptions& options = {}) const;
   // The text of a sequence of ids; control tokens are left out unless `keep_special`. Ids out
   // of range throw kInvalid.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
@@ -94,8 +100,11 @@ class LATHE_API Tokenizer {
 };
 
 // Conversions between the forms that files hold. Both keep every id, piece, score and merge.
+// Throw kUnsupported, naming what has no counterpart in the other form.
 LATHE_API TokenizerFiles to_hugging_face(const TokenizerFiles& files);
-LATHE_API GgufVocabulary to_gguf(const TokenizerFiles& files);
+// `vocab_size`: rows of the model's embedding; a vocabulary with fewer tokens is filled up with
+// unused ones ("[PAD12]"). -1: as many as there are.
+LATHE_API GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size = -1);
 // llama2.c's tokenizer.bin (no header but the longest piece's length; `vocab_size` from the
 // model's header) as a sentencepiece model.
 LATHE_API TokenizerFiles from_llama2c_tokenizer(std::span<const std::byte> bytes,
