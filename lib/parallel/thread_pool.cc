@@ -1,17 +1,23 @@
 #include "parallel/thread_pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "parallel/cpu_count.h"
+
 namespace lathe {
 namespace {
 
-// About 50 microseconds: longer than the gap between two steps of a token, shorter than a
-// person's or a scheduler's patience.
-constexpr int kSpins = 20000;
+using Clock = std::chrono::steady_clock;
+
+// Longer than the gap between two steps of a token, shorter than what anybody would notice.
+constexpr std::chrono::microseconds kSpin{30};
+// After that the core is offered to others, for as long again; then the thread sleeps.
+constexpr std::chrono::microseconds kYield{60};
 
 inline void pause_briefly() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -19,6 +25,29 @@ inline void pause_briefly() noexcept {
 #else
   std::this_thread::yield();
 #endif
+}
+
+// Waits until done() without sleeping; false when patience ended first. `spin` is false where
+// the thread that we wait for may need this very core.
+template <typename Done>
+bool wait_awake(bool spin, Done done) noexcept {
+  // The first look at the clock is already worth a microsecond of pauses.
+  for (int i = 0; spin && i < 32; ++i) {
+    if (done()) return true;
+    pause_briefly();
+  }
+  const Clock::time_point start = Clock::now();
+  while (spin && Clock::now() - start < kSpin) {
+    for (int i = 0; i < 16; ++i) {
+      if (done()) return true;
+      pause_briefly();
+    }
+  }
+  do {
+    if (done()) return true;
+    std::this_thread::yield();
+  } while (Clock::now() - start < kYield);
+  return done();
 }
 
 }  // namespace
@@ -29,35 +58,51 @@ struct ThreadPool::State {
   alignas(64) std::atomic<std::uint64_t> epoch{0};
   alignas(64) std::atomic<int> running{0};
   alignas(64) std::atomic<std::int64_t> next{0};
-  void (*call)(void*, int) = nullptr;
+  alignas(64) void (*call)(void*, int) = nullptr;
   void* body = nullptr;
+  bool spin = true;
   std::atomic<bool> stopping{false};
+  // Who sleeps says so under the mutex before looking a last time; who changes something
+  // changes it before asking whether somebody sleeps. One of the two sees the other (all four
+  // accesses are sequentially consistent).
   std::atomic<int> sleepers{0};
+  std::atomic<bool> caller_sleeps{false};
   std::mutex mutex;
   std::condition_variable wake;
+  std::condition_variable finished;
   std::vector<std::thread> threads;
 
   std::uint64_t wait_for_epoch_after(std::uint64_t seen) {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      const std::uint64_t now = epoch.load(std::memory_order_acquire);
-      if (now != seen) return now;
-      pause_briefly();
+    if (!wait_awake(spin, [&] { return epoch.load(std::memory_order_acquire) != seen; })) {
+      std::unique_lock lock(mutex);
+      sleepers.fetch_add(1);
+      wake.wait(lock, [&] { return epoch.load() != seen; });
+      sleepers.fetch_sub(1);
     }
-    std::unique_lock lock(mutex);
-    sleepers.fetch_add(1);
-    wake.wait(lock, [&] { return epoch.load() != seen; });
-    sleepers.fetch_sub(1);
     return epoch.load(std::memory_order_acquire);
   }
 
   void publish() {
     epoch.fetch_add(1);
-    // A worker announces itself under the mutex before it sleeps, and looks at the epoch
-    // after that: either it sees the new epoch or we see the sleeper.
     if (sleepers.load() > 0) {
       const std::lock_guard lock(mutex);
       wake.notify_all();
     }
+  }
+
+  void finish_one() {
+    if (running.fetch_sub(1) == 1 && caller_sleeps.load()) {
+      const std::lock_guard lock(mutex);
+      finished.notify_one();
+    }
+  }
+
+  void wait_for_all() {
+    if (wait_awake(spin, [&] { return running.load(std::memory_order_acquire) == 0; })) return;
+    std::unique_lock lock(mutex);
+    caller_sleeps.store(true);
+    finished.wait(lock, [&] { return running.load() == 0; });
+    caller_sleeps.store(false);
   }
 
   void work(int worker) {
@@ -66,19 +111,28 @@ struct ThreadPool::State {
       seen = wait_for_epoch_after(seen);
       if (stopping.load(std::memory_order_acquire)) return;
       call(body, worker);
-      running.fetch_sub(1, std::memory_order_release);
+      finish_one();
     }
   }
 };
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  state_->spin = threads <= available_cpus();
   state_->threads.reserve(threads > 1 ? static_cast<std::size_t>(threads - 1) : 0);
-  for (int worker = 1; worker < threads; ++worker) {
-    state_->threads.emplace_back([state = state_.get(), worker] { state->work(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) {
+      state_->threads.emplace_back([state = state_.get(), worker] { state->work(worker); });
+    }
+  } catch (...) {
+    // The system gives no more threads: those that run must not be left behind.
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() noexcept {
   state_->stopping.store(true, std::memory_order_release);
   state_->publish();
   for (std::thread& thread : state_->threads) thread.join();
@@ -97,11 +151,7 @@ void ThreadPool::run_erased(void (*call)(void*, int), void* body) noexcept {
   s.running.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
   s.publish();
   call(body, 0);
-  for (int spin = 0; s.running.load(std::memory_order_acquire) > 0; ++spin) {
-    // On a machine with fewer cores than threads the last worker may need this core.
-    if (spin > kSpins) std::this_thread::yield();
-    pause_briefly();
-  }
+  s.wait_for_all();
 }
 
 void ThreadPool::reset_next() noexcept { state_->next.store(0, std::memory_order_relaxed); }

@@ -1,7 +1,9 @@
 // A pool of threads for steps that are microseconds long.
 //
 // Workers spin for a short while between steps (a fork and join costs about a microsecond),
-// then sleep until the next run(). One run() at a time; run() inside run() is not allowed.
+// then yield, then sleep until the next run(); so does the caller while it waits for the last
+// worker. With more threads than cores nobody spins. One run() at a time; run() inside run()
+// is not allowed.
 // The caller is worker 0, so ThreadPool(1) starts no thread and calls directly.
 #pragma once
 
@@ -29,28 +31,39 @@ class ThreadPool {
                const_cast<void*>(static_cast<const void*>(&body)));
   }
 
-  // Calls body(first, last) for consecutive pieces of [0, n), of at most `grain` each, handed
-  // out to whichever worker is free. The pieces' borders are multiples of `grain`.
+  // Calls body(first, last), or body(worker, first, last), for consecutive pieces of [0, n),
+  // of at most `grain` each, handed out to whichever worker is free. The pieces' borders are
+  // multiples of `grain`.
   template <typename Body>
   void parallel_for(std::int64_t n, std::int64_t grain, Body&& body) noexcept {
     if (n <= 0) return;
     if (n <= grain || size() == 1) {
       for (std::int64_t first = 0; first < n; first += grain) {
-        body(first, first + grain < n ? first + grain : n);
+        call_piece(body, 0, first, first + grain < n ? first + grain : n);
       }
       return;
     }
     reset_next();
-    run([&](int) {
+    run([&](int worker) {
       for (;;) {
         const std::int64_t first = take_next(grain);
         if (first >= n) return;
-        body(first, first + grain < n ? first + grain : n);
+        call_piece(body, worker, first, first + grain < n ? first + grain : n);
       }
     });
   }
 
  private:
+  template <typename Body>
+  static void call_piece(Body& body, int worker, std::int64_t first, std::int64_t last) noexcept {
+    if constexpr (std::is_invocable_v<Body&, int, std::int64_t, std::int64_t>) {
+      body(worker, first, last);
+    } else {
+      body(first, last);
+    }
+  }
+
+  void stop() noexcept;
   void run_erased(void (*call)(void*, int), void* body) noexcept;
   void reset_next() noexcept;
   std::int64_t take_next(std::int64_t grain) noexcept;
