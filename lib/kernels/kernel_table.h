@@ -9,8 +9,10 @@
 // generic code uses std::fma where the others use the instruction.
 //
 // Reduction order of a sum over n floats: 16 partial sums, element i goes to partial
-// i mod 16 in increasing i; then partials are added as a tree: p[j] += p[j+8] for j < 8,
-// p[j] += p[j+4] for j < 4, p[j] += p[j+2] for j < 2, p[0] + p[1].
+// i mod 16 in increasing i (the last sixteen padded with zeros); then partials are added as a
+// tree: p[j] += p[j+8] for j < 8, p[j] += p[j+4] for j < 4, p[j] += p[j+2] for j < 2,
+// p[0] + p[1]. The sixteen partials are one AVX-512 register or two AVX2 registers: the
+// algorithms are written once, in kernels/shared/, in terms of kernels/<isa>/lanes.h.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +32,7 @@ struct KernelTable {
   void (*matvec_bf16)(const std::uint16_t* w, std::int64_t rows, std::int64_t cols, const float* x,
                       std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
 
-  // ---- conversions, exact as tensor/float16.h
+  // ---- conversions, exact as tensor/float16.h (a NaN becomes quiet)
   void (*f16_to_f32)(const std::uint16_t* x, std::int64_t n, float* y);
   void (*bf16_to_f32)(const std::uint16_t* x, std::int64_t n, float* y);
   void (*f32_to_f16)(const float* x, std::int64_t n, std::uint16_t* y);

@@ -1,0 +1,95 @@
+// Sixteen float lanes as one AVX-512 register: see generic/lanes.h for what each name means.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+namespace lathe {
+namespace {
+
+struct Lanes {
+  __m512 v;
+
+  static Lanes zero() noexcept { return {_mm512_setzero_ps()}; }
+  static Lanes all(float x) noexcept { return {_mm512_set1_ps(x)}; }
+  static Lanes load(const float* p) noexcept { return {_mm512_loadu_ps(p)}; }
+  static Lanes load(const float* p, std::int64_t n) noexcept {
+    return {_mm512_maskz_loadu_ps(mask(n), p)};
+  }
+  void store(float* p) const noexcept { _mm512_storeu_ps(p, v); }
+  void store(float* p, std::int64_t n) const noexcept { _mm512_mask_storeu_ps(p, mask(n), v); }
+
+  // Ones for the first n lanes.
+  static __mmask16 mask(std::int64_t n) noexcept {
+    return static_cast<__mmask16>((1u << static_cast<unsigned>(n)) - 1u);
+  }
+};
+
+inline Lanes load_f16(const std::uint16_t* p) noexcept {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline Lanes load_f16(const std::uint16_t* p, std::int64_t n) noexcept {
+  return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(Lanes::mask(n), p))};
+}
+inline Lanes widen_bf16(__m256i h) noexcept {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))};
+}
+inline Lanes load_bf16(const std::uint16_t* p) noexcept {
+  return widen_bf16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline Lanes load_bf16(const std::uint16_t* p, std::int64_t n) noexcept {
+  return widen_bf16(_mm256_maskz_loadu_epi16(Lanes::mask(n), p));
+}
+inline __m256i narrow_f16(Lanes a) noexcept {
+  return _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline void store_f16(Lanes a, std::uint16_t* p) noexcept {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow_f16(a));
+}
+inline void store_f16(Lanes a, std::uint16_t* p, std::int64_t n) noexcept {
+  _mm256_mask_storeu_epi16(p, Lanes::mask(n), narrow_f16(a));
+}
+
+inline Lanes add(Lanes a, Lanes b) noexcept { return {_mm512_add_ps(a.v, b.v)}; }
+inline Lanes sub(Lanes a, Lanes b) noexcept { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Lanes mul(Lanes a, Lanes b) noexcept { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Lanes div(Lanes a, Lanes b) noexcept { return {_mm512_div_ps(a.v, b.v)}; }
+inline Lanes fma(Lanes a, Lanes b, Lanes c) noexcept { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline float fma1(float a, float b, float c) noexcept { return __builtin_fmaf(a, b, c); }
+inline Lanes max(Lanes a, Lanes b) noexcept { return {_mm512_max_ps(a.v, b.v)}; }
+inline Lanes min(Lanes a, Lanes b) noexcept { return {_mm512_min_ps(a.v, b.v)}; }
+inline Lanes zero_where_less(Lanes a, Lanes b, Lanes c) noexcept {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_NLT_UQ), c.v)};
+}
+inline Lanes negate(Lanes a) noexcept { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+inline Lanes magnitude(Lanes a) noexcept { return {_mm512_abs_ps(a.v)}; }
+inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {
+  const __m512i power = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p.v), power))};
+}
+
+inline float sum(Lanes a) noexcept {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float largest(Lanes a) noexcept {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+inline float square_root(float x) noexcept { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
+inline void prefetch(const void* p) noexcept {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+
+constexpr int kMatvecRows = 4;
+constexpr int kMatvecBatch = 4;
+
+}  // namespace
+}  // namespace lathe

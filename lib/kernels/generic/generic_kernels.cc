@@ -1,0 +1,29 @@
+// The kernel table in plain C++, for any processor and as the reference of the others.
+#include "kernels/generic/lanes.h"
+#include "kernels/kernel_table.h"
+#include "kernels/shared/attention.h"
+#include "kernels/shared/elementwise.h"
+#include "kernels/shared/matvec.h"
+
+namespace lathe {
+
+extern const KernelTable kGenericKernels;
+const KernelTable kGenericKernels = {
+    .name = "generic",
+    .matvec_f32 = matvec<F32Weights>,
+    .matvec_f16 = matvec<F16Weights>,
+    .matvec_bf16 = matvec<Bf16Weights>,
+    .f16_to_f32 = convert_f16,
+    .bf16_to_f32 = convert_bf16,
+    .f32_to_f16 = convert_to_f16,
+    .add = add_to,
+    .rms_norm = rms_norm,
+    .silu_mul = gated<silu>,
+    .gelu_mul = gated<gelu>,
+    .rope = rope,
+    .attend_f32 = attend<F32Weights>,
+    .attend_f16 = attend<F16Weights>,
+    .sum_exp = sum_exp,
+};
+
+}  // namespace lathe

@@ -1,0 +1,69 @@
+// Which kernel table runs: the best that the processor and the operating system support, or
+// the one that LATHE_ISA names.
+#include <cstdlib>
+#include <string_view>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+
+// Defined in kernels/<isa>/<isa>_kernels.cc.
+extern const KernelTable kGenericKernels;
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
+
+namespace {
+
+// GCC and Clang answer these from CPUID, and from XGETBV for the registers that the
+// operating system saves.
+#if defined(LATHE_HAVE_AVX2)
+bool has_avx2() noexcept {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+}
+#endif
+#if defined(LATHE_HAVE_AVX512)
+bool has_avx512() noexcept {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+#endif
+
+const KernelTable& choose() {
+  const KernelTables all = available_kernels();
+  const char* wanted = std::getenv("LATHE_ISA");
+  if (wanted == nullptr || *wanted == '\0') return *all.tables[all.count - 1];
+  const std::string_view name = wanted;
+  for (int t = 0; t < all.count; ++t) {
+    if (name == all.tables[t]->name) return *all.tables[t];
+  }
+  if (name == "avx2" || name == "avx512") {
+    fail_unsupported("LATHE_ISA={}: this processor cannot run it; the best that it can is {}", name,
+                     all.tables[all.count - 1]->name);
+  }
+  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2 or avx512", quoted(name));
+}
+
+}  // namespace
+
+KernelTables available_kernels() noexcept {
+  KernelTables all = {};
+  all.tables[all.count++] = &kGenericKernels;
+#if defined(LATHE_HAVE_AVX2)
+  if (has_avx2()) all.tables[all.count++] = &kAvx2Kernels;
+#endif
+#if defined(LATHE_HAVE_AVX512)
+  if (has_avx512()) all.tables[all.count++] = &kAvx512Kernels;
+#endif
+  return all;
+}
+
+const KernelTable& kernels() {
+  static const KernelTable& chosen = choose();
+  return chosen;
+}
+
+}  // namespace lathe

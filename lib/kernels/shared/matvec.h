@@ -1,0 +1,96 @@
+// Matrix times a few vectors, float weights. Included by each table after its lanes.h.
+#pragma once
+
+namespace lathe {
+namespace {
+
+struct F32Weights {
+  using Element = float;
+  static Lanes load(const Element* p) noexcept { return Lanes::load(p); }
+  static Lanes load(const Element* p, std::int64_t n) noexcept { return Lanes::load(p, n); }
+};
+struct F16Weights {
+  using Element = std::uint16_t;
+  static Lanes load(const Element* p) noexcept { return load_f16(p); }
+  static Lanes load(const Element* p, std::int64_t n) noexcept { return load_f16(p, n); }
+};
+struct Bf16Weights {
+  using Element = std::uint16_t;
+  static Lanes load(const Element* p) noexcept { return load_bf16(p); }
+  static Lanes load(const Element* p, std::int64_t n) noexcept { return load_bf16(p, n); }
+};
+
+// `Rows` rows of weights against `Batch` inputs: each weight is converted once, and
+// Rows · Batch independent sums hide the latency of the FMA.
+template <typename Weights, int Rows, int Batch>
+void matvec_block(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
+                  const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride) noexcept {
+  // One row is one stream of memory; this far ahead the next lines are asked for.
+  constexpr std::int64_t kAhead = 1024 / static_cast<std::int64_t>(sizeof(*w));
+  Lanes partial[Rows][Batch];
+  for (int r = 0; r < Rows; ++r) {
+    for (int b = 0; b < Batch; ++b) partial[r][b] = Lanes::zero();
+  }
+  std::int64_t k = 0;
+  for (; k + 16 <= cols; k += 16) {
+    Lanes input[Batch];
+    for (int b = 0; b < Batch; ++b) input[b] = Lanes::load(x + b * x_stride + k);
+    for (int r = 0; r < Rows; ++r) {
+      const auto* p = w + r * w_stride + k;
+      prefetch(p + kAhead);
+      const Lanes weight = Weights::load(p);
+      for (int b = 0; b < Batch; ++b) partial[r][b] = fma(weight, input[b], partial[r][b]);
+    }
+  }
+  if (k < cols) {
+    for (int r = 0; r < Rows; ++r) {
+      const Lanes weight = Weights::load(w + r * w_stride + k, cols - k);
+      for (int b = 0; b < Batch; ++b) {
+        const Lanes input = Lanes::load(x + b * x_stride + k, cols - k);
+        partial[r][b] = fma(weight, input, partial[r][b]);
+      }
+    }
+  }
+  for (int b = 0; b < Batch; ++b) {
+    for (int r = 0; r < Rows; ++r) y[b * y_stride + r] = sum(partial[r][b]);
+  }
+}
+
+template <typename Weights, int Rows>
+void matvec_rows(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
+                 const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+                 std::int64_t y_stride) noexcept {
+  std::int64_t b = 0;
+  for (; b + kMatvecBatch <= batch; b += kMatvecBatch) {
+    matvec_block<Weights, Rows, kMatvecBatch>(w, w_stride, cols, x + b * x_stride, x_stride,
+                                              y + b * y_stride, y_stride);
+  }
+  for (; b < batch; ++b) {
+    matvec_block<Weights, Rows, 1>(w, w_stride, cols, x + b * x_stride, x_stride, y + b * y_stride,
+                                   y_stride);
+  }
+}
+
+template <typename Weights>
+void matvec_strided(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t rows,
+                    std::int64_t cols, const float* x, std::int64_t x_stride, std::int64_t batch,
+                    float* y, std::int64_t y_stride) noexcept {
+  std::int64_t r = 0;
+  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
+    matvec_rows<Weights, kMatvecRows>(w + r * w_stride, w_stride, cols, x, x_stride, batch, y + r,
+                                      y_stride);
+  }
+  for (; r < rows; ++r) {
+    matvec_rows<Weights, 1>(w + r * w_stride, w_stride, cols, x, x_stride, batch, y + r, y_stride);
+  }
+}
+
+template <typename Weights>
+void matvec(const typename Weights::Element* w, std::int64_t rows, std::int64_t cols,
+            const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+            std::int64_t y_stride) noexcept {
+  matvec_strided<Weights>(w, cols, rows, cols, x, x_stride, batch, y, y_stride);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,339 @@
+// Every float kernel of every table gives the bits of the generic one, and those are close to
+// the same sums in double.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "tensor/float16.h"
+
+namespace lathe {
+namespace {
+
+using Floats = std::vector<float>;
+using Halves = std::vector<std::uint16_t>;
+
+constexpr std::int64_t kSizes[] = {1, 2, 7, 8, 15, 16, 17, 31, 33, 48, 64, 100, 172, 255, 300};
+
+Floats random_floats(std::int64_t n, float scale, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0.0f, scale);
+  Floats v(static_cast<std::size_t>(n));
+  for (float& x : v) x = normal(generator);
+  return v;
+}
+
+// Ordinary numbers with the corners of the format among them.
+Floats awkward_floats(std::int64_t n, unsigned seed) {
+  static constexpr float kCorners[] = {0.0f,   -0.0f,    1e-40f,   -1e-40f,  1e-45f,  3e38f,
+                                       -3e38f, 65504.0f, 65520.0f, 65519.0f, 6e-8f,   3e-8f,
+                                       -88.5f, 88.4f,    -87.3f,   104.0f,   1.0f,    -1.0f,
+                                       0.1f,   1e-20f,   -1e-20f,  5.96e-8f, 6.1e-5f, 6.0e-5f};
+  Floats v = random_floats(n, 1.0f, seed);
+  std::mt19937 generator(seed + 1);
+  for (float& x : v) {
+    if (generator() % 3 == 0) x = kCorners[generator() % std::size(kCorners)];
+  }
+  return v;
+}
+
+Halves halves_of(const Floats& v) {
+  Halves h(v.size());
+  std::transform(v.begin(), v.end(), h.begin(), f32_to_f16);
+  return h;
+}
+
+Halves bfloats_of(const Floats& v) {
+  Halves h(v.size());
+  std::transform(v.begin(), v.end(), h.begin(), f32_to_bf16);
+  return h;
+}
+
+// Bit for bit; any NaN equals any other.
+void expect_same(const Floats& a, const Floats& b, const std::string& what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i]))
+        << what << " at " << i << ": " << a[i] << " and " << b[i];
+  }
+}
+
+class FloatKernels : public ::testing::TestWithParam<int> {
+ protected:
+  const KernelTable& generic() const { return *available_kernels().tables[0]; }
+  const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Tables, FloatKernels, ::testing::Range(0, available_kernels().count),
+                         [](const auto& info) {
+                           return available_kernels().tables[info.param]->name;
+                         });
+
+TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
+  for (const std::int64_t cols : kSizes) {
+    for (const std::int64_t rows : {1, 3, 4, 9}) {
+      for (const std::int64_t batch : {1, 2, 5}) {
+        const Floats w = random_floats(rows * cols, 1.0f, 1);
+        const Halves w16 = halves_of(w);
+        const Halves wb16 = bfloats_of(w);
+        const std::int64_t stride = cols + 3;
+        const Floats x = random_floats(batch * stride, 1.0f, 2);
+        const std::int64_t y_stride = rows + 2;
+        const Floats blank(static_cast<std::size_t>(batch * y_stride), -7.0f);
+        const auto all = [&](const KernelTable& t) {
+          std::vector<Floats> y(3, blank);
+          t.matvec_f32(w.data(), rows, cols, x.data(), stride, batch, y[0].data(), y_stride);
+          t.matvec_f16(w16.data(), rows, cols, x.data(), stride, batch, y[1].data(), y_stride);
+          t.matvec_bf16(wb16.data(), rows, cols, x.data(), stride, batch, y[2].data(), y_stride);
+          return y;
+        };
+        const std::vector<Floats> expected = all(generic());
+        const std::vector<Floats> got = all(table());
+        for (std::size_t t = 0; t < 3; ++t) expect_same(got[t], expected[t], "matvec");
+        for (std::int64_t b = 0; b < batch; ++b) {
+          for (std::int64_t r = 0; r < rows; ++r) {
+            double sum[3] = {};
+            double size = 1e-30;
+            for (std::int64_t k = 0; k < cols; ++k) {
+              const auto i = static_cast<std::size_t>(r * cols + k);
+              const double input = x[static_cast<std::size_t>(b * stride + k)];
+              sum[0] += w[i] * input;
+              sum[1] += f16_to_f32(w16[i]) * input;
+              sum[2] += bf16_to_f32(wb16[i]) * input;
+              size += std::abs(w[i] * input);
+            }
+            for (std::size_t t = 0; t < 3; ++t) {
+              EXPECT_NEAR(got[t][static_cast<std::size_t>(b * y_stride + r)], sum[t], 2e-6 * size);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(FloatKernels, MatvecOfAwkwardNumbersEqualsGeneric) {
+  for (const std::int64_t cols : kSizes) {
+    const Floats w = awkward_floats(6 * cols, 3);
+    const Floats x = awkward_floats(2 * cols, 4);
+    Floats expected(12);
+    Floats got(12);
+    generic().matvec_f32(w.data(), 6, cols, x.data(), cols, 2, expected.data(), 6);
+    table().matvec_f32(w.data(), 6, cols, x.data(), cols, 2, got.data(), 6);
+    expect_same(got, expected, "matvec_f32");
+  }
+}
+
+TEST_P(FloatKernels, ConvertsEveryHalfAndBfloat) {
+  Halves all(65536);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+  Floats f(all.size());
+  table().f16_to_f32(all.data(), 65536, f.data());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const float expected = f16_to_f32(all[i]);
+    if (std::isnan(expected)) {
+      ASSERT_TRUE(std::isnan(f[i]));
+    } else {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(f[i]), std::bit_cast<std::uint32_t>(expected)) << i;
+    }
+  }
+  Halves back(all.size());
+  table().f32_to_f16(f.data(), 65536, back.data());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!std::isnan(f[i])) {
+      ASSERT_EQ(back[i], all[i]);
+    }
+  }
+  table().bf16_to_f32(all.data(), 65536, f.data());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(f[i]), static_cast<std::uint32_t>(i) << 16);
+  }
+}
+
+TEST_P(FloatKernels, RoundsFloatsToHalvesAsTheScalarFunctionDoes) {
+  std::mt19937 generator(5);
+  for (const std::int64_t n : kSizes) {
+    Floats x = awkward_floats(n, static_cast<unsigned>(n));
+    for (float& v : x) {
+      // Any exponent around the half's range, any mantissa.
+      if (generator() % 2 == 0) {
+        const auto exponent = static_cast<std::uint32_t>(100 + generator() % 50);
+        const auto others = static_cast<std::uint32_t>(generator() & 0x807fffffu);
+        v = std::bit_cast<float>(others | (exponent << 23));
+      }
+    }
+    Halves h(x.size() + 1, 0xabcd);
+    table().f32_to_f16(x.data(), n, h.data());
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(h[i], f32_to_f16(x[i])) << x[i];
+    EXPECT_EQ(h.back(), 0xabcd);
+  }
+}
+
+TEST_P(FloatKernels, ElementwiseEqualsGeneric) {
+  for (const std::int64_t n : kSizes) {
+    for (const bool awkward : {false, true}) {
+      const Floats a = awkward ? awkward_floats(n, 6) : random_floats(n, 3.0f, 6);
+      const Floats b = awkward ? awkward_floats(n, 7) : random_floats(n, 3.0f, 7);
+      const auto all = [&](const KernelTable& t) {
+        std::vector<Floats> y(5, b);
+        t.add(a.data(), n, y[0].data());
+        t.rms_norm(a.data(), b.data(), 1e-5f, n, y[1].data());
+        t.silu_mul(a.data(), b.data(), n, y[2].data());
+        t.gelu_mul(a.data(), y[3].data(), n, y[3].data());  // in place
+        const float max = *std::max_element(a.begin(), a.end());
+        y[4] = {t.sum_exp(a.data(), n, max)};
+        return y;
+      };
+      const std::vector<Floats> expected = all(generic());
+      const std::vector<Floats> got = all(table());
+      const char* names[] = {"add", "rms_norm", "silu_mul", "gelu_mul", "sum_exp"};
+      for (std::size_t i = 0; i < got.size(); ++i) expect_same(got[i], expected[i], names[i]);
+    }
+  }
+}
+
+TEST_P(FloatKernels, ElementwiseIsAccurate) {
+  constexpr std::int64_t kN = 3001;
+  Floats x(kN);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = (static_cast<float>(i) - 1500.0f) / 15.0f;
+  const Floats one(kN, 1.0f);
+  Floats silu(kN);
+  Floats gelu(kN);
+  table().silu_mul(x.data(), one.data(), kN, silu.data());
+  table().gelu_mul(x.data(), one.data(), kN, gelu.data());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i];
+    EXPECT_NEAR(silu[i], v / (1 + std::exp(-v)), 4e-7 * std::abs(v / (1 + std::exp(-v))) + 1e-35);
+    const double u = std::sqrt(2 / std::acos(-1.0)) * (v + 0.044715 * v * v * v);
+    // Far left the tanh form cancels; what is left is far below a float of size one.
+    EXPECT_NEAR(gelu[i], 0.5 * v * (1 + std::tanh(u)), 4e-6 * std::abs(v) + 1e-30);
+  }
+  double expected = 0;
+  for (const float v : x) expected += std::exp(static_cast<double>(v) - 100.0);
+  EXPECT_NEAR(table().sum_exp(x.data(), kN, 100.0f), expected, 1e-6 * expected);
+
+  const Floats w = random_floats(kN, 1.0f, 8);
+  Floats y(kN);
+  table().rms_norm(x.data(), w.data(), 1e-5f, kN, y.data());
+  double squares = 0;
+  for (const float v : x) squares += static_cast<double>(v) * v;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double e = x[i] * w[i] / std::sqrt(squares / kN + 1e-5);
+    EXPECT_NEAR(y[i], e, 1e-6 * std::abs(e));
+  }
+}
+
+TEST_P(FloatKernels, RopeRotatesPairsAndEqualsGeneric) {
+  for (const std::int64_t half : {1, 4, 8, 16, 20, 32, 64}) {
+    Floats c(static_cast<std::size_t>(half));
+    Floats s(c.size());
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      c[i] = std::cos(static_cast<float>(i) * 0.7f);
+      s[i] = std::sin(static_cast<float>(i) * 0.7f);
+    }
+    const Floats x = random_floats(2 * half, 1.0f, 9);
+    Floats expected = x;
+    Floats got = x;
+    generic().rope(c.data(), s.data(), half, expected.data());
+    table().rope(c.data(), s.data(), half, got.data());
+    expect_same(got, expected, "rope");
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      EXPECT_NEAR(got[i], x[i] * c[i] - x[i + c.size()] * s[i], 1e-6);
+      EXPECT_NEAR(got[i + c.size()], x[i + c.size()] * c[i] + x[i] * s[i], 1e-6);
+    }
+  }
+}
+
+struct Attention {
+  std::int64_t queries;
+  std::int64_t head_dim;
+  std::int64_t pages;
+};
+
+// Runs `pages` pages over the queries; query row i sees the positions [i, context - i).
+Floats attend(const KernelTable& t, const Attention& a, bool half, Floats* plain) {
+  const std::int64_t stride = a.head_dim + 5;
+  const std::int64_t context = a.pages * kKvPageTokens - 3;
+  const Floats q = random_floats(a.queries * a.head_dim, 1.0f, 10);
+  Floats k = random_floats(context * stride, 1.0f, 11);
+  Floats v = random_floats(context * stride, 1.0f, 12);
+  const Halves k16 = halves_of(k);
+  const Halves v16 = halves_of(v);
+  if (half) {
+    std::transform(k16.begin(), k16.end(), k.begin(), f16_to_f32);
+    std::transform(v16.begin(), v16.end(), v.begin(), f16_to_f32);
+  }
+  const auto rows = static_cast<std::size_t>(a.queries);
+  Floats m(rows, -std::numeric_limits<float>::infinity());
+  Floats l(rows, 0.0f);
+  Floats o(rows * static_cast<std::size_t>(a.head_dim), 0.0f);
+  for (std::int64_t page = 0; page < a.pages; ++page) {
+    std::vector<std::int32_t> first(rows);
+    std::vector<std::int32_t> last(rows);
+    for (std::int64_t i = 0; i < a.queries; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto clamp = [&](std::int64_t p) {
+        return static_cast<std::int32_t>(
+            std::clamp<std::int64_t>(p - page * kKvPageTokens, 0, kKvPageTokens));
+      };
+      first[at] = clamp(i);
+      last[at] = clamp(context - i);
+    }
+    const std::int64_t offset = page * kKvPageTokens * stride;
+    if (half) {
+      t.attend_f16(q.data(), a.queries, a.head_dim, k16.data() + offset, v16.data() + offset,
+                   stride, first.data(), last.data(), m.data(), l.data(), o.data());
+    } else {
+      t.attend_f32(q.data(), a.queries, a.head_dim, k.data() + offset, v.data() + offset, stride,
+                   first.data(), last.data(), m.data(), l.data(), o.data());
+    }
+  }
+  for (std::size_t i = 0; i < o.size(); ++i) o[i] /= l[i / static_cast<std::size_t>(a.head_dim)];
+
+  plain->assign(o.size(), 0.0f);
+  for (std::int64_t i = 0; i < a.queries; ++i) {
+    std::vector<double> weight;
+    double total = 0;
+    for (std::int64_t p = i; p < context - i; ++p) {
+      double dot = 0;
+      for (std::int64_t d = 0; d < a.head_dim; ++d) {
+        dot += static_cast<double>(q[static_cast<std::size_t>(i * a.head_dim + d)]) *
+               k[static_cast<std::size_t>(p * stride + d)];
+      }
+      weight.push_back(std::exp(dot));
+      total += weight.back();
+    }
+    for (std::int64_t d = 0; d < a.head_dim; ++d) {
+      double sum = 0;
+      for (std::int64_t p = i; p < context - i; ++p) {
+        sum +=
+            weight[static_cast<std::size_t>(p - i)] * v[static_cast<std::size_t>(p * stride + d)];
+      }
+      (*plain)[static_cast<std::size_t>(i * a.head_dim + d)] = static_cast<float>(sum / total);
+    }
+  }
+  return o;
+}
+
+TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
+  for (const Attention& a : {Attention{1, 8, 1}, Attention{3, 20, 2}, Attention{8, 64, 3},
+                             Attention{5, 80, 2}, Attention{9, 128, 1}, Attention{2, 7, 2}}) {
+    for (const bool half : {false, true}) {
+      Floats plain;
+      const Floats expected = attend(generic(), a, half, &plain);
+      const Floats got = attend(table(), a, half, &plain);
+      expect_same(got, expected, half ? "attend_f16" : "attend_f32");
+      for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], plain[i], 3e-5);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe
