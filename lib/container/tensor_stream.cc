@@ -1,0 +1,56 @@
+#include "container/tensor_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/escape.h"
+#include "base/fail.h"
+
+namespace lathe {
+
+TensorStream::TensorStream(OutputFile& out, std::vector<Place> places)
+    : out_(out), places_(std::move(places)) {
+  skip_empty();
+}
+
+void TensorStream::append(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  if (current_ == places_.size()) {
+    fail(ErrorCode::kBug, "{} bytes were written after the last tensor", bytes.size());
+  }
+  const Place& place = places_[current_];
+  if (bytes.size() > place.bytes - written_) {
+    fail(ErrorCode::kBug, "tensor {} has {} bytes, more were written", quoted(place.name),
+         place.bytes);
+  }
+  if (written_ == 0) pad_to(place.offset);
+  out_.write(bytes);
+  written_ += bytes.size();
+  skip_empty();
+}
+
+void TensorStream::finish(std::uint64_t end) {
+  if (current_ != places_.size()) {
+    fail(ErrorCode::kBug, "tensor {} has {} bytes, {} were written", quoted(places_[current_].name),
+         places_[current_].bytes, written_);
+  }
+  pad_to(end);
+}
+
+void TensorStream::pad_to(std::uint64_t offset) {
+  static constexpr std::array<std::byte, 4096> kZeros{};
+  while (out_.size() < offset) {
+    const std::uint64_t piece = std::min<std::uint64_t>(kZeros.size(), offset - out_.size());
+    out_.write(std::span(kZeros).first(static_cast<std::size_t>(piece)));
+  }
+}
+
+void TensorStream::skip_empty() {
+  while (current_ < places_.size() && written_ == places_[current_].bytes) {
+    ++current_;
+    written_ = 0;
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,46 @@
+// The data part of a container file, written in the file's order: what the GGUF and the
+// safetensors writer share.
+//
+// Places are known before the first byte; zeros fill what lies between them. Bytes arrive in
+// pieces of any size, a tensor at a time, so that memory stays bounded. Not thread-safe.
+// Errors: kIo from the file; kBug when the caller's bytes do not add up to its tensors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lathe/output_file.h"
+
+namespace lathe {
+
+class TensorStream {
+ public:
+  struct Place {
+    std::string name;  // for messages
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  // `places` in increasing order of offset; the file has what comes before the first.
+  TensorStream(OutputFile& out, std::vector<Place> places);
+
+  // The next bytes of the current tensor, which they must not pass. A full tensor is left at
+  // once, and tensors without bytes are passed over.
+  void append(std::span<const std::byte> bytes);
+  // Throws unless every tensor is complete; fills up to `end`.
+  void finish(std::uint64_t end);
+
+ private:
+  void pad_to(std::uint64_t offset);
+  void skip_empty();
+
+  OutputFile& out_;
+  std::vector<Place> places_;
+  std::size_t current_ = 0;
+  std::uint64_t written_ = 0;  // of the current tensor
+};
+
+}  // namespace lathe
