@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fmt/format.h>
-
 namespace lathe {
 namespace {
 
@@ -86,15 +84,6 @@ BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
 }
 
 }  // namespace
-
-std::string BenchCase::name() const {
-  std::string name;
-  if (n_prompt > 0) name = fmt::format("pp{}", n_prompt);
-  if (n_gen > 0) name += fmt::format("{}tg{}", name.empty() ? "" : "+", n_gen);
-  if (n_depth > 0) name += fmt::format("@d{}", n_depth);
-  if (sequences > 1) name += fmt::format("x{}", sequences);
-  return name;
-}
 
 std::vector<double> BenchResult::tokens_per_second() const {
   std::vector<double> rates;

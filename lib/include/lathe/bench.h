@@ -26,8 +26,18 @@ struct BenchCase {
   std::int64_t sequences = 1;
 
   // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply.
-  std::string name() const;
+  LATHE_API std::string name() const;
 };
+
+// Lists as parse_ranges reads them; `prompt_gen` holds pairs "P,N". Prompt and gen make cases
+// of their own, as llama-bench's do; with sequences > 1 they belong together, as
+// llama-batched-bench's do. Throws kUsage, also when no case is left.
+struct BenchLists {
+  std::string prompt, gen;
+  std::vector<std::string> prompt_gen;
+  std::string depth, sequences;
+};
+LATHE_API std::vector<BenchCase> make_cases(const BenchLists& lists);
 
 // One run of a case, in nanoseconds.
 struct BenchSample {
@@ -52,7 +62,7 @@ struct BenchResult {
   std::vector<BenchSample> samples;
 
   std::int64_t tokens() const noexcept { return (test.n_prompt + test.n_gen) * test.sequences; }
-  std::vector<double> tokens_per_second() const;
+  LATHE_API std::vector<double> tokens_per_second() const;
 };
 
 // Runs `repetitions` timed rounds after `warmup` untimed ones. `progress` counts rounds.

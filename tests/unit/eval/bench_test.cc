@@ -36,6 +36,20 @@ TEST(BenchCase, IsNamedAsLlamaBenchNamesIt) {
   EXPECT_EQ((BenchCase{128, 32, 0, 16}.name()), "pp128+tg32x16");
 }
 
+TEST(BenchCases, PromptAndGenerationStandAloneUnlessBatched) {
+  const auto names = [](const BenchLists& lists) {
+    std::string all;
+    for (const BenchCase& c : make_cases(lists)) all += c.name() + " ";
+    return all;
+  };
+  EXPECT_EQ(names({"512", "128", {}, "0", "1"}), "pp512 tg128 ");
+  EXPECT_EQ(names({"0", "8", {"16,4"}, "0,32", "1"}), "tg8 pp16+tg4 tg8@d32 pp16+tg4@d32 ");
+  EXPECT_EQ(names({"128", "32", {}, "0", "1,4"}), "pp128 tg32 pp128+tg32x4 ");
+  EXPECT_THROW(make_cases({"0", "0", {}, "0", "1"}), Error);
+  EXPECT_THROW(make_cases({"1", "1", {"5"}, "0", "1"}), Error);
+  EXPECT_THROW(make_cases({"1", "1", {}, "0", "0"}), Error);
+}
+
 TEST(Summary, OfFourValues) {
   const double values[] = {4, 1, 3, 2};
   const BenchSummary s = summarize(values);

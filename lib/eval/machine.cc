@@ -1,0 +1,94 @@
+#include "lathe/machine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "kernels/kernel_table.h"
+#include "parallel/cpu_count.h"
+#include "parallel/thread_pool.h"
+
+namespace lathe {
+namespace {
+
+constexpr int kRounds = 5;
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kReadBytes = std::size_t{512} << 20;
+constexpr std::size_t kLeastBytes = std::size_t{32} << 20;
+
+// The best of a few rounds: a limit is what the machine can do, not what it does on average.
+template <typename Round>
+double best_rate(double amount, Round&& round) {
+  double best = 0.0;
+  for (int i = 0; i < kRounds; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    round();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, amount / seconds);
+  }
+  return best;
+}
+
+struct Buffer {
+  std::unique_ptr<std::byte[]> bytes;
+  std::size_t size = 0;
+};
+
+Buffer allocate_buffer() {
+  for (std::size_t size = kReadBytes; size >= kLeastBytes; size /= 2) {
+    if (auto* bytes = new (std::nothrow) std::byte[size]) {
+      return {std::unique_ptr<std::byte[]>(bytes), size};
+    }
+  }
+  throw std::bad_alloc();
+}
+
+double read_rate(ThreadPool& pool) {
+  const Buffer buffer = allocate_buffer();
+  const std::size_t share = buffer.size / static_cast<std::size_t>(pool.size()) / kLine * kLine;
+  const auto part = [&](int worker) {
+    return buffer.bytes.get() + static_cast<std::size_t>(worker) * share;
+  };
+  // Each worker touches its own part first, so that its pages are near it.
+  pool.run([&](int worker) { std::memset(part(worker), 1, share); });
+  return best_rate(static_cast<double>(share) * pool.size(), [&] {
+    pool.run([&](int worker) { kernels().probe_read(part(worker), share); });
+  });
+}
+
+template <typename Probe>
+double arithmetic_rate(ThreadPool& pool, Probe&& probe) {
+  constexpr std::int64_t kSteps = 2'000'000;
+  double operations = 0.0;  // of one worker; the same for all
+  pool.run([&](int worker) {
+    const double done = probe(kSteps);
+    if (worker == 0) operations = done;
+  });
+  return best_rate(operations * pool.size(), [&] { pool.run([&](int) { probe(kSteps); }); });
+}
+
+}  // namespace
+
+MachineLimits measure_machine(int threads, const ProgressCallback& progress) {
+  const auto tell = [&](std::uint64_t part, const char* what) {
+    if (progress) progress(part, 3, what);
+  };
+  MachineLimits limits;
+  limits.threads = threads > 0 ? threads : available_cpus();
+  limits.isa = kernels().name;
+  limits.cpu = cpu_name();
+  ThreadPool pool(limits.threads);
+  tell(0, "memory");
+  limits.read_bytes = read_rate(pool);
+  tell(1, "8-bit integers");
+  limits.int8_ops = arithmetic_rate(pool, kernels().probe_int8);
+  tell(2, "floats");
+  limits.f32_ops = arithmetic_rate(pool, kernels().probe_f32);
+  tell(3, "done");
+  return limits;
+}
+
+}  // namespace lathe
