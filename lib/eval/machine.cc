@@ -61,13 +61,15 @@ double read_rate(ThreadPool& pool) {
 
 template <typename Probe>
 double arithmetic_rate(ThreadPool& pool, Probe&& probe) {
-  constexpr std::int64_t kSteps = 2'000'000;
+  // About 20 ms on a fast core, whatever the instruction set.
+  std::int64_t steps = 1000;
   double operations = 0.0;  // of one worker; the same for all
-  pool.run([&](int worker) {
-    const double done = probe(kSteps);
-    if (worker == 0) operations = done;
-  });
-  return best_rate(operations * pool.size(), [&] { pool.run([&](int) { probe(kSteps); }); });
+  for (double seconds = 0.0; seconds < 0.01; steps *= 2) {
+    const auto start = std::chrono::steady_clock::now();
+    operations = 2.0 * probe(steps);
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return best_rate(operations * pool.size(), [&] { pool.run([&](int) { probe(steps); }); });
 }
 
 }  // namespace

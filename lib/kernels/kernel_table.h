@@ -69,6 +69,14 @@ struct KernelTable {
   // ---- sampling
   // Σ e^(x[i] - max), in the reduction order; max must be the maximum of x.
   float (*sum_exp)(const float* x, std::int64_t n, float max);
+
+  // ---- the machine's limits, for bench
+  // Reads `bytes` bytes once, in order.
+  void (*probe_read)(const void* data, std::size_t bytes);
+  // Multiplies and adds in a loop, and returns how many operations that was (a multiply and
+  // an add are two).
+  double (*probe_f32)(std::int64_t steps);
+  double (*probe_int8)(std::int64_t steps);
 };
 
 // Positions per page of the KV cache; also the block of the online softmax.

@@ -6,6 +6,7 @@
 // threads at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,6 +55,13 @@ struct EncodeOptions {
   // a document: a model that puts a space before the first word of a document only (Metaspace
   // with prepend_scheme "first") puts none here.
   bool after_special = false;
+};
+
+// A piece of a text whose trust differs from its neighbours': a template's own words, in which
+// control tokens count, and a user's, in which they do not.
+struct TextPart {
+  std::string_view text;
+  bool parse_special = false;
 };
 
 class LATHE_API Tokenizer {

@@ -1,9 +1,11 @@
 // The kernel table for AVX2, FMA and F16C.
 #include "kernels/avx2/lanes.h"
+#include "kernels/avx2/probe_int8.h"
 #include "kernels/kernel_table.h"
 #include "kernels/shared/attention.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/matvec.h"
+#include "kernels/shared/probe.h"
 
 namespace lathe {
 
@@ -24,6 +26,9 @@ const KernelTable kAvx2Kernels = {
     .attend_f32 = attend<F32Weights>,
     .attend_f16 = attend<F16Weights>,
     .sum_exp = sum_exp,
+    .probe_read = probe_read,
+    .probe_f32 = probe_f32,
+    .probe_int8 = probe_int8,
 };
 
 }  // namespace lathe
