@@ -1,0 +1,212 @@
+#include "model/forward.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+namespace {
+
+// Below this many floats a step is done before another thread has noticed it.
+constexpr std::int64_t kWorthSharing = 16384;
+
+}  // namespace
+
+Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool)
+    : model_(model),
+      config_(model.config()),
+      cache_(cache),
+      pool_(pool),
+      attention_(config_.num_heads, config_.num_kv_heads, config_.head_dim, pool.size()),
+      q_size_(config_.num_heads * config_.head_dim),
+      kv_size_(config_.num_kv_heads * config_.head_dim) {}
+
+void Forward::reserve(std::int64_t rows) {
+  hidden_.ensure(rows * config_.hidden_size);
+  normed_.ensure(rows * config_.hidden_size);
+  update_.ensure(rows * config_.hidden_size);
+  queries_.ensure(rows * q_size_);
+  keys_.ensure(rows * kv_size_);
+  values_.ensure(rows * kv_size_);
+  attended_.ensure(rows * q_size_);
+  gate_.ensure(rows * config_.intermediate_size);
+  up_.ensure(rows * config_.intermediate_size);
+  cosines_.ensure(rows * model_.rope().half());
+  sines_.ensure(rows * model_.rope().half());
+  kept_.reserve(static_cast<std::size_t>(rows));
+}
+
+void Forward::run(const Batch& batch, float* logits) {
+  const Weights& weights = model_.weights();
+  const std::int64_t layers = config_.num_layers;
+  std::int64_t rows = batch.rows();
+
+  embed(batch);  // hidden [rows][hidden], cosines, sines
+  add_and_norm(nullptr, weights.layers[0].attention_norm, rows);
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    attention_block(layer, batch);  // normed -> update [rows][hidden]
+    // In the last layer, rows without wanted logits end with their keys and values.
+    if (layer == layers - 1) rows = batch.wanted_rows();
+    if (rows == 0) return;
+    add_and_norm(update_.data(), weights.layers[static_cast<std::size_t>(layer)].mlp_norm, rows);
+    mlp_block(layer, rows);  // normed -> update [rows][hidden]
+    const bool last = layer == layers - 1;
+    add_and_norm(update_.data(),
+                 last ? weights.final_norm
+                      : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
+                 rows);
+  }
+  input_.set(normed_.data(), rows, config_.hidden_size, config_.hidden_size);
+  const std::array<LinearCall, 1> head = {{{&weights.output(), logits, config_.vocab_size}}};
+  Linear::apply(pool_, input_, head);
+}
+
+void Forward::embed(const Batch& batch) {
+  const std::int64_t hidden = config_.hidden_size;
+  const std::int64_t half = model_.rope().half();
+  for_rows(batch.rows(), hidden, [&](std::int64_t row) {
+    const auto index = static_cast<std::size_t>(row);
+    model_.weights().embedding->row_f32(batch.tokens[index], hidden_.data() + row * hidden);
+    model_.rope().angles(batch.positions[index], cosines_.data() + row * half,
+                         sines_.data() + row * half);
+  });
+}
+
+// normed [rows][hidden] -> update [rows][hidden]; in the last layer [wanted rows][hidden].
+void Forward::attention_block(std::int64_t layer, const Batch& batch) {
+  const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
+  input_.set(normed_.data(), batch.rows(), config_.hidden_size, config_.hidden_size);
+  const std::array<LinearCall, 3> qkv = {{{w.q.get(), queries_.data(), q_size_},
+                                          {w.k.get(), keys_.data(), kv_size_},
+                                          {w.v.get(), values_.data(), kv_size_}}};
+  Linear::apply(pool_, input_, qkv);
+  rotate_and_store(layer, batch);
+
+  std::span<const Segment> segments = batch.segments;
+  std::int64_t rows = batch.rows();
+  if (layer == config_.num_layers - 1) {
+    keep_wanted(batch);
+    segments = kept_;
+    rows = batch.wanted_rows();
+  }
+  attention_.run(pool_, cache_, layer, config_.window(layer), segments, queries_.data(),
+                 attended_.data());  // [rows][q_size]
+  input_.set(attended_.data(), rows, q_size_, q_size_);
+  const std::array<LinearCall, 1> o = {{{w.o.get(), update_.data(), config_.hidden_size}}};
+  Linear::apply(pool_, input_, o);
+}
+
+// Norms and turns queries [rows][heads][head_dim] and keys [rows][kv_heads][head_dim] in
+// place, and puts keys and values where the cache wants them.
+void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
+  const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
+  const KernelTable& table = kernels();
+  const std::int64_t dim = config_.head_dim;
+  const std::int64_t half = dim / 2;
+  const auto eps = static_cast<float>(config_.rms_norm_eps);
+  for_rows(batch.rows(), q_size_ + 2 * kv_size_, [&](std::int64_t row) {
+    const float* cosines = cosines_.data() + row * half;
+    const float* sines = sines_.data() + row * half;
+    const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
+      for (std::int64_t h = 0; h < count; ++h) {
+        float* head = heads + h * dim;
+        if (!norm.empty()) table.rms_norm(head, norm.data(), eps, dim, head);
+        table.rope(cosines, sines, half, head);
+      }
+    };
+    float* key = keys_.data() + row * kv_size_;
+    turn(queries_.data() + row * q_size_, config_.num_heads, w.q_norm);
+    turn(key, config_.num_kv_heads, w.k_norm);
+    const auto index = static_cast<std::size_t>(row);
+    store_row(layer, batch.sequences[index], batch.positions[index], key,
+              values_.data() + row * kv_size_);
+  });
+}
+
+// key, value: [kv_heads][head_dim]
+void Forward::store_row(std::int64_t layer, SequenceId sequence, std::int64_t position,
+                        const float* key, const float* value) noexcept {
+  const std::int64_t dim = config_.head_dim;
+  const std::int64_t page = position / kKvPageTokens;
+  const std::int64_t at = position % kKvPageTokens * dim;
+  const auto store = [&](std::byte* block, const float* from) {
+    if (cache_.shape().type == KvType::kF32) {
+      std::memcpy(reinterpret_cast<float*>(block) + at, from,
+                  static_cast<std::size_t>(dim) * sizeof(float));
+    } else {
+      kernels().f32_to_f16(from, dim, reinterpret_cast<std::uint16_t*>(block) + at);
+    }
+  };
+  for (std::int64_t h = 0; h < config_.num_kv_heads; ++h) {
+    store(cache_.keys(sequence, page, layer, h), key + h * dim);
+    store(cache_.values(sequence, page, layer, h), value + h * dim);
+  }
+}
+
+void Forward::keep_wanted(const Batch& batch) {
+  kept_.clear();
+  std::int64_t next = 0;
+  for (Segment s : batch.wanted) {
+    // Rows move towards the front, in order, so none is overwritten before it has moved.
+    if (next != s.first_row) {
+      const auto move = [&](float* rows, std::int64_t floats) {
+        std::memmove(rows + next * floats, rows + s.first_row * floats,
+                     static_cast<std::size_t>(s.rows * floats) * sizeof(float));
+      };
+      move(hidden_.data(), config_.hidden_size);
+      move(queries_.data(), q_size_);
+    }
+    s.first_row = next;
+    next += s.rows;
+    kept_.push_back(s);
+  }
+}
+
+// normed [rows][hidden] -> update [rows][hidden]
+void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
+  const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
+  const std::int64_t size = config_.intermediate_size;
+  input_.set(normed_.data(), rows, config_.hidden_size, config_.hidden_size);
+  const std::array<LinearCall, 2> gate_up = {
+      {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
+  Linear::apply(pool_, input_, gate_up);
+
+  const auto activate =
+      config_.activation == Activation::kSilu ? kernels().silu_mul : kernels().gelu_mul;
+  for_rows(rows, size, [&](std::int64_t row) {
+    float* gate = gate_.data() + row * size;
+    activate(gate, up_.data() + row * size, size, gate);
+  });
+
+  input_.set(gate_.data(), rows, size, size);
+  const std::array<LinearCall, 1> down = {{{w.down.get(), update_.data(), config_.hidden_size}}};
+  Linear::apply(pool_, input_, down);
+}
+
+void Forward::add_and_norm(const float* update, const std::vector<float>& weight,
+                           std::int64_t rows) {
+  const KernelTable& table = kernels();
+  const std::int64_t n = config_.hidden_size;
+  const auto eps = static_cast<float>(config_.rms_norm_eps);
+  for_rows(rows, n, [&](std::int64_t row) {
+    float* hidden = hidden_.data() + row * n;
+    if (update != nullptr) table.add(update + row * n, n, hidden);
+    table.rms_norm(hidden, weight.data(), eps, n, normed_.data() + row * n);
+  });
+}
+
+template <typename Body>
+void Forward::for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body) noexcept {
+  if (rows * floats_per_row < kWorthSharing) {
+    for (std::int64_t row = 0; row < rows; ++row) body(row);
+    return;
+  }
+  const std::int64_t grain = std::max<std::int64_t>(1, kWorthSharing / 2 / floats_per_row);
+  pool_.parallel_for(rows, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) body(row);
+  });
+}
+
+}  // namespace lathe

@@ -1,0 +1,68 @@
+// The forward pass of one batch: tokens and positions in, logits out.
+//
+// Reads top to bottom in forward.cc. Scratch memory is kept from batch to batch: reserve()
+// allocates for the largest batch to come, run() allocates nothing. Belongs to one session.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "model/attention.h"
+#include "model/batch.h"
+#include "model/float_buffer.h"
+#include "model/kv_cache.h"
+#include "model/loaded_model.h"
+#include "parallel/thread_pool.h"
+
+namespace lathe {
+
+class Forward {
+ public:
+  Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool);
+
+  // Memory for batches of up to `rows` rows. Throws std::bad_alloc.
+  void reserve(std::int64_t rows);
+
+  // Computes batch.wanted_rows() rows of vocab_size logits. The cache already holds the
+  // positions of the batch (KvCache::extend); their keys and values are written here.
+  void run(const Batch& batch, float* logits);
+
+ private:
+  void embed(const Batch& batch);
+  void attention_block(std::int64_t layer, const Batch& batch);
+  void mlp_block(std::int64_t layer, std::int64_t rows);
+  void rotate_and_store(std::int64_t layer, const Batch& batch);
+  void store_row(std::int64_t layer, SequenceId sequence, std::int64_t position, const float* key,
+                 const float* value) noexcept;
+  // hidden += update, normed = rms_norm(hidden) · weight; `update` may be null (nothing to add).
+  void add_and_norm(const float* update, const std::vector<float>& weight, std::int64_t rows);
+  // From here on only the wanted rows: moves their hidden states (and queries) to the front.
+  void keep_wanted(const Batch& batch);
+  template <typename Body>
+  void for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body) noexcept;
+
+  const LoadedModel& model_;
+  const ModelConfig& config_;
+  KvCache& cache_;
+  ThreadPool& pool_;
+  Attention attention_;
+  LinearInput input_;
+
+  std::int64_t q_size_;   // heads · head_dim
+  std::int64_t kv_size_;  // kv_heads · head_dim
+  FloatBuffer hidden_;    // [rows][hidden]
+  FloatBuffer normed_;    // [rows][hidden]
+  FloatBuffer update_;    // [rows][hidden]
+  FloatBuffer queries_;   // [rows][q_size]
+  FloatBuffer keys_;      // [rows][kv_size]
+  FloatBuffer values_;    // [rows][kv_size]
+  FloatBuffer attended_;  // [rows][q_size]
+  FloatBuffer gate_;      // [rows][intermediate]
+  FloatBuffer up_;        // [rows][intermediate]
+  FloatBuffer cosines_;   // [rows][head_dim / 2]
+  FloatBuffer sines_;     // [rows][head_dim / 2]
+  // The wanted rows, standing one after another from row 0.
+  std::vector<Segment> kept_;
+};
+
+}  // namespace lathe

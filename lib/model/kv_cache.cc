@@ -1,0 +1,306 @@
+#include "model/kv_cache.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+// Positions kept behind a sliding window, so that truncate() can go back a little.
+constexpr std::int64_t kWindowSlack = 256;
+
+constexpr std::size_t kAlignment = 64;
+
+std::int64_t pages_for(std::int64_t positions) {
+  return (positions + kKvPageTokens - 1) / kKvPageTokens;
+}
+
+[[noreturn]] void fail_memory(std::size_t bytes) {
+  fail(ErrorCode::kLimit, "out of memory: the KV cache wants {} bytes more", bytes);
+}
+
+struct Freer {
+  void operator()(std::byte* p) const noexcept { std::free(p); }
+};
+
+}  // namespace
+
+std::size_t KvShape::block_bytes() const noexcept {
+  const auto positions = static_cast<std::size_t>(kKvPageTokens);
+  const auto dim = static_cast<std::size_t>(head_dim);
+  switch (type) {
+    case KvType::kF32:
+      return positions * dim * 4;
+    case KvType::kF16:
+      return positions * dim * 2;
+    case KvType::kInt8:
+      break;
+  }
+  return positions * (dim + sizeof(float));
+}
+
+std::size_t KvShape::page_bytes() const noexcept {
+  return block_bytes() * 2 * static_cast<std::size_t>(kv_heads) * static_cast<std::size_t>(layers);
+}
+
+struct KvCache::Page {
+  std::unique_ptr<std::byte, Freer> data;
+  std::int64_t refs = 0;
+  std::int64_t filled = 0;  // positions that count as stored
+  std::int64_t claims = 0;  // scratch of reserve()
+};
+
+struct KvCache::Sequence {
+  bool live = false;
+  std::int64_t length = 0;
+  std::int64_t first_page = 0;  // pages before it slid out of the window
+  std::vector<Page*> pages;
+};
+
+KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens)
+    : shape_(shape), max_tokens_(max_tokens) {}
+
+KvCache::~KvCache() = default;
+
+const KvCache::Sequence& KvCache::checked(SequenceId sequence) const {
+  const auto index = static_cast<std::size_t>(sequence);
+  if (sequence < 0 || index >= sequences_.size() || !sequences_[index].live) {
+    fail_invalid("there is no sequence {}", sequence);
+  }
+  return sequences_[index];
+}
+
+KvCache::Sequence& KvCache::checked(SequenceId sequence) {
+  return const_cast<Sequence&>(std::as_const(*this).checked(sequence));
+}
+
+std::int64_t KvCache::first_needed_page(std::int64_t length) const noexcept {
+  if (shape_.window == 0) return 0;
+  return std::max<std::int64_t>(0, length - shape_.window + 1 - kWindowSlack) / kKvPageTokens;
+}
+
+void KvCache::set_filled(Page& page, std::int64_t filled) noexcept {
+  stored_ += filled - page.filled;
+  page.filled = filled;
+}
+
+void KvCache::refit(Page& page, std::size_t index) noexcept {
+  std::int64_t filled = 0;
+  const std::int64_t start = static_cast<std::int64_t>(index) * kKvPageTokens;
+  for (const Sequence& s : sequences_) {
+    if (index < s.pages.size() && s.pages[index] == &page) {
+      filled = std::max(filled, std::min(s.length - start, kKvPageTokens));
+    }
+  }
+  set_filled(page, filled);
+}
+
+KvCache::Page* KvCache::take_page() noexcept {
+  Page* page = free_.back();
+  free_.pop_back();
+  page->refs = 1;
+  return page;
+}
+
+// The caller has already taken the page out of its sequence's list.
+void KvCache::release(Page* page, std::size_t index) noexcept {
+  if (--page->refs > 0) {
+    refit(*page, index);
+    return;
+  }
+  set_filled(*page, 0);
+  free_.push_back(page);  // within the capacity that reserve() made
+}
+
+bool KvCache::any_shared(const Sequence& sequence) const noexcept {
+  return std::any_of(sequence.pages.begin() + sequence.first_page, sequence.pages.end(),
+                     [](const Page* page) { return page->refs > 1; });
+}
+
+SequenceId KvCache::add() {
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (sequences_[i].live) continue;
+    sequences_[i].live = true;
+    return static_cast<SequenceId>(i);
+  }
+  sequences_.emplace_back().live = true;
+  return static_cast<SequenceId>(sequences_.size() - 1);
+}
+
+SequenceId KvCache::fork(SequenceId source, std::int64_t length) {
+  {
+    const Sequence& from = checked(source);
+    if (length < 0 || length > from.length) {
+      fail_invalid("cannot fork sequence {} at {}: it has {} positions", source, length,
+                   from.length);
+    }
+    const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
+    if (shape_.window > 0 && length > 0 && needed < first_stored(source)) {
+      fail(ErrorCode::kLimit,
+           "cannot fork sequence {} at {}: positions before {} have left the sliding window",
+           source, length, first_stored(source));
+    }
+  }
+  const SequenceId id = add();
+  Sequence& to = sequences_[static_cast<std::size_t>(id)];
+  const Sequence& from = sequences_[static_cast<std::size_t>(source)];
+  const auto count = static_cast<std::size_t>(pages_for(length));
+  try {
+    to.pages.assign(from.pages.begin(), from.pages.begin() + static_cast<std::ptrdiff_t>(count));
+  } catch (const std::bad_alloc&) {
+    to.live = false;
+    fail_memory(count * sizeof(Page*));
+  }
+  to.length = length;
+  to.first_page = length == 0 ? 0 : from.first_page;
+  for (Page* page : to.pages) {
+    if (page != nullptr) ++page->refs;
+  }
+  return id;
+}
+
+void KvCache::truncate(SequenceId sequence, std::int64_t length) {
+  Sequence& s = checked(sequence);
+  if (length < 0 || length > s.length) {
+    fail_invalid("cannot truncate sequence {} to {}: it has {} positions", sequence, length,
+                 s.length);
+  }
+  if (length == s.length) return;
+  const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
+  if (shape_.window > 0 && length > 0 && needed < first_stored(sequence)) {
+    fail(ErrorCode::kLimit,
+         "cannot truncate sequence {} to {}: positions before {} have left the sliding window",
+         sequence, length, first_stored(sequence));
+  }
+  s.length = length;
+  const auto keep = static_cast<std::size_t>(pages_for(length));
+  while (s.pages.size() > keep) {
+    Page* page = s.pages.back();
+    s.pages.pop_back();
+    if (page != nullptr) release(page, s.pages.size());
+  }
+  if (keep > 0) refit(*s.pages.back(), keep - 1);
+  if (length == 0) s.first_page = 0;
+}
+
+void KvCache::drop(SequenceId sequence) {
+  Sequence& s = checked(sequence);
+  s.length = 0;
+  while (!s.pages.empty()) {
+    Page* page = s.pages.back();
+    s.pages.pop_back();
+    if (page != nullptr) release(page, s.pages.size());
+  }
+  s.first_page = 0;
+  s.live = false;
+}
+
+std::int64_t KvCache::length(SequenceId sequence) const { return checked(sequence).length; }
+
+std::int64_t KvCache::first_stored(SequenceId sequence) const {
+  return checked(sequence).first_page * kKvPageTokens;
+}
+
+void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
+  for (const Growth& growth : growths) {
+    const Sequence& s = checked(growth.sequence);
+    if (!s.pages.empty()) s.pages.back()->claims = 0;
+  }
+  std::int64_t positions = 0;
+  std::int64_t pages = 0;
+  for (const Growth& growth : growths) {
+    const Sequence& s = checked(growth.sequence);
+    std::int64_t new_positions = growth.count;
+    std::int64_t new_pages = pages_for(s.length + growth.count) - pages_for(s.length);
+    const std::int64_t tail = s.length % kKvPageTokens;
+    // The last owner of a shared page need not copy it.
+    if (tail != 0 && s.pages.back()->refs - s.pages.back()->claims > 1) {
+      ++s.pages.back()->claims;
+      new_positions += tail;
+      ++new_pages;
+    }
+    if (shape_.window > 0 && !any_shared(s)) {
+      // Never more than the window, the slack, one piece and two torn pages at once.
+      const std::int64_t most = shape_.window + kWindowSlack + piece + 2 * kKvPageTokens;
+      const std::int64_t have = s.length - s.first_page * kKvPageTokens;
+      new_positions = std::min(new_positions, std::max<std::int64_t>(0, most - have));
+      new_pages = std::min(new_pages, pages_for(new_positions) + 1);
+    }
+    positions += new_positions;
+    pages += new_pages;
+  }
+  if (positions > max_tokens_ - stored_) {
+    fail(ErrorCode::kLimit,
+         "the KV cache is full: {} positions are stored and {} more are needed, but it holds {}",
+         stored_, positions, max_tokens_);
+  }
+  try {
+    for (const Growth& growth : growths) {
+      Sequence& s = checked(growth.sequence);
+      const auto want = static_cast<std::size_t>(pages_for(s.length + growth.count));
+      if (want > s.pages.capacity()) s.pages.reserve(std::max(want, 2 * s.pages.capacity()));
+    }
+    while (static_cast<std::int64_t>(free_.size()) < pages) {
+      if (free_.capacity() <= pages_.size()) free_.reserve(2 * pages_.size() + 16);
+      auto page = std::make_unique<Page>();
+      page->data.reset(
+          static_cast<std::byte*>(std::aligned_alloc(kAlignment, shape_.page_bytes())));
+      if (page->data == nullptr) throw std::bad_alloc();
+      // Kernels may load (and mask) positions that were never written.
+      std::memset(page->data.get(), 0, shape_.page_bytes());
+      pages_.push_back(std::move(page));
+      free_.push_back(pages_.back().get());
+    }
+  } catch (const std::bad_alloc&) {
+    fail_memory(shape_.page_bytes());
+  }
+}
+
+void KvCache::extend(SequenceId sequence, std::int64_t count) noexcept {
+  Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
+  if (s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1) {
+    Page* shared = s.pages.back();
+    Page* own = take_page();
+    std::memcpy(own->data.get(), shared->data.get(), shape_.page_bytes());
+    s.pages.back() = own;
+    release(shared, s.pages.size() - 1);
+  }
+  // From the page that holds the present end to the one that holds the new one.
+  std::int64_t index = s.length / kKvPageTokens;
+  s.length += count;
+  for (; index * kKvPageTokens < s.length; ++index) {
+    if (static_cast<std::size_t>(index) == s.pages.size()) s.pages.push_back(take_page());
+    set_filled(*s.pages[static_cast<std::size_t>(index)],
+               std::min(s.length - index * kKvPageTokens, kKvPageTokens));
+  }
+}
+
+void KvCache::slide(SequenceId sequence) noexcept {
+  Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
+  const std::int64_t needed = first_needed_page(s.length);
+  for (; s.first_page < needed; ++s.first_page) {
+    const auto index = static_cast<std::size_t>(s.first_page);
+    Page* page = s.pages[index];
+    s.pages[index] = nullptr;
+    release(page, index);
+  }
+}
+
+std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t layer,
+                         std::int64_t head) const noexcept {
+  const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
+  const auto block = static_cast<std::size_t>((layer * shape_.kv_heads + head) * 2);
+  return s.pages[static_cast<std::size_t>(page)]->data.get() + block * shape_.block_bytes();
+}
+
+std::byte* KvCache::values(SequenceId sequence, std::int64_t page, std::int64_t layer,
+                           std::int64_t head) const noexcept {
+  return keys(sequence, page, layer, head) + shape_.block_bytes();
+}
+
+}  // namespace lathe

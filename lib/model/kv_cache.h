@@ -1,0 +1,114 @@
+// Keys and values of all positions so far, in pages of kKvPageTokens positions.
+//
+// A sequence is a list of pages; page i holds positions [64 i, 64 i + 64) of every layer, so
+// that one reference count per page is all the bookkeeping:
+//
+//   sequence 0   [page a] [page b] [page c]      a, b: refs = 2
+//   sequence 1   [page a] [page b] [page d]      a fork at 130: c was copied when 1 wrote
+//
+//   one page     layer 0                                        layer 1 ...
+//                ┌ head 0 ────────────┬ head 1 ────────────┬ …
+//                │ keys     │ values  │ keys     │ values  │
+//                │ [64][hd] │ [64][hd]│ [64][hd] │ [64][hd]│
+//                └──────────┴─────────┴──────────┴─────────┴ …
+//   each [64][head_dim] block is contiguous and starts on 64 bytes; its elements are float,
+//   IEEE half, or (int8) bytes followed by one float scale per position.
+//
+// That order is what attention reads: one KV head of one layer, its 64 keys, then its 64
+// values. With a sliding window, pages that no later position can see are given back.
+//
+// Memory is counted in stored positions (shared ones once) against `max_tokens`; pages are
+// allocated when first used and kept for reuse. Errors: kLimit, kInvalid; a call that throws
+// has changed nothing. Belongs to one thread, except that pointers into pages may be read
+// and written by many threads between calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lathe/model.h"
+
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+
+struct KvShape {
+  std::int64_t layers = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t window = 0;  // positions a query sees, itself included; 0: all before it
+  KvType type = KvType::kF16;
+
+  // Bytes of one [64][head_dim] block.
+  std::size_t block_bytes() const noexcept;
+  std::size_t page_bytes() const noexcept;
+};
+
+class KvCache {
+ public:
+  // max_tokens: positions that may be stored at once, over all sequences.
+  KvCache(const KvShape& shape, std::int64_t max_tokens);
+  ~KvCache();
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
+
+  const KvShape& shape() const noexcept { return shape_; }
+  std::int64_t max_tokens() const noexcept { return max_tokens_; }
+  // Positions stored now, shared ones counted once.
+  std::int64_t stored() const noexcept { return stored_; }
+
+  SequenceId add();
+  SequenceId fork(SequenceId source, std::int64_t length);
+  void truncate(SequenceId sequence, std::int64_t length);
+  void drop(SequenceId sequence);
+  std::int64_t length(SequenceId sequence) const;
+  // The first position whose keys and values are still there (0 without a window).
+  std::int64_t first_stored(SequenceId sequence) const;
+
+  struct Growth {
+    SequenceId sequence;
+    std::int64_t count;
+  };
+  // Makes sure that extend() with these counts in total, in pieces of at most `piece`
+  // positions, will find its memory. Each sequence appears once. Throws kLimit, with both
+  // numbers.
+  void reserve(std::span<const Growth> growths, std::int64_t piece);
+
+  // Lengthens a sequence by `count` positions, which may be written from now on; shared pages
+  // that they touch are copied first. Call only within what reserve() allowed.
+  void extend(SequenceId sequence, std::int64_t count) noexcept;
+  // Gives back the pages that no position from length() on can see through the window.
+  void slide(SequenceId sequence) noexcept;
+
+  // The blocks of page `page` (positions from 64 · page) for one layer and KV head.
+  std::byte* keys(SequenceId sequence, std::int64_t page, std::int64_t layer,
+                  std::int64_t head) const noexcept;
+  std::byte* values(SequenceId sequence, std::int64_t page, std::int64_t layer,
+                    std::int64_t head) const noexcept;
+
+ private:
+  struct Page;
+  struct Sequence;
+
+  const Sequence& checked(SequenceId sequence) const;
+  Sequence& checked(SequenceId sequence);
+  Page* take_page() noexcept;
+  void release(Page* page, std::size_t index) noexcept;
+  void set_filled(Page& page, std::int64_t filled) noexcept;
+  // Positions of the page at `index` that sequences still use.
+  void refit(Page& page, std::size_t index) noexcept;
+  bool any_shared(const Sequence& sequence) const noexcept;
+  std::int64_t first_needed_page(std::int64_t length) const noexcept;
+
+  KvShape shape_;
+  std::int64_t max_tokens_;
+  std::int64_t stored_ = 0;
+  std::vector<Sequence> sequences_;
+  std::vector<std::unique_ptr<Page>> pages_;  // every page ever allocated
+  std::vector<Page*> free_;                   // capacity for all of pages_
+};
+
+}  // namespace lathe

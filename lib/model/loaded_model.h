@@ -1,0 +1,30 @@
+// Model as the rest of this room sees it: weights and rotary frequencies.
+#pragma once
+
+#include <memory>
+
+#include "lathe/model.h"
+
+#include "model/rope.h"
+#include "model/weights.h"
+
+namespace lathe {
+
+class LoadedModel final : public Model {
+ public:
+  explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint);
+
+  const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
+  std::uint64_t parameters() const noexcept override { return weights_.parameters; }
+  std::uint64_t weight_bytes() const noexcept override { return weights_.bytes; }
+
+  const Weights& weights() const noexcept { return weights_; }
+  const Rope& rope() const noexcept { return rope_; }
+
+ private:
+  std::shared_ptr<const Checkpoint> checkpoint_;  // weights point into it
+  Weights weights_;
+  Rope rope_;
+};
+
+}  // namespace lathe

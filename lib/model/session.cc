@@ -1,0 +1,168 @@
+#include "model/session.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "lathe/cpu_count.h"
+
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+// A window frees pages only when every layer has it.
+std::int64_t common_window(const ModelConfig& config) {
+  std::int64_t window = config.window(0);
+  for (std::int64_t layer = 1; layer < config.num_layers; ++layer) {
+    if (config.window(layer) != window) return 0;
+  }
+  return window;
+}
+
+KvShape kv_shape(const ModelConfig& config, KvType type) {
+  if (type == KvType::kInt8) fail_unsupported("the KV type int8 is not supported yet");
+  return {.layers = config.num_layers,
+          .kv_heads = config.num_kv_heads,
+          .head_dim = config.head_dim,
+          .window = common_window(config),
+          .type = type};
+}
+
+}  // namespace
+
+Session::~Session() = default;
+
+std::unique_ptr<Session> Session::create(std::shared_ptr<const Model> model,
+                                         const SessionOptions& options) {
+  if (options.threads < 0 || options.max_tokens < 0 || options.chunk < 1) {
+    fail(ErrorCode::kUsage,
+         "a session cannot have {} threads, {} KV positions and pieces of {} tokens",
+         options.threads, options.max_tokens, options.chunk);
+  }
+  auto loaded = std::dynamic_pointer_cast<const LoadedModel>(std::move(model));
+  if (loaded == nullptr) fail(ErrorCode::kUsage, "the model was not made by Model::load");
+  try {
+    return std::make_unique<ModelSession>(std::move(loaded), options);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::kLimit, "out of memory while making a session");
+  }
+}
+
+ModelSession::ModelSession(std::shared_ptr<const LoadedModel> model, const SessionOptions& options)
+    : model_(std::move(model)),
+      chunk_(options.chunk),
+      pool_(options.threads == 0 ? available_cpus() : options.threads),
+      cache_(kv_shape(model_->config(), options.kv_type),
+             options.max_tokens == 0 ? model_->config().max_position : options.max_tokens),
+      forward_(*model_, cache_, pool_) {}
+
+std::int64_t ModelSession::context() const noexcept {
+  return std::min(model_->config().max_position, cache_.max_tokens());
+}
+
+std::int64_t ModelSession::check(std::span<const SequenceInput> inputs) const {
+  const ModelConfig& config = model_->config();
+  std::int64_t wanted = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const SequenceInput& input = inputs[i];
+    const std::int64_t length = cache_.length(input.sequence);
+    const auto count = static_cast<std::int64_t>(input.tokens.size());
+    if (count == 0) fail_invalid("sequence {}: there are no tokens to append", input.sequence);
+    for (const TokenId token : input.tokens) {
+      if (token < 0 || token >= config.vocab_size) {
+        fail_invalid("sequence {}: token {} is not in the vocabulary of {} tokens", input.sequence,
+                     token, config.vocab_size);
+      }
+    }
+    if (count > config.max_position - length) {
+      fail(ErrorCode::kLimit, "sequence {}: {} tokens do not fit the model's context of {}",
+           input.sequence, length + count, config.max_position);
+    }
+    wanted += input.all_logits ? count : 1;
+  }
+  return wanted;
+}
+
+void ModelSession::reserve(std::span<const SequenceInput> inputs, std::int64_t wanted) {
+  growths_.clear();
+  std::int64_t rows = 0;
+  for (const SequenceInput& input : inputs) {
+    growths_.push_back({input.sequence, static_cast<std::int64_t>(input.tokens.size())});
+    rows += growths_.back().count;
+  }
+  std::sort(growths_.begin(), growths_.end(),
+            [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+  for (std::size_t i = 1; i < growths_.size(); ++i) {
+    if (growths_[i].sequence == growths_[i - 1].sequence) {
+      fail_invalid("sequence {} is given twice in one step", growths_[i].sequence);
+    }
+  }
+  forward_.reserve(std::min(rows, chunk_));
+  if (wanted > std::numeric_limits<std::int64_t>::max() / 8 / model_->config().vocab_size) {
+    throw std::bad_alloc();
+  }
+  logits_.ensure(wanted * model_->config().vocab_size);
+  cache_.reserve(growths_, chunk_);
+}
+
+void ModelSession::next_batch(std::span<const SequenceInput> inputs, std::size_t& index,
+                              std::size_t& offset) {
+  batch_.tokens.clear();
+  batch_.positions.clear();
+  batch_.sequences.clear();
+  batch_.segments.clear();
+  batch_.wanted.clear();
+  while (index < inputs.size() && batch_.rows() < chunk_) {
+    const SequenceInput& input = inputs[index];
+    const std::size_t left = input.tokens.size() - offset;
+    const std::size_t take = std::min(left, static_cast<std::size_t>(chunk_ - batch_.rows()));
+    Segment segment = {.sequence = input.sequence,
+                       .first_row = batch_.rows(),
+                       .first_position = cache_.length(input.sequence),
+                       .rows = static_cast<std::int64_t>(take)};
+    cache_.extend(input.sequence, segment.rows);
+    for (std::size_t i = 0; i < take; ++i) {
+      batch_.tokens.push_back(input.tokens[offset + i]);
+      batch_.positions.push_back(segment.first_position + static_cast<std::int64_t>(i));
+      batch_.sequences.push_back(input.sequence);
+    }
+    batch_.segments.push_back(segment);
+    offset += take;
+    const bool done = offset == input.tokens.size();
+    if (!input.all_logits) {
+      segment.first_row += segment.rows - 1;
+      segment.first_position += segment.rows - 1;
+      segment.rows = 1;
+    }
+    if (input.all_logits || done) batch_.wanted.push_back(segment);
+    if (done) {
+      ++index;
+      offset = 0;
+    }
+  }
+}
+
+std::span<const float> ModelSession::forward(std::span<const SequenceInput> inputs) {
+  const std::int64_t vocab = model_->config().vocab_size;
+  const std::int64_t wanted = check(inputs);
+  try {
+    reserve(inputs, wanted);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::kLimit, "out of memory: {} rows of {} logits are wanted", wanted, vocab);
+  }
+  std::size_t index = 0;
+  std::size_t offset = 0;
+  float* logits = logits_.data();
+  while (index < inputs.size()) {
+    next_batch(inputs, index, offset);
+    forward_.run(batch_, logits);
+    logits += batch_.wanted_rows() * vocab;
+    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+  }
+  return {logits_.data(), static_cast<std::size_t>(wanted * vocab)};
+}
+
+}  // namespace lathe

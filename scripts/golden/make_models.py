@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Make the tiny random models of testdata/golden/models and their expected logits.
+
+    python3 scripts/golden/make_models.py [testdata/golden/models]
+
+Needs torch, transformers and safetensors (and spm_train of sentencepiece for the tokenizer
+of tiny-llama). The tests read the results and need no Python. Each folder is a Hugging Face
+checkpoint (config.json, model.safetensors) with
+
+    expected.json       {"sequences": [[ids], ...], "rows": [[position, ...], ...]}
+    expected.f32        the float32 logits of those rows, in that order, [rows][vocab_size]
+
+Seeds are fixed; with the versions printed at the end the bytes come out the same. Weights
+are drawn so that logits are of order 1 to 10 and every position attends to many others: a
+mistake anywhere moves them by far more than the tolerance.
+"""
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
+                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+
+CLASSES = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "mistral": (MistralConfig, MistralForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
+
+# What a config.json has in common with every other; the models below say what differs.
+BASE = dict(vocab_size=97, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, max_position_embeddings=512, rms_norm_eps=1e-5, rope_theta=10000.0,
+            hidden_act="silu", bos_token_id=1, eos_token_id=2, tie_word_embeddings=False)
+
+LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=64)
+
+#    name: (family, dtype, differences from BASE)
+MODELS = {
+    "llama-plain": ("llama", "F32", {}),
+    "llama-tied": ("llama", "BF16", dict(tie_word_embeddings=True)),
+    "llama-mha-f16": ("llama", "F16", dict(num_key_value_heads=4)),
+    "llama-one-kv-head": ("llama", "BF16", dict(num_key_value_heads=1, vocab_size=101)),
+    "llama-odd-sizes": ("llama", "BF16", dict(hidden_size=60, intermediate_size=172, vocab_size=131,
+                                              num_attention_heads=5, num_key_value_heads=5, head_dim=12,
+                                              num_hidden_layers=1)),
+    "llama-wide-head": ("llama", "BF16", dict(hidden_size=36, head_dim=10, num_attention_heads=6,
+                                              num_key_value_heads=3)),
+    "llama-biases": ("llama", "BF16", dict(attention_bias=True, mlp_bias=True)),
+    "llama-rope-linear": ("llama", "BF16", dict(rope_scaling=dict(type="linear", factor=4.0))),
+    "llama-rope-llama3": ("llama", "BF16", dict(rope_theta=500000.0, head_dim=16, rope_scaling=LLAMA3)),
+    "llama-rope-yarn": ("llama", "BF16", dict(rope_scaling=dict(
+        rope_type="yarn", factor=4.0, original_max_position_embeddings=64))),
+    "qwen2-rope-yarn-all": ("qwen2", "BF16", dict(rope_scaling=dict(
+        rope_type="yarn", factor=8.0, original_max_position_embeddings=64, attention_factor=1.1,
+        beta_fast=24.0, beta_slow=2.0, truncate=False))),
+    "mistral-window": ("mistral", "BF16", dict(sliding_window=24)),
+    "mistral-full": ("mistral", "BF16", dict(sliding_window=None, num_key_value_heads=1)),
+    "qwen2-bias": ("qwen2", "BF16", dict(tie_word_embeddings=True, rope_theta=1000000.0)),
+    "qwen3-norm": ("qwen3", "BF16", dict(head_dim=16, tie_word_embeddings=True, rope_theta=1000000.0)),
+    "qwen3-attention-bias": ("qwen3", "BF16", dict(head_dim=10, attention_bias=True)),
+    # SmolLM-135M's proportions (9 heads, 3 KV heads, tied) and TinyLlama-1.1B's (8 queries per KV head).
+    "smollm-like": ("llama", "BF16", dict(hidden_size=54, intermediate_size=144, num_attention_heads=9,
+                                          num_key_value_heads=3, tie_word_embeddings=True, vocab_size=110,
+                                          num_hidden_layers=1)),
+    "tinyllama-like": ("llama", "BF16", dict(hidden_size=64, intermediate_size=96, num_attention_heads=8,
+                                             num_key_value_heads=1, num_hidden_layers=1, vocab_size=128)),
+}
+
+# Longer than one page of the KV cache (64) and than two, and no multiple of it.
+LENGTHS = (151, 70, 3)
+
+
+def build(family, options, dtype, seed):
+    config_class, model_class = CLASSES[family]
+    torch.manual_seed(seed)
+    values = {**BASE, **options}
+    rope = dict(rope_theta=values.pop("rope_theta"))
+    scaling = values.pop("rope_scaling", None)
+    if scaling:
+        rope.update(scaling)
+        rope["rope_type"] = rope.pop("rope_type", None) or rope.pop("type")
+        rope.pop("type", None)
+    else:
+        rope["rope_type"] = "default"
+    config = config_class(**values, rope_parameters=rope)
+    config._attn_implementation = "eager"
+    model = model_class(config).float().eval()
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.dim() == 2:
+                fan_in = p.shape[1]
+                if "embed_tokens" in name:
+                    scale = 1.0 if not config.tie_word_embeddings else 2.0 / math.sqrt(fan_in)
+                elif "q_proj" in name or "k_proj" in name:
+                    scale = 1.2 / math.sqrt(fan_in)
+                elif "lm_head" in name:
+                    scale = 2.0 / math.sqrt(fan_in)
+                else:
+                    scale = 1.0 / math.sqrt(fan_in)
+                p.normal_(0.0, scale)
+            elif name.endswith("bias"):
+                p.normal_(0.0, 0.5)
+            else:  # norms
+                p.uniform_(0.5, 1.5)
+            # The stored type is what the model is: expectations are of the rounded weights.
+            p.copy_(p.to(dtype).float())
+    return model, config
+
+
+def classic_config(family, options, dtype):
+    """config.json as published checkpoints have it: rope_theta and rope_scaling."""
+    values = {**BASE, **options}
+    architecture = CLASSES[family][1].__name__
+    out = dict(architectures=[architecture], model_type=family, **values)
+    out["torch_dtype"] = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}[dtype]
+    return {k: v for k, v in out.items() if v is not None or k == "sliding_window"}
+
+
+def new_config(config, family, dtype):
+    """The same in the form that transformers 5 writes: rope_parameters."""
+    out = {k: v for k, v in config.to_dict().items() if v is not None and not k.startswith("_")}
+    out["architectures"] = [CLASSES[family][1].__name__]
+    out["dtype"] = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}[dtype]
+    return out
+
+
+NEW_STYLE = {"llama-rope-llama3", "qwen2-rope-yarn-all", "llama-tied"}
+
+
+def write_model(folder, name, seed):
+    family, dtype_name, options = MODELS[name]
+    dtype = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[dtype_name]
+    model, config = build(family, options, dtype, seed)
+    os.makedirs(folder, exist_ok=True)
+    tensors = {}
+    for key, value in model.state_dict().items():
+        if key == "lm_head.weight" and config.tie_word_embeddings:
+            continue
+        tensors[key] = value.to(dtype).contiguous()
+    save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
+    written = new_config(config, family, dtype_name) if name in NEW_STYLE else classic_config(family, options, dtype_name)
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump(written, f, indent=2, sort_keys=True)
+        f.write("\n")
+    return write_expected(folder, model, config.vocab_size, seed)
+
+
+def write_expected(folder, model, vocab_size, seed):
+    generator = torch.Generator().manual_seed(1000 + seed)
+    sequences, rows, blobs = [], [], []
+    largest = 0.0
+    for length in LENGTHS:
+        ids = torch.randint(0, vocab_size, (length,), generator=generator).tolist()
+        with torch.no_grad():
+            logits = model(torch.tensor([ids]), use_cache=False).logits[0].float()
+        # A few rows are enough: around the page borders, the window and the ends.
+        wanted = sorted({p for p in (0, 1, 24, 63, 64, 65, 128, length - 1) if p < length})
+        sequences.append(ids)
+        rows.append(wanted)
+        blobs.append(logits[wanted].contiguous().numpy().astype("<f4").tobytes())
+        largest = max(largest, logits.abs().max().item())
+    with open(os.path.join(folder, "expected.json"), "w") as f:
+        json.dump({"sequences": sequences, "rows": rows}, f, separators=(",", ":"))
+        f.write("\n")
+    with open(os.path.join(folder, "expected.f32"), "wb") as f:
+        f.write(b"".join(blobs))
+    return largest
+
+
+# ---- tiny-llama: a model with a tokenizer, for tests of the command line ----
+
+WORDS = dict(
+    who=["the miller", "a heron", "my aunt", "the younger clerk", "an old ferryman", "the gardener", "her brother",
+         "the night watchman", "a travelling tinker", "the baker's daughter"],
+    did=["counted", "carried", "mended", "forgot", "painted", "weighed", "found", "sold", "measured", "borrowed"],
+    what=["seven apples", "the blue lantern", "a coil of rope", "the broken clock", "two wooden spoons", "the river map",
+          "a sack of barley", "the copper kettle", "nine letters", "the garden gate"],
+    where=["by the bridge", "under the stairs", "near the harbour", "behind the mill", "in the orchard", "at the ford",
+           "on the hill", "beside the well", "along the wall", "inside the chapel"],
+    when=["before sunrise", "on Tuesday", "after the rain", "in early March", "at noon", "during the fair",
+          "last winter", "when the bell rang", "every evening", "once a year"],
+)
+
+
+def training_text():
+    import random
+    rng = random.Random(7)
+    lines = []
+    for _ in range(600):
+        who, did, what, where, when = (rng.choice(WORDS[k]) for k in ("who", "did", "what", "where", "when"))
+        line = rng.choice([f"{who} {did} {what} {where} {when}.", f"{when}, {who} {did} {what} {where}.",
+                           f"{where} {who} {did} {what}; nobody asked why.",
+                           f'"{who} {did} {what}," she said, "{when}."'])
+        lines.append(line[0].upper() + line[1:])
+    return "\n".join(lines) + "\n"
+
+
+def write_tiny_llama(folder, seed):
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        text = os.path.join(work, "text.txt")
+        with open(text, "w") as f:
+            f.write(training_text())
+        subprocess.run(
+            ["spm_train", f"--input={text}", f"--model_prefix={work}/tokenizer", "--vocab_size=400", "--model_type=bpe",
+             "--byte_fallback=true", "--character_coverage=1.0", "--normalization_rule_name=identity",
+             "--remove_extra_whitespaces=false", "--split_digits=true", "--num_threads=1",
+             "--allow_whitespace_only_pieces=true", "--minloglevel=2"],
+            check=True)
+        shutil.copy(os.path.join(work, "tokenizer.model"), os.path.join(folder, "tokenizer.model"))
+    MODELS["tiny-llama"] = ("llama", "BF16", dict(vocab_size=400, hidden_size=40, intermediate_size=80,
+                                                  num_attention_heads=4, num_key_value_heads=2))
+    largest = write_model(folder, "tiny-llama", seed)
+    with open(os.path.join(folder, "tokenizer_config.json"), "w") as f:
+        json.dump({"add_bos_token": True, "add_eos_token": False, "bos_token": "<s>", "eos_token": "</s>",
+                   "unk_token": "<unk>", "legacy": True, "tokenizer_class": "LlamaTokenizer"}, f, indent=2)
+        f.write("\n")
+    with open(os.path.join(folder, "generation_config.json"), "w") as f:
+        json.dump({"bos_token_id": 1, "eos_token_id": 2}, f, indent=2)
+        f.write("\n")
+    return largest
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", nargs="?", default="testdata/golden/models")
+    output = parser.parse_args().output
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    names = list(MODELS)
+    for seed, name in enumerate(names):
+        largest = write_model(os.path.join(output, name), name, seed)
+        print(f"{name}: largest logit {largest:.2f}", file=sys.stderr)
+    print(f"tiny-llama: largest logit {write_tiny_llama(os.path.join(output, 'tiny-llama'), 99):.2f}", file=sys.stderr)
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
