@@ -1,12 +1,16 @@
 #include "lathe/version.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <nlohmann/detail/macro_scope.hpp>
+#include <oneapi/dnnl/dnnl.h>
+#include <vector>
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <dnnl.hpp>
 #include <pcre2.h>
+#include <utf8proc.h>
 #include <xxhash.h>
 #include <zstd.h>
+
+#include "kernels/kernel_table.h"
 
 namespace lathe {
 
@@ -16,13 +20,20 @@ std::string version_details() {
   char pcre2[64] = "";
   pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
   const dnnl_version_t* onednn = dnnl_version();
+  const unsigned xxhash = XXH_versionNumber();
+  const KernelTables tables = available_kernels();
+  std::vector<const char*> available;
+  for (int i = 0; i < tables.count; ++i) available.push_back(tables.tables[i]->name);
   return fmt::format(
       "lathe {}\n"
-      "libraries: oneDNN {}.{}.{}, zstd {}, PCRE2 {}, xxHash {}, fmt {}.{}.{}, "
+      "instruction set: {} (this processor can run {})\n"
+      "libraries: oneDNN {}.{}.{}, zstd {}, PCRE2 {}, utf8proc {}, xxHash {}.{}.{}, fmt {}.{}.{}, "
       "nlohmann-json {}.{}.{}\n",
-      version(), onednn->major, onednn->minor, onednn->patch, ZSTD_versionString(), pcre2,
-      XXH_versionNumber(), FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
-      NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
+      version(), kernels().name, fmt::join(available, ", "), onednn->major, onednn->minor,
+      onednn->patch, ZSTD_versionString(), pcre2, utf8proc_version(), xxhash / 10000,
+      xxhash / 100 % 100, xxhash % 100, FMT_VERSION / 10000, FMT_VERSION / 100 % 100,
+      FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+      NLOHMANN_JSON_VERSION_PATCH);
 }
 
 }  // namespace lathe

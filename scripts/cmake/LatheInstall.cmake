@@ -1,0 +1,31 @@
+# What `cmake --install` puts where. Nothing installed knows its own prefix, so the tree may be
+# moved: programs find the library by a path relative to themselves, and so do
+# LatheConfig.cmake and lathe.pc.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS lathe EXPORT LatheTargets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/include/lathe
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+set(lathe_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Lathe)
+install(EXPORT LatheTargets NAMESPACE Lathe:: DESTINATION ${lathe_package_folder})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/scripts/cmake/LatheConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/LatheConfig.cmake INSTALL_DESTINATION ${lathe_package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/LatheConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/LatheConfig.cmake ${PROJECT_BINARY_DIR}/LatheConfigVersion.cmake
+        DESTINATION ${lathe_package_folder})
+
+# From <libdir>/pkgconfig back up to the prefix.
+string(REGEX REPLACE "[^/]+" ".." LATHE_PC_UP "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+configure_file(${PROJECT_SOURCE_DIR}/scripts/cmake/lathe.pc.in ${PROJECT_BINARY_DIR}/lathe.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(page IN ITEMS lathe.5 lathe.7)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/man/${page})
+    string(REGEX REPLACE ".*\\." "" section ${page})
+    install(FILES ${PROJECT_SOURCE_DIR}/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  endif()
+endforeach()

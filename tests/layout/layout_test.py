@@ -1,0 +1,55 @@
+"""What may lie where: the top level, file lengths, sizes, and nothing of one machine in a file."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(os.environ.get("LATHE_SOURCE", pathlib.Path(__file__).parents[2])).resolve()
+TOP = {"CMakeLists.txt", "tools", "lib", "scripts", "testdata", "tests", "man", "README.md",
+       "LICENSE"}
+LONG = 800         # lines: past this a file's first lines say "Long because"
+TOOL_MAIN = 250    # lines of tools/<name>.cc
+BIG = 2 << 20      # bytes
+TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
+
+
+def tracked():
+    listing = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, check=False)
+    if listing.returncode != 0:  # an unpacked archive
+        print("no git here: not a checkout")
+        sys.exit(77)
+    return [pathlib.Path(os.fsdecode(name)) for name in listing.stdout.split(b"\0") if name]
+
+
+def main():
+    problems = []
+    for path in tracked():
+        top = path.parts[0]
+        if top not in TOP and not top.startswith("."):
+            problems.append(f"{path}: only {', '.join(sorted(TOP))} and dot files at the top")
+        full = SOURCE / path
+        if not full.is_file():
+            continue
+        if full.stat().st_size > BIG and top != "testdata":
+            problems.append(f"{path}: {full.stat().st_size} bytes")
+        if path.suffix not in TEXT or top == "testdata":
+            continue
+        text = full.read_text("utf-8", "replace")
+        lines = text.splitlines()
+        if len(lines) > LONG and "Long because" not in "\n".join(lines[:40]):
+            problems.append(f"{path}: {len(lines)} lines, and its header does not say why "
+                            '("Long because ...")')
+        if path.parent == pathlib.Path("tools") and len(lines) > TOOL_MAIN and path.suffix == ".cc":
+            problems.append(f"{path}: {len(lines)} lines; a tool's main stays under {TOOL_MAIN}")
+        if path.suffix in (".cc", ".h") and text and not text.endswith("\n"):
+            problems.append(f"{path}: no newline at the end")
+        if re.search(r"(?<![\w.])/(home|work|root)/\w", text) and path.name != "layout_test.py":
+            problems.append(f"{path}: names a folder of one machine")
+    print("\n".join(problems) or "everything is in its place")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
