@@ -1,0 +1,41 @@
+#include "lathe/checkpoint.h"
+
+#include <algorithm>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/convert_elements.h"
+
+namespace lathe {
+
+Checkpoint::~Checkpoint() = default;
+
+void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int64_t count,
+                               std::span<float> out) const {
+  const TensorInfo& info = tensors()[tensor];
+  const std::int64_t rows = info.rows();
+  const std::int64_t cols = info.cols();
+  if (first < 0 || count < 0 || first > rows - count ||
+      out.size() != static_cast<std::size_t>(count * cols)) {
+    fail(ErrorCode::kBug, "{}: rows {} to {} of tensor {} asked for, which has {}", quoted(path()),
+         first, first + count, quoted(info.name), rows);
+  }
+  if (count == 0 || info.bytes == 0) return;
+  // A few megabytes of raw rows at a time.
+  constexpr std::uint64_t kPiece = std::uint64_t{4} << 20;
+  const std::uint64_t row_bytes = info.bytes / static_cast<std::uint64_t>(rows);
+  const auto rows_at_once =
+      static_cast<std::int64_t>(std::max<std::uint64_t>(1, kPiece / row_bytes));
+  std::vector<std::byte> raw;
+  for (std::int64_t at = 0; at < count; at += rows_at_once) {
+    const std::int64_t now = std::min(rows_at_once, count - at);
+    raw.resize(static_cast<std::size_t>(now) * static_cast<std::size_t>(row_bytes));
+    read_rows(tensor, first + at, now, raw);
+    to_floats(
+        raw, info.dtype,
+        out.subspan(static_cast<std::size_t>(at * cols), static_cast<std::size_t>(now * cols)),
+        info.name, path());
+  }
+}
+
+}  // namespace lathe

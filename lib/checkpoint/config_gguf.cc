@@ -1,0 +1,369 @@
+#include "checkpoint/config_gguf.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/family.h"
+#include "checkpoint/rope_factors.h"
+
+namespace lathe {
+namespace {
+
+// The shortest decimal that rounds to the float, as a double.
+double widen(double value) {
+  const auto narrow = static_cast<float>(value);
+  if (!std::isfinite(value) || static_cast<double>(narrow) != value) return value;
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), narrow).ptr;
+  double out = value;
+  std::from_chars(text.data(), end, out);
+  return out;
+}
+
+// The keys of one architecture.
+class Keys {
+ public:
+  Keys(const GgufReader& gguf, std::string_view architecture)
+      : gguf_(gguf), architecture_(architecture) {}
+
+  std::string key(std::string_view name) const { return fmt::format("{}.{}", architecture_, name); }
+
+  std::optional<std::int64_t> integer(std::string_view name) const {
+    return gguf_.get_int(key(name));
+  }
+  std::int64_t require(std::string_view name, std::int64_t least, std::int64_t most) const {
+    return gguf_.require_int(key(name), least, most);
+  }
+  std::optional<double> real(std::string_view name) const {
+    const auto value = gguf_.get_double(key(name));
+    return value ? std::optional(widen(*value)) : std::nullopt;
+  }
+  std::optional<std::string_view> string(std::string_view name) const {
+    return gguf_.get_string(key(name));
+  }
+
+  // A number, or an array with one number per layer, which must all be the same.
+  std::optional<std::int64_t> uniform(std::string_view name) const {
+    const auto values = gguf_.get_int_or_ints(key(name));
+    if (!values || values->empty()) return std::nullopt;
+    if (std::adjacent_find(values->begin(), values->end(), std::not_equal_to<>()) !=
+        values->end()) {
+      fail_unsupported("{}: {} differs between layers, which is not supported",
+                       quoted(gguf_.path()), key(name));
+    }
+    return values->front();
+  }
+
+  const GgufReader& gguf() const { return gguf_; }
+
+ private:
+  const GgufReader& gguf_;
+  std::string_view architecture_;
+};
+
+std::int64_t head_dim_of(const Keys& keys, const ModelConfig& config) {
+  const std::int64_t head_dim =
+      keys.integer("attention.key_length").value_or(config.hidden_size / config.num_heads);
+  const std::string file = quoted(keys.gguf().path());
+  if (const auto value = keys.integer("attention.value_length"); value && *value != head_dim) {
+    fail_unsupported(
+        "{}: heads of {} for keys and {} for values; different sizes are not supported", file,
+        head_dim, *value);
+  }
+  if (const auto rotated = keys.integer("rope.dimension_count"); rotated && *rotated != head_dim) {
+    if (*rotated < 2 || *rotated > head_dim || *rotated % 2 != 0) {
+      fail_invalid("{}: {} is {}, but heads have {} dimensions", file,
+                   keys.key("rope.dimension_count"), *rotated, head_dim);
+    }
+    fail_unsupported("{}: rotary positions over {} of {} dimensions of a head are not supported",
+                     file, *rotated, head_dim);
+  }
+  return head_dim;
+}
+
+void read_yarn(const Keys& keys, const ModelConfig& config, RopeConfig& rope) {
+  rope.scaling = RopeScalingKind::kYarn;
+  rope.original_max_position =
+      keys.integer("rope.scaling.original_context_length").value_or(config.max_position);
+  rope.beta_fast = keys.real("rope.scaling.yarn_beta_fast").value_or(32.0);
+  rope.beta_slow = keys.real("rope.scaling.yarn_beta_slow").value_or(1.0);
+  // yarn_attn_factor is the whole scale of attention; attn_factor multiplies the one that
+  // follows from the factor.
+  if (const auto whole = keys.real("rope.scaling.yarn_attn_factor")) {
+    rope.attention_factor = *whole;
+  } else if (const auto times = keys.real("rope.scaling.attn_factor"); times && *times != 1.0) {
+    rope.attention_factor = *times * (0.1 * std::log(std::max(rope.factor, 1.0)) + 1.0);
+  }
+  if (const auto extrapolation = keys.real("rope.scaling.yarn_ext_factor");
+      extrapolation && *extrapolation != 1.0 && *extrapolation >= 0.0) {
+    fail_unsupported("{}: {} other than 1 is not supported", quoted(keys.gguf().path()),
+                     keys.key("rope.scaling.yarn_ext_factor"));
+  }
+}
+
+// rope_freqs.weight: the rule of Llama 3 where its numbers are those, the numbers otherwise.
+void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig& rope) {
+  const GgufReader& gguf = keys.gguf();
+  for (const std::string_view other : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
+    if (gguf.find_tensor(other)) {
+      fail_unsupported("{}: rope scaling by {} is not supported", quoted(gguf.path()), other);
+    }
+  }
+  const auto tensor = gguf.find_tensor("rope_freqs.weight");
+  if (!tensor) return;
+  const TensorEntry& entry = gguf.tensors()[*tensor];
+  if (entry.dtype != DType::kF32 || entry.shape != std::vector<std::int64_t>{head_dim / 2}) {
+    fail_invalid("{}: the tensor \"rope_freqs.weight\" is not F32 of {} elements",
+                 quoted(gguf.path()), head_dim / 2);
+  }
+  const auto bytes = gguf.tensor_data(*tensor);
+  std::vector<float> factors(bytes.size() / sizeof(float));
+  std::memcpy(factors.data(), bytes.data(), bytes.size());
+  for (const float factor : factors) {
+    if (!std::isfinite(factor) || factor <= 0.0f) {
+      fail_invalid("{}: the tensor \"rope_freqs.weight\" holds {}", quoted(gguf.path()), factor);
+    }
+  }
+  RopeConfig hint = rope;
+  hint.original_max_position =
+      gguf.get_int(gguf_keys::kRopeOriginal)
+          .value_or(keys.integer("rope.scaling.original_context_length").value_or(0));
+  hint.low_freq_factor = widen(gguf.get_double(gguf_keys::kRopeLow).value_or(1.0));
+  hint.high_freq_factor = widen(gguf.get_double(gguf_keys::kRopeHigh).value_or(4.0));
+  const bool plain = rope.scaling == RopeScalingKind::kNone;
+  if (auto rule = plain ? recognise_llama3(hint, factors) : std::nullopt) {
+    rope = *std::move(rule);
+  } else {
+    rope.frequency_factors = std::move(factors);
+  }
+}
+
+RopeConfig rope_of(const Keys& keys, const ModelConfig& config) {
+  RopeConfig rope;
+  rope.theta = keys.real("rope.freq_base").value_or(10000.0);
+  // The second is the old name; zero stands for "no scaling".
+  const double written =
+      keys.real("rope.scaling.factor").value_or(keys.real("rope.scale_linear").value_or(0.0));
+  const double factor = written == 0.0 ? 1.0 : written;
+  const std::string_view type = keys.string("rope.scaling.type").value_or("linear");
+  if (type == "none" || (type == "linear" && factor == 1.0)) {
+    // no scaling
+  } else if (type == "linear") {
+    rope.scaling = RopeScalingKind::kLinear;
+    rope.factor = factor;
+  } else if (type == "yarn") {
+    rope.factor = factor;
+    read_yarn(keys, config, rope);
+  } else {
+    fail_unsupported("{}: rope scaling {} is not supported (supported: none, linear, yarn)",
+                     quoted(keys.gguf().path()), quoted(type));
+  }
+  read_frequency_factors(keys, config.head_dim, rope);
+  return rope;
+}
+
+void read_window(const Keys& keys, ModelConfig& config) {
+  config.sliding_window = keys.integer("attention.sliding_window").value_or(0);
+  if (config.sliding_window <= 0) return;
+  const std::string name = keys.key("attention.sliding_window_pattern");
+  const GgufValue* pattern = keys.gguf().find(name);
+  if (pattern == nullptr) return;
+  const auto layers = static_cast<std::size_t>(config.num_layers);
+  if (pattern->type != GgufType::kArray) {
+    // A period n: of n layers the last one sees everything.
+    const std::int64_t period = keys.gguf().get_int(name).value_or(0);
+    for (std::size_t layer = 0; layer < layers && period > 0; ++layer) {
+      const auto place = static_cast<std::int64_t>(layer) % period;
+      config.windowed_layers.push_back(place < period - 1 ? 1 : 0);
+    }
+    return;
+  }
+  if (pattern->count != layers ||
+      (pattern->element != GgufType::kBool && pattern->element != GgufType::kU32 &&
+       pattern->element != GgufType::kI32)) {
+    fail_invalid("{}: {} is not one bool or integer per layer", quoted(keys.gguf().path()), name);
+  }
+  const std::size_t width = gguf_type_bytes(pattern->element);
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    const auto element = pattern->data.subspan(layer * width, width);
+    const bool set = std::ranges::any_of(element, [](std::byte b) { return b != std::byte{0}; });
+    config.windowed_layers.push_back(set ? 1 : 0);
+  }
+}
+
+void read_tokens(const GgufReader& gguf, const GgufVocabulary* vocabulary, ModelConfig& config) {
+  if (vocabulary == nullptr) return;
+  config.bos_token = vocabulary->bos;
+  config.pad_token = vocabulary->pad;
+  if (const auto ids = gguf.get_ints(gguf_keys::kEosTokens)) {
+    config.eos_tokens = *ids;
+    return;
+  }
+  const auto add = [&](std::int64_t id) {
+    auto& eos = config.eos_tokens;
+    if (id >= 0 && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(id);
+  };
+  add(vocabulary->eos);
+  add(vocabulary->eot);
+  add(gguf.get_int("tokenizer.ggml.eom_token_id").value_or(-1));
+}
+
+bool has_tensor(const GgufReader& gguf, std::string_view name) {
+  return gguf.find_tensor(name).has_value();
+}
+
+// Special ids are unsigned in the file; what programs write for "none" is the largest.
+std::int64_t special_id(const GgufReader& gguf, std::string_view key, std::size_t tokens) {
+  const std::int64_t id = gguf.get_int(key).value_or(-1);
+  if (id == -1 || id == 0xffffffff) return -1;
+  if (id < 0 || static_cast<std::uint64_t>(id) >= tokens) {
+    fail_invalid("{}: {} is {}, but the vocabulary has {} tokens", quoted(gguf.path()), key, id,
+                 tokens);
+  }
+  return id;
+}
+
+void drop_padding(GgufVocabulary& vocabulary) {
+  constexpr std::int32_t kUnused = 5;
+  while (!vocabulary.tokens.empty() && vocabulary.types.size() == vocabulary.tokens.size() &&
+         vocabulary.types.back() == kUnused &&
+         vocabulary.tokens.back() == fmt::format("[PAD{}]", vocabulary.tokens.size() - 1)) {
+    vocabulary.tokens.pop_back();
+    vocabulary.types.pop_back();
+    if (!vocabulary.scores.empty()) vocabulary.scores.pop_back();
+  }
+}
+
+void check_lengths(const GgufReader& gguf, const GgufVocabulary& v) {
+  const auto check = [&](std::string_view key, std::size_t count) {
+    if (count != 0 && count != v.tokens.size()) {
+      fail_invalid("{}: {} has {} elements for {} tokens", quoted(gguf.path()), key, count,
+                   v.tokens.size());
+    }
+  };
+  check("tokenizer.ggml.scores", v.scores.size());
+  check("tokenizer.ggml.token_type", v.types.size());
+}
+
+}  // namespace
+
+std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
+  const auto model = gguf.get_string("tokenizer.ggml.model");
+  if (!model || *model == "none" || *model == "no_vocab") return std::nullopt;
+  GgufVocabulary v;
+  v.model = *model;
+  v.pre = gguf.get_string("tokenizer.ggml.pre").value_or("");
+  const auto tokens = gguf.get_strings("tokenizer.ggml.tokens");
+  if (!tokens) fail_invalid("{}: tokenizer.ggml.tokens is missing", quoted(gguf.path()));
+  v.tokens.assign(tokens->begin(), tokens->end());
+  if (auto scores = gguf.get_floats("tokenizer.ggml.scores")) v.scores = *std::move(scores);
+  if (const auto types = gguf.get_ints("tokenizer.ggml.token_type")) {
+    for (const std::int64_t type : *types) {
+      if (type < 0 || type > 6) {
+        fail_invalid("{}: tokenizer.ggml.token_type holds {}", quoted(gguf.path()), type);
+      }
+      v.types.push_back(static_cast<std::int32_t>(type));
+    }
+  }
+  if (const auto merges = gguf.get_strings("tokenizer.ggml.merges")) {
+    v.merges.assign(merges->begin(), merges->end());
+  }
+  check_lengths(gguf, v);
+  const std::size_t count = v.tokens.size();
+  v.bos = special_id(gguf, "tokenizer.ggml.bos_token_id", count);
+  v.eos = special_id(gguf, "tokenizer.ggml.eos_token_id", count);
+  v.unknown = special_id(gguf, "tokenizer.ggml.unknown_token_id", count);
+  v.pad = special_id(gguf, "tokenizer.ggml.padding_token_id", count);
+  v.eot = special_id(gguf, "tokenizer.ggml.eot_token_id", count);
+  v.add_bos = gguf.get_bool("tokenizer.ggml.add_bos_token");
+  v.add_eos = gguf.get_bool("tokenizer.ggml.add_eos_token");
+  v.add_space_prefix = gguf.get_bool("tokenizer.ggml.add_space_prefix");
+  v.chat_template = gguf.get_string("tokenizer.chat_template").value_or("");
+  drop_padding(v);
+  return v;
+}
+
+ModelConfig config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary) {
+  const std::string_view architecture = gguf.require_string("general.architecture");
+  const Family* family = family_by_gguf(architecture);
+  if (family == nullptr) {
+    fail_unsupported("{}: architecture {} is not supported (supported: llama, qwen2, qwen3)",
+                     quoted(gguf.path()), quoted(architecture));
+  }
+  const Keys keys(gguf, architecture);
+  if (keys.integer("expert_count").value_or(0) > 0) {
+    fail_unsupported("{}: mixtures of experts are not supported", quoted(gguf.path()));
+  }
+  ModelConfig config;
+  config.family = family->type;
+  config.name = gguf.get_string("general.name").value_or("");
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;  // validate() has the real bounds
+  config.num_layers = keys.require("block_count", 1, 4096);
+  config.hidden_size = keys.require("embedding_length", 1, kMost);
+  config.max_position = keys.require("context_length", 1, kMost);
+  config.intermediate_size = keys.uniform("feed_forward_length").value_or(0);
+  config.num_heads = keys.uniform("attention.head_count").value_or(0);
+  if (config.num_heads < 1) {
+    fail_invalid("{}: {} is missing or not positive", quoted(gguf.path()),
+                 keys.key("attention.head_count"));
+  }
+  config.num_kv_heads = keys.uniform("attention.head_count_kv").value_or(config.num_heads);
+  config.head_dim = head_dim_of(keys, config);
+  const auto eps = keys.real("attention.layer_norm_rms_epsilon");
+  if (!eps) {
+    fail_invalid("{}: {} is missing", quoted(gguf.path()),
+                 keys.key("attention.layer_norm_rms_epsilon"));
+  }
+  config.rms_norm_eps = *eps;
+  config.rope = rope_of(keys, config);
+  read_window(keys, config);
+
+  const auto embedding = gguf.find_tensor("token_embd.weight");
+  if (!embedding) {
+    fail_invalid("{}: the tensor \"token_embd.weight\" is missing", quoted(gguf.path()));
+  }
+  const TensorEntry& entry = gguf.tensors()[*embedding];
+  config.vocab_size = entry.shape.empty() ? 0 : entry.shape.front();
+  config.tie_word_embeddings = !has_tensor(gguf, "output.weight");
+  config.qk_norm = family->qk_norm;
+  config.qkv_bias = has_tensor(gguf, "blk.0.attn_q.bias");
+  config.attention_output_bias = has_tensor(gguf, "blk.0.attn_output.bias");
+  config.mlp_bias = has_tensor(gguf, "blk.0.ffn_up.bias");
+  read_tokens(gguf, vocabulary, config);
+
+  // Families that share an architecture's name: ours say which; a window says mistral.
+  if (const auto type = gguf.get_string(gguf_keys::kModelType)) {
+    const Family* named = family_by_type(*type);
+    if (named == nullptr || named->gguf != architecture) {
+      fail_invalid("{}: {} does not belong to architecture {}", quoted(gguf.path()),
+                   gguf_keys::kModelType, quoted(architecture));
+    }
+    config.family = named->type;
+  } else if (architecture == "llama" && config.sliding_window > 0) {
+    config.family = "mistral";
+  }
+  validate(config, gguf.path());
+  return config;
+}
+
+ModelConfig token_config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary) {
+  ModelConfig config;
+  config.family = gguf.get_string("general.architecture").value_or("");
+  config.name = gguf.get_string("general.name").value_or("");
+  if (vocabulary != nullptr) {
+    config.vocab_size = static_cast<std::int64_t>(vocabulary->tokens.size());
+  }
+  read_tokens(gguf, vocabulary, config);
+  return config;
+}
+
+}  // namespace lathe

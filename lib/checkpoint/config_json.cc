@@ -1,0 +1,326 @@
+#include "checkpoint/config_json.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "base/json.h"
+#include "checkpoint/family.h"
+#include "checkpoint/rope_json.h"
+
+namespace lathe {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr double kDefaultEps = 1e-6;
+constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
+
+const Family& family_of(const JsonView& fields) {
+  const auto type = fields.get_string("model_type");
+  std::string architecture;
+  if (const auto list = fields.find("architectures"); list && list->size() > 0) {
+    architecture = list->at(std::size_t{0}).as_string();
+  }
+  const Family* family = type ? family_by_type(*type) : family_by_architecture(architecture);
+  if (family == nullptr) {
+    if (!type && architecture.empty()) {
+      fail_invalid("{}: names neither model_type nor architectures", quoted(fields.file()));
+    }
+    std::string known;
+    for (const Family& f : families()) {
+      if (!known.empty()) known += ", ";
+      known += f.type;
+    }
+    fail_unsupported("{}: architecture {} is not supported (supported: {})", quoted(fields.file()),
+                     quoted(type ? *type : architecture), known);
+  }
+  // A classifier or an encoder of a known family has other tensors.
+  if (!architecture.empty() && architecture != family->architecture) {
+    fail_unsupported("{}: {} is not supported; of model type {} only {} is", quoted(fields.file()),
+                     quoted(architecture), family->type, family->architecture);
+  }
+  return *family;
+}
+
+Activation activation_of(const JsonView& fields) {
+  const std::string name = fields.get_string("hidden_act").value_or("silu");
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
+  fail_unsupported("{}: activation {} is not supported", quoted(fields.file()), quoted(name));
+}
+
+// Absent: the family's default; null: none.
+std::int64_t token_id(const JsonView& fields, std::string_view key, std::int64_t by_default) {
+  if (!fields.json().contains(std::string(key))) return by_default;
+  // Old configurations write -1 for "none".
+  return fields.get_int(key, -1).value_or(-1);
+}
+
+// A number, or a list of numbers; nothing when the key is absent or null.
+std::vector<std::int64_t> token_ids(const JsonView& fields, std::string_view key) {
+  const auto value = fields.find(key);
+  if (!value) return {};
+  if (!value->is_array()) {
+    const std::int64_t id = value->as_int(-1);
+    return id == -1 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{id};
+  }
+  std::vector<std::int64_t> ids;
+  for (const JsonView& element : value->items()) {
+    const std::int64_t id = element.as_int(0);
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  return ids;
+}
+
+// "layer_types", which newer files spell out; false when the key is absent.
+bool read_layer_types(const JsonView& fields, ModelConfig& config) {
+  const auto types = fields.find("layer_types");
+  if (!types) return false;
+  std::vector<std::uint8_t> windowed;
+  for (const JsonView& element : types->items()) {
+    const std::string& type = element.as_string();
+    if (type != "sliding_attention" && type != "full_attention") {
+      fail_unsupported("{}: layer type {} is not supported", quoted(fields.file()), quoted(type));
+    }
+    windowed.push_back(type == "sliding_attention" ? 1 : 0);
+  }
+  if (windowed.size() != static_cast<std::size_t>(config.num_layers)) {
+    types->fail_here("does not have one entry per layer");
+  }
+  config.windowed_layers = std::move(windowed);
+  return true;
+}
+
+// One form for one meaning: no list when all layers have the window, no window when none has.
+void simplify_windows(ModelConfig& config) {
+  auto& windowed = config.windowed_layers;
+  if (windowed.empty()) return;
+  const auto count = std::count(windowed.begin(), windowed.end(), std::uint8_t{1});
+  if (count == 0) config.sliding_window = 0;
+  if (count == 0 || count == static_cast<std::ptrdiff_t>(windowed.size())) windowed.clear();
+  if (config.sliding_window == 0) windowed.clear();
+}
+
+void read_window(const JsonView& fields, const Family& family, ModelConfig& config) {
+  if (family.window == WindowRule::kNone) return;
+  const bool written = fields.json().contains("sliding_window");
+  std::int64_t window = written ? fields.get_int("sliding_window", 0).value_or(0) : 4096;
+  if (family.window == WindowRule::kOptional &&
+      !fields.get_bool("use_sliding_window").value_or(false)) {
+    window = 0;
+  }
+  config.sliding_window = window;
+  if (window == 0 || family.window != WindowRule::kOptional) return;
+  if (!read_layer_types(fields, config)) {
+    const std::int64_t first = fields.get_int("max_window_layers").value_or(28);
+    for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+      config.windowed_layers.push_back(layer >= first ? 1 : 0);
+    }
+  }
+  simplify_windows(config);
+}
+
+void refuse_quantized(const JsonView& fields) {
+  const auto quantization = fields.find("quantization_config");
+  if (!quantization) return;
+  fail_unsupported(
+      "{}: the weights are quantized by {}, which is not read here; start from the "
+      "unquantized checkpoint",
+      quoted(fields.file()), quoted(quantization->get_string("quant_method").value_or("?")));
+}
+
+// ---- what other formats can say and config.json cannot: the object "lathe" in native files
+
+constexpr const char* kExtensions = "lathe";
+
+void read_extensions(const JsonView& fields, ModelConfig& config) {
+  const auto inner = fields.find(kExtensions);
+  if (!inner) return;
+  config.qkv_bias = inner->get_bool("qkv_bias").value_or(config.qkv_bias);
+  config.attention_output_bias =
+      inner->get_bool("attention_output_bias").value_or(config.attention_output_bias);
+  config.mlp_bias = inner->get_bool("mlp_bias").value_or(config.mlp_bias);
+  if (const auto factors = inner->find("rope_frequency_factors")) {
+    for (const JsonView& factor : factors->items()) {
+      config.rope.frequency_factors.push_back(static_cast<float>(factor.as_double()));
+    }
+  }
+}
+
+void put_extensions(const ModelConfig& config, const Family& family, ConfigUse use,
+                    nlohmann::ordered_json& json) {
+  nlohmann::ordered_json extensions;
+  const bool qkv_said =
+      family.has_attention_bias_key ? config.attention_output_bias : family.qkv_bias;
+  const bool output_said = family.has_attention_bias_key && config.attention_output_bias;
+  if (config.qkv_bias != qkv_said) extensions["qkv_bias"] = config.qkv_bias;
+  if (config.attention_output_bias != output_said) {
+    extensions["attention_output_bias"] = config.attention_output_bias;
+  }
+  if (config.mlp_bias && !family.has_mlp_bias_key) extensions["mlp_bias"] = true;
+  if (!config.rope.frequency_factors.empty()) {
+    extensions["rope_frequency_factors"] = config.rope.frequency_factors;
+  }
+  if (extensions.empty()) return;
+  if (use == ConfigUse::kHuggingFace) {
+    std::string names;
+    for (const auto& item : extensions.items()) {
+      if (!names.empty()) names += ", ";
+      names += item.key();
+    }
+    fail_unsupported(
+        "a Hugging Face folder of family {} cannot express this model's {}; write "
+        "GGUF or .lathe instead",
+        config.family, names);
+  }
+  json[kExtensions] = std::move(extensions);
+}
+
+}  // namespace
+
+ModelConfig config_from_json(std::string_view config_text, std::string_view generation_text,
+                             const std::string& file) {
+  const Json json = parse_json(config_text, file, kLimits);
+  const JsonView fields(json, file);
+  if (!fields.is_object()) fields.fail_here("is not an object");
+  const Family& family = family_of(fields);
+  refuse_quantized(fields);
+
+  ModelConfig config;
+  config.family = family.type;
+  config.name = fields.get_string("_name_or_path").value_or("");
+  config.vocab_size = fields.at("vocab_size").as_int();
+  config.hidden_size = fields.at("hidden_size").as_int();
+  config.intermediate_size = fields.at("intermediate_size").as_int();
+  config.num_layers = fields.at("num_hidden_layers").as_int(1, 4096);
+  config.num_heads = fields.at("num_attention_heads").as_int(1);
+  std::int64_t kv_heads = config.num_heads;
+  if (!json.contains("num_key_value_heads") && family.kv_heads != 0) kv_heads = family.kv_heads;
+  config.num_kv_heads = fields.get_int("num_key_value_heads").value_or(kv_heads);
+  std::int64_t head_dim = config.hidden_size / config.num_heads;
+  if (!json.contains("head_dim") && family.head_dim != 0) head_dim = family.head_dim;
+  config.head_dim = fields.get_int("head_dim").value_or(head_dim);
+  config.max_position = fields.get_int("max_position_embeddings").value_or(family.max_position);
+  config.rms_norm_eps = fields.get_double("rms_norm_eps").value_or(kDefaultEps);
+  config.activation = activation_of(fields);
+  config.rope = rope_from_json(fields, config.max_position);
+  read_window(fields, family, config);
+
+  config.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(false);
+  config.qk_norm = family.qk_norm;
+  config.qkv_bias = family.qkv_bias;
+  if (family.has_attention_bias_key) {
+    const bool bias = fields.get_bool("attention_bias").value_or(false);
+    config.qkv_bias = bias;
+    config.attention_output_bias = bias;
+  }
+  if (family.has_mlp_bias_key) config.mlp_bias = fields.get_bool("mlp_bias").value_or(false);
+
+  read_extensions(fields, config);
+
+  config.bos_token = token_id(fields, "bos_token_id", family.bos);
+  config.pad_token = token_id(fields, "pad_token_id", -1);
+  config.eos_tokens = token_ids(fields, "eos_token_id");
+  if (!json.contains("eos_token_id") && family.eos >= 0) config.eos_tokens = {family.eos};
+  if (!generation_text.empty()) {
+    const std::string generation_file = "generation_config.json";
+    const Json generation = parse_json(generation_text, generation_file, kLimits);
+    const auto ids = token_ids(JsonView(generation, generation_file), "eos_token_id");
+    if (!ids.empty()) config.eos_tokens = ids;
+  }
+  validate(config, file);
+  return config;
+}
+
+std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use) {
+  const Family* family = family_by_type(config.family);
+  if (family == nullptr) {
+    fail_unsupported("model family {} has no config.json form here", quoted(config.family));
+  }
+  nlohmann::ordered_json json;
+  json["architectures"] = {std::string(family->architecture)};
+  json["model_type"] = family->type;
+  json["vocab_size"] = config.vocab_size;
+  json["hidden_size"] = config.hidden_size;
+  json["intermediate_size"] = config.intermediate_size;
+  json["num_hidden_layers"] = config.num_layers;
+  json["num_attention_heads"] = config.num_heads;
+  json["num_key_value_heads"] = config.num_kv_heads;
+  json["head_dim"] = config.head_dim;
+  json["hidden_act"] = config.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
+  json["max_position_embeddings"] = config.max_position;
+  json["rms_norm_eps"] = config.rms_norm_eps;
+  rope_to_json(config, json);
+  json["tie_word_embeddings"] = config.tie_word_embeddings;
+  if (family->has_attention_bias_key) json["attention_bias"] = config.attention_output_bias;
+  if (family->has_mlp_bias_key) json["mlp_bias"] = config.mlp_bias;
+  put_extensions(config, *family, use, json);
+  if (family->window == WindowRule::kAlways) {
+    if (config.sliding_window > 0) {
+      json["sliding_window"] = config.sliding_window;
+    } else {
+      json["sliding_window"] = nullptr;
+    }
+  } else if (family->window == WindowRule::kOptional) {
+    const bool used = config.sliding_window > 0;
+    json["use_sliding_window"] = used;
+    if (used) {
+      json["sliding_window"] = config.sliding_window;
+      json["max_window_layers"] = 0;
+      auto types = nlohmann::ordered_json::array();
+      std::int64_t full_prefix = 0;
+      for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+        const bool windowed = config.window(layer) > 0;
+        if (!windowed && full_prefix == layer) ++full_prefix;
+        types.push_back(windowed ? "sliding_attention" : "full_attention");
+      }
+      json["max_window_layers"] = full_prefix;
+      json["layer_types"] = std::move(types);
+    } else {
+      json["sliding_window"] = nullptr;
+    }
+  }
+  const auto put_token = [&](const char* key, std::int64_t id) {
+    if (id >= 0) {
+      json[key] = id;
+    } else {
+      json[key] = nullptr;
+    }
+  };
+  put_token("bos_token_id", config.bos_token);
+  if (config.eos_tokens.size() > 1) {
+    json["eos_token_id"] = config.eos_tokens;
+  } else {
+    put_token("eos_token_id", config.eos_tokens.empty() ? -1 : config.eos_tokens.front());
+  }
+  put_token("pad_token_id", config.pad_token);
+  json["torch_dtype"] = dtype == DType::kBF16  ? "bfloat16"
+                        : dtype == DType::kF16 ? "float16"
+                                               : "float32";
+  return json.dump(2) + "\n";
+}
+
+std::string generation_config_to_json(const ModelConfig& config, std::string_view previous) {
+  Json json = Json::object();
+  if (!previous.empty()) json = parse_json(previous, "generation_config.json", kLimits);
+  const auto put = [&](const char* key, std::int64_t id) {
+    if (id >= 0) {
+      json[key] = id;
+    } else {
+      json.erase(key);
+    }
+  };
+  put("bos_token_id", config.bos_token);
+  put("pad_token_id", config.pad_token);
+  if (config.eos_tokens.size() > 1) {
+    json["eos_token_id"] = config.eos_tokens;
+  } else {
+    put("eos_token_id", config.eos_tokens.empty() ? -1 : config.eos_tokens.front());
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace lathe

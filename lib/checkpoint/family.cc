@@ -1,0 +1,68 @@
+#include "checkpoint/family.h"
+
+#include <array>
+
+namespace lathe {
+namespace {
+
+// Defaults are those of the classes' definitions in transformers 5.
+constexpr std::array<Family, 4> kFamilies = {{
+    {.type = "llama",
+     .architecture = "LlamaForCausalLM",
+     .gguf = "llama",
+     .gguf_interleaved = true,
+     .has_attention_bias_key = true,
+     .has_mlp_bias_key = true,
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2},
+    {.type = "mistral",
+     .architecture = "MistralForCausalLM",
+     .gguf = "llama",
+     .gguf_interleaved = true,
+     .window = WindowRule::kAlways,
+     .max_position = 131072,
+     .kv_heads = 8,
+     .bos = 1,
+     .eos = 2},
+    {.type = "qwen2",
+     .architecture = "Qwen2ForCausalLM",
+     .gguf = "qwen2",
+     .qkv_bias = true,
+     .window = WindowRule::kOptional,
+     .max_position = 32768,
+     .kv_heads = 32},
+    {.type = "qwen3",
+     .architecture = "Qwen3ForCausalLM",
+     .gguf = "qwen3",
+     .has_attention_bias_key = true,
+     .qk_norm = true,
+     .window = WindowRule::kOptional,
+     .max_position = 32768,
+     .kv_heads = 32,
+     .head_dim = 128},
+}};
+
+template <typename Key>
+const Family* find(Key key, std::string_view value) noexcept {
+  for (const Family& family : kFamilies) {
+    if (family.*key == value) return &family;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::span<const Family> families() noexcept { return kFamilies; }
+
+const Family* family_by_type(std::string_view type) noexcept { return find(&Family::type, type); }
+
+const Family* family_by_architecture(std::string_view architecture) noexcept {
+  return find(&Family::architecture, architecture);
+}
+
+const Family* family_by_gguf(std::string_view architecture) noexcept {
+  return find(&Family::gguf, architecture);
+}
+
+}  // namespace lathe

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <fmt/ranges.h>
+#include <unordered_map>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/stored_checkpoint.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t kNamesShown = 4;
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::string list_names(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  const std::size_t shown = std::min(names.size(), kNamesShown);
+  std::string out;
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) out += ", ";
+    out += quoted(names[i]);
+  }
+  if (names.size() > shown) out += fmt::format(" and {} more", names.size() - shown);
+  return out;
+}
+
+void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::string& file) {
+  if (found.shape != slot.shape) {
+    fail_invalid("{}: the tensor {} has shape {}, but the configuration asks for {}", quoted(file),
+                 quoted(found.name), shape_text(found.shape), shape_text(slot.shape));
+  }
+  const bool blocks = dtype_info(found.dtype).block > 1;
+  if (is_float(found.dtype) || (blocks && slot.shape.size() == 2)) return;
+  fail_unsupported("{}: the tensor {} has type {}, which is no type for {}", quoted(file),
+                   quoted(found.name), dtype_info(found.dtype).name,
+                   slot.shape.size() == 2 ? "a matrix of weights" : "a norm or a bias");
+}
+
+}  // namespace
+
+std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<FoundTensor> found,
+                                        const std::string& (*name_of)(const TensorSlot&),
+                                        const std::string& file,
+                                        std::vector<std::string>& ignored) {
+  std::unordered_map<std::string_view, std::size_t> by_name;
+  for (std::size_t i = 0; i < found.size(); ++i) by_name.emplace(found[i].name, i);
+
+  std::vector<StoredTensor> out;
+  std::vector<std::string> missing;
+  std::vector<bool> used(found.size(), false);
+  for (const TensorSlot& slot : tensor_slots(config)) {
+    const auto it = by_name.find(name_of(slot));
+    if (it == by_name.end()) {
+      missing.push_back(name_of(slot));
+      continue;
+    }
+    const FoundTensor& tensor = found[it->second];
+    check_tensor(tensor, slot, file);
+    used[it->second] = true;
+    out.push_back({.info = {.name = slot.name,
+                            .dtype = tensor.dtype,
+                            .shape = slot.shape,
+                            .bytes = tensor.bytes.size()},
+                   .bytes = tensor.bytes,
+                   .stored = tensor.dtype,
+                   .index = tensor.index});
+  }
+  if (!missing.empty()) {
+    fail_invalid("{}: the model lacks {}", quoted(file), list_names(std::move(missing)));
+  }
+  std::vector<std::string> extra;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (used[i]) continue;
+    (is_ignorable_tensor(found[i].name, config) ? ignored : extra).push_back(found[i].name);
+  }
+  if (!extra.empty()) {
+    fail_invalid("{}: a model of family {} with this configuration has no {}", quoted(file),
+                 config.family, list_names(std::move(extra)));
+  }
+  return out;
+}
+
+}  // namespace lathe

@@ -1,0 +1,77 @@
+// Which kind of checkpoint is it? Asked of the content, never of the name.
+#include "checkpoint/open.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/lathe_file.h"
+#include "container/gguf_reader.h"
+#include "container/llama2c_reader.h"
+#include "io/mapped_file.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A safetensors file begins with its header's length and a brace.
+bool looks_like_safetensors(std::span<const std::byte> bytes) {
+  return bytes.size() > 8 && bytes[8] == std::byte{'{'} && bytes[6] == std::byte{0} &&
+         bytes[7] == std::byte{0};
+}
+
+CheckpointParts open_file(const std::string& path, const OpenOptions& options) {
+  const auto file = MappedFile::open(path);
+  const auto bytes = file->bytes();
+  if (bytes.empty()) fail_invalid("{}: the file is empty", quoted(path));
+  if (GgufReader::looks_like(bytes)) return open_gguf(path);
+  if (looks_like_safetensors(bytes)) {
+    if (is_lathe_file(path)) return open_lathe(path, options.verify_checksums);
+    // Weights alone do not make a model: the configuration lies beside them.
+    const fs::path folder = fs::path(path).parent_path();
+    const std::string name = folder.empty() ? "." : folder.string();
+    std::error_code ignored;
+    if (!fs::exists(name + "/config.json", ignored)) {
+      fail_invalid(
+          "{}: holds weights without a configuration, and there is no config.json beside it",
+          quoted(path));
+    }
+    return open_hugging_face(name);
+  }
+  if (Llama2cReader::looks_like(bytes)) return open_llama2c(path);
+  fail_invalid(
+      "{}: is no model file known here (GGUF, .lathe, llama2.c .bin, or a Hugging Face "
+      "folder), or it is cut short",
+      quoted(path));
+}
+
+CheckpointParts open_any(const std::string& path, const OpenOptions& options) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return open_file(path, options);
+  if (!fs::exists(path + "/config.json", ignored)) {
+    fail_invalid("{}: the folder has no config.json, so it is no Hugging Face model", quoted(path));
+  }
+  return open_hugging_face(path);
+}
+
+}  // namespace
+
+void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts) {
+  if (ignored.empty()) return;
+  std::string names;
+  for (const std::string& name : ignored) names += (names.empty() ? "" : ", ") + name;
+  parts.metadata[metadata_keys::kIgnored] = std::move(names);
+}
+
+std::shared_ptr<const Checkpoint> Checkpoint::open(const std::string& path,
+                                                   const OpenOptions& options) {
+  CheckpointParts parts = open_any(path, options);
+  if (!options.tokenizer_path.empty()) {
+    parts.tokenizer = load_tokenizer(options.tokenizer_path, parts.config);
+  }
+  return make_checkpoint(std::move(parts));
+}
+
+}  // namespace lathe

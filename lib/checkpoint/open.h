@@ -1,0 +1,33 @@
+// The openers that Checkpoint::open chooses from, and what they share.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lathe/checkpoint.h"
+
+#include "checkpoint/stored_checkpoint.h"
+
+namespace lathe {
+
+CheckpointParts open_gguf(const std::string& path);
+CheckpointParts open_hugging_face(const std::string& folder);
+CheckpointParts open_llama2c(const std::string& path);
+CheckpointParts open_lathe(const std::string& path, bool verify_checksums);
+
+// metadata_keys::kIgnored, when there are any.
+void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts);
+
+// An existing file that does not open as `what` is an I/O error; an absent one gives "".
+// At most 512 MB.
+std::string read_small_file(const std::string& path);
+std::string read_small_file_if_there(const std::string& path);
+
+// The tokenizer of OpenOptions::tokenizer_path (a file or a folder); `config` tells how many
+// tokens llama2.c's format holds.
+TokenizerFiles load_tokenizer(const std::string& path, const ModelConfig& config);
+
+// The tokenizer files of a Hugging Face folder; nothing when it has none.
+std::optional<TokenizerFiles> tokenizer_from_folder(const std::string& folder);
+
+}  // namespace lathe

@@ -1,0 +1,73 @@
+// A Hugging Face folder as a Checkpoint.
+#include <filesystem>
+#include <fmt/format.h>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/config_json.h"
+#include "checkpoint/open.h"
+#include "container/safetensors_reader.h"
+
+namespace lathe {
+namespace {
+
+class SafetensorsBytes final : public TensorBytes {
+ public:
+  explicit SafetensorsBytes(std::shared_ptr<const SafetensorsReader> reader)
+      : reader_(std::move(reader)) {}
+  bool unchanged() const noexcept override { return reader_->unchanged(); }
+  void drop(std::size_t index) const noexcept override { reader_->drop(index); }
+
+ private:
+  std::shared_ptr<const SafetensorsReader> reader_;
+};
+
+const std::string& hugging_face_name(const TensorSlot& slot) { return slot.name; }
+
+std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder) {
+  std::error_code ignored;
+  const std::string index = folder + "/model.safetensors.index.json";
+  const std::string single = folder + "/model.safetensors";
+  // A folder with both has a single file from an earlier save beside its shards, or the other
+  // way round; transformers takes the single file.
+  if (std::filesystem::exists(single, ignored)) return SafetensorsReader::open(single);
+  if (std::filesystem::exists(index, ignored)) return SafetensorsReader::open_index(index);
+  for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (std::filesystem::exists(folder + "/" + other, ignored)) {
+      fail_unsupported(
+          "{}: has only {}, a pickle, which can run code and is not read; save the model "
+          "with safetensors",
+          quoted(folder), other);
+    }
+  }
+  fail_invalid("{}: the folder has neither model.safetensors nor model.safetensors.index.json",
+               quoted(folder));
+}
+
+}  // namespace
+
+CheckpointParts open_hugging_face(const std::string& folder) {
+  CheckpointParts parts;
+  parts.format = CheckpointFormat::kHuggingFace;
+  parts.path = folder;
+  const std::string config_path = folder + "/config.json";
+  const std::string generation = read_small_file_if_there(folder + "/generation_config.json");
+  parts.config = config_from_json(read_small_file(config_path), generation, config_path);
+  if (!generation.empty()) parts.metadata[metadata_keys::kGenerationConfig] = generation;
+
+  const auto weights = open_weights(folder);
+  parts.source = std::make_shared<SafetensorsBytes>(weights);
+  std::vector<FoundTensor> found;
+  for (std::size_t i = 0; i < weights->tensors().size(); ++i) {
+    const TensorEntry& entry = weights->tensors()[i];
+    found.push_back({entry.name, entry.dtype, entry.shape, weights->tensor_data(i), i});
+  }
+  std::vector<std::string> ignored;
+  parts.tensors =
+      match_tensors(parts.config, std::move(found), hugging_face_name, weights->path(), ignored);
+  note_ignored(ignored, parts);
+  parts.tokenizer = tokenizer_from_folder(folder);
+  return parts;
+}
+
+}  // namespace lathe

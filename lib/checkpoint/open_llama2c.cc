@@ -1,0 +1,109 @@
+// llama2.c's .bin as a Checkpoint: its stacked tensors cut into layers.
+#include <fmt/format.h>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/open.h"
+#include "container/llama2c_reader.h"
+
+namespace lathe {
+namespace {
+
+class Llama2cBytes final : public TensorBytes {
+ public:
+  explicit Llama2cBytes(std::shared_ptr<const Llama2cReader> reader) : reader_(std::move(reader)) {}
+  bool unchanged() const noexcept override { return reader_->file().unchanged(); }
+  // A tensor here is a part of one of the file's; what is dropped too early is read again.
+  void drop(std::size_t index) const noexcept override {
+    const TensorEntry& entry = reader_->tensors()[index];
+    reader_->file().drop(entry.offset, entry.bytes);
+  }
+
+ private:
+  std::shared_ptr<const Llama2cReader> reader_;
+};
+
+// By the part of Hugging Face's name that follows "model.layers.N.", or the whole name.
+const std::unordered_map<std::string_view, std::string_view>& names() {
+  static const std::unordered_map<std::string_view, std::string_view> kNames = {
+      {"model.embed_tokens.weight", "token_embedding"},
+      {"input_layernorm.weight", "rms_att"},
+      {"self_attn.q_proj.weight", "wq"},
+      {"self_attn.k_proj.weight", "wk"},
+      {"self_attn.v_proj.weight", "wv"},
+      {"self_attn.o_proj.weight", "wo"},
+      {"post_attention_layernorm.weight", "rms_ffn"},
+      {"mlp.gate_proj.weight", "w1"},
+      {"mlp.down_proj.weight", "w2"},
+      {"mlp.up_proj.weight", "w3"},
+      {"model.norm.weight", "rms_final"},
+      {"lm_head.weight", "wcls"},
+  };
+  return kNames;
+}
+
+ModelConfig config_of(const Llama2cHeader& header) {
+  ModelConfig config;
+  config.family = "llama";
+  config.vocab_size = header.vocab_size;
+  config.hidden_size = header.dim;
+  config.intermediate_size = header.hidden_dim;
+  config.num_layers = header.n_layers;
+  config.num_heads = header.n_heads;
+  config.num_kv_heads = header.n_kv_heads;
+  config.head_dim = header.dim / header.n_heads;
+  config.max_position = header.seq_len;
+  // Fixed in the program that runs these files.
+  config.rms_norm_eps = 1e-5;
+  config.rope.theta = 10000.0;
+  config.tie_word_embeddings = header.shared_classifier;
+  config.bos_token = header.vocab_size > 1 ? 1 : -1;
+  // That program ends a text where the model emits BOS: stories are packed one after another.
+  if (header.vocab_size > 1) config.eos_tokens = {1};
+  return config;
+}
+
+}  // namespace
+
+CheckpointParts open_llama2c(const std::string& path) {
+  const auto reader = Llama2cReader::open(path);
+  CheckpointParts parts;
+  parts.format = CheckpointFormat::kLlama2c;
+  parts.path = path;
+  parts.config = config_of(reader->header());
+  validate(parts.config, path);
+  parts.source = std::make_shared<Llama2cBytes>(reader);
+
+  std::int64_t layer = -1;
+  for (const TensorSlot& slot : tensor_slots(parts.config)) {
+    std::string_view name = slot.name;
+    constexpr std::string_view kLayers = "model.layers.";
+    if (name.starts_with(kLayers)) {
+      name.remove_prefix(kLayers.size());
+      name.remove_prefix(name.find('.') + 1);
+      if (name == "input_layernorm.weight") ++layer;
+    }
+    const auto known = names().find(name);
+    const auto tensor = known == names().end() ? std::nullopt : reader->find_tensor(known->second);
+    if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name);
+    const bool per_layer = name != slot.name;
+    std::span<const std::byte> bytes = reader->tensor_data(*tensor);
+    if (per_layer) {
+      const std::size_t size = bytes.size() / static_cast<std::size_t>(parts.config.num_layers);
+      bytes = bytes.subspan(static_cast<std::size_t>(layer) * size, size);
+    }
+    parts.tensors.push_back({.info = {.name = slot.name,
+                                      .dtype = DType::kF32,
+                                      .shape = slot.shape,
+                                      .bytes = bytes.size()},
+                             .bytes = bytes,
+                             .stored = DType::kF32,
+                             .interleaved = slot.rotary,
+                             .index = *tensor});
+  }
+  return parts;
+}
+
+}  // namespace lathe

@@ -1,0 +1,124 @@
+// The range of every field of ModelConfig, and how they must fit each other. The upper bounds
+// are far above any model that exists; they keep products of a hostile file inside int64.
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lathe/model_config.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kMostVocab = std::int64_t{1} << 24;
+constexpr std::int64_t kMostWidth = std::int64_t{1} << 20;
+constexpr std::int64_t kMostLayers = 4096;
+constexpr std::int64_t kMostHeads = 8192;
+constexpr std::int64_t kMostHeadDim = 8192;
+constexpr std::int64_t kMostPosition = std::int64_t{1} << 31;
+
+class Checker {
+ public:
+  explicit Checker(const std::string& file) : file_(file) {}
+
+  void range(std::string_view field, std::int64_t value, std::int64_t least,
+             std::int64_t most) const {
+    if (value < least || value > most) {
+      fail_invalid("{}: {} is {}, not in {} to {}", quoted(file_), field, value, least, most);
+    }
+  }
+
+  // least < value <= most (or least <= value with `closed`); NaN and infinities never pass.
+  void real(std::string_view field, double value, double least, double most,
+            bool closed = false) const {
+    const bool above = closed ? value >= least : value > least;
+    if (!std::isfinite(value) || !above || value > most) {
+      fail_invalid("{}: {} is {}, which is out of range (over {} up to {})", quoted(file_), field,
+                   value, least, most);
+    }
+  }
+
+  // A token id; -1 stands for "none".
+  void token(std::string_view field, std::int64_t id, std::int64_t vocab) const {
+    if (id < -1 || id >= vocab) {
+      fail_invalid("{}: {} is {}, but the vocabulary has {} tokens", quoted(file_), field, id,
+                   vocab);
+    }
+  }
+
+  const std::string& file() const { return file_; }
+
+ private:
+  const std::string& file_;
+};
+
+void check_rope(const RopeConfig& rope, std::int64_t head_dim, const Checker& check) {
+  check.real("rope_theta", rope.theta, 0.0, 1e15);
+  check.real("rope scaling factor", rope.factor, 0.0, 1e6);
+  const bool has_original =
+      rope.scaling == RopeScalingKind::kLlama3 || rope.scaling == RopeScalingKind::kYarn;
+  if (has_original) {
+    check.range("rope original_max_position_embeddings", rope.original_max_position, 1,
+                kMostPosition);
+  }
+  if (rope.scaling == RopeScalingKind::kLlama3) {
+    check.real("rope low_freq_factor", rope.low_freq_factor, 0.0, 1e6);
+    check.real("rope high_freq_factor", rope.high_freq_factor, rope.low_freq_factor, 1e6);
+  }
+  if (rope.scaling == RopeScalingKind::kYarn) {
+    // The ramp divides by ln(theta).
+    check.real("rope_theta", rope.theta, 1.0, 1e15);
+    check.real("rope beta_fast", rope.beta_fast, 0.0, 1e6);
+    check.real("rope beta_slow", rope.beta_slow, 0.0, 1e6);
+    check.real("rope attention_factor", rope.attention_factor, 0.0, 1e6, true);
+  }
+  if (!rope.frequency_factors.empty()) {
+    if (rope.frequency_factors.size() != static_cast<std::size_t>(head_dim / 2)) {
+      fail_invalid("{}: there are {} rotary frequency factors, but head_dim {} asks for {}",
+                   quoted(check.file()), rope.frequency_factors.size(), head_dim, head_dim / 2);
+    }
+    for (const float factor : rope.frequency_factors) {
+      check.real("rotary frequency factor", static_cast<double>(factor), 0.0, 1e9);
+    }
+  }
+}
+
+}  // namespace
+
+void validate(const ModelConfig& config, const std::string& file) {
+  const Checker check(file);
+  check.range("vocab_size", config.vocab_size, 1, kMostVocab);
+  check.range("hidden_size", config.hidden_size, 1, kMostWidth);
+  check.range("intermediate_size", config.intermediate_size, 1, kMostWidth * 4);
+  check.range("num_hidden_layers", config.num_layers, 1, kMostLayers);
+  check.range("num_attention_heads", config.num_heads, 1, kMostHeads);
+  check.range("num_key_value_heads", config.num_kv_heads, 1, config.num_heads);
+  if (config.num_heads % config.num_kv_heads != 0) {
+    fail_invalid("{}: {} attention heads cannot share {} key-value heads evenly", quoted(file),
+                 config.num_heads, config.num_kv_heads);
+  }
+  check.range("head_dim", config.head_dim, 2, kMostHeadDim);
+  if (config.head_dim % 2 != 0) {
+    fail_invalid("{}: head_dim is {}; rotary positions need an even one", quoted(file),
+                 config.head_dim);
+  }
+  check.range("max_position_embeddings", config.max_position, 1, kMostPosition);
+  check.range("sliding_window", config.sliding_window, 0, kMostPosition);
+  if (!config.windowed_layers.empty() &&
+      config.windowed_layers.size() != static_cast<std::size_t>(config.num_layers)) {
+    fail_invalid("{}: the kind of attention is given for {} layers, but there are {}", quoted(file),
+                 config.windowed_layers.size(), config.num_layers);
+  }
+  check.real("rms_norm_eps", config.rms_norm_eps, 0.0, 1.0, true);
+  check_rope(config.rope, config.head_dim, check);
+  check.token("bos_token_id", config.bos_token, config.vocab_size);
+  check.token("pad_token_id", config.pad_token, config.vocab_size);
+  for (const std::int64_t id : config.eos_tokens) {
+    check.range("eos_token_id", id, 0, config.vocab_size - 1);
+  }
+}
+
+}  // namespace lathe
