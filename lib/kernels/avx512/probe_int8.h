@@ -6,6 +6,9 @@
 namespace lathe {
 namespace {
 
+// For shared/probe.h: whether sixteen floats fit one register.
+constexpr bool kLanesAreOneRegister = true;
+
 double probe_int8(std::int64_t steps) noexcept {
   constexpr int kSums = 12;
   __m512i sums[kSums];

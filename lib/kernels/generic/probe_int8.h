@@ -4,6 +4,9 @@
 namespace lathe {
 namespace {
 
+// For shared/probe.h: whether sixteen floats fit one register.
+constexpr bool kLanesAreOneRegister = false;
+
 double probe_int8(std::int64_t steps) noexcept {
   constexpr int kSums = 16;
   std::int32_t sums[kSums] = {};

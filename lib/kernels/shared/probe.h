@@ -8,23 +8,36 @@ namespace {
 // Keeps the optimizer from removing a computation whose result nobody needs.
 inline void keep(float value) noexcept { __asm__ volatile("" : : "r,m"(value) : "memory"); }
 
-// Enough independent sums to fill the pipeline: latency 4, two units.
-constexpr int kProbeSums = 12;
-
+// Independent sums by name: in an array they would live in memory, not in registers. Five
+// Lanes are ten registers of AVX2; the latency of 4 times two units needs eight.
 double probe_f32(std::int64_t steps) noexcept {
-  Lanes sums[kProbeSums];
-  for (Lanes& s : sums) s = Lanes::all(1.0f);
-  Lanes a = Lanes::all(0.999f);
+  // All different: equal ones would be computed once.
+  Lanes s0 = Lanes::all(0.1f), s1 = Lanes::all(0.2f), s2 = Lanes::all(0.3f);
+  Lanes s3 = Lanes::all(0.4f), s4 = Lanes::all(0.5f), t0 = Lanes::all(0.6f);
+  Lanes t1 = Lanes::all(0.7f), t2 = Lanes::all(0.8f), t3 = Lanes::all(0.9f);
+  Lanes t4 = Lanes::all(1.0f);
+  constexpr bool kOneRegister = kLanesAreOneRegister;
+  float changing = 0.999f;
   const Lanes b = Lanes::all(0.001f);
   for (std::int64_t i = 0; i < steps; ++i) {
-    __asm__ volatile("" : "+m"(a));
-    const Lanes factor = a;
-    for (Lanes& s : sums) s = fma(s, factor, b);
+    __asm__ volatile("" : "+m"(changing));
+    const Lanes a = Lanes::all(changing);
+    s0 = fma(s0, a, b);
+    s1 = fma(s1, a, b);
+    s2 = fma(s2, a, b);
+    s3 = fma(s3, a, b);
+    s4 = fma(s4, a, b);
+    if constexpr (kOneRegister) {
+      t0 = fma(t0, a, b);
+      t1 = fma(t1, a, b);
+      t2 = fma(t2, a, b);
+      t3 = fma(t3, a, b);
+      t4 = fma(t4, a, b);
+    }
   }
-  Lanes total = Lanes::zero();
-  for (const Lanes& s : sums) total = add(total, s);
-  keep(sum(total));
-  return static_cast<double>(steps) * kProbeSums * 16 * 2;
+  keep(sum(add(add(add(s0, s1), add(s2, s3)), s4)));
+  keep(sum(add(add(add(t0, t1), add(t2, t3)), t4)));
+  return static_cast<double>(steps) * (kOneRegister ? 10 : 5) * 16 * 2;
 }
 
 void probe_read(const void* data, std::size_t bytes) noexcept {
