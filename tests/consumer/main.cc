@@ -1,7 +1,6 @@
 // Uses the installed library alone: the umbrella header, a call, and an exception caught.
-#include <lathe/lathe.h>
-
 #include <cstdio>
+#include <lathe/lathe.h>
 
 int main() {
   std::printf("%s", lathe::version_details().c_str());

@@ -1,0 +1,2 @@
+# What users build: optimised, in build/.
+set(CMAKE_BUILD_TYPE Release CACHE STRING "")
