@@ -55,6 +55,7 @@ struct EncodeOptions {
   // a document: a model that puts a space before the first word of a document only (Metaspace
   // with prepend_scheme "first") puts none here.
   bool after_special = false;
+  int threads = 1;  // for long texts; 0: every core. The ids are the same
 };
 
 // A piece of a text whose trust differs from its neighbours': a template's own words, in which

@@ -1,0 +1,76 @@
+// Tokenizer over a sentencepiece model, from tokenizer.model, GGUF or llama2.c.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lathe/tokenizer.h"
+
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/parallel_encode.h"
+#include "tokenizer/spm_bpe.h"
+#include "tokenizer/spm_library.h"
+#include "tokenizer/spm_model.h"
+
+namespace lathe {
+
+// Everything about the tokenizer that the sentencepiece model itself does not say.
+struct SpmSettings {
+  std::optional<TokenId> bos, eos;
+  bool add_bos = false;
+  bool add_eos = false;
+  bool prefix_after_special = true;  // a space mark after control tokens too, not just at the start
+  std::vector<AddedToken> added;     // ids of the model's pieces, or beyond them
+  std::string chat_template;
+};
+
+class SpmTokenizer final : public Tokenizer {
+ public:
+  SpmTokenizer(SpmModel model, SpmSettings settings, const std::string& file);
+
+  std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
+                                    const EncodeOptions& options) const override;
+  std::string decode(std::span<const TokenId> ids, bool keep_special) const override;
+  std::int64_t vocab_size() const noexcept override;
+  std::string piece(TokenId id) const override;
+  std::optional<TokenId> token_id(std::string_view piece) const override;
+  bool is_special(TokenId id) const noexcept override;
+  std::optional<TokenId> bos() const noexcept override { return settings_.bos; }
+  std::optional<TokenId> eos() const noexcept override { return settings_.eos; }
+  bool adds_bos() const noexcept override { return settings_.add_bos; }
+  const std::string& chat_template() const noexcept override { return settings_.chat_template; }
+  std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
+
+ private:
+  friend class SpmStream;
+
+  enum class Kind : std::uint8_t { kText, kSpecial, kUnknown, kByte };
+  struct Entry {
+    std::string text;
+    Kind kind = Kind::kText;
+    bool added = false;  // beyond the model's pieces: its text is literal
+    std::uint8_t byte = 0;
+  };
+
+  const Entry& entry(TokenId id) const;  // throws kInvalid
+  std::vector<TokenId> encode_trusted(std::string_view text, std::span<const TextRange> trusted,
+                                      const EncodeOptions& options) const;
+  void encode_text(std::string_view text, bool prefix, int threads,
+                   std::vector<TokenId>& out) const;
+
+  SpmModel model_;
+  SpmSettings settings_;
+  std::vector<Entry> entries_;  // by id
+  StringTable ids_;
+  AddedTokens added_;
+  std::unique_ptr<SpmBpe> bpe_;  // where the model allows it; otherwise the library
+  std::unique_ptr<SpmLibrary> library_, library_without_prefix_;
+  mutable ScratchPool<SpmBpe::Scratch> scratch_;
+};
+
+std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& files);
+
+}  // namespace lathe

@@ -1,0 +1,40 @@
+#include "lathe/tokenizer.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "tokenizer/parallel_encode.h"
+#include "tokenizer/spm_tokenizer.h"
+
+namespace lathe {
+
+Tokenizer::~Tokenizer() = default;
+Tokenizer::Stream::~Stream() = default;
+
+std::shared_ptr<const Tokenizer> Tokenizer::create(const TokenizerFiles& files) {
+  if (files.gguf) {
+    if (files.gguf->tokens.empty()) {
+      fail_invalid("{}: the vocabulary has no tokens", quoted(files.origin));
+    }
+    if (files.gguf->model == "llama") return create_spm_tokenizer(files);
+    fail_unsupported("{}: the tokenizer model {} is not supported (\"llama\" and \"gpt2\" are)",
+                     quoted(files.origin), quoted(files.gguf->model));
+  }
+  if (!files.sentencepiece_model.empty()) return create_spm_tokenizer(files);
+  fail_invalid("{}: there is neither a tokenizer.json nor a tokenizer.model", quoted(files.origin));
+}
+
+std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string_view> texts,
+                                                          const EncodeOptions& options) const {
+  // Few threads per text, many texts at once; short ones share a task.
+  constexpr std::size_t kGroup = 64;
+  EncodeOptions one = options;
+  one.threads = 1;
+  std::vector<std::vector<TokenId>> out(texts.size());
+  parallel_tasks((texts.size() + kGroup - 1) / kGroup, options.threads, [&](std::size_t task) {
+    const std::size_t last = std::min(texts.size(), (task + 1) * kGroup);
+    for (std::size_t i = task * kGroup; i < last; ++i) out[i] = encode(texts[i], one);
+  });
+  return out;
+}
+
+}  // namespace lathe
