@@ -1,0 +1,135 @@
+// Small random models, written to a temporary folder as Hugging Face would.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "lathe/checkpoint.h"
+#include "lathe/error.h"
+#include "lathe/output_file.h"
+
+#include "checkpoint/config_json.h"
+#include "checkpoint/tensor_names.h"
+#include "container/safetensors_writer.h"
+#include "tensor/dequantize.h"
+
+namespace lathe::test {
+
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "lathe-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~TempFolder() { std::filesystem::remove_all(path_); }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream all;
+  all << in.rdbuf();
+  return all.str();
+}
+
+inline void write_text(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// What `call` throws; a test failure and a dummy when it does not.
+inline Error error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return Error(ErrorCode::kBug, "");
+}
+
+// Shapes are odd on purpose: no two sizes are the same, nothing is a multiple of 64.
+inline ModelConfig small_config(const std::string& family) {
+  ModelConfig c;
+  c.family = family;
+  c.vocab_size = 48;
+  c.hidden_size = 24;
+  c.intermediate_size = 44;
+  c.num_layers = 2;
+  c.num_heads = 4;
+  c.num_kv_heads = 2;
+  c.head_dim = 6;
+  c.max_position = 96;
+  c.rms_norm_eps = 1e-5;
+  c.bos_token = 1;
+  c.eos_tokens = {2};
+  if (family == "qwen2") c.qkv_bias = true;
+  if (family == "qwen3") {
+    c.qk_norm = true;
+    c.head_dim = 8;
+  }
+  return c;
+}
+
+using Weights = std::map<std::string, std::vector<std::byte>>;
+
+inline std::vector<std::byte> random_tensor(const TensorSlot& slot, DType dtype,
+                                            std::mt19937& random) {
+  std::size_t count = 1;
+  for (const std::int64_t d : slot.shape) count *= static_cast<std::size_t>(d);
+  std::vector<float> values(count);
+  for (float& v : values) {
+    v = static_cast<float>(static_cast<std::int32_t>(random())) * 0x1p-31f;
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(*dtype_bytes(dtype, count)));
+  encode_from_f32(dtype, values, bytes);
+  return bytes;
+}
+
+// A Hugging Face folder with random weights; returns them.
+inline Weights write_folder(const std::string& folder, const ModelConfig& config, DType dtype,
+                            unsigned seed = 1) {
+  std::filesystem::create_directories(folder);
+  write_text(folder + "/config.json", config_to_json(config, dtype, ConfigUse::kHuggingFace));
+  std::mt19937 random(seed);
+  Weights weights;
+  std::vector<TensorSpec> specs;
+  for (const TensorSlot& slot : tensor_slots(config)) {
+    weights[slot.name] = random_tensor(slot, dtype, random);
+    specs.push_back({slot.name, dtype, slot.shape});
+  }
+  OutputFile file(folder + "/model.safetensors", true);
+  SafetensorsWriter writer(file, specs, {{"format", "pt"}});
+  for (const TensorSpec& spec : specs) writer.append(weights[spec.name]);
+  writer.finish();
+  file.commit();
+  return weights;
+}
+
+inline Weights read_weights(const Checkpoint& checkpoint) {
+  Weights weights;
+  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const TensorInfo& info = checkpoint.tensors()[i];
+    auto& bytes = weights[info.name];
+    bytes.resize(static_cast<std::size_t>(info.bytes));
+    checkpoint.read_rows(i, 0, info.rows(), bytes);
+  }
+  return weights;
+}
+
+}  // namespace lathe::test
