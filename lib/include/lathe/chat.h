@@ -56,7 +56,8 @@ class LATHE_API ChatTemplate {
   // The same as one string, as the template prints it (BOS only where the template has it).
   std::string render(std::span<const ChatMessage> messages, bool add_generation = true) const;
 
-  // The marks that end an assistant's turn, as the vocabulary spells them ("<|im_end|>").
+  // The marks that end an assistant's turn besides EOS, as the vocabulary spells them
+  // ("<|im_end|>").
   const std::vector<std::string>& end_marks() const noexcept;
 
  private:

@@ -102,8 +102,8 @@ LATHE_API Generation generate(Session& session, const Tokenizer& tokenizer,
                               std::span<const TokenId> prompt, const GenerateOptions& options,
                               const TextCallback& on_text = {});
 
-// Makes the end of the assistant's turn end the answer: marks that are tokens go to
-// end_tokens, others to stop.
+// Makes the end of the assistant's turn end the answer: EOS and marks that are tokens go to
+// end_tokens, other marks to stop.
 LATHE_API void end_at_turn(const ChatTemplate& chat, const Tokenizer& tokenizer,
                            GenerateOptions& options);
 
