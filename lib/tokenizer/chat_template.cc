@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/ranges.h>
 
 #include "lathe/chat.h"
@@ -10,55 +11,37 @@
 namespace lathe {
 namespace {
 
-// What a conversation is made of, in order. Text next to text is one piece, so that it is
-// tokenized as one, whoever wrote its parts.
+// What a conversation is made of, in order: the format's own words, in which marks count, and
+// the contents of messages, in which they do not.
 struct Piece {
-  enum class Kind { kText, kMark, kBos, kEos };
+  enum class Kind { kOwn, kContent, kBos, kEos };
   Kind kind;
   std::string text;
 };
 
 class Script {
  public:
-  explicit Script(const ChatFormat& format) : format_(format) {}
-
-  // A string of the format: marks in it are marks.
   void own(std::string_view text) {
+    constexpr char kMarks[] = {kBosMark, kEosMark, 0};
     while (!text.empty()) {
-      if (text.front() == kBosMark || text.front() == kEosMark) {
-        const bool bos = text.front() == kBosMark;
-        pieces_.push_back({bos ? Piece::Kind::kBos : Piece::Kind::kEos, {}});
-        text.remove_prefix(1);
-      } else if (const std::string* mark = mark_at(text)) {
-        pieces_.push_back({Piece::Kind::kMark, *mark});
-        text.remove_prefix(mark->size());
-      } else {
-        content(text.substr(0, 1));
-        text.remove_prefix(1);
-      }
+      const std::size_t end = std::min(text.find_first_of(kMarks), text.size());
+      add(Piece::Kind::kOwn, text.substr(0, end));
+      if (end == text.size()) return;
+      pieces_.push_back({text[end] == kBosMark ? Piece::Kind::kBos : Piece::Kind::kEos, {}});
+      text.remove_prefix(end + 1);
     }
   }
-
-  // A user's text: nothing in it is a mark.
-  void content(std::string_view text) {
-    if (text.empty()) return;
-    if (pieces_.empty() || pieces_.back().kind != Piece::Kind::kText) {
-      pieces_.push_back({Piece::Kind::kText, {}});
-    }
-    pieces_.back().text += text;
-  }
+  void content(std::string_view text) { add(Piece::Kind::kContent, text); }
 
   const std::vector<Piece>& pieces() const noexcept { return pieces_; }
 
  private:
-  const std::string* mark_at(std::string_view text) const {
-    for (const std::string& mark : format_.marks) {
-      if (text.starts_with(mark)) return &mark;
-    }
-    return nullptr;
+  void add(Piece::Kind kind, std::string_view text) {
+    if (text.empty()) return;
+    if (pieces_.empty() || pieces_.back().kind != kind) pieces_.push_back({kind, {}});
+    pieces_.back().text += text;
   }
 
-  const ChatFormat& format_;
   std::vector<Piece> pieces_;
 };
 
@@ -134,7 +117,7 @@ void check(const ChatFormat& format, std::span<const ChatMessage> messages) {
 class Renderer {
  public:
   Renderer(const ChatFormat& format, std::span<const ChatMessage> messages)
-      : format_(format), messages_(messages), script_(format) {}
+      : format_(format), messages_(messages) {}
 
   Script run(bool add_generation) {
     check(format_, messages_);
@@ -305,47 +288,32 @@ std::vector<TokenId> ChatTemplate::encode(const Tokenizer& tokenizer,
                                           std::span<const ChatMessage> messages,
                                           bool add_generation) const {
   const Script script = Renderer(*format_, messages).run(add_generation);
-  std::vector<TokenId> ids;
-  std::string text;
-  bool after_special = false;
-  const auto flush = [&] {
-    if (text.empty()) return;
-    const EncodeOptions plain{
-        .add_special = false, .parse_special = false, .after_special = after_special};
-    const std::vector<TokenId> run = tokenizer.encode(text, plain);
-    ids.insert(ids.end(), run.begin(), run.end());
-    text.clear();
-  };
-  const auto special = [&](TokenId id) {
-    flush();
-    ids.push_back(id);
-    after_special = true;
-  };
+  const std::vector<Piece>& pieces = script.pieces();
 
-  const bool prints_bos =
-      !script.pieces().empty() && script.pieces().front().kind == Piece::Kind::kBos;
-  if (!prints_bos && tokenizer.adds_bos() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
-  for (const Piece& piece : script.pieces()) {
-    switch (piece.kind) {
-      case Piece::Kind::kBos:
-        if (tokenizer.bos()) special(*tokenizer.bos());
-        break;
-      case Piece::Kind::kEos:
-        if (tokenizer.eos()) special(*tokenizer.eos());
-        break;
-      case Piece::Kind::kMark:
-        if (const std::optional<TokenId> id = tokenizer.token_id(piece.text)) {
-          special(*id);
-        } else {
-          text += piece.text;
-        }
-        break;
-      case Piece::Kind::kText:
-        text += piece.text;
-        break;
+  // The first BOS goes in by its id, so that it comes once whether the template prints it, the
+  // tokenizer adds it, or both; all else is one text, whose parts know whom they come from.
+  std::vector<TokenId> ids;
+  const bool prints_bos = !pieces.empty() && pieces.front().kind == Piece::Kind::kBos;
+  if (tokenizer.bos() && (prints_bos || tokenizer.adds_bos())) ids.push_back(*tokenizer.bos());
+
+  const std::string bos = tokenizer.bos() ? tokenizer.piece(*tokenizer.bos()) : std::string();
+  const std::string eos = tokenizer.eos() ? tokenizer.piece(*tokenizer.eos()) : std::string();
+  std::vector<TextPart> parts;
+  for (std::size_t i = prints_bos ? 1 : 0; i < pieces.size(); ++i) {
+    const Piece& piece = pieces[i];
+    if (piece.kind == Piece::Kind::kBos) {
+      parts.push_back({bos, true});
+    } else if (piece.kind == Piece::Kind::kEos) {
+      parts.push_back({eos, true});
+    } else {
+      parts.push_back({piece.text, piece.kind == Piece::Kind::kOwn});
     }
   }
-  flush();
+  EncodeOptions options;
+  options.add_special = false;
+  options.after_special = prints_bos;
+  const std::vector<TokenId> rest = tokenizer.encode_parts(parts, options);
+  ids.insert(ids.end(), rest.begin(), rest.end());
   return ids;
 }
 

@@ -14,7 +14,6 @@ const std::string kEos(1, kEosMark);
 ChatFormat chatml() {
   ChatFormat f;
   f.family = "chatml";
-  f.marks = {"<|im_start|>", "<|im_end|>", "<think>", "</think>"};
   f.end_marks = {"<|im_end|>"};
   f.system = {"<|im_start|>system\n", "<|im_end|>\n"};
   f.user = {"<|im_start|>user\n", "<|im_end|>\n"};
@@ -27,7 +26,6 @@ ChatFormat chatml() {
 // Phi-4: ChatML with a separator token in place of the newline.
 ChatFormat chatml_sep() {
   ChatFormat f = chatml();
-  f.marks.emplace_back("<|im_sep|>");
   f.system = {"<|im_start|>system<|im_sep|>", "<|im_end|>"};
   f.user = {"<|im_start|>user<|im_sep|>", "<|im_end|>"};
   f.assistant = {"<|im_start|>assistant<|im_sep|>", "<|im_end|>"};
@@ -50,7 +48,6 @@ ChatFormat llama2() {
 ChatFormat llama3() {
   ChatFormat f;
   f.family = "llama3";
-  f.marks = {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
   f.end_marks = {"<|eot_id|>"};
   f.bos = "<|begin_of_text|>";
   f.eos = "<|eot_id|>";
@@ -67,7 +64,6 @@ ChatFormat llama3() {
 ChatFormat mistral(std::string open, std::string close, std::string answer, SystemPlace place) {
   ChatFormat f;
   f.family = "mistral";
-  f.marks = {"[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"};
   f.opening = kBos;
   f.user = {std::move(open), std::move(close)};
   f.assistant = {std::move(answer), kEos};
@@ -87,7 +83,6 @@ ChatFormat mistral_v7() {
 ChatFormat gemma() {
   ChatFormat f;
   f.family = "gemma";
-  f.marks = {"<start_of_turn>", "<end_of_turn>"};
   f.end_marks = {"<end_of_turn>"};
   f.bos = "<bos>";
   f.eos = "<eos>";
@@ -104,7 +99,6 @@ ChatFormat gemma() {
 ChatFormat phi3() {
   ChatFormat f;
   f.family = "phi3";
-  f.marks = {"<|system|>", "<|user|>", "<|assistant|>", "<|end|>"};
   f.end_marks = {"<|end|>"};
   f.eos = "<|endoftext|>";
   f.system = {"<|system|>\n", "<|end|>\n"};
@@ -128,7 +122,6 @@ ChatFormat phi4_mini() {
 ChatFormat zephyr() {
   ChatFormat f;
   f.family = "zephyr";
-  f.marks = {"<|system|>", "<|user|>", "<|assistant|>"};
   f.system = {"<|system|>\n", kEos + "\n"};
   f.user = {"<|user|>\n", kEos + "\n"};
   f.assistant = {"<|assistant|>\n", kEos + "\n"};
@@ -140,7 +133,6 @@ ChatFormat zephyr() {
 ChatFormat deepseek() {
   ChatFormat f;
   f.family = "deepseek";
-  f.marks = {"<｜User｜>", "<｜Assistant｜>", "<think>", "</think>"};
   f.bos = "<｜begin▁of▁sentence｜>";
   f.eos = "<｜end▁of▁sentence｜>";
   f.opening = kBos;
@@ -155,7 +147,6 @@ ChatFormat deepseek() {
 // DeepSeek LLM and V2.
 ChatFormat deepseek_llm() {
   ChatFormat f = deepseek();
-  f.marks.clear();
   f.system = {"", "\n\n"};
   f.system_place = SystemPlace::kTurn;
   f.user = {"User: ", "\n\n"};
@@ -166,7 +157,6 @@ ChatFormat deepseek_llm() {
 
 ChatFormat deepseek_coder() {
   ChatFormat f = deepseek();
-  f.marks = {"<|EOT|>"};
   f.end_marks = {"<|EOT|>"};
   f.eos = "<|EOT|>";
   f.user = {"### Instruction:\n", "\n"};

@@ -1,8 +1,8 @@
 // A chat format as data: what is printed around the messages of a conversation. One struct
 // describes every family that lathe/chat.h names, so that rendering has no family in it.
 //
-// The strings here are the format's own, never a user's. Inside of them kBosMark and kEosMark
-// stand for the model's BOS and EOS tokens, and what `marks` lists stands for control tokens.
+// The strings here are the format's own, never a user's. Control tokens stand in them as the
+// vocabulary spells them; kBosMark and kEosMark stand for the model's BOS and EOS.
 #pragma once
 
 #include <memory>
@@ -41,7 +41,6 @@ enum class ThinkRule {
 
 struct ChatFormat {
   std::string family;
-  std::vector<std::string> marks;      // become ids where the vocabulary has them
   std::vector<std::string> end_marks;  // end the assistant's turn, besides EOS
   std::string bos = "<s>", eos = "</s>";
 

@@ -38,7 +38,18 @@ std::string normalise(std::string_view jinja) {
   return out;
 }
 
-// The program without its comments, and without spaces, so that "a | trim" and "a|trim" look
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  for (;;) {
+    const std::size_t at = text.find(from);
+    out += text.substr(0, at);
+    if (at == std::string_view::npos) return out;
+    out += to;
+    text.remove_prefix(at + from.size());
+  }
+}
+
+// The program without its spaces, so that "a | trim" and "a|trim" look
 // the same. message.content and message['content'] do too.
 std::string compact(std::string_view normal) {
   std::string out;
@@ -46,13 +57,8 @@ std::string compact(std::string_view normal) {
   for (const char c : normal) {
     if (c != ' ') out += c;
   }
-  const auto replace = [&](std::string_view from, std::string_view to) {
-    for (std::size_t at = 0; (at = out.find(from, at)) != std::string::npos; at += to.size()) {
-      out.replace(at, from.size(), to);
-    }
-  };
-  replace("message['content']", "message.content");
-  replace("message['role']", "message.role");
+  out = replace_all(out, "message['content']", "message.content");
+  out = replace_all(out, "message['role']", "message.role");
   return out;
 }
 
@@ -105,9 +111,9 @@ class Recogniser {
     for (std::size_t at = 0; at < normal_.size() && seen.size() < 4; ++at) {
       if (normal_[at] != '<' && normal_[at] != '[') continue;
       const char close = normal_[at] == '<' ? '>' : ']';
-      const std::size_t end = normal_.find(close, at);
-      if (end == std::string::npos || end - at < 4 || end - at > 40) continue;
-      const std::string mark = normal_.substr(at, end - at + 1);
+      const std::size_t length = std::string_view(normal_).substr(at, 40).find(close);
+      if (length == std::string_view::npos || length < 4) continue;
+      const std::string mark = normal_.substr(at, length + 1);
       const bool plain = std::all_of(mark.begin() + 1, mark.end() - 1, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '|' ||
                c == '/' || (c & 0x80) != 0;

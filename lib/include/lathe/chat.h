@@ -47,9 +47,10 @@ class LATHE_API ChatTemplate {
   const std::string& family() const noexcept;
 
   // Ids of the conversation, ending where the assistant's answer begins (`add_generation`).
-  // Marks that are tokens of the vocabulary become their ids; everything else, message
-  // contents above all, is encoded as plain text, so that a user cannot forge a mark. BOS
-  // comes first when the template prints it or the tokenizer adds it, and once.
+  // The template's marks that are tokens of the vocabulary become their ids; message contents
+  // are encoded as plain text, so that a user cannot forge a mark. For harmless contents the
+  // ids are those of the rendered text. BOS comes first when the template prints it or the
+  // tokenizer adds it, and once.
   // Throws kInvalid for roles that the family does not know or whose order it forbids.
   std::vector<TokenId> encode(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
                               bool add_generation = true) const;

@@ -26,6 +26,12 @@ class FakeTokenizer : public Tokenizer {
     for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
     return ids;
   }
+  std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
+                                    const EncodeOptions& options) const override {
+    std::string text;
+    for (const TextPart& part : parts) text += part.text;
+    return encode(text, options);
+  }
   std::string decode(std::span<const TokenId> ids, bool) const override {
     std::string text;
     for (const TokenId id : ids) {

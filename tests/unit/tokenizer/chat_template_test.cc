@@ -178,10 +178,11 @@ TEST(RecogniseChat, EarlierThoughtsAreDroppedAsTheTemplateSays) {
       ".lstrip('\\n') %}" +
       kChatmlLoop);
   EXPECT_EQ(drops.render(thought),
-            drops.render({{"user", "q"}, {"assistant", "yes"}, {"user", "r"}}));
-  EXPECT_EQ(drops.render({{"user", "q"}, {"assistant", "<think>\nhm\n</think>\n\nyes"}}, false),
-            "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\nhm\n</think>\n\n"
-            "yes<|im_end|>\n");
+            drops.render(Messages{{"user", "q"}, {"assistant", "yes"}, {"user", "r"}}));
+  EXPECT_EQ(
+      drops.render(Messages{{"user", "q"}, {"assistant", "<think>\nhm\n</think>\n\nyes"}}, false),
+      "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\nhm\n</think>\n\n"
+      "yes<|im_end|>\n");
 }
 
 TEST(RecogniseChat, Llama31PrintsItsPreambleWithAFixedDate) {
@@ -201,7 +202,7 @@ TEST(RecogniseChat, Llama31PrintsItsPreambleWithAFixedDate) {
       "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
   EXPECT_EQ(from(template_text).render(kShort, false),
             preamble + "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|>");
-  EXPECT_EQ(from(template_text).render({{"system", " S "}, {"user", "U"}}, false),
+  EXPECT_EQ(from(template_text).render(Messages{{"system", " S "}, {"user", "U"}}, false),
             preamble + "S<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|>");
 }
 
@@ -259,29 +260,37 @@ TEST(RecogniseChat, WhatIsUnknownIsRefusedAndSaysWhatWasSeen) {
 
 // ---- ids
 
-// Bytes, and marks as control tokens from 256 on; a plain run of text begins with token 300
-// unless it follows a control token, as a model with a dummy prefix has it.
+// Bytes, and marks as control tokens from 256 on; a text begins with token 300 unless it
+// follows a control token, as in a model with a dummy prefix.
 class MarkTokenizer : public Tokenizer {
  public:
   MarkTokenizer(std::vector<std::string> marks, bool adds_bos, std::string jinja = {})
       : marks_(std::move(marks)), adds_bos_(adds_bos), template_(std::move(jinja)) {}
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override {
+    const TextPart part{text, options.parse_special};
+    return encode_parts({&part, 1}, options);
+  }
+  std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
+                                    const EncodeOptions& options) const override {
     std::vector<TokenId> ids;
     if (options.add_special && adds_bos_) ids.push_back(256);
     if (!options.after_special) ids.push_back(300);
+    for (const TextPart& part : parts) append(part.text, part.parse_special, ids);
+    return ids;
+  }
+  void append(std::string_view text, bool parse_special, std::vector<TokenId>& ids) const {
     for (std::size_t at = 0; at < text.size();) {
       const auto mark = std::find_if(marks_.begin(), marks_.end(), [&](const std::string& m) {
         return text.substr(at).starts_with(m);
       });
-      if (options.parse_special && mark != marks_.end()) {
+      if (parse_special && mark != marks_.end()) {
         ids.push_back(static_cast<TokenId>(256 + (mark - marks_.begin())));
         at += mark->size();
       } else {
         ids.push_back(static_cast<unsigned char>(text[at++]));
       }
     }
-    return ids;
   }
   std::string decode(std::span<const TokenId>, bool) const override { return {}; }
   std::int64_t vocab_size() const noexcept override { return 301; }
@@ -323,14 +332,17 @@ const std::vector<std::string> kChatmlMarks = {"<s>", "</s>", "<|im_start|>", "<
 
 TEST(EncodeChat, MarksBecomeIdsAndTextStaysTogether) {
   const MarkTokenizer tokenizer(kChatmlMarks, false);
-  EXPECT_EQ(ChatTemplate::by_name("chatml").encode(tokenizer, kShort),
-            join({{258}, bytes("user\nHello"), {259}, bytes("\n"), {258}, bytes("assistant\n")}));
+  EXPECT_EQ(
+      ChatTemplate::by_name("chatml").encode(tokenizer, kShort),
+      join({{300, 258}, bytes("user\nHello"), {259}, bytes("\n"), {258}, bytes("assistant\n")}));
 }
 
 TEST(EncodeChat, IsTheRenderedTextTokenized) {
   const MarkTokenizer tokenizer(kChatmlMarks, false);
   const ChatTemplate chat = ChatTemplate::by_name("chatml");
-  const EncodeOptions options{.add_special = false, .parse_special = true, .after_special = true};
+  EncodeOptions options;
+  options.add_special = false;
+  options.parse_special = true;
   EXPECT_EQ(chat.encode(tokenizer, kLong), tokenizer.encode(chat.render(kLong), options));
 }
 
