@@ -70,6 +70,16 @@ struct KernelTable {
   // Σ e^(x[i] - max), in the reduction order; max must be the maximum of x.
   float (*sum_exp)(const float* x, std::int64_t n, float max);
 
+  // ---- quantizing weights, one group of sixteen rows (lib/quant)
+  // values: n × 16, element (k, row); importance: n weights >= 0 of the squared error.
+  // Finds, for each row, scale and zero so that scale · (code - zero), codes 0 … top_code,
+  // has a small Σ importance · (value - that)². symmetric: zero is (top_code + 1) / 2.
+  void (*search_scales)(const float* values, const float* importance, std::int64_t n,
+                        std::int32_t top_code, bool symmetric, float* scales, float* zeros);
+  // Replaces values (n × 16) by their codes, nearest first, as floats.
+  void (*encode_group)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
+                       const float* zeros);
+
   // ---- the machine's limits, for bench
   // Reads `bytes` bytes once, in order.
   void (*probe_read)(const void* data, std::size_t bytes);

@@ -104,6 +104,10 @@ inline Lanes zero_where_less(Lanes a, Lanes b, Lanes c) noexcept {
   return {_mm256_andnot_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ), c.lo),
           _mm256_andnot_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ), c.hi)};
 }
+inline Lanes where_less(Lanes a, Lanes b, Lanes c, Lanes d) noexcept {
+  return {_mm256_blendv_ps(d.lo, c.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
+          _mm256_blendv_ps(d.hi, c.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
+}
 inline Lanes negate(Lanes a) noexcept {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_xor_ps(a.lo, sign), _mm256_xor_ps(a.hi, sign)};

@@ -6,6 +6,7 @@
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/matvec.h"
 #include "kernels/shared/probe.h"
+#include "kernels/shared/scale_search.h"
 
 namespace lathe {
 
@@ -26,6 +27,8 @@ const KernelTable kAvx512Kernels = {
     .attend_f32 = attend<F32Weights>,
     .attend_f16 = attend<F16Weights>,
     .sum_exp = sum_exp,
+    .search_scales = search_scales,
+    .encode_group = encode_group,
     .probe_read = probe_read,
     .probe_f32 = probe_f32,
     .probe_int8 = probe_int8,

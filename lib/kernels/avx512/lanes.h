@@ -62,6 +62,9 @@ inline Lanes min(Lanes a, Lanes b) noexcept { return {_mm512_min_ps(a.v, b.v)}; 
 inline Lanes zero_where_less(Lanes a, Lanes b, Lanes c) noexcept {
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_NLT_UQ), c.v)};
 }
+inline Lanes where_less(Lanes a, Lanes b, Lanes c, Lanes d) noexcept {
+  return {_mm512_mask_mov_ps(d.v, _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), c.v)};
+}
 inline Lanes negate(Lanes a) noexcept { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
 inline Lanes magnitude(Lanes a) noexcept { return {_mm512_abs_ps(a.v)}; }
 inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {

@@ -143,6 +143,11 @@ inline Lanes zero_where_less(Lanes a, Lanes b, Lanes c) noexcept {
   for (int i = 0; i < 16; ++i) c.v[i] = a.v[i] < b.v[i] ? 0.0f : c.v[i];
   return c;
 }
+// a < b ? c : d
+inline Lanes where_less(Lanes a, Lanes b, Lanes c, Lanes d) noexcept {
+  for (int i = 0; i < 16; ++i) c.v[i] = a.v[i] < b.v[i] ? c.v[i] : d.v[i];
+  return c;
+}
 inline Lanes negate(Lanes a) noexcept {
   for (int i = 0; i < 16; ++i) a.v[i] = -a.v[i];
   return a;

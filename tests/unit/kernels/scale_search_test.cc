@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+namespace {
+
+struct Group {
+  std::vector<float> values;      // [n][16]
+  std::vector<float> importance;  // [n]
+  std::int64_t n() const { return static_cast<std::int64_t>(importance.size()); }
+  float at(std::int64_t k, int row) const { return values[static_cast<std::size_t>(16 * k + row)]; }
+};
+
+Group random_group(std::int64_t n, unsigned seed, float mean = 0.0f) {
+  std::mt19937 random(seed);
+  Group g;
+  const auto unit = [&] { return static_cast<float>(random()) * 0x1p-32f; };
+  for (std::int64_t i = 0; i < 16 * n; ++i) {
+    g.values.push_back(mean + 0.02f * (unit() + unit() + unit() + unit() - 2.0f));
+  }
+  for (std::int64_t k = 0; k < n; ++k) g.importance.push_back(0.1f + unit());
+  return g;
+}
+
+struct Found {
+  float scales[16], zeros[16];
+  std::vector<float> codes;
+};
+
+Found search(const KernelTable& table, const Group& g, int top, bool symmetric) {
+  Found f;
+  table.search_scales(g.values.data(), g.importance.data(), g.n(), top, symmetric, f.scales,
+                      f.zeros);
+  f.codes = g.values;
+  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.zeros);
+  return f;
+}
+
+double error_of(const Group& g, int row, double scale, double zero, int top) {
+  double error = 0.0;
+  for (std::int64_t k = 0; k < g.n(); ++k) {
+    const double x = g.at(k, row);
+    const double code =
+        scale == 0.0 ? zero : std::clamp(std::nearbyint(x / scale + zero), 0.0, double(top));
+    const double d = x - scale * (code - zero);
+    error += g.importance[static_cast<std::size_t>(k)] * d * d;
+  }
+  return error;
+}
+
+TEST(ScaleSearch, AllTablesAgreeToTheBit) {
+  for (const std::int64_t n : {1, 31, 32, 64, 128}) {
+    for (const bool symmetric : {true, false}) {
+      const Group g = random_group(n, static_cast<unsigned>(n));
+      const Found expected = search(*available_kernels().tables[0], g, 15, symmetric);
+      for (int t = 1; t < available_kernels().count; ++t) {
+        const Found f = search(*available_kernels().tables[t], g, 15, symmetric);
+        for (int row = 0; row < 16; ++row) {
+          EXPECT_EQ(f.scales[row], expected.scales[row]);
+          EXPECT_EQ(f.zeros[row], expected.zeros[row]);
+        }
+        EXPECT_EQ(f.codes, expected.codes);
+      }
+    }
+  }
+}
+
+TEST(ScaleSearch, BeatsRoundingToNearestClearly) {
+  double searched = 0.0, searched_asymmetric = 0.0, rounded = 0.0;
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    const Group g = random_group(64, seed, 0.002f);
+    const Found s = search(kernels(), g, 15, true);
+    const Found a = search(kernels(), g, 15, false);
+    for (int row = 0; row < 16; ++row) {
+      float extreme = 0.0f;
+      for (std::int64_t k = 0; k < 64; ++k) {
+        if (std::fabs(g.at(k, row)) > std::fabs(extreme)) extreme = g.at(k, row);
+      }
+      rounded += error_of(g, row, extreme / -8.0, 8.0, 15);
+      searched += error_of(g, row, s.scales[row], s.zeros[row], 15);
+      searched_asymmetric += error_of(g, row, a.scales[row], a.zeros[row], 15);
+    }
+  }
+  EXPECT_LT(searched, 0.9 * rounded);
+  EXPECT_LT(searched_asymmetric, searched);
+}
+
+// No scale on a fine grid does much better than the one that was found.
+TEST(ScaleSearch, IsNearTheOptimumOfAFineGrid) {
+  double found = 0.0, best_of_grid = 0.0;
+  for (unsigned seed = 100; seed < 110; ++seed) {
+    const Group g = random_group(32, seed);
+    const Found s = search(kernels(), g, 15, true);
+    for (int row = 0; row < 16; ++row) {
+      found += error_of(g, row, s.scales[row], 8.0, 15);
+      double best = 1e9;
+      for (int step = 1; step < 4000; ++step) {
+        for (const double sign : {-1.0, 1.0}) {
+          best = std::min(best, error_of(g, row, sign * step * 3e-6, 8.0, 15));
+        }
+      }
+      best_of_grid += best;
+    }
+  }
+  EXPECT_LT(found, 1.05 * best_of_grid);
+}
+
+TEST(ScaleSearch, TakesExtremes) {
+  for (const bool symmetric : {true, false}) {
+    Group g = random_group(32, 1);
+    for (std::int64_t k = 0; k < 32; ++k) {
+      auto* v = g.values.data() + 16 * k;
+      v[0] = 0.0f;                   // nothing but zeros
+      v[1] = 0.5f;                   // a constant
+      v[2] = k == 3 ? 1e30f : 0.0f;  // one huge value
+      v[3] = 1e-40f;                 // denormals
+      v[4] = k == 0 ? -3.0f : 3.0f;
+    }
+    const Found f = search(kernels(), g, 15, symmetric);
+    for (int row = 0; row < 16; ++row) {
+      EXPECT_TRUE(std::isfinite(f.scales[row])) << row;
+      EXPECT_GE(f.zeros[row], 0.0f);
+      EXPECT_LE(f.zeros[row], 15.0f);
+    }
+    for (const float code : f.codes) {
+      EXPECT_GE(code, 0.0f);
+      EXPECT_LE(code, 15.0f);
+      EXPECT_EQ(code, std::nearbyint(code));
+    }
+    for (std::int64_t k = 0; k < 32; ++k) {
+      const auto code = [&](int row) { return f.codes[static_cast<std::size_t>(16 * k + row)]; };
+      EXPECT_EQ(f.scales[0] * (code(0) - f.zeros[0]), 0.0f);
+      EXPECT_NEAR(f.scales[1] * (code(1) - f.zeros[1]), 0.5f, 1e-6f);
+      EXPECT_NEAR(f.scales[2] * (code(2) - f.zeros[2]), k == 3 ? 1e30f : 0.0f, 1e24f);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,152 @@
+#include "model/attention.h"
+
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+#include "tensor/float16.h"
+
+namespace lathe {
+namespace {
+
+struct Case {
+  std::int64_t heads;
+  std::int64_t kv_heads;
+  std::int64_t head_dim;
+  std::int64_t window;
+  std::int64_t length;
+  KvType type;
+};
+
+// One sequence of random queries, keys and values; keys and values are in the cache.
+class AttentionCase {
+ public:
+  explicit AttentionCase(const Case& c)
+      : c_(c),
+        cache_({.layers = 1,
+                .kv_heads = c.kv_heads,
+                .head_dim = c.head_dim,
+                .window = 0,
+                .type = c.type},
+               c.length) {
+    std::mt19937 random(11);
+    std::normal_distribution<float> normal;
+    const auto draw = [&](std::int64_t n) {
+      std::vector<float> v(static_cast<std::size_t>(n));
+      for (float& x : v) x = normal(random);
+      return v;
+    };
+    queries_ = draw(c.length * c.heads * c.head_dim);
+    keys_ = draw(c.length * c.kv_heads * c.head_dim);
+    values_ = draw(c.length * c.kv_heads * c.head_dim);
+    sequence_ = cache_.add();
+    const KvCache::Growth growth = {sequence_, c.length};
+    cache_.reserve({&growth, 1}, c.length);
+    cache_.extend(sequence_, c.length);
+    for (std::int64_t p = 0; p < c.length; ++p) {
+      for (std::int64_t h = 0; h < c.kv_heads; ++h) {
+        store(cache_.keys(sequence_, p / kKvPageTokens, 0, h), p, h, keys_);
+        store(cache_.values(sequence_, p / kKvPageTokens, 0, h), p, h, values_);
+      }
+    }
+  }
+
+  // Rows [from, to) in segments of at most `piece` positions.
+  std::vector<float> run(std::int64_t from, std::int64_t to, std::int64_t piece, int threads) {
+    ThreadPool pool(threads);
+    Attention attention(c_.heads, c_.kv_heads, c_.head_dim, threads);
+    std::vector<Segment> segments;
+    for (std::int64_t p = from; p < to; p += piece) {
+      segments.push_back({sequence_, p - from, p, std::min(piece, to - p)});
+    }
+    const std::int64_t row = c_.heads * c_.head_dim;
+    std::vector<float> out(static_cast<std::size_t>((to - from) * row), NAN);
+    attention.run(pool, cache_, 0, c_.window, segments, queries_.data() + from * row, out.data());
+    return out;
+  }
+
+  // The definition, in double.
+  double expected(std::int64_t position, std::int64_t head, std::int64_t i) const {
+    const std::int64_t kv = head / (c_.heads / c_.kv_heads);
+    const std::int64_t begin =
+        c_.window == 0 ? 0 : std::max<std::int64_t>(0, position - c_.window + 1);
+    double sum = 0.0;
+    double out = 0.0;
+    for (std::int64_t p = begin; p <= position; ++p) {
+      double dot = 0.0;
+      for (std::int64_t d = 0; d < c_.head_dim; ++d) {
+        dot += static_cast<double>(queries_[static_cast<std::size_t>(
+                   (position * c_.heads + head) * c_.head_dim + d)]) *
+               static_cast<double>(stored(keys_, p, kv, d));
+      }
+      const double weight = std::exp(dot / std::sqrt(static_cast<double>(c_.head_dim)));
+      sum += weight;
+      out += weight * static_cast<double>(stored(values_, p, kv, i));
+    }
+    return out / sum;
+  }
+
+ private:
+  float stored(const std::vector<float>& v, std::int64_t p, std::int64_t h, std::int64_t i) const {
+    const float x = v[static_cast<std::size_t>((p * c_.kv_heads + h) * c_.head_dim + i)];
+    return c_.type == KvType::kF32 ? x : f16_to_f32(f32_to_f16(x));
+  }
+  void store(std::byte* block, std::int64_t p, std::int64_t h, const std::vector<float>& v) {
+    for (std::int64_t i = 0; i < c_.head_dim; ++i) {
+      const float x = stored(v, p, h, i);
+      const std::int64_t at = p % kKvPageTokens * c_.head_dim + i;
+      if (c_.type == KvType::kF32) {
+        reinterpret_cast<float*>(block)[at] = x;
+      } else {
+        reinterpret_cast<std::uint16_t*>(block)[at] = f32_to_f16(x);
+      }
+    }
+  }
+
+  Case c_;
+  KvCache cache_;
+  SequenceId sequence_ = 0;
+  std::vector<float> queries_, keys_, values_;
+};
+
+class AttentionTest : public testing::TestWithParam<Case> {};
+
+TEST_P(AttentionTest, AgreesWithTheDefinition) {
+  const Case& c = GetParam();
+  AttentionCase test(c);
+  const std::vector<float> got = test.run(0, c.length, c.length, 2);
+  for (std::int64_t p = 0; p < c.length; p += (p > 300 ? 97 : 7)) {
+    for (std::int64_t h = 0; h < c.heads; ++h) {
+      for (std::int64_t i = 0; i < c.head_dim; i += 3) {
+        ASSERT_NEAR(got[static_cast<std::size_t>((p * c.heads + h) * c.head_dim + i)],
+                    test.expected(p, h, i), 3e-6)
+            << "position " << p << " head " << h << " element " << i;
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, BitsDependOnNeitherThreadsNorPieces) {
+  const Case& c = GetParam();
+  AttentionCase test(c);
+  const std::vector<float> whole = test.run(0, c.length, c.length, 1);
+  EXPECT_EQ(whole, test.run(0, c.length, c.length, 3));
+  EXPECT_EQ(whole, test.run(0, c.length, 1, 2));
+  EXPECT_EQ(whole, test.run(0, c.length, 5, 1));
+  const std::int64_t half = c.length / 2 + 1;
+  const std::vector<float> tail = test.run(half, c.length, c.length, 2);
+  EXPECT_TRUE(std::equal(tail.begin(), tail.end(), whole.begin() + half * c.heads * c.head_dim));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, AttentionTest,
+    testing::Values(Case{4, 4, 8, 0, 131, KvType::kF32}, Case{8, 2, 16, 0, 200, KvType::kF32},
+                    Case{9, 3, 20, 0, 65, KvType::kF16}, Case{6, 1, 64, 0, 129, KvType::kF16},
+                    Case{40, 1, 12, 0, 70, KvType::kF32}, Case{4, 2, 8, 24, 200, KvType::kF32},
+                    Case{4, 2, 10, 64, 300, KvType::kF16}, Case{2, 1, 8, 0, 2500, KvType::kF32},
+                    Case{2, 1, 8, 1100, 2500, KvType::kF16}, Case{1, 1, 2, 1, 90, KvType::kF32}));
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,171 @@
+// Logits against Hugging Face transformers in float32, for tiny random models of every family
+// and option. scripts/golden/make_models.py made the models and the expectations.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "lathe/model.h"
+
+namespace lathe {
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in.good()) << path;
+  std::ostringstream out;
+  out << in.rdbuf();
+  return std::move(out).str();
+}
+
+class GoldenModel : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string folder = std::string(LATHE_TESTDATA) + "/golden/models/" + GetParam();
+    model_ = Model::load(Checkpoint::open(folder));
+    vocab_ = static_cast<std::size_t>(model_->config().vocab_size);
+    const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));
+    sequences_ = json.at("sequences").get<std::vector<std::vector<TokenId>>>();
+    rows_ = json.at("rows").get<std::vector<std::vector<std::size_t>>>();
+    const std::string bytes = read_file(folder + "/expected.f32");
+    expected_.resize(bytes.size() / sizeof(float));
+    std::memcpy(expected_.data(), bytes.data(), bytes.size());
+    std::size_t count = 0;
+    for (const auto& rows : rows_) count += rows.size();
+    ASSERT_EQ(expected_.size(), count * vocab_);
+    for (const float x : expected_) largest_ = std::max(largest_, std::abs(x));
+    ASSERT_GT(largest_, 1.0F);
+  }
+
+  std::unique_ptr<Session> session(std::int64_t chunk = 512, KvType kv = KvType::kF32) {
+    return Session::create(model_,
+                           {.threads = 2, .kv_type = kv, .max_tokens = 2000, .chunk = chunk});
+  }
+
+  // logits: rows of sequence `index` from position `from` on.
+  void check(std::size_t index, std::span<const float> logits, std::size_t from,
+             double tolerance = 1e-4) {
+    std::size_t place = 0;
+    for (std::size_t i = 0; i < index; ++i) place += rows_[i].size();
+    ASSERT_EQ(logits.size(), (sequences_[index].size() - from) * vocab_);
+    double worst = 0.0;
+    std::size_t checked = 0;
+    for (const std::size_t position : rows_[index]) {
+      const float* want = expected_.data() + place++ * vocab_;
+      if (position < from) continue;
+      ++checked;
+      const float* got = logits.data() + (position - from) * vocab_;
+      for (std::size_t i = 0; i < vocab_; ++i) {
+        const double difference =
+            std::abs(static_cast<double>(got[i]) - static_cast<double>(want[i]));
+        ASSERT_FALSE(std::isnan(difference));
+        worst = std::max(worst, difference);
+      }
+    }
+    EXPECT_GT(checked, 0U);
+    EXPECT_LE(worst / static_cast<double>(largest_), tolerance) << "sequence " << index;
+    worst_ = std::max(worst_, worst / static_cast<double>(largest_));
+  }
+
+  void TearDown() override { RecordProperty("worst", std::to_string(worst_)); }
+
+  std::shared_ptr<const Model> model_;
+  std::size_t vocab_ = 0;
+  std::vector<std::vector<TokenId>> sequences_;
+  std::vector<std::vector<std::size_t>> rows_;
+  std::vector<float> expected_;
+  float largest_ = 0.0F;
+  double worst_ = 0.0;
+};
+
+TEST_P(GoldenModel, WholePrefill) {
+  const auto s = session();
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    const SequenceInput input = {s->add(), sequences_[i], true};
+    check(i, s->forward({&input, 1}), 0);
+  }
+}
+
+TEST_P(GoldenModel, ChunkedPrefill) {
+  for (const std::int64_t chunk : {7, 64}) {
+    const auto s = session(chunk);
+    const SequenceInput input = {s->add(), sequences_[0], true};
+    check(0, s->forward({&input, 1}), 0);
+  }
+}
+
+TEST_P(GoldenModel, TokenByToken) {
+  const auto s = session();
+  const SequenceId sequence = s->add();
+  std::vector<float> logits;
+  for (const TokenId& token : sequences_[0]) {
+    const SequenceInput input = {sequence, {&token, 1}, false};
+    const auto row = s->forward({&input, 1});
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  check(0, logits, 0);
+}
+
+TEST_P(GoldenModel, AllSequencesInOneBatch) {
+  const auto s = session(100);
+  std::vector<SequenceInput> inputs;
+  for (const auto& tokens : sequences_) inputs.push_back({s->add(), tokens, true});
+  const auto logits = s->forward(inputs);
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    const std::size_t count = sequences_[i].size() * vocab_;
+    check(i, logits.subspan(first, count), 0);
+    first += count;
+  }
+  EXPECT_EQ(first, logits.size());
+}
+
+TEST_P(GoldenModel, ForkedAndTruncated) {
+  const auto s = session();
+  const SequenceId source = s->add();
+  const std::span<const TokenId> tokens = sequences_[0];
+  const std::vector<TokenId> wrong(40, 5);
+  const SequenceInput prefix = {source, tokens.first(100), false};
+  s->forward({&prefix, 1});
+  const SequenceInput astray = {source, wrong, false};
+  s->forward({&astray, 1});
+  const SequenceId fork = s->fork(source, 90);  // shares a page that the source still uses
+  s->truncate(source, 95);
+  const std::vector<SequenceInput> rest = {{source, tokens.subspan(95), true},
+                                           {fork, tokens.subspan(90), true}};
+  const auto logits = s->forward(rest);
+  const std::size_t cut = (tokens.size() - 95) * vocab_;
+  check(0, logits.first(cut), 95);
+  check(0, logits.subspan(cut), 90);
+}
+
+TEST_P(GoldenModel, HalfPrecisionCache) {
+  const auto s = session(512, KvType::kF16);
+  const SequenceInput input = {s->add(), sequences_[0], true};
+  check(0, s->forward({&input, 1}), 0, 1e-2);
+}
+
+std::string test_name(const testing::TestParamInfo<const char*>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenModel,
+                         testing::Values("llama-plain", "llama-tied", "llama-mha-f16",
+                                         "llama-one-kv-head", "llama-odd-sizes", "llama-wide-head",
+                                         "llama-biases", "llama-rope-linear", "llama-rope-llama3",
+                                         "llama-rope-yarn", "qwen2-rope-yarn-all", "mistral-window",
+                                         "mistral-full", "qwen2-bias", "qwen3-norm",
+                                         "qwen3-attention-bias", "smollm-like", "tinyllama-like",
+                                         "tiny-llama"),
+                         test_name);
+
+}  // namespace
+}  // namespace lathe

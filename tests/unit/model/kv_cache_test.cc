@@ -1,0 +1,267 @@
+#include "model/kv_cache.h"
+
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+
+#include "fake_checkpoint.h"
+
+namespace lathe {
+namespace {
+
+constexpr KvShape kShape = {
+    .layers = 2, .kv_heads = 3, .head_dim = 4, .window = 0, .type = KvType::kF32};
+
+void grow(KvCache& cache, SequenceId sequence, std::int64_t count) {
+  const KvCache::Growth growth = {sequence, count};
+  cache.reserve({&growth, 1}, count);
+  cache.extend(sequence, count);
+}
+
+float* key_at(const KvCache& cache, SequenceId sequence, std::int64_t position) {
+  const KvShape& s = cache.shape();
+  return reinterpret_cast<float*>(
+             cache.keys(sequence, position / kKvPageTokens, s.layers - 1, s.kv_heads - 1)) +
+         position % kKvPageTokens * s.head_dim;
+}
+
+float* value_at(const KvCache& cache, SequenceId sequence, std::int64_t position) {
+  const KvShape& s = cache.shape();
+  return reinterpret_cast<float*>(cache.values(sequence, position / kKvPageTokens, 0, 0)) +
+         position % kKvPageTokens * s.head_dim;
+}
+
+// Writes numbers that tell positions and writers apart.
+void append(KvCache& cache, SequenceId sequence, std::int64_t count, float tag) {
+  const std::int64_t from = cache.length(sequence);
+  grow(cache, sequence, count);
+  for (std::int64_t p = from; p < from + count; ++p) {
+    *key_at(cache, sequence, p) = tag + static_cast<float>(p);
+    *value_at(cache, sequence, p) = -tag - static_cast<float>(p);
+  }
+}
+
+void expect_tags(const KvCache& cache, SequenceId sequence, std::int64_t from, std::int64_t to,
+                 float tag) {
+  for (std::int64_t p = from; p < to; ++p) {
+    ASSERT_EQ(*key_at(cache, sequence, p), tag + static_cast<float>(p)) << p;
+    ASSERT_EQ(*value_at(cache, sequence, p), -tag - static_cast<float>(p)) << p;
+  }
+}
+
+TEST(KvShape, BlocksHoldOnePageOfOneHead) {
+  KvShape s = kShape;
+  EXPECT_EQ(s.block_bytes(), 64U * 4 * 4);
+  EXPECT_EQ(s.page_bytes(), 64U * 4 * 4 * 2 * 3 * 2);
+  s.type = KvType::kF16;
+  EXPECT_EQ(s.block_bytes(), 64U * 4 * 2);
+}
+
+TEST(KvCache, BlocksOfLayersAndHeadsDoNotOverlap) {
+  KvCache cache(kShape, 64);
+  const SequenceId s = cache.add();
+  grow(cache, s, 1);
+  const std::size_t block = kShape.block_bytes();
+  std::byte* const start = cache.keys(s, 0, 0, 0);
+  std::size_t next = 0;
+  for (std::int64_t layer = 0; layer < kShape.layers; ++layer) {
+    for (std::int64_t head = 0; head < kShape.kv_heads; ++head) {
+      EXPECT_EQ(cache.keys(s, 0, layer, head), start + next);
+      EXPECT_EQ(cache.values(s, 0, layer, head), start + next + block);
+      next += 2 * block;
+    }
+  }
+  EXPECT_EQ(next, kShape.page_bytes());
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(start) % 64, 0U);
+}
+
+TEST(KvCache, AForkSharesPagesUntilOneOfTheTwoWrites) {
+  KvCache cache(kShape, 1000);
+  const SequenceId a = cache.add();
+  append(cache, a, 100, 1000);
+  const SequenceId b = cache.fork(a, 80);
+  EXPECT_EQ(cache.length(b), 80);
+  EXPECT_EQ(cache.stored(), 100);
+  EXPECT_EQ(cache.keys(a, 1, 0, 0), cache.keys(b, 1, 0, 0));
+
+  append(cache, b, 30, 2000);
+  EXPECT_EQ(cache.keys(a, 0, 0, 0), cache.keys(b, 0, 0, 0));
+  EXPECT_NE(cache.keys(a, 1, 0, 0), cache.keys(b, 1, 0, 0));
+  append(cache, a, 50, 1000);
+  expect_tags(cache, a, 0, 150, 1000);
+  expect_tags(cache, b, 0, 80, 1000);
+  expect_tags(cache, b, 80, 110, 2000);
+  EXPECT_EQ(cache.stored(), 150 + 110 - 64);
+
+  cache.drop(a);
+  expect_tags(cache, b, 0, 80, 1000);
+  expect_tags(cache, b, 80, 110, 2000);
+  EXPECT_EQ(cache.stored(), 110);
+  cache.drop(b);
+  EXPECT_EQ(cache.stored(), 0);
+}
+
+TEST(KvCache, TheLastOwnerOfASharedPageWritesInPlace) {
+  KvCache cache(kShape, 1000);
+  const SequenceId a = cache.add();
+  append(cache, a, 10, 1000);
+  const SequenceId b = cache.fork(a, 10);
+  std::byte* const page = cache.keys(a, 0, 0, 0);
+  cache.drop(a);
+  append(cache, b, 1, 1000);
+  EXPECT_EQ(cache.keys(b, 0, 0, 0), page);
+}
+
+TEST(KvCache, TheBudgetCountsStoredPositions) {
+  KvCache cache(kShape, 130);
+  const SequenceId a = cache.add();
+  grow(cache, a, 100);
+  std::string message;
+  EXPECT_EQ(error_of([&] { grow(cache, a, 31); }, &message), ErrorCode::kLimit);
+  EXPECT_NE(message.find("130"), std::string::npos) << message;
+  EXPECT_NE(message.find("31"), std::string::npos) << message;
+  EXPECT_EQ(cache.length(a), 100);
+  grow(cache, a, 30);
+  EXPECT_EQ(error_of([&] { grow(cache, a, 1); }), ErrorCode::kLimit);
+  cache.truncate(a, 60);
+  EXPECT_EQ(cache.stored(), 60);
+  const SequenceId b = cache.add();
+  grow(cache, b, 70);
+  EXPECT_EQ(error_of([&] { grow(cache, b, 1); }), ErrorCode::kLimit);
+}
+
+// Two sequences that share their only page fit a budget of exactly their lengths.
+TEST(KvCache, OfTwoWritersToASharedPageOnlyOneNeedsACopy) {
+  KvCache cache(kShape, 22);
+  const SequenceId a = cache.add();
+  append(cache, a, 10, 1000);
+  const SequenceId b = cache.fork(a, 10);
+  const std::vector<KvCache::Growth> both = {{a, 1}, {b, 1}};
+  cache.reserve(both, 1);
+  cache.extend(a, 1);
+  cache.extend(b, 1);
+  EXPECT_EQ(cache.stored(), 22);
+  expect_tags(cache, a, 0, 10, 1000);
+  expect_tags(cache, b, 0, 10, 1000);
+}
+
+TEST(KvCache, TruncatingASharedPageKeepsWhatTheOtherNeeds) {
+  KvCache cache(kShape, 1000);
+  const SequenceId a = cache.add();
+  append(cache, a, 100, 1000);
+  const SequenceId b = cache.fork(a, 90);
+  cache.truncate(a, 20);
+  EXPECT_EQ(cache.stored(), 90);
+  append(cache, a, 5, 3000);
+  expect_tags(cache, b, 0, 90, 1000);
+  expect_tags(cache, a, 0, 20, 1000);
+  expect_tags(cache, a, 20, 25, 3000);
+  cache.drop(b);
+  EXPECT_EQ(cache.stored(), 25);
+}
+
+TEST(KvCache, AWindowGivesPagesBack) {
+  KvShape shape = kShape;
+  shape.window = 100;
+  KvCache cache(shape, 1000);
+  const SequenceId a = cache.add();
+  for (int i = 0; i < 500; ++i) {
+    append(cache, a, 10, 1000);  // 5000 positions pass through a budget of 1000
+    cache.slide(a);
+    ASSERT_LE(cache.stored(), 100 + 256 + 64 + 10);
+    const std::int64_t oldest = std::max<std::int64_t>(0, cache.length(a) - 100);
+    ASSERT_LE(cache.first_stored(a), oldest);
+    expect_tags(cache, a, oldest, cache.length(a), 1000);
+  }
+  cache.truncate(a, 4900);
+  expect_tags(cache, a, 4801, 4900, 1000);
+  EXPECT_EQ(error_of([&] { cache.truncate(a, 4000); }), ErrorCode::kLimit);
+  EXPECT_EQ(error_of([&] { cache.fork(a, 4000); }), ErrorCode::kLimit);
+  EXPECT_EQ(cache.length(a), 4900);
+  const SequenceId b = cache.fork(a, 4890);
+  append(cache, b, 20, 2000);
+  cache.drop(a);
+  expect_tags(cache, b, 4800, 4890, 1000);
+  cache.truncate(b, 0);
+  EXPECT_EQ(cache.stored(), 0);
+  append(cache, b, 200, 4000);
+  expect_tags(cache, b, 0, 200, 4000);
+}
+
+TEST(KvCache, UnknownSequencesAndLengthsAreRefused) {
+  KvCache cache(kShape, 100);
+  EXPECT_EQ(error_of([&] { cache.length(0); }), ErrorCode::kInvalid);
+  const SequenceId a = cache.add();
+  grow(cache, a, 10);
+  EXPECT_EQ(error_of([&] { cache.length(-1); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([&] { cache.length(a + 1); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([&] { cache.fork(a, 11); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([&] { cache.truncate(a, -1); }), ErrorCode::kInvalid);
+  cache.drop(a);
+  EXPECT_EQ(error_of([&] { cache.drop(a); }), ErrorCode::kInvalid);
+}
+
+// Random operations against a model that keeps each sequence as a plain list.
+TEST(KvCache, RandomOperationsKeepEverySequenceWhole) {
+  std::mt19937 random(5);
+  const auto draw = [&random](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
+  };
+  KvCache cache(kShape, 2000);
+  std::map<SequenceId, std::vector<float>> model;
+  float tag = 0;
+  for (int step = 0; step < 3000; ++step) {
+    const std::int64_t what = draw(10);
+    if (model.empty() || (what == 0 && model.size() < 8)) {
+      model[cache.add()] = {};
+      continue;
+    }
+    auto it = model.begin();
+    std::advance(it, draw(static_cast<std::int64_t>(model.size())));
+    auto& [id, tags] = *it;
+    const auto length = static_cast<std::int64_t>(tags.size());
+    if (what == 1 && model.size() < 8) {
+      const std::int64_t keep = draw(length + 1);
+      const SequenceId forked = cache.fork(id, keep);
+      std::vector<float> copy(tags.begin(), tags.begin() + keep);
+      ASSERT_TRUE(model.emplace(forked, std::move(copy)).second);
+    } else if (what == 2) {
+      const std::int64_t keep = draw(length + 1);
+      cache.truncate(id, keep);
+      tags.resize(static_cast<std::size_t>(keep));
+    } else if (what == 3) {
+      cache.drop(id);
+      model.erase(it);
+    } else {
+      const std::int64_t count = 1 + draw(80);
+      std::int64_t total = count;
+      for (const auto& [other, list] : model) total += static_cast<std::int64_t>(list.size());
+      const ErrorCode code = error_of([&] { grow(cache, id, count); });
+      if (code != ErrorCode::kFailed) {
+        ASSERT_EQ(code, ErrorCode::kLimit);
+        ASSERT_GT(total, 2000);  // what fits without sharing is never refused
+        continue;
+      }
+      for (std::int64_t p = length; p < length + count; ++p) {
+        *key_at(cache, id, p) = ++tag;
+        *value_at(cache, id, p) = -tag;
+        tags.push_back(tag);
+      }
+    }
+    if (step % 10 == 0) {
+      for (const auto& [sequence, list] : model) {
+        ASSERT_EQ(cache.length(sequence), static_cast<std::int64_t>(list.size()));
+        for (std::size_t p = 0; p < list.size(); ++p) {
+          ASSERT_EQ(*key_at(cache, sequence, static_cast<std::int64_t>(p)), list[p]);
+          ASSERT_EQ(*value_at(cache, sequence, static_cast<std::int64_t>(p)), -list[p]);
+        }
+      }
+      ASSERT_LE(cache.stored(), 2000);
+    }
+  }
+  for (const auto& [sequence, list] : model) cache.drop(sequence);
+  EXPECT_EQ(cache.stored(), 0);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,221 @@
+#include "model/session.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <limits>
+#include <vector>
+
+#include "fake_checkpoint.h"
+
+namespace lathe {
+namespace {
+
+std::vector<TokenId> some_tokens(std::size_t count, std::uint32_t seed = 3) {
+  std::mt19937 random(seed);
+  std::vector<TokenId> out(count);
+  for (TokenId& id : out) id = static_cast<TokenId>(random() % 50);
+  return out;
+}
+
+std::vector<float> copy(std::span<const float> logits) { return {logits.begin(), logits.end()}; }
+
+std::vector<float> row(const std::vector<float>& logits, std::size_t index) {
+  return {logits.begin() + static_cast<std::ptrdiff_t>(index * 50),
+          logits.begin() + static_cast<std::ptrdiff_t>(index * 50 + 50)};
+}
+
+float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return std::numeric_limits<float>::infinity();
+  float most = 0.0F;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  return most;
+}
+
+class SessionTest : public testing::Test {
+ protected:
+  std::unique_ptr<Session> session(const SessionOptions& options) {
+    return Session::create(model_, options);
+  }
+  std::vector<float> all_logits(Session& session, SequenceId sequence,
+                                std::span<const TokenId> tokens) {
+    const SequenceInput input = {sequence, tokens, true};
+    return copy(session.forward({&input, 1}));
+  }
+
+  std::shared_ptr<const Model> model_ = Model::load(random_checkpoint(small_config()));
+  SessionOptions exact_ = {.threads = 1, .kv_type = KvType::kF32, .max_tokens = 0, .chunk = 512};
+};
+
+TEST_F(SessionTest, OneRowPerInputUnlessAllAreWanted) {
+  const auto s = session(exact_);
+  const auto tokens = some_tokens(20);
+  const SequenceId a = s->add();
+  const SequenceId b = s->add();
+  const std::vector<SequenceInput> inputs = {{a, std::span(tokens).first(7), true},
+                                             {b, std::span(tokens).first(5), false}};
+  const auto both = copy(s->forward(inputs));
+  ASSERT_EQ(both.size(), 8U * 50);
+  EXPECT_EQ(s->length(a), 7);
+  EXPECT_EQ(s->length(b), 5);
+  // b's tokens begin like a's, so its last row is a's fifth.
+  EXPECT_LT(largest_difference(row(both, 7), row(both, 4)), 1e-5F);
+}
+
+TEST_F(SessionTest, ThreadsDoNotChangeBits) {
+  const auto tokens = some_tokens(150);
+  std::vector<float> want;
+  for (const int threads : {1, 2, 3, 8}) {
+    SessionOptions options = exact_;
+    options.threads = threads;
+    const auto s = session(options);
+    EXPECT_EQ(s->threads(), threads);
+    const auto got = all_logits(*s, s->add(), tokens);
+    if (want.empty()) want = got;
+    EXPECT_EQ(got, want) << threads;
+  }
+}
+
+TEST_F(SessionTest, ChunksForksAndTruncationsGiveTheSameLogits) {
+  const auto tokens = some_tokens(200);
+  const auto whole_session = session(exact_);
+  const auto want = all_logits(*whole_session, whole_session->add(), tokens);
+  for (const std::int64_t chunk : {1, 3, 64, 199}) {
+    SessionOptions options = exact_;
+    options.chunk = chunk;
+    const auto s = session(options);
+    const SequenceId a = s->add();
+    EXPECT_LT(largest_difference(all_logits(*s, a, tokens), want), 2e-5F) << chunk;
+
+    const SequenceId b = s->fork(a, 70);
+    s->truncate(a, 130);
+    const std::vector<SequenceInput> inputs = {{a, std::span(tokens).subspan(130), true},
+                                               {b, std::span(tokens).subspan(70), true}};
+    const auto both = copy(s->forward(inputs));
+    ASSERT_EQ(both.size(), 200U * 50);
+    const std::vector<float> from_a(both.begin(), both.begin() + 70 * 50);
+    const std::vector<float> from_b(both.begin() + 70 * 50, both.end());
+    EXPECT_LT(largest_difference(from_a, {want.begin() + 130 * 50, want.end()}), 2e-5F);
+    EXPECT_LT(largest_difference(from_b, {want.begin() + 70 * 50, want.end()}), 2e-5F);
+  }
+}
+
+TEST_F(SessionTest, OnlyTheLastRowsLogitsAreTheSameAsAllOfThem) {
+  const auto tokens = some_tokens(90);
+  const auto s = session(exact_);
+  const auto all = all_logits(*s, s->add(), tokens);
+  const SequenceInput input = {s->add(), tokens, false};
+  EXPECT_LT(largest_difference(copy(s->forward({&input, 1})), row(all, 89)), 2e-5F);
+}
+
+TEST_F(SessionTest, HalfPrecisionKeysAndValuesStayClose) {
+  const auto tokens = some_tokens(150);
+  const auto exact = session(exact_);
+  const auto want = all_logits(*exact, exact->add(), tokens);
+  SessionOptions options = exact_;
+  options.kv_type = KvType::kF16;
+  const auto s = session(options);
+  const float difference = largest_difference(all_logits(*s, s->add(), tokens), want);
+  EXPECT_LT(difference, 1e-2F);
+  EXPECT_GT(difference, 0.0F);
+}
+
+TEST_F(SessionTest, RefusalsChangeNothing) {
+  SessionOptions options = exact_;
+  options.max_tokens = 100;
+  const auto s = session(options);
+  EXPECT_EQ(s->context(), 100);
+  const auto tokens = some_tokens(90);
+  const SequenceId a = s->add();
+  const SequenceId b = s->add();
+  SequenceInput first = {a, std::span(tokens).first(60), false};
+  s->forward({&first, 1});
+
+  std::string message;
+  const auto refused = [&](std::vector<SequenceInput> inputs) {
+    const ErrorCode code = error_of([&] { s->forward(inputs); }, &message);
+    EXPECT_EQ(s->length(a), 60);
+    EXPECT_EQ(s->length(b), 0);
+    return code;
+  };
+  const std::vector<TokenId> bad = {1, 50};
+  const std::vector<TokenId> negative = {1, -1};
+  EXPECT_EQ(refused({{b, tokens, false}}), ErrorCode::kLimit);
+  EXPECT_NE(message.find("100"), std::string::npos) << message;
+  EXPECT_EQ(refused({{b, std::span(tokens).first(2), false}, {a, bad, false}}),
+            ErrorCode::kInvalid);
+  EXPECT_NE(message.find("50"), std::string::npos) << message;
+  EXPECT_EQ(refused({{a, negative, false}}), ErrorCode::kInvalid);
+  EXPECT_EQ(refused({{a, {}, false}}), ErrorCode::kInvalid);
+  EXPECT_EQ(
+      refused({{b, std::span(tokens).first(2), false}, {b, std::span(tokens).first(2), false}}),
+      ErrorCode::kInvalid);
+  EXPECT_EQ(refused({{7, std::span(tokens).first(2), false}}), ErrorCode::kInvalid);
+  EXPECT_EQ(s->forward({}).size(), 0U);
+
+  // What was refused did no harm: the sequence goes on as one that was never disturbed.
+  const auto other = session(exact_);
+  const auto want = all_logits(*other, other->add(), tokens);
+  SequenceInput rest = {a, std::span(tokens).subspan(60), false};
+  EXPECT_LT(largest_difference(copy(s->forward({&rest, 1})), row(want, 89)), 2e-5F);
+}
+
+TEST_F(SessionTest, TheContextIsALimitOfItsOwn) {
+  SessionOptions options = exact_;
+  options.max_tokens = 5000;
+  const auto s = session(options);
+  EXPECT_EQ(s->context(), 400);
+  const auto tokens = some_tokens(401);
+  const SequenceId a = s->add();
+  const SequenceInput input = {a, tokens, false};
+  std::string message;
+  EXPECT_EQ(error_of([&] { s->forward({&input, 1}); }, &message), ErrorCode::kLimit);
+  EXPECT_NE(message.find("401"), std::string::npos) << message;
+  EXPECT_NE(message.find("400"), std::string::npos) << message;
+}
+
+TEST_F(SessionTest, OptionsOutOfRangeAreRefused) {
+  EXPECT_EQ(error_of([&] { session({.threads = -1}); }), ErrorCode::kUsage);
+  EXPECT_EQ(error_of([&] { session({.max_tokens = -1}); }), ErrorCode::kUsage);
+  EXPECT_EQ(error_of([&] { session({.chunk = 0}); }), ErrorCode::kUsage);
+  EXPECT_EQ(error_of([&] { session({.kv_type = KvType::kInt8}); }), ErrorCode::kUnsupported);
+}
+
+// A window that only some layers have: its pages must stay.
+TEST(SessionWindow, SomeLayersOnly) {
+  ModelConfig c = small_config();
+  c.max_position = 2000;
+  c.sliding_window = 20;
+  c.windowed_layers = {0, 1};
+  const auto mixed = Model::load(random_checkpoint(c));
+  const auto tokens = some_tokens(700);
+  const SessionOptions options = {.threads = 1, .kv_type = KvType::kF32, .chunk = 50};
+  const auto s = Session::create(mixed, options);
+  const SequenceInput input = {s->add(), tokens, true};
+  const auto got = copy(s->forward({&input, 1}));
+  SessionOptions at_once = options;
+  at_once.chunk = 700;
+  const auto other = Session::create(mixed, at_once);
+  const SequenceInput same = {other->add(), tokens, true};
+  EXPECT_LT(largest_difference(got, copy(other->forward({&same, 1}))), 2e-5F);
+}
+
+// With a window in every layer a long text passes through a small budget.
+TEST(SessionWindow, PagesAreReused) {
+  ModelConfig c = small_config();
+  c.max_position = 5000;
+  c.sliding_window = 20;
+  const auto model = Model::load(random_checkpoint(c));
+  const auto tokens = some_tokens(3000);
+  SessionOptions options = {.threads = 1, .kv_type = KvType::kF32, .max_tokens = 600, .chunk = 50};
+  const auto s = Session::create(model, options);
+  const SequenceInput input = {s->add(), tokens, false};
+  const auto got = copy(s->forward({&input, 1}));
+  options.max_tokens = 5000;
+  options.chunk = 3000;
+  const auto other = Session::create(model, options);
+  const SequenceInput same = {other->add(), tokens, false};
+  EXPECT_LT(largest_difference(got, copy(other->forward({&same, 1}))), 2e-5F);
+}
+
+}  // namespace
+}  // namespace lathe
