@@ -195,6 +195,10 @@ void parse_json_events(std::string_view text, std::string_view file, JsonEvents&
     fail(ErrorCode::kLimit, "{}: JSON of {} bytes is larger than the limit of {}", quoted(file),
          text.size(), limits.max_bytes);
   }
+  // The parser would take it for the end of the text.
+  if (const auto nul = text.find('\0'); nul != text.npos) {
+    fail_invalid("{}: is not valid JSON: there is a NUL byte at byte {}", quoted(file), nul);
+  }
   JsonSax(text, file, events, limits).run();
 }
 
