@@ -72,13 +72,17 @@ struct KernelTable {
 
   // ---- quantizing weights, one group of sixteen rows (lib/quant)
   // values: n × 16, element (k, row); importance: n weights >= 0 of the squared error.
-  // Finds, for each row, scale and zero so that scale · (code - zero), codes 0 … top_code,
-  // has a small Σ importance · (value - that)². symmetric: zero is (top_code + 1) / 2.
+  // Finds for each row what makes Σ importance · (value - approximation)² small; codes are
+  // 0 … top_code (15 or 255).
+  // approximation: scale · (code - (top_code + 1) / 2)
   void (*search_scales)(const float* values, const float* importance, std::int64_t n,
-                        std::int32_t top_code, bool symmetric, float* scales, float* zeros);
-  // Replaces values (n × 16) by their codes, nearest first, as floats.
+                        std::int32_t top_code, float* scales);
+  // approximation: scale · code + minimum
+  void (*search_lines)(const float* values, const float* importance, std::int64_t n,
+                       std::int32_t top_code, float* scales, float* minimums);
+  // Replaces values (n × 16) by the nearest codes of scale · code + minimum, as floats.
   void (*encode_group)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
-                       const float* zeros);
+                       const float* minimums);
 
   // ---- the machine's limits, for bench
   // Reads `bytes` bytes once, in order.

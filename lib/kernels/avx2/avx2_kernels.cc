@@ -28,6 +28,7 @@ const KernelTable kAvx2Kernels = {
     .attend_f16 = attend<F16Weights>,
     .sum_exp = sum_exp,
     .search_scales = search_scales,
+    .search_lines = search_lines,
     .encode_group = encode_group,
     .probe_read = probe_read,
     .probe_f32 = probe_f32,

@@ -12,13 +12,34 @@ inline Lanes nearest(Lanes x) noexcept {
   return sub(add(x, magic), magic);
 }
 
-// For one choice of (1/scale, zero) the codes are fixed, and the best scale for those codes
-// follows by least squares: Σh·x·t / Σh·t², t = code - zero. The error that is left is
-// Σh·x² minus `gain`, so the choice with the largest gain wins.
+// Where the sums stand so that division by them is safe, and what they are else.
+inline Lanes at_least_tiny(Lanes x) noexcept { return max(x, Lanes::all(0x1p-126f)); }
+
+// 1/scale, or 0 where the scale is next to 0 (then every code is the same).
+inline Lanes inverse_of(Lanes scale) noexcept {
+  const Lanes tiny = Lanes::all(0x1p-120f);
+  const Lanes usable = where_less(magnitude(scale), tiny, Lanes::all(1.0f), scale);
+  return where_less(magnitude(scale), tiny, Lanes::zero(), div(Lanes::all(1.0f), usable));
+}
+
+inline Lanes code_of(Lanes x, Lanes minimum, Lanes inverse, Lanes top) noexcept {
+  // Clamped before rounding, so that nearest() holds for any value.
+  return nearest(min(max(mul(sub(x, minimum), inverse), Lanes::zero()), top));
+}
+
+// A scale and what it gains: the error that is left is Σh·x² - gain.
 struct ScaleFit {
-  Lanes scale, zero, gain;
+  Lanes scale, minimum, gain;
 };
 
+inline void keep_better(const ScaleFit& other, ScaleFit& best) noexcept {
+  best.scale = where_less(best.gain, other.gain, other.scale, best.scale);
+  best.minimum = where_less(best.gain, other.gain, other.minimum, best.minimum);
+  best.gain = max(other.gain, best.gain);
+}
+
+// x ≈ scale · (code - zero): for the codes that 1/scale = `inverse` gives, the best scale is
+// Σh·x·t / Σh·t², t = code - zero.
 inline ScaleFit fit_scale(const float* values, const float* importance, std::int64_t n,
                           Lanes inverse, Lanes zero, Lanes top) noexcept {
   const Lanes low = negate(zero);
@@ -27,86 +48,121 @@ inline ScaleFit fit_scale(const float* values, const float* importance, std::int
   Lanes tt = Lanes::zero();
   for (std::int64_t k = 0; k < n; ++k) {
     const Lanes x = Lanes::load(values + 16 * k);
-    const Lanes t = min(max(nearest(mul(x, inverse)), low), high);
+    const Lanes t = nearest(min(max(mul(x, inverse), low), high));
     const Lanes ht = mul(Lanes::all(importance[k]), t);
     xt = fma(ht, x, xt);
     tt = fma(ht, t, tt);
   }
-  // A group of zeros has tt = 0: scale 0 and no gain.
-  const Lanes some = max(tt, Lanes::all(0x1p-126f));
-  const Lanes scale = div(xt, some);
-  return {scale, zero, mul(xt, scale)};
+  const Lanes scale = div(xt, at_least_tiny(tt));
+  return {scale, negate(mul(scale, zero)), mul(xt, scale)};
 }
 
-inline void keep_better(const ScaleFit& other, ScaleFit& best) noexcept {
-  best.scale = where_less(best.gain, other.gain, other.scale, best.scale);
-  best.zero = where_less(best.gain, other.gain, other.zero, best.zero);
-  best.gain = max(other.gain, best.gain);
+// x ≈ scale · code + minimum: weighted linear regression of the values on their codes.
+inline ScaleFit fit_line(const float* values, const float* importance, std::int64_t n,
+                         Lanes inverse, Lanes minimum, Lanes top) noexcept {
+  Lanes h1 = Lanes::zero(), hx = h1, hq = h1, hqq = h1, hxq = h1;
+  for (std::int64_t k = 0; k < n; ++k) {
+    const Lanes x = Lanes::load(values + 16 * k);
+    const Lanes h = Lanes::all(importance[k]);
+    const Lanes q = code_of(x, minimum, inverse, top);
+    const Lanes weighted = mul(h, q);
+    h1 = add(h1, h);
+    hx = fma(h, x, hx);
+    hq = add(hq, weighted);
+    hqq = fma(weighted, q, hqq);
+    hxq = fma(weighted, x, hxq);
+  }
+  // With q measured from its mean the two unknowns come apart, and little cancels.
+  const Lanes weight = at_least_tiny(h1);
+  const Lanes mean_q = div(hq, weight);
+  const Lanes spread = sub(hqq, mul(mean_q, hq));
+  const Lanes slope = where_less(spread, mul(hqq, Lanes::all(1e-6f)), Lanes::zero(),
+                                 div(sub(hxq, mul(mean_q, hx)), at_least_tiny(spread)));
+  const Lanes offset = div(sub(hx, mul(slope, hq)), weight);
+  return {slope, offset, fma(slope, hxq, mul(offset, hx))};
 }
+
+struct Range {
+  Lanes least, most;
+};
+
+inline Range range_of(const float* values, std::int64_t n) noexcept {
+  Range r = {Lanes::load(values), Lanes::load(values)};
+  for (std::int64_t k = 1; k < n; ++k) {
+    r.least = min(r.least, Lanes::load(values + 16 * k));
+    r.most = max(r.most, Lanes::load(values + 16 * k));
+  }
+  return r;
+}
+
+// The codes that a least-squares scale gives differ a little from those it was fitted to, and
+// the fit to those is a little better again.
+constexpr int kRefinements = 3;
 
 // See KernelTable::search_scales.
 void search_scales(const float* values, const float* importance, std::int64_t n,
-                   std::int32_t top_code, bool symmetric, float* scales, float* zeros) noexcept {
+                   std::int32_t top_code, float* scales) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
-  Lanes least = Lanes::load(values);
-  Lanes most = least;
-  for (std::int64_t k = 1; k < n; ++k) {
-    least = min(least, Lanes::load(values + 16 * k));
-    most = max(most, Lanes::load(values + 16 * k));
+  const Lanes zero = Lanes::all(static_cast<float>((top_code + 1) / 2));
+  const Range range = range_of(values, n);
+  // The codes reach one step further down than up: the value of largest magnitude goes
+  // there, whatever its sign, so the scale may be negative.
+  const Lanes extreme = where_less(negate(range.least), range.most, range.most, range.least);
+  const Lanes reach = max(magnitude(extreme), Lanes::all(0x1p-100f));
+  const Lanes sign = where_less(extreme, Lanes::zero(), Lanes::all(1.0f), Lanes::all(-1.0f));
+  if (top_code > 15) {
+    // So fine a grid has nothing to gain from a search.
+    const Lanes half_range = Lanes::all(static_cast<float>(top_code) * 0.5f);
+    div(mul(sign, reach), half_range).store(scales);
+    return;
   }
-  const Lanes tiny = Lanes::all(0x1p-100f);
+  const Lanes unit = div(mul(sign, zero), reach);
   ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
-  if (symmetric) {
-    // The codes reach one step further down than up: the value of largest magnitude goes
-    // there, whatever its sign, so the scale may be negative.
-    const Lanes half = Lanes::all(static_cast<float>((top_code + 1) / 2));
-    const Lanes extreme = where_less(negate(least), most, most, least);
-    const Lanes reach = max(magnitude(extreme), tiny);
-    const Lanes sign = where_less(extreme, Lanes::zero(), Lanes::all(1.0f), Lanes::all(-1.0f));
-    const Lanes unit = div(mul(sign, half), reach);
-    for (int c = -4; c <= 8; ++c) {
-      const Lanes factor = Lanes::all(1.0f + 0.03f * static_cast<float>(c));
-      keep_better(fit_scale(values, importance, n, mul(unit, factor), half, top), best);
-    }
-  } else {
-    const Lanes range = max(sub(most, least), tiny);
-    const Lanes middle = mul(add(most, least), Lanes::all(0.5f));
-    const Lanes half = mul(top, Lanes::all(0.5f));
-    const Lanes unit = div(top, range);
-    for (int c = -2; c <= 6; ++c) {
-      const Lanes inverse = mul(unit, Lanes::all(1.0f + 0.04f * static_cast<float>(c)));
-      const Lanes centred = nearest(sub(half, mul(middle, inverse)));
-      for (int shift = -1; shift <= 1; ++shift) {
-        const Lanes moved = add(centred, Lanes::all(static_cast<float>(shift)));
-        const Lanes zero = min(max(moved, Lanes::zero()), top);
-        keep_better(fit_scale(values, importance, n, inverse, zero, top), best);
-      }
-    }
+  for (int c = -4; c <= 8; ++c) {
+    const Lanes factor = Lanes::all(1.0f + 0.03f * static_cast<float>(c));
+    keep_better(fit_scale(values, importance, n, mul(unit, factor), zero, top), best);
   }
-  // The least-squares scale moves a few codes, and those move the scale once more.
-  for (int round = 0; round < 3; ++round) {
-    const Lanes near_zero =
-        where_less(best.scale, Lanes::zero(), min(best.scale, negate(tiny)), max(best.scale, tiny));
-    const Lanes inverse = div(Lanes::all(1.0f), near_zero);
-    keep_better(fit_scale(values, importance, n, inverse, best.zero, top), best);
+  for (int round = 0; round < kRefinements; ++round) {
+    keep_better(fit_scale(values, importance, n, inverse_of(best.scale), zero, top), best);
   }
   best.scale.store(scales);
-  best.zero.store(zeros);
+}
+
+// See KernelTable::search_lines.
+void search_lines(const float* values, const float* importance, std::int64_t n,
+                  std::int32_t top_code, float* scales, float* minimums) noexcept {
+  const Lanes top = Lanes::all(static_cast<float>(top_code));
+  const Range range = range_of(values, n);
+  const Lanes span = max(sub(range.most, range.least), Lanes::all(0x1p-100f));
+  if (top_code > 15) {
+    div(span, top).store(scales);
+    range.least.store(minimums);
+    return;
+  }
+  const Lanes unit = div(top, span);
+  ScaleFit best = {Lanes::zero(), range.least, Lanes::all(-1.0f)};
+  for (int c = -1; c <= 5; ++c) {
+    const Lanes inverse = mul(unit, Lanes::all(1.0f + 0.05f * static_cast<float>(c)));
+    // What the range loses by a smaller scale is lost on both sides alike.
+    const Lanes lost = sub(span, div(top, inverse));
+    const Lanes minimum = fma(lost, Lanes::all(0.5f), range.least);
+    keep_better(fit_line(values, importance, n, inverse, minimum, top), best);
+  }
+  for (int round = 0; round < kRefinements; ++round) {
+    keep_better(fit_line(values, importance, n, inverse_of(best.scale), best.minimum, top), best);
+  }
+  best.scale.store(scales);
+  best.minimum.store(minimums);
 }
 
 // See KernelTable::encode_group.
 void encode_group(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
-                  const float* zeros) noexcept {
+                  const float* minimums) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
-  const Lanes zero = Lanes::load(zeros);
-  const Lanes scale = Lanes::load(scales);
-  const Lanes usable = where_less(magnitude(scale), Lanes::all(0x1p-120f), Lanes::all(1.0f), scale);
-  const Lanes inverse = where_less(magnitude(scale), Lanes::all(0x1p-120f), Lanes::zero(),
-                                   div(Lanes::all(1.0f), usable));
+  const Lanes minimum = Lanes::load(minimums);
+  const Lanes inverse = inverse_of(Lanes::load(scales));
   for (std::int64_t k = 0; k < n; ++k) {
-    // Clamped before rounding, so that the trick in nearest() holds for any value.
-    const Lanes code = add(mul(Lanes::load(values + 16 * k), inverse), zero);
-    nearest(min(max(code, Lanes::zero()), top)).store(values + 16 * k);
+    code_of(Lanes::load(values + 16 * k), minimum, inverse, top).store(values + 16 * k);
   }
 }
 

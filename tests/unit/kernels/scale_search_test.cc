@@ -28,26 +28,32 @@ Group random_group(std::int64_t n, unsigned seed, float mean = 0.0f) {
 }
 
 struct Found {
-  float scales[16], zeros[16];
+  float scales[16], minimums[16];
   std::vector<float> codes;
 };
 
 Found search(const KernelTable& table, const Group& g, int top, bool symmetric) {
   Found f;
-  table.search_scales(g.values.data(), g.importance.data(), g.n(), top, symmetric, f.scales,
-                      f.zeros);
+  if (symmetric) {
+    table.search_scales(g.values.data(), g.importance.data(), g.n(), top, f.scales);
+    for (int row = 0; row < 16; ++row) {
+      f.minimums[row] = -f.scales[row] * static_cast<float>((top + 1) / 2);
+    }
+  } else {
+    table.search_lines(g.values.data(), g.importance.data(), g.n(), top, f.scales, f.minimums);
+  }
   f.codes = g.values;
-  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.zeros);
+  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.minimums);
   return f;
 }
 
-double error_of(const Group& g, int row, double scale, double zero, int top) {
+double error_of(const Group& g, int row, double scale, double minimum, int top) {
   double error = 0.0;
   for (std::int64_t k = 0; k < g.n(); ++k) {
     const double x = g.at(k, row);
     const double code =
-        scale == 0.0 ? zero : std::clamp(std::nearbyint(x / scale + zero), 0.0, double(top));
-    const double d = x - scale * (code - zero);
+        scale == 0.0 ? 0.0 : std::clamp(std::nearbyint((x - minimum) / scale), 0.0, double(top));
+    const double d = x - scale * code - minimum;
     error += g.importance[static_cast<std::size_t>(k)] * d * d;
   }
   return error;
@@ -55,14 +61,16 @@ double error_of(const Group& g, int row, double scale, double zero, int top) {
 
 TEST(ScaleSearch, AllTablesAgreeToTheBit) {
   for (const std::int64_t n : {1, 31, 32, 64, 128}) {
-    for (const bool symmetric : {true, false}) {
+    for (const int kind : {0, 1, 2, 3}) {
+      const bool symmetric = kind < 2;
+      const int top = kind % 2 == 0 ? 15 : 255;
       const Group g = random_group(n, static_cast<unsigned>(n));
-      const Found expected = search(*available_kernels().tables[0], g, 15, symmetric);
+      const Found expected = search(*available_kernels().tables[0], g, top, symmetric);
       for (int t = 1; t < available_kernels().count; ++t) {
-        const Found f = search(*available_kernels().tables[t], g, 15, symmetric);
+        const Found f = search(*available_kernels().tables[t], g, top, symmetric);
         for (int row = 0; row < 16; ++row) {
           EXPECT_EQ(f.scales[row], expected.scales[row]);
-          EXPECT_EQ(f.zeros[row], expected.zeros[row]);
+          EXPECT_EQ(f.minimums[row], expected.minimums[row]);
         }
         EXPECT_EQ(f.codes, expected.codes);
       }
@@ -81,9 +89,9 @@ TEST(ScaleSearch, BeatsRoundingToNearestClearly) {
       for (std::int64_t k = 0; k < 64; ++k) {
         if (std::fabs(g.at(k, row)) > std::fabs(extreme)) extreme = g.at(k, row);
       }
-      rounded += error_of(g, row, extreme / -8.0, 8.0, 15);
-      searched += error_of(g, row, s.scales[row], s.zeros[row], 15);
-      searched_asymmetric += error_of(g, row, a.scales[row], a.zeros[row], 15);
+      rounded += error_of(g, row, extreme / -8.0, extreme, 15);
+      searched += error_of(g, row, s.scales[row], s.minimums[row], 15);
+      searched_asymmetric += error_of(g, row, a.scales[row], a.minimums[row], 15);
     }
   }
   EXPECT_LT(searched, 0.9 * rounded);
@@ -97,11 +105,11 @@ TEST(ScaleSearch, IsNearTheOptimumOfAFineGrid) {
     const Group g = random_group(32, seed);
     const Found s = search(kernels(), g, 15, true);
     for (int row = 0; row < 16; ++row) {
-      found += error_of(g, row, s.scales[row], 8.0, 15);
+      found += error_of(g, row, s.scales[row], s.minimums[row], 15);
       double best = 1e9;
       for (int step = 1; step < 4000; ++step) {
         for (const double sign : {-1.0, 1.0}) {
-          best = std::min(best, error_of(g, row, sign * step * 3e-6, 8.0, 15));
+          best = std::min(best, error_of(g, row, sign * step * 3e-6, sign * step * -24e-6, 15));
         }
       }
       best_of_grid += best;
@@ -124,8 +132,7 @@ TEST(ScaleSearch, TakesExtremes) {
     const Found f = search(kernels(), g, 15, symmetric);
     for (int row = 0; row < 16; ++row) {
       EXPECT_TRUE(std::isfinite(f.scales[row])) << row;
-      EXPECT_GE(f.zeros[row], 0.0f);
-      EXPECT_LE(f.zeros[row], 15.0f);
+      EXPECT_TRUE(std::isfinite(f.minimums[row])) << row;
     }
     for (const float code : f.codes) {
       EXPECT_GE(code, 0.0f);
@@ -134,9 +141,9 @@ TEST(ScaleSearch, TakesExtremes) {
     }
     for (std::int64_t k = 0; k < 32; ++k) {
       const auto code = [&](int row) { return f.codes[static_cast<std::size_t>(16 * k + row)]; };
-      EXPECT_EQ(f.scales[0] * (code(0) - f.zeros[0]), 0.0f);
-      EXPECT_NEAR(f.scales[1] * (code(1) - f.zeros[1]), 0.5f, 1e-6f);
-      EXPECT_NEAR(f.scales[2] * (code(2) - f.zeros[2]), k == 3 ? 1e30f : 0.0f, 1e24f);
+      EXPECT_EQ(f.scales[0] * code(0) + f.minimums[0], 0.0f);
+      EXPECT_NEAR(f.scales[1] * code(1) + f.minimums[1], 0.5f, 1e-6f);
+      EXPECT_NEAR(f.scales[2] * code(2) + f.minimums[2], k == 3 ? 1e30f : 0.0f, 1e24f);
     }
   }
 }
