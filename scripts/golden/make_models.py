@@ -48,7 +48,7 @@ LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_fac
 MODELS = {
     "llama-plain": ("llama", "F32", {}),
     "llama-tied": ("llama", "BF16", dict(tie_word_embeddings=True)),
-    "llama-mha-f16": ("llama", "F16", dict(num_key_value_heads=4)),
+    "llama-mha-f16": ("llama", "F16", dict(num_key_value_heads=4, rms_norm_eps=1e-2)),
     "llama-one-kv-head": ("llama", "BF16", dict(num_key_value_heads=1, vocab_size=101)),
     "llama-odd-sizes": ("llama", "BF16", dict(hidden_size=60, intermediate_size=172, vocab_size=131,
                                               num_attention_heads=5, num_key_value_heads=5, head_dim=12,
@@ -60,9 +60,9 @@ MODELS = {
     "llama-rope-llama3": ("llama", "BF16", dict(rope_theta=500000.0, head_dim=16, rope_scaling=LLAMA3)),
     "llama-rope-yarn": ("llama", "BF16", dict(rope_scaling=dict(
         rope_type="yarn", factor=4.0, original_max_position_embeddings=64))),
-    "qwen2-rope-yarn-all": ("qwen2", "BF16", dict(rope_scaling=dict(
+    "qwen2-rope-yarn-all": ("qwen2", "BF16", dict(head_dim=16, rope_theta=1000.0, rope_scaling=dict(
         rope_type="yarn", factor=8.0, original_max_position_embeddings=64, attention_factor=1.1,
-        beta_fast=24.0, beta_slow=2.0, truncate=False))),
+        beta_fast=24.0, beta_slow=1.5, truncate=False))),
     "mistral-window": ("mistral", "BF16", dict(sliding_window=24)),
     "mistral-full": ("mistral", "BF16", dict(sliding_window=None, num_key_value_heads=1)),
     "qwen2-bias": ("qwen2", "BF16", dict(tie_word_embeddings=True, rope_theta=1000000.0)),
@@ -209,15 +209,14 @@ def training_text():
 def write_tiny_llama(folder, seed):
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
-        text = os.path.join(work, "text.txt")
-        with open(text, "w") as f:
+        with open(os.path.join(work, "text.txt"), "w") as f:
             f.write(training_text())
         subprocess.run(
-            ["spm_train", f"--input={text}", f"--model_prefix={work}/tokenizer", "--vocab_size=400", "--model_type=bpe",
+            ["spm_train", "--input=text.txt", "--model_prefix=tokenizer", "--vocab_size=400", "--model_type=bpe",
              "--byte_fallback=true", "--character_coverage=1.0", "--normalization_rule_name=identity",
              "--remove_extra_whitespaces=false", "--split_digits=true", "--num_threads=1",
              "--allow_whitespace_only_pieces=true", "--minloglevel=2"],
-            check=True)
+            check=True, cwd=work)  # the names it is given are written into the model
         shutil.copy(os.path.join(work, "tokenizer.model"), os.path.join(folder, "tokenizer.model"))
     MODELS["tiny-llama"] = ("llama", "BF16", dict(vocab_size=400, hidden_size=40, intermediate_size=80,
                                                   num_attention_heads=4, num_key_value_heads=2))
