@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "generate/portable_math.h"
+#include "generate/exp_nonpositive.h"
+#include "model/portable_math.h"
 
 namespace lathe {
 namespace {
@@ -82,7 +83,7 @@ std::uint64_t token_weight(float x, float max, double temperature, int bits) noe
   // Equality first: ∞ - ∞ would be NaN.
   const double distance = x == max ? 0.0 : (static_cast<double>(x) - max) / temperature;
   const double scaled =
-      portable_exp(distance) * static_cast<double>(std::uint64_t{1} << bits) + 0.5;
+      exp_nonpositive(distance) * static_cast<double>(std::uint64_t{1} << bits) + 0.5;
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled));
 }
 
