@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the container formats to testdata/fuzz/ (they are kept in the tree;
+run this again only when a format's seeds should change). Python's standard library and zstd(1).
+"""
+import json
+import pathlib
+import struct
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2] / "testdata" / "fuzz"
+
+
+def write(folder, name, content):
+    path = ROOT / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def text(s):
+    b = s if isinstance(s, bytes) else s.encode()
+    return struct.pack("<Q", len(b)) + b
+
+
+def gguf(keys, tensors, version=3, alignment=32):
+    """keys: (name, type number, bytes); tensors: (name, dims innermost first, type, bytes)."""
+    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
+    for name, kind, value in keys:
+        out += text(name) + struct.pack("<I", kind) + value
+    data = b""
+    for name, dims, kind, content in tensors:
+        data += bytes(-len(data) % alignment)
+        out += text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims)
+        out += struct.pack("<IQ", kind, len(data))
+        data += content
+    if tensors:
+        out += bytes(-len(out) % alignment)
+        data += bytes(-len(data) % alignment)
+    return out + data
+
+
+def array(kind, values):
+    packed = b"".join(text(v) for v in values) if kind == 8 else struct.pack(
+        f"<{len(values)}{ {5: 'i', 6: 'f', 7: '?'}[kind] }", *values)
+    return struct.pack("<IQ", kind, len(values)) + packed
+
+
+def safetensors(header, data):
+    raw = json.dumps(header).encode()
+    return struct.pack("<Q", len(raw)) + raw + data
+
+
+def make_gguf():
+    scalars = [("general.architecture", 8, text("llama")), ("u8", 0, b"\1"), ("i8", 1, b"\xff"),
+               ("u16", 2, b"\1\0"), ("i16", 3, b"\1\0"), ("u32", 4, b"\1\0\0\0"),
+               ("i32", 5, b"\1\0\0\0"), ("f32", 6, struct.pack("<f", 1e-5)), ("bool", 7, b"\1"),
+               ("u64", 10, bytes(8)), ("i64", 11, bytes(8)), ("f64", 12, bytes(8))]
+    arrays = [("tokens", 9, array(8, ["a", "", "<0x0A>"])), ("scores", 9, array(6, [0, -1, 2.5])),
+              ("types", 9, array(5, [1, 3, 6])), ("flags", 9, array(7, [True, False]))]
+    floats = struct.pack("<12f", *range(12))
+    blocks = [("q4_0", 2, 32, 18), ("q4_1", 3, 32, 20), ("q5_0", 6, 32, 22), ("q5_1", 7, 32, 24),
+              ("q8_0", 8, 32, 34), ("q4_k", 12, 256, 144), ("q5_k", 13, 256, 176),
+              ("q6_k", 14, 256, 210)]
+    write("gguf", "scalars", gguf(scalars, []))
+    write("gguf", "vocabulary_v2", gguf(scalars[:1] + arrays, [], version=2))
+    write("gguf", "floats", gguf(arrays, [("x", [4, 3], 0, floats), ("y", [24], 1, floats)]))
+    write("gguf", "aligned", gguf([("general.alignment", 4, b"\x40\0\0\0")],
+                                  [("x", [2, 2, 3], 0, floats), ("z", [1, 1, 1, 6], 27, floats)],
+                                  alignment=64))
+    write("gguf", "blocks", gguf([], [(n, [e], t, bytes(range(b))) for n, t, e, b in blocks]))
+    write("gguf", "split", gguf([("split.no", 2, b"\1\0"), ("split.count", 2, b"\2\0"),
+                                 ("split.tensors.count", 5, b"\2\0\0\0")], [("x", [12], 0, floats)]))
+
+
+def make_safetensors():
+    def tensor(dtype, shape, begin, end):
+        return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    write("safetensors", "empty", safetensors({}, b""))
+    write("safetensors", "metadata", safetensors({"__metadata__": {"format": "pt", "é": "\n"}}, b""))
+    write("safetensors", "types", safetensors(
+        {"f": tensor("F32", [2, 1], 0, 8), "h": tensor("F16", [2], 8, 12),
+         "b": tensor("BF16", [0, 9], 12, 12), "s": tensor("I64", [], 12, 20),
+         "o": tensor("BOOL", [3], 20, 23), "d": tensor("F64", [1], 23, 31)}, bytes(range(31))))
+    write("safetensors", "padded", safetensors(
+        {"a": tensor("U8", [3], 0, 3), "__pad.0__": tensor("U8", [61], 3, 64),
+         "b": tensor("F32", [4], 64, 80)}, bytes(80)))
+    write("safetensors_index", "two", json.dumps(
+        {"metadata": {"total_size": 12}, "weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
+    ).encode())
+    write("safetensors_index", "nested", json.dumps(
+        {"other": [{"weight_map": {"x": 1}}, None, 1.5], "weight_map": {"é": "é.safetensors"}}
+    ).encode())
+
+
+def make_llama2c():
+    def model(dim, hidden, layers, heads, kv_heads, vocab, length):
+        head, v = dim // heads, abs(vocab)
+        n = v * dim + layers * (2 * dim + 2 * dim * dim + 2 * kv_heads * head * dim
+                                + 3 * hidden * dim) + dim + length * head
+        n += v * dim if vocab < 0 else 0
+        return struct.pack("<7i", dim, hidden, layers, heads, kv_heads, vocab, length) + bytes(4 * n)
+    write("llama2c", "shared", model(4, 6, 2, 2, 1, 5, 3))
+    write("llama2c", "separate", model(4, 3, 1, 1, 1, -3, 2))
+
+
+def make_json():
+    write("json", "values", rb'{"a":[1,-2,3.5e2,true,false,null,"\u00e9\ud83d\ude00\n"],"b":{"c":{}}}')
+    write("json", "numbers", b"[0,-0,1e308,0.1,18446744073709551615,-9223372036854775808,1E-9]")
+    write("json", "deep", b"[" * 150 + b"{}" + b"]" * 150)
+    write("json", "twice", b'{"a":1,"a":2}')
+
+
+def make_zstd():
+    def frame(content, *options):
+        return subprocess.run(["zstd", "-c", *options], input=content, stdout=subprocess.PIPE,
+                              check=True).stdout
+    plain = b" ".join(str(i * i).encode() for i in range(300))
+    skippable = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
+    write("zstd", "text", frame(plain, "--check"))
+    write("zstd", "unchecked", frame(plain, "--no-check", "-19"))
+    write("zstd", "empty", frame(b""))
+    write("zstd", "zeros", frame(bytes(100000)))
+    write("zstd", "frames", skippable + frame(b"one") + skippable + frame(b"two"))
+    write("zstd", "window", b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + b"\1\0\0")
+
+
+if __name__ == "__main__":
+    make_gguf()
+    make_safetensors()
+    make_llama2c()
+    make_json()
+    make_zstd()
