@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "kernels/kernel_table.h"
 
@@ -14,12 +15,14 @@ constexpr std::int64_t kWorthSharing = 16384;
 
 }  // namespace
 
-Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool)
+Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
+                 ActivationObserver observer)
     : model_(model),
       config_(model.config()),
       cache_(cache),
       pool_(pool),
       attention_(config_.num_heads, config_.num_kv_heads, config_.head_dim, pool.size()),
+      observer_(std::move(observer)),
       q_size_(config_.num_heads * config_.head_dim),
       kv_size_(config_.num_kv_heads * config_.head_dim) {}
 
@@ -58,9 +61,15 @@ void Forward::run(const Batch& batch, float* logits) {
                       : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
                  rows);
   }
-  input_.set(normed_.data(), rows, config_.hidden_size, config_.hidden_size);
+  set_input(ActivationPoint::kHead, layers, normed_.data(), rows, config_.hidden_size);
   const std::array<LinearCall, 1> head = {{{&weights.output(), logits, config_.vocab_size}}};
   Linear::apply(pool_, input_, head);
+}
+
+void Forward::set_input(ActivationPoint point, std::int64_t layer, const float* x,
+                        std::int64_t rows, std::int64_t cols) noexcept {
+  input_.set(x, rows, cols, cols);
+  if (observer_) observer_({point, layer, x, rows, cols});
 }
 
 void Forward::embed(const Batch& batch) {
@@ -77,7 +86,8 @@ void Forward::embed(const Batch& batch) {
 // normed [rows][hidden] -> update [rows][hidden]; in the last layer [wanted rows][hidden].
 void Forward::attention_block(std::int64_t layer, const Batch& batch) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
-  input_.set(normed_.data(), batch.rows(), config_.hidden_size, config_.hidden_size);
+  set_input(ActivationPoint::kAttentionInput, layer, normed_.data(), batch.rows(),
+            config_.hidden_size);
   const std::array<LinearCall, 3> qkv = {{{w.q.get(), queries_.data(), q_size_},
                                           {w.k.get(), keys_.data(), kv_size_},
                                           {w.v.get(), values_.data(), kv_size_}}};
@@ -93,7 +103,7 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
   }
   attention_.run(pool_, cache_, layer, config_.window(layer), segments, queries_.data(),
                  attended_.data());  // [rows][q_size]
-  input_.set(attended_.data(), rows, q_size_, q_size_);
+  set_input(ActivationPoint::kAttentionOutput, layer, attended_.data(), rows, q_size_);
   const std::array<LinearCall, 1> o = {{{w.o.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, o);
 }
@@ -168,7 +178,7 @@ void Forward::keep_wanted(const Batch& batch) {
 void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
   const std::int64_t size = config_.intermediate_size;
-  input_.set(normed_.data(), rows, config_.hidden_size, config_.hidden_size);
+  set_input(ActivationPoint::kMlpInput, layer, normed_.data(), rows, config_.hidden_size);
   const std::array<LinearCall, 2> gate_up = {
       {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
   Linear::apply(pool_, input_, gate_up);
@@ -180,7 +190,7 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
     activate(gate, up_.data() + row * size, size, gate);
   });
 
-  input_.set(gate_.data(), rows, size, size);
+  set_input(ActivationPoint::kMlpHidden, layer, gate_.data(), rows, size);
   const std::array<LinearCall, 1> down = {{{w.down.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, down);
 }

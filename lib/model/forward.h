@@ -18,7 +18,7 @@ namespace lathe {
 
 class Forward {
  public:
-  Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool);
+  Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool, ActivationObserver observer);
 
   // Memory for batches of up to `rows` rows. Throws std::bad_alloc.
   void reserve(std::int64_t rows);
@@ -29,6 +29,9 @@ class Forward {
 
  private:
   void embed(const Batch& batch);
+  // Makes x (rows × cols, tight) the input of the products to come, and shows it.
+  void set_input(ActivationPoint point, std::int64_t layer, const float* x, std::int64_t rows,
+                 std::int64_t cols) noexcept;
   void attention_block(std::int64_t layer, const Batch& batch);
   void mlp_block(std::int64_t layer, std::int64_t rows);
   void rotate_and_store(std::int64_t layer, const Batch& batch);
@@ -47,6 +50,7 @@ class Forward {
   ThreadPool& pool_;
   Attention attention_;
   LinearInput input_;
+  ActivationObserver observer_;
 
   std::int64_t q_size_;   // heads · head_dim
   std::int64_t kv_size_;  // kv_heads · head_dim

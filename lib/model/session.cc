@@ -57,7 +57,7 @@ ModelSession::ModelSession(std::shared_ptr<const LoadedModel> model, const Sessi
       pool_(options.threads == 0 ? available_cpus() : options.threads),
       cache_(kv_shape(model_->config(), options.kv_type),
              options.max_tokens == 0 ? model_->config().max_position : options.max_tokens),
-      forward_(*model_, cache_, pool_) {}
+      forward_(*model_, cache_, pool_, options.observer) {}
 
 std::int64_t ModelSession::context() const noexcept {
   return std::min(model_->config().max_position, cache_.max_tokens());

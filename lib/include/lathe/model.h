@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -33,11 +34,33 @@ class LATHE_API Model {
 
 enum class KvType { kF16, kF32, kInt8 };
 
+// Which matrices an input goes to.
+enum class ActivationPoint {
+  kAttentionInput,   // q, k and v
+  kAttentionOutput,  // o
+  kMlpInput,         // gate and up
+  kMlpHidden,        // down
+  kHead,             // the output matrix (layer is num_layers)
+};
+
+// Rows of activations on their way into matrices: rows × cols floats, tight.
+struct ActivationRows {
+  ActivationPoint point = ActivationPoint::kHead;
+  std::int64_t layer = 0;
+  const float* x = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+// Sees every input of every step, from the thread that calls forward(). Must not throw.
+using ActivationObserver = std::function<void(const ActivationRows&)>;
+
 struct SessionOptions {
   int threads = 0;                // 0: available_cpus()
   KvType kv_type = KvType::kF16;  // float (unquantized) reference runs use kF32
   std::int64_t max_tokens = 0;    // KV positions over all sequences; 0: the model's context
   std::int64_t chunk = 512;       // longest piece of a prefill computed at once
+  ActivationObserver observer;    // for calibration; may be empty
 };
 
 using SequenceId = std::int32_t;

@@ -1,0 +1,105 @@
+#include "lathe/importance.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+// The matrices that read an activation point, as Hugging Face names them.
+std::vector<std::string> matrices_at(ActivationPoint point, std::int64_t layer) {
+  const auto in_layer = [layer](const char* module) {
+    return fmt::format("model.layers.{}.{}.weight", layer, module);
+  };
+  switch (point) {
+    case ActivationPoint::kAttentionInput:
+      return {in_layer("self_attn.q_proj"), in_layer("self_attn.k_proj"),
+              in_layer("self_attn.v_proj")};
+    case ActivationPoint::kAttentionOutput:
+      return {in_layer("self_attn.o_proj")};
+    case ActivationPoint::kMlpInput:
+      return {in_layer("mlp.gate_proj"), in_layer("mlp.up_proj")};
+    case ActivationPoint::kMlpHidden:
+      return {in_layer("mlp.down_proj")};
+    case ActivationPoint::kHead:
+      break;
+  }
+  // With tied embeddings the head is the embedding; both names get the vector.
+  return {"lm_head.weight", "model.embed_tokens.weight"};
+}
+
+// Sums of squares per column, in double: a long text must not drown its last tokens.
+class SquareSums {
+ public:
+  void add(const ActivationRows& rows) {
+    Sum& sum = sums_[{rows.point, rows.layer}];
+    sum.squares.resize(static_cast<std::size_t>(rows.cols));
+    for (std::int64_t r = 0; r < rows.rows; ++r) {
+      const float* x = rows.x + r * rows.cols;
+      for (std::int64_t c = 0; c < rows.cols; ++c) {
+        sum.squares[static_cast<std::size_t>(c)] += static_cast<double>(x[c]) * x[c];
+      }
+    }
+    sum.rows += rows.rows;
+  }
+
+  std::map<std::string, std::vector<float>> means() const {
+    std::map<std::string, std::vector<float>> out;
+    for (const auto& [key, sum] : sums_) {
+      std::vector<float> mean(sum.squares.size());
+      for (std::size_t c = 0; c < mean.size(); ++c) {
+        mean[c] = static_cast<float>(sum.squares[c] / static_cast<double>(sum.rows));
+      }
+      for (const std::string& name : matrices_at(key.first, key.second)) out[name] = mean;
+    }
+    return out;
+  }
+
+ private:
+  struct Sum {
+    std::vector<double> squares;
+    std::int64_t rows = 0;
+  };
+  std::map<std::pair<ActivationPoint, std::int64_t>, Sum> sums_;
+};
+
+}  // namespace
+
+ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
+                                    std::span<const TokenId> tokens, std::optional<TokenId> bos,
+                                    const CalibrationOptions& options,
+                                    const ProgressCallback& progress) {
+  const std::int64_t context = std::min(options.context, model->config().max_position);
+  std::int64_t chunks = context > 0 ? static_cast<std::int64_t>(tokens.size()) / context : 0;
+  if (chunks == 0) {
+    fail_invalid("the calibration text has {} tokens, less than one chunk of {}", tokens.size(),
+                 context);
+  }
+  if (options.max_chunks > 0) chunks = std::min(chunks, options.max_chunks);
+
+  SquareSums sums;
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  session_options.max_tokens = context;
+  session_options.observer = [&sums](const ActivationRows& rows) { sums.add(rows); };
+  const auto session = Session::create(std::move(model), session_options);
+  std::vector<TokenId> chunk;
+  for (std::int64_t c = 0; c < chunks; ++c) {
+    if (progress) {
+      progress(static_cast<std::uint64_t>(c), static_cast<std::uint64_t>(chunks), "calibration");
+    }
+    const auto begin = tokens.begin() + c * context;
+    chunk.assign(begin, begin + context);
+    if (bos) chunk[0] = *bos;
+    const SequenceId sequence = session->add();
+    // All rows reach the last layers only when their logits are wanted.
+    const SequenceInput input{sequence, chunk, true};
+    session->forward(std::span(&input, 1));
+    session->drop(sequence);
+  }
+  return {sums.means(), chunks * context};
+}
+
+}  // namespace lathe

@@ -1,0 +1,49 @@
+// The importance matrix: how much each input of each weight matrix matters.
+//
+// Rounding a weight w[r][k] changes the output by Δw · x[k], so the expected squared error is
+// weighted by the mean of x[k]² over a text that is typical of what the model will read. One
+// float per input column and matrix; kept in a safetensors file (F32 vectors named as the
+// matrices), which other programs can read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lathe/export.h"
+#include "lathe/model.h"
+#include "lathe/progress.h"
+#include "lathe/tokenizer.h"
+
+namespace lathe {
+
+struct ImportanceMatrix {
+  // By Hugging Face name of the matrix ("model.layers.0.mlp.down_proj.weight"): mean of x².
+  std::map<std::string, std::vector<float>> columns;
+  std::int64_t tokens = 0;  // that were seen
+};
+
+struct CalibrationOptions {
+  std::int64_t context = 512;  // tokens per chunk
+  std::int64_t max_chunks = -1;
+  int threads = 0;
+};
+
+// Runs `tokens` through the model chunk by chunk (BOS first in each, where given). Throws
+// kInvalid when the text has less than one chunk.
+LATHE_API ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
+                                              std::span<const TokenId> tokens,
+                                              std::optional<TokenId> bos,
+                                              const CalibrationOptions& options,
+                                              const ProgressCallback& progress = {});
+
+LATHE_API void write_importance(const ImportanceMatrix& matrix, const std::string& path,
+                                bool overwrite);
+// Throws kInvalid when the file is no importance matrix or holds negative or non-finite values.
+LATHE_API ImportanceMatrix read_importance(const std::string& path);
+
+}  // namespace lathe
