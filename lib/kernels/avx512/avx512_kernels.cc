@@ -1,10 +1,12 @@
 // The kernel table for AVX-512 (F, BW, VL, DQ and VNNI).
+#include "kernels/avx512/dots.h"
 #include "kernels/avx512/lanes.h"
 #include "kernels/avx512/probe_int8.h"
 #include "kernels/kernel_table.h"
 #include "kernels/shared/attention.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/matvec.h"
+#include "kernels/shared/packed.h"
 #include "kernels/shared/probe.h"
 #include "kernels/shared/scale_search.h"
 
@@ -16,6 +18,8 @@ const KernelTable kAvx512Kernels = {
     .matvec_f32 = matvec<F32Weights>,
     .matvec_f16 = matvec<F16Weights>,
     .matvec_bf16 = matvec<Bf16Weights>,
+    .quantize_row = quantize_row,
+    .packed_matmul = packed_matmul,
     .f16_to_f32 = convert_f16,
     .bf16_to_f32 = convert_bf16,
     .f32_to_f16 = convert_to_f16,

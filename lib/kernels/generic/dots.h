@@ -1,0 +1,121 @@
+// Integer dot products of packed weights, in plain C++: what each function of avx2/dots.h and
+// avx512/dots.h must equal. Integers are exact, so any order of addition will do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/generic/lanes.h"
+
+namespace lathe {
+namespace {
+
+// How the lines of a tile hold their weights.
+enum class Source {
+  kNibbles,      // two quads of inputs per line, values 0..15
+  kGridNibbles,  // the same, but values are looked up: grid[q] + 128
+  kBytes,        // one quad per line, values 0..255
+  kSmallBytes,   // one quad per line, values 0..15: nibbles that were unpacked
+};
+
+// Sixteen 32-bit sums, one per row of a tile.
+struct IntLanes {
+  std::int32_t v[16];
+
+  static IntLanes all(std::int32_t x) noexcept {
+    IntLanes r;
+    for (std::int32_t& e : r.v) e = x;
+    return r;
+  }
+};
+
+inline Lanes to_float(const IntLanes& a) noexcept {
+  Lanes r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(a.v[i]);
+  return r;
+}
+inline Lanes widen_bytes(const std::int8_t* p) noexcept {
+  Lanes r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i]);
+  return r;
+}
+
+// The low byte of each lane's bits, and the sum of the lanes as integers relative to `base`.
+inline void store_low_bytes(const Lanes& a, std::int8_t* p) noexcept {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(bits_of(a.v[i]) & 0xffu);
+}
+
+// Sixteen grid values, offset so that they are unsigned.
+struct Grid {
+  std::uint8_t v[16];
+
+  static Grid load(const std::int8_t* p) noexcept {
+    Grid g;
+    for (int i = 0; i < 16; ++i) g.v[i] = static_cast<std::uint8_t>(p[i] + 128);
+    return g;
+  }
+};
+
+template <Source kSource>
+inline unsigned weight_of(const Grid& grid, std::uint8_t byte, int quad) noexcept {
+  if constexpr (kSource == Source::kNibbles) {
+    return static_cast<unsigned>(byte >> (4 * quad)) & 15u;
+  } else if constexpr (kSource == Source::kGridNibbles) {
+    return grid.v[static_cast<unsigned>(byte >> (4 * quad)) & 15u];
+  } else {
+    return byte;
+  }
+}
+
+constexpr int quads_per_line(Source source) noexcept {
+  return source == Source::kNibbles || source == Source::kGridNibbles ? 2 : 1;
+}
+
+// c[r][t] += the products of `count` lines at lines[r] with the inputs at x + t · x_stride.
+template <Source kSource, int Rows, int Tokens>
+inline void add_dots(const Grid& grid, const std::uint8_t* const (&lines)[Rows], std::int64_t count,
+                     const std::int8_t* x, std::int64_t x_stride,
+                     IntLanes (&c)[Rows][Tokens]) noexcept {
+  constexpr int kQuads = quads_per_line(kSource);
+  for (int r = 0; r < Rows; ++r) {
+    for (std::int64_t l = 0; l < count; ++l) {
+      const std::uint8_t* line = lines[r] + 64 * l;
+      for (int quad = 0; quad < kQuads; ++quad) {
+        std::int32_t w[64];
+        for (int i = 0; i < 64; ++i) {
+          w[i] = static_cast<std::int32_t>(weight_of<kSource>(grid, line[i], quad));
+        }
+        for (int t = 0; t < Tokens; ++t) {
+          const std::int8_t* in = x + t * x_stride + 4 * (kQuads * l + quad);
+          for (int i = 0; i < 16; ++i) {
+            c[r][t].v[i] += w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] +
+                            w[4 * i + 3] * in[3];
+          }
+        }
+      }
+    }
+  }
+}
+
+// `count` lines of nibbles to twice as many lines of bytes.
+template <Source kSource>
+inline void unpack(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+                   std::uint8_t* out) noexcept {
+  for (std::int64_t l = 0; l < count; ++l) {
+    for (int quad = 0; quad < 2; ++quad) {
+      for (int i = 0; i < 64; ++i) {
+        out[128 * l + 64 * quad + i] =
+            static_cast<std::uint8_t>(weight_of<kSource>(grid, lines[64 * l + i], quad));
+      }
+    }
+  }
+}
+
+// Tiles and tokens that are multiplied together: here whatever keeps the code small.
+constexpr int kGemmTiles = 1;
+constexpr int kGemmTokens = 4;
+// Up to this many tokens go straight from the packed lines.
+constexpr int kDirectTokens = 2;
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,81 @@
+// Sizes, bytes and rows of packed matrices (tensor/packed_matrix.h says what they are).
+//
+// A packed tensor is one run of bytes, to be aligned to 64: the header below (little-endian),
+// then the sections weights, scales, super-scales, minimums, super-minimums, each padded with
+// zeros to 64 bytes; absent ones take no room.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "tensor/packed_matrix.h"
+
+namespace lathe {
+
+struct PackedHeader {
+  char magic[4];  // "LPK1"
+  std::uint8_t bits;
+  std::uint8_t form;
+  std::uint8_t flags;  // 1: minimums, 2: grid
+  std::uint8_t zero;
+  std::int32_t group;
+  std::int32_t unit_exponent;  // scales and minimums are multiplied with 2^unit_exponent
+  std::int64_t rows;
+  std::int64_t cols;
+  std::int8_t grid[16];
+  std::uint8_t padding[16];
+};
+static_assert(sizeof(PackedHeader) == 64);
+
+// Why a scheme cannot be, or nothing.
+std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
+
+// Bytes of a packed tensor, header included; nothing when a size is not positive or the
+// product wraps.
+std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64_t rows,
+                                          std::int64_t cols) noexcept;
+
+// A view of a packed tensor. Throws kInvalid, naming `what`, unless the header is sound, the
+// bytes have exactly its size and stand on a multiple of 64, and every scale is finite.
+PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what);
+
+// Row r as floats: scale·(q - zero)·unit, or fma(scale, q, minimum)·unit with minimums. The
+// same bits on every machine.
+void unpack_row(const PackedMatrix& matrix, std::int64_t r, float* out) noexcept;
+
+// What a quantizer found for one row: `q` has cols entries; the others as many as a row of
+// the scheme has (stored_groups, super_groups), and are empty where the scheme has none.
+struct PackedRow {
+  std::span<const std::uint8_t> q;
+  std::span<const std::uint16_t> half_scales;
+  std::span<const std::int8_t> byte_scales;
+  std::span<const std::uint16_t> super_scales;
+  std::span<const std::uint16_t> half_minimums;
+  std::span<const std::int8_t> byte_minimums;
+  std::span<const std::uint16_t> super_minimums;
+};
+
+// Writes a packed tensor row by row. `out` has packed_bytes() bytes, which must be zero (a
+// fresh mapping or a cleared buffer). Different rows may be set from different threads.
+class PackedWriter {
+ public:
+  PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols, int unit_exponent,
+               std::span<const std::int8_t, 16> grid, std::span<std::byte> out);
+
+  const PackedMatrix& view() const noexcept { return view_; }
+  void set_row(std::int64_t r, const PackedRow& row) noexcept;
+
+ private:
+  PackedMatrix view_;
+  std::byte* base_;
+};
+
+// Quantizes by rounding to nearest with the plainest scales: extreme value to extreme code.
+// For tests and as the yardstick of better quantizers; w is rows × cols, finite.
+void pack_nearest(const PackedScheme& scheme, const float* w, std::int64_t rows, std::int64_t cols,
+                  std::span<const std::int8_t, 16> grid, std::span<std::byte> out);
+
+}  // namespace lathe

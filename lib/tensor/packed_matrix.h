@@ -1,0 +1,92 @@
+// Quantized matrices as the kernels read them: one layout for AVX-512, AVX2 and plain C++.
+//
+// What it is. A weight matrix [rows, cols] in small integers with one scale (and perhaps one
+// minimum) per group of neighbouring inputs of one row:
+//
+//   w[r][k] = scale[r][k / group] · (q[r][k] - zero)       without minimums
+//   w[r][k] = scale[r][k / group] ·  q[r][k] + minimum[r][k / group]
+//
+// q is unsigned, because int8 dot instructions take one unsigned operand (the weights) and
+// one signed (the activations). zero is 8 for 4 bits and 128 for 8 bits. With a grid, q is
+// an index into sixteen signed bytes, and w = scale · grid[q].
+//
+// The bytes of the weights. Sixteen rows make a tile, because sixteen 32-bit sums are one
+// AVX-512 register or two AVX2 registers: each output row has a lane of its own, so its sum
+// has one order in every kernel. Four neighbouring inputs of a row stand together, because
+// the dot instructions add four products. Rows are padded to 16, inputs to 32, with zeros.
+//
+//   8 bits, one line of 64 bytes:      row 0: k k+1 k+2 k+3 | row 1: k .. k+3 | … | row 15
+//                                      lines of a tile: k = 0, 4, 8, …
+//   4 bits, one line of 64 bytes:      byte b of the line holds in its low nibble what byte b
+//                                      of the 8-bit line for k would hold, and in its high
+//                                      nibble that of the line for k + 4
+//                                      lines of a tile: k = 0, 8, 16, …
+//   tiles follow each other: the matrix is one stream of memory.
+//
+// Scales stand beside the weights, as [tile][group][16 rows], in one of two forms:
+//   kHalf       a half each
+//   kTwoLevel   a signed byte each, times a half per 256 inputs ([tile][ceil(cols/256)][16]):
+//               small groups for few bits, and what ggml's K types are
+// Minimums have the same form as the scales.
+//
+// Bits per weight (large matrices): bits + s/group with s = 16 (kHalf) or 8 (kTwoLevel, plus
+// 16/256), twice that with minimums. 4 bits, group 64, kHalf: 4.25; group 32 kTwoLevel: 4.3125.
+//
+// This header has plain structs only, as kernels include it; sizes, parsing and packing are
+// in tensor/packed_layout.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lathe {
+
+enum class ScaleForm : std::uint8_t { kHalf = 0, kTwoLevel = 1 };
+
+struct PackedScheme {
+  std::uint8_t bits = 4;    // 4 or 8
+  std::int32_t group = 64;  // inputs per scale: 16, 32, 64 or 128; 0: the whole row
+  ScaleForm form = ScaleForm::kHalf;
+  bool minimums = false;  // not together with a grid
+  bool grid = false;      // 4 bits only
+
+  bool operator==(const PackedScheme&) const = default;
+};
+
+// A view of a packed matrix; the bytes belong to somebody else.
+struct PackedMatrix {
+  PackedScheme scheme;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  // Power of two that all scales and minimums are multiplied with: keeps them in the range
+  // where a half has its full precision.
+  float unit = 1.0f;
+  alignas(16) std::int8_t grid[16] = {};
+
+  // What follows from the above: packed_layout.h fills it in.
+  std::int64_t tiles = 0;         // of 16 rows
+  std::int64_t inputs = 0;        // cols padded to 32
+  std::int64_t tile_bytes = 0;    // of weights
+  std::int64_t groups = 0;        // scales stored per row
+  std::int64_t super_groups = 0;  // per row; 0 without two levels
+
+  const std::uint8_t* weights = nullptr;
+  const void* scales = nullptr;  // std::uint16_t (half) or std::int8_t
+  const std::uint16_t* super_scales = nullptr;
+  const void* minimums = nullptr;
+  const std::uint16_t* super_minimums = nullptr;
+};
+
+// Rows of activations, quantized: x[m][k] ≈ scale[m][k / group] · q[m][k], q in -127..127.
+struct QuantizedRows {
+  std::int64_t rows = 0;
+  std::int64_t group = 0;
+  const std::int8_t* q = nullptr;  // rows × q_stride, padded with zeros to 32 inputs
+  std::int64_t q_stride = 0;
+  const float* scale = nullptr;       // rows × group_stride
+  const std::int32_t* sum = nullptr;  // Σ q of the group
+  const float* scaled_sum = nullptr;  // scale · Σ q, one multiplication
+  std::int64_t group_stride = 0;
+};
+
+}  // namespace lathe

@@ -1,0 +1,259 @@
+// Packed matrix kernels: every table gives the generic one's bits, for every scheme, odd size
+// and number of tokens, whichever tiles are asked for at once; and the result is the exact
+// product of the unpacked numbers up to float rounding.
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+namespace {
+
+using Floats = std::vector<float>;
+
+constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                               1,    13,   25,  38,  53,  69,  89,  113};
+
+std::vector<PackedScheme> all_schemes() {
+  std::vector<PackedScheme> schemes;
+  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
+    for (const int group : {0, 16, 32, 64, 128}) {
+      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
+        for (const bool minimums : {false, true}) {
+          for (const bool grid : {false, true}) {
+            const PackedScheme s = {bits, group, form, minimums, grid};
+            if (!packed_scheme_error(s)) schemes.push_back(s);
+          }
+        }
+      }
+    }
+  }
+  return schemes;
+}
+
+Floats random_floats(std::int64_t n, float scale, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0.0f, scale);
+  Floats v(static_cast<std::size_t>(n));
+  for (float& x : v) x = normal(generator);
+  return v;
+}
+
+// Bytes on a multiple of 64.
+struct Aligned {
+  explicit Aligned(std::size_t size) : storage(size + 64) {
+    const auto at = reinterpret_cast<std::uintptr_t>(storage.data());
+    bytes = std::span(storage).subspan((64 - at % 64) % 64, size);
+  }
+  std::vector<std::byte> storage;
+  std::span<std::byte> bytes;
+};
+
+struct Packed {
+  Packed(const PackedScheme& s, std::int64_t rows, std::int64_t cols, unsigned seed)
+      : buffer(*packed_bytes(s, rows, cols)) {
+    const Floats w = random_floats(rows * cols, 0.02f, seed);
+    pack_nearest(s, w.data(), rows, cols, kGrid, buffer.bytes);
+    matrix = view_packed(buffer.bytes, "test");
+  }
+  Aligned buffer;
+  PackedMatrix matrix;
+};
+
+struct Activations {
+  Activations(const KernelTable& table, const Floats& x, std::int64_t rows, std::int64_t cols,
+              std::int64_t group) {
+    const std::int64_t padded = (cols + 31) / 32 * 32;
+    const std::int64_t groups = (padded + group - 1) / group;
+    q.assign(static_cast<std::size_t>(rows * padded), 99);
+    scale.assign(static_cast<std::size_t>(rows * groups), -1.0f);
+    scaled_sum = scale;
+    sum.assign(scale.size(), -1);
+    for (std::int64_t m = 0; m < rows; ++m) {
+      table.quantize_row(x.data() + m * cols, cols, group, q.data() + m * padded,
+                         scale.data() + m * groups, sum.data() + m * groups,
+                         scaled_sum.data() + m * groups);
+    }
+    view = {rows, group, q.data(), padded, scale.data(), sum.data(), scaled_sum.data(), groups};
+  }
+  // The first `count` rows from row `first`.
+  QuantizedRows part(std::int64_t first, std::int64_t count) const {
+    QuantizedRows p = view;
+    p.rows = count;
+    p.q += first * p.q_stride;
+    p.scale += first * p.group_stride;
+    p.sum += first * p.group_stride;
+    p.scaled_sum += first * p.group_stride;
+    return p;
+  }
+  std::vector<std::int8_t> q;
+  Floats scale;
+  Floats scaled_sum;
+  std::vector<std::int32_t> sum;
+  QuantizedRows view;
+};
+
+std::int64_t group_of(const PackedScheme& s) { return s.group == 0 ? 128 : s.group; }
+
+Floats multiply(const KernelTable& table, const PackedMatrix& m, const QuantizedRows& x) {
+  Floats y(static_cast<std::size_t>(x.rows * (m.rows + 3)), -5.0f);
+  table.packed_matmul(m, 0, m.tiles, x, y.data(), m.rows + 3);
+  return y;
+}
+
+::testing::AssertionResult same_bits(const Floats& a, const Floats& b) {
+  if (a.size() != b.size()) return ::testing::AssertionFailure() << "sizes";
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::bit_cast<std::uint32_t>(a[i]) != std::bit_cast<std::uint32_t>(b[i])) {
+      return ::testing::AssertionFailure() << "at " << i << ": " << a[i] << " and " << b[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+class PackedKernels : public ::testing::TestWithParam<int> {
+ protected:
+  const KernelTable& generic() const { return *available_kernels().tables[0]; }
+  const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Tables, PackedKernels, ::testing::Range(0, available_kernels().count),
+                         [](const auto& info) {
+                           return available_kernels().tables[info.param]->name;
+                         });
+
+TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
+  for (const std::int64_t cols : {1, 15, 16, 31, 32, 33, 100, 172, 300}) {
+    for (const std::int64_t group : {16, 32, 64, 128}) {
+      Floats x = random_floats(3 * cols, 2.0f, 1);
+      for (std::int64_t k = 0; k < cols; ++k) {
+        x[static_cast<std::size_t>(cols + k)] *= 1e-38f;     // a tiny row
+        x[static_cast<std::size_t>(2 * cols + k)] *= 1e37f;  // and a huge one
+      }
+      const Activations expected(generic(), x, 3, cols, group);
+      const Activations got(table(), x, 3, cols, group);
+      EXPECT_EQ(got.q, expected.q);
+      EXPECT_TRUE(same_bits(got.scale, expected.scale));
+      EXPECT_TRUE(same_bits(got.scaled_sum, expected.scaled_sum));
+      EXPECT_EQ(got.sum, expected.sum);
+      for (std::int64_t k = 0; k < got.view.q_stride; ++k) {
+        const auto at = static_cast<std::size_t>(k);
+        const float real = k < cols ? x[at] : 0.0f;
+        const float scale = got.scale[static_cast<std::size_t>(k / group)];
+        EXPECT_LE(std::abs(scale * got.q[at] - real), 0.5001f * scale);
+        EXPECT_GE(got.q[at], -127);
+      }
+    }
+  }
+}
+
+TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
+  for (const PackedScheme& s : all_schemes()) {
+    for (const std::int64_t cols : {1, 32, 100, 172, 256, 600, 1056}) {
+      for (const std::int64_t rows : {1, 16, 53}) {
+        SCOPED_TRACE(::testing::Message()
+                     << int{s.bits} << " bits, group " << s.group << ", form "
+                     << static_cast<int>(s.form) << (s.minimums ? ", minimums" : "")
+                     << (s.grid ? ", grid" : "") << ", " << rows << " x " << cols);
+        constexpr std::int64_t kTokens = 15;
+        const Packed packed(s, rows, cols, 2);
+        const Floats x = random_floats(kTokens * cols, 1.0f, 3);
+        const Activations activations(generic(), x, kTokens, cols, group_of(s));
+        const Floats expected = multiply(generic(), packed.matrix, activations.view);
+        ASSERT_TRUE(same_bits(multiply(table(), packed.matrix, activations.view), expected));
+        // Any number of tokens at once gives the same bits for each.
+        for (std::int64_t count = 1; count <= 7; ++count) {
+          const std::int64_t first = (count * 2) % (kTokens - count);
+          const Floats some = multiply(table(), packed.matrix, activations.part(first, count));
+          const auto begin = expected.begin() + first * (rows + 3);
+          ASSERT_TRUE(same_bits(some, Floats(begin, begin + count * (rows + 3)))) << count;
+        }
+        // The unpacked numbers, in double.
+        const std::int64_t group = group_of(s);
+        Floats row(static_cast<std::size_t>(cols));
+        for (std::int64_t r = 0; r < rows; ++r) {
+          unpack_row(packed.matrix, r, row.data());
+          for (const std::int64_t t : {0, 7}) {
+            double sum = 0;
+            double size = 0;
+            for (std::int64_t k = 0; k < cols; ++k) {
+              const auto at = static_cast<std::size_t>(t * activations.view.q_stride + k);
+              const auto g =
+                  static_cast<std::size_t>(t * activations.view.group_stride + k / group);
+              const double term = static_cast<double>(row[static_cast<std::size_t>(k)]) *
+                                  activations.scale[g] * activations.q[at];
+              sum += term;
+              // With minimums a product is a difference of two larger ones.
+              size += s.minimums ? std::abs(0.1 * activations.scale[g] * activations.q[at])
+                                 : std::abs(term);
+            }
+            ASSERT_NEAR(expected[static_cast<std::size_t>(t * (rows + 3) + r)], sum,
+                        1e-6 * size + 1e-30);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
+  const PackedScheme s = {4, 64, ScaleForm::kHalf, false, false};
+  const Packed packed(s, 90, 320, 4);
+  const Floats x = random_floats(9 * 320, 1.0f, 5);
+  for (const std::int64_t tokens : {1, 3, 9}) {
+    const Activations activations(table(), x, tokens, 320, 64);
+    const Floats expected = multiply(table(), packed.matrix, activations.view);
+    for (std::int64_t first = 0; first < packed.matrix.tiles; ++first) {
+      for (std::int64_t last = first; last <= packed.matrix.tiles; ++last) {
+        Floats y(expected.size(), -5.0f);
+        table().packed_matmul(packed.matrix, first, last, activations.view, y.data(), 93);
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          for (std::int64_t r = 0; r < 93; ++r) {
+            const auto at = static_cast<std::size_t>(t * 93 + r);
+            const bool asked = r >= first * 16 && r < last * 16 && r < 90;
+            ASSERT_EQ(y[at], asked ? expected[at] : -5.0f);
+          }
+        }
+      }
+    }
+  }
+}
+
+// The largest sums that the formats allow: where 16-bit accumulation would saturate.
+TEST_P(PackedKernels, ExtremeCodesAreExact) {
+  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
+    for (const bool minimums : {false, true}) {
+      const PackedScheme s = {bits, 128, ScaleForm::kHalf, minimums, false};
+      constexpr std::int64_t kCols = 1024;
+      const std::vector<std::uint8_t> q(kCols, static_cast<std::uint8_t>((1 << bits) - 1));
+      const std::vector<std::uint16_t> one(kCols / 128, 0x3c00);
+      const std::vector<std::uint16_t> none(kCols / 128, 0);
+      Aligned buffer(*packed_bytes(s, 16, kCols));
+      PackedWriter writer(s, 16, kCols, 0, kGrid, buffer.bytes);
+      PackedRow row;
+      row.q = q;
+      row.half_scales = one;
+      if (minimums) row.half_minimums = none;
+      for (std::int64_t r = 0; r < 16; ++r) writer.set_row(r, row);
+      const Floats x(7 * kCols, -127.0f);
+      const Activations activations(table(), x, 7, kCols, 128);
+      const int top = (1 << bits) - 1 - (minimums ? 0 : bits == 4 ? 8 : 128);
+      for (const std::int64_t tokens : {1, 2, 7}) {
+        const Floats y = multiply(table(), writer.view(), activations.part(0, tokens));
+        for (std::int64_t r = 0; r < 16; ++r) {
+          EXPECT_EQ(y[static_cast<std::size_t>(r)], static_cast<float>(-127 * kCols * top));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,159 @@
+// Packed tensors: the bytes of the layout worked out by hand, packing and reading back, and
+// headers that must be refused.
+#include "tensor/packed_layout.h"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+#include "lathe/error.h"
+
+#include "tensor/float16.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::array<std::int8_t, 16> kNoGrid = {};
+
+struct Aligned {
+  explicit Aligned(std::size_t size) : storage(size + 64) {
+    const auto at = reinterpret_cast<std::uintptr_t>(storage.data());
+    bytes = std::span(storage).subspan((64 - at % 64) % 64, size);
+  }
+  std::vector<std::byte> storage;
+  std::span<std::byte> bytes;
+};
+
+TEST(PackedLayout, PutsSixteenRowsTimesFourInputsIntoALine) {
+  // 17 rows × 40 inputs: two tiles, inputs padded to 64, one group of 64.
+  const PackedScheme s = {4, 64, ScaleForm::kHalf, false, false};
+  // header + 2 tiles · 64/8 lines · 64 + 2 tiles · 1 group · 16 halves
+  ASSERT_EQ(packed_bytes(s, 17, 40), 64u + 2 * 8 * 64 + 64);
+  Aligned buffer(64 + 1024 + 64);
+  PackedWriter writer(s, 17, 40, -3, kNoGrid, buffer.bytes);
+  std::vector<std::uint8_t> q(40);
+  for (std::size_t k = 0; k < 40; ++k) q[k] = static_cast<std::uint8_t>(k % 16);
+  const std::vector<std::uint16_t> scale = {f32_to_f16(2.0f)};
+  PackedRow row;
+  row.q = q;
+  row.half_scales = scale;
+  writer.set_row(16, row);  // row 0 of the second tile
+  writer.set_row(2, row);
+  const std::uint8_t* w = writer.view().weights;
+  // Row 2 stands at bytes 8..11 of each line; inputs 0..3 low, 4..7 high.
+  EXPECT_EQ(w[8], 0x40);
+  EXPECT_EQ(w[11], 0x73);
+  EXPECT_EQ(w[64 + 8], 0xc8);  // inputs 8 and 12
+  EXPECT_EQ(w[512], 0x40);     // row 16
+  EXPECT_EQ(w[0], 0);
+  const auto* scales = static_cast<const std::uint16_t*>(writer.view().scales);
+  EXPECT_EQ(scales[2], f32_to_f16(2.0f));
+  EXPECT_EQ(scales[16], f32_to_f16(2.0f));
+  const PackedMatrix m = view_packed(buffer.bytes, "m");
+  EXPECT_EQ(m.rows, 17);
+  EXPECT_EQ(m.cols, 40);
+  EXPECT_EQ(m.scheme, s);
+  std::vector<float> out(40);
+  unpack_row(m, 16, out.data());
+  EXPECT_EQ(out[0], 2.0f * -8 / 8);
+  EXPECT_EQ(out[13], 2.0f * 5 / 8);
+}
+
+TEST(PackedLayout, StandsEightBitCodesFourInputsToAWord) {
+  const PackedScheme s = {8, 0, ScaleForm::kHalf, false, false};
+  ASSERT_EQ(packed_bytes(s, 5, 33), 64u + 16 * 64 + 64);
+  Aligned buffer(64 + 1024 + 64);
+  PackedWriter writer(s, 5, 33, 0, kNoGrid, buffer.bytes);
+  std::vector<std::uint8_t> q(33);
+  for (std::size_t k = 0; k < 33; ++k) q[k] = static_cast<std::uint8_t>(100 + k);
+  const std::vector<std::uint16_t> scale = {f32_to_f16(0.5f)};
+  PackedRow row;
+  row.q = q;
+  row.half_scales = scale;
+  writer.set_row(1, row);
+  const std::uint8_t* w = writer.view().weights;
+  EXPECT_EQ(w[4], 100);
+  EXPECT_EQ(w[7], 103);
+  EXPECT_EQ(w[64 + 4], 104);
+  EXPECT_EQ(w[8 * 64 + 4], 132);
+  std::vector<float> out(33);
+  unpack_row(view_packed(buffer.bytes, "m"), 1, out.data());
+  EXPECT_EQ(out[32], 0.5f * (132 - 128));
+}
+
+TEST(PackedLayout, NearestPackingIsAsCloseAsItsStep) {
+  std::mt19937 generator(1);
+  std::normal_distribution<float> normal(0.0f, 1e-4f);
+  constexpr std::int64_t kRows = 20;
+  constexpr std::int64_t kCols = 300;
+  std::vector<float> w(kRows * kCols);
+  for (float& x : w) x = normal(generator);
+  double before = 1.0;
+  // In the order of growing accuracy.
+  for (const PackedScheme& s : {PackedScheme{4, 128, ScaleForm::kHalf, false, false},
+                                PackedScheme{4, 32, ScaleForm::kTwoLevel, false, false},
+                                PackedScheme{4, 32, ScaleForm::kHalf, true, false},
+                                PackedScheme{8, 0, ScaleForm::kHalf, false, false},
+                                PackedScheme{8, 16, ScaleForm::kTwoLevel, false, false}}) {
+    Aligned buffer(*packed_bytes(s, kRows, kCols));
+    pack_nearest(s, w.data(), kRows, kCols, kNoGrid, buffer.bytes);
+    const PackedMatrix m = view_packed(buffer.bytes, "m");
+    std::vector<float> row(kCols);
+    double error = 0;
+    double size = 0;
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      unpack_row(m, r, row.data());
+      for (std::int64_t k = 0; k < kCols; ++k) {
+        const double real = w[static_cast<std::size_t>(r * kCols + k)];
+        error += std::pow(row[static_cast<std::size_t>(k)] - real, 2);
+        size += real * real;
+      }
+    }
+    const double relative = error / size;
+    EXPECT_LT(relative, before);
+    EXPECT_LT(relative, s.bits == 4 ? 0.012 : 1e-4);
+    before = relative;
+  }
+}
+
+TEST(PackedLayout, RefusesUnsoundBytes) {
+  const PackedScheme s = {4, 32, ScaleForm::kTwoLevel, true, false};
+  Aligned buffer(*packed_bytes(s, 16, 64));
+  const std::vector<float> w(16 * 64, 0.5f);
+  pack_nearest(s, w.data(), 16, 64, kNoGrid, buffer.bytes);
+  EXPECT_NO_THROW(view_packed(buffer.bytes, "m"));
+  const auto expect_refused = [&](std::size_t at, std::vector<std::uint8_t> bytes) {
+    Aligned broken(buffer.bytes.size());
+    std::memcpy(broken.bytes.data(), buffer.bytes.data(), buffer.bytes.size());
+    std::memcpy(broken.bytes.data() + at, bytes.data(), bytes.size());
+    try {
+      view_packed(broken.bytes, "m");
+      ADD_FAILURE() << "accepted with byte " << at << " changed";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalid);
+    }
+  };
+  expect_refused(0, {'G'});
+  expect_refused(4, {5});                        // bits
+  expect_refused(5, {2});                        // form
+  expect_refused(6, {3});                        // minimums and grid
+  expect_refused(8, {33});                       // group
+  expect_refused(8, {0});                        // two levels of a whole row
+  expect_refused(14, {1});                       // unit exponent
+  expect_refused(16, {0});                       // no rows
+  expect_refused(16, {17});                      // another size
+  expect_refused(23, {0x80});                    // negative
+  expect_refused(16, {0, 0, 0, 0, 0, 0, 0, 1});  // huge
+  expect_refused(64 + 8 * 64 + 64, {0, 0x7c});   // an infinite super-scale
+  EXPECT_THROW(view_packed(buffer.bytes.first(buffer.bytes.size() - 64), "m"), Error);
+  EXPECT_THROW(view_packed(buffer.bytes.first(63), "m"), Error);
+  EXPECT_THROW(view_packed({}, "m"), Error);
+  EXPECT_EQ(packed_bytes(s, 0, 64), std::nullopt);
+  EXPECT_EQ(packed_bytes(s, std::int64_t{1} << 40, std::int64_t{1} << 40), std::nullopt);
+}
+
+}  // namespace
+}  // namespace lathe
