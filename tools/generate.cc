@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kDefaultTokens = 128;
 
 struct Options {
-  std::string prompt, system, chat_template, kv_type = "f16";
+  std::string prompt, system, tokenizer, chat_template, kv_type = "f16";
   std::int64_t tokens = kDefaultTokens, context = 0, logprobs = 0;
   bool chat = false, echo = false, special = false, ignore_eos = false;
   std::vector<std::string> stop;
@@ -60,11 +60,18 @@ struct Prompt {
   std::string shown;  // for --echo
 };
 
+ChatTemplate find_template(const Options& options, const Tokenizer& tokenizer) {
+  if (!options.chat_template.empty()) return ChatTemplate::by_name(options.chat_template);
+  try {
+    return ChatTemplate::recognise(tokenizer);
+  } catch (const Error& error) {
+    fail(error.code(), "{}; see --chat-template and --special", error.message());
+  }
+}
+
 Prompt chat_prompt(std::string text, const Options& options, const Tokenizer& tokenizer,
                    GenerateOptions& generate_options) {
-  const ChatTemplate chat = options.chat_template.empty()
-                                ? ChatTemplate::recognise(tokenizer)
-                                : ChatTemplate::by_name(options.chat_template);
+  const ChatTemplate chat = find_template(options, tokenizer);
   std::vector<ChatMessage> messages;
   if (options.system_option->count() > 0) messages.push_back({"system", options.system});
   messages.push_back({"user", std::move(text)});
@@ -168,9 +175,11 @@ int run(const Tool& tool, Options& options, Clock::time_point started) {
   if (options.chat && options.tokens_option->count() == 0) options.tokens = -1;
   std::string text = read_prompt(options, common);
 
-  const auto checkpoint = Checkpoint::open(common.model);
+  OpenOptions open;
+  open.tokenizer_path = options.tokenizer;
+  const auto checkpoint = Checkpoint::open(common.model, open);
   if (!checkpoint->tokenizer_files()) {
-    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
          lathe::quoted(common.model));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
@@ -198,7 +207,7 @@ int run(const Tool& tool, Options& options, Clock::time_point started) {
       });
   if (!streams) {
     output.write(json_of(result, options, *tokenizer, common.model, prompt.shown, load)
-                     .dump(2, ' ', false, Json::error_handler_t::replace) +
+                     .dump(-1, ' ', false, Json::error_handler_t::replace) +
                  "\n");
   } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more
@@ -234,6 +243,9 @@ void add_options(Tool& tool, Options& o) {
   tool.repeatable("--stop", o.stop, "End before TEXT; may be repeated");
   app.add_flag("--ignore-eos", o.ignore_eos, "Go on when the model ends the text");
   app.add_flag("--echo", o.echo, "Print the prompt before the answer");
+  app.add_option("--tokenizer", o.tokenizer,
+                 "A tokenizer to use instead of the model's own, or for want of one")
+      ->type_name("FILE");
   app.add_flag("--special", o.special, "Control tokens spelled in the prompt count as such");
 
   constexpr const char* kChat = "Conversation";

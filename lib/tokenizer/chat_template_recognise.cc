@@ -91,8 +91,8 @@ class Recogniser {
   [[noreturn]] void refuse(std::string_view why) const {
     fail_unsupported(
         "the model's chat template is not supported: {} (it begins with {}{}); name a format to "
-        "use "
-        "in its place, or format the prompt yourself",
+        "use in "
+        "its place, or format the prompt by hand",
         why, quoted(normal_.substr(0, 60)), marks_seen());
   }
   void need(bool known, std::string_view what) const {
