@@ -1,0 +1,344 @@
+"""generate: text, sampling, stops, conversations, JSON, and what goes wrong."""
+import json
+import os
+import pathlib
+import unittest
+
+from harness import ToolTest, main, program, run_process
+
+# What llama2.c's own program prints for this model with temperature 0 and no prompt.
+STORY = (
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
+    "One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
+    "Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. "
+    "She said, \"I want to play with your ball, but I can't find it.\"\n"
+    "Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to "
+    "do.\"\nLily didn't want to help her mom, so she")
+
+# transformers' greedy ids (float32) for the tiny model of testdata: prompt -> answer.
+GREEDY = {
+    "Once upon a time": [283, 114, 224, 368, 315, 157, 157, 157, 157, 157, 157, 157, 157, 157, 157,
+                         157, 157, 157, 157, 157, 157, 157, 157, 157, 24, 190, 291, 213, 343, 38],
+    "": [255, 69, 295, 66, 280, 367, 43, 114, 108, 126, 174, 379, 124, 390, 141, 213, 343, 168, 291,
+         317, 98, 353, 66, 373, 226, 372, 101, 340, 196, 114],
+    "Hello": [255, 24, 396, 183, 43, 125, 333, 154, 51, 310, 114, 108, 257, 114, 108, 126, 156, 395,
+              100, 234, 396, 157, 196, 195, 75, 234, 114, 183, 89, 376],
+}
+
+
+class GenerateTest(ToolTest):
+    tool = "generate"
+
+    def model(self):
+        return self.data("golden/models/tiny-llama")
+
+    def json(self, *arguments, **more):
+        return json.loads(self.ok("-m", self.model(), "--json", *arguments, **more).stdout)
+
+
+class Text(GenerateTest):
+    def test_greedy_ids_are_those_of_transformers(self):
+        for prompt, ids in GREEDY.items():
+            for kv in ("f32", "f16"):
+                answer = self.json("-p", prompt, "-n", "30", "--kv-type", kv)
+                self.assertEqual(answer["ids"], ids, prompt)
+
+    def test_prints_the_text_and_nothing_else(self):
+        answer = self.json("-p", "Hello", "-n", "12")
+        result = self.ok("-m", self.model(), "-p", "Hello", "-n", "12")
+        self.assertEqual(result.out, answer["text"])
+        self.assertEqual(result.stderr, b"")
+        self.assertEqual(self.ok("-m", self.model(), "-p", "Hello", "-n", "0").stdout, b"")
+
+    def test_text_that_ends_within_a_character_is_valid_utf8(self):
+        # The first byte of an answer to "Hello" begins no character.
+        out = self.ok("-m", self.model(), "-p", "Hello", "-n", "1").stdout
+        self.assertEqual(out, "\ufffd".encode())
+
+    def test_echo(self):
+        plain = self.ok("-m", self.model(), "-p", "Hello", "-n", "9").stdout
+        echoed = self.ok("-m", self.model(), "-p", "Hello", "-n", "9", "--echo").stdout
+        self.assertEqual(echoed, b"Hello" + plain)
+        self.assertEqual(self.json("-p", "Hello", "-n", "9", "--echo")["prompt"], "Hello")
+
+    def test_prompt_from_stdin_and_from_a_file(self):
+        wanted = self.json("-p", "Hello", "-n", "9")["ids"]
+        self.assertEqual(self.json("-n", "9", stdin="Hello")["ids"], wanted)
+        self.assertEqual(self.json("-n", "9", stdin="Hello\n")["ids"], wanted)
+        self.assertEqual(self.json("-n", "9", stdin="Hello\r\n")["ids"], wanted)
+        prompt = self.write("prompt.txt", "Hello\n")
+        self.assertEqual(self.json("-n", "9", "-i", prompt)["ids"], wanted)
+        # Only the last newline goes, and -p keeps its own.
+        two = self.json("-n", "9", stdin="Hello\n\n")
+        self.assertEqual(two["prompt_tokens"], self.json("-p", "Hello\n", "-n", "9")["prompt_tokens"])
+        self.assertNotEqual(two["ids"], wanted)
+
+    def test_output_file(self):
+        wanted = self.ok("-m", self.model(), "-p", "Hello", "-n", "9").stdout
+        arguments = ["-m", self.model(), "-p", "Hello", "-n", "9", "-o", "answer.txt"]
+        self.assertEqual(self.ok(*arguments).stdout, b"")
+        self.assertEqual((self.folder / "answer.txt").read_bytes(), wanted)
+        self.fails(4, *arguments, message="answer.txt")
+        self.ok(*arguments, "-f")
+
+    def test_stop_texts_end_it_and_are_not_printed(self):
+        text = self.json("-p", "", "-n", "30")["text"]
+        at = text.index("fd(")
+        answer = self.json("-p", "", "-n", "30", "--stop", "nowhere", "--stop", "fd(")
+        self.assertEqual(answer["text"], text[:at])
+        self.assertEqual(answer["finish_reason"], "stop")
+        self.assertEqual(answer["stop"], "fd(")
+        out = self.ok("-m", self.model(), "-p", "", "-n", "30", "--stop", "fd(")
+        self.assertEqual(out.out, text[:at])
+
+    def test_finish_reasons(self):
+        self.assertEqual(self.json("-p", "Hello", "-n", "3")["finish_reason"], "length")
+        full = self.json("-p", "Hello", "-n", "-1", "--ctx", "20", "--ignore-eos")
+        self.assertEqual(full["finish_reason"], "context")
+        # The last token is read at the last position and needs none of its own.
+        self.assertEqual(full["prompt_tokens"] + full["tokens"], 21)
+
+    def test_threads_and_isa_do_not_change_a_short_greedy_text(self):
+        wanted = self.json("-p", "Hello", "-n", "20")["ids"]
+        for threads in ("1", "2", "3"):
+            self.assertEqual(self.json("-p", "Hello", "-n", "20", "-t", threads)["ids"], wanted)
+
+
+class Sampling(GenerateTest):
+    def draw(self, *arguments):
+        return self.json("-p", "Hello", "-n", "20", "--ignore-eos", *arguments)["ids"]
+
+    def test_a_seed_gives_the_same_text_again_and_another_gives_another(self):
+        first = self.draw("--temp", "1", "--seed", "5")
+        self.assertEqual(self.draw("--temp", "1", "--seed", "5"), first)
+        self.assertNotEqual(self.draw("--temp", "1", "--seed", "6"), first)
+        self.assertEqual(self.draw("--temp", "1"), self.draw("--temp", "1", "--seed", "0"))
+
+    def test_filters_that_leave_one_token_are_greedy(self):
+        greedy = self.draw()
+        self.assertEqual(self.draw("--temp", "2", "--top-k", "1"), greedy)
+        self.assertEqual(self.draw("--temp", "2", "--top-p", "0"), greedy)
+        self.assertEqual(self.draw("--temp", "2", "--min-p", "1"), greedy)
+        self.assertNotEqual(self.draw("--temp", "2"), greedy)
+
+    def test_repeat_penalty_breaks_a_loop(self):
+        looped = self.json("-p", "Once upon a time", "-n", "20")["ids"]
+        free = self.json("-p", "Once upon a time", "-n", "20", "--repeat-penalty", "5")["ids"]
+        self.assertGreater(looped.count(157), 10)
+        self.assertLess(free.count(157), 3)
+
+    def test_filters_without_temperature_are_warned_about(self):
+        result = self.ok("-m", self.model(), "-p", "Hello", "-n", "2", "--top-p", "0.5")
+        self.assertIn("warning", result.err)
+        self.assertIn("--temp", result.err)
+
+    def test_ranges(self):
+        for option, value in (("--temp", "-1"), ("--temp", "nan"), ("--top-p", "1.5"),
+                              ("--top-p", "nan"), ("--min-p", "-0.1"), ("--top-k", "-1"),
+                              ("--repeat-penalty", "0"), ("--seed", "-1"), ("-n", "-2"),
+                              ("-n", "many"), ("--logprobs", "-1"), ("--kv-type", "f64"),
+                              ("--stop", "")):
+            self.fails(2, "-m", self.model(), "-p", "x", option, value)
+
+
+class Json(GenerateTest):
+    def test_is_one_line_with_the_documented_fields(self):
+        result = self.ok("-m", self.model(), "-p", "Hello", "-n", "5", "--json")
+        self.assertEqual(result.stdout.count(b"\n"), 1)
+        answer = json.loads(result.stdout)
+        self.assertEqual(answer["schema"], "lathe.generate/1")
+        self.assertEqual(answer["tokens"], 5)
+        self.assertEqual(answer["prompt_tokens"], 5)
+        timings = answer["timings"]
+        for name in ("load", "ttft", "tpot", "tokens_per_second", "prompt_tokens_per_second"):
+            self.assertGreater(timings[name], 0, name)
+        self.assertNotIn("logprobs", answer)
+
+    def test_timings_that_cannot_be_known_are_null(self):
+        self.assertIsNone(self.json("-p", "Hello", "-n", "1")["timings"]["tpot"])
+
+    def test_logprobs(self):
+        answer = self.json("-p", "Hello", "-n", "4", "--logprobs", "3", "--temp", "1.5")
+        self.assertEqual([t["id"] for t in answer["logprobs"]], answer["ids"])
+        for token in answer["logprobs"]:
+            self.assertEqual(len(token["top"]), 3)
+            values = [t["logprob"] for t in token["top"]]
+            self.assertEqual(values, sorted(values, reverse=True))
+            self.assertLess(max(values), 0)
+            known = {t["id"]: t["logprob"] for t in token["top"]}
+            self.assertEqual(known.get(token["id"], token["logprob"]), token["logprob"])
+
+    def test_logprobs_of_all_tokens_sum_to_one(self):
+        import math
+        answer = self.json("-p", "Hello", "-n", "1", "--logprobs", "1000")
+        top = answer["logprobs"][0]["top"]
+        self.assertEqual(len(top), 400)
+        self.assertAlmostEqual(sum(math.exp(t["logprob"]) for t in top), 1.0, places=9)
+
+    def test_logprobs_need_json(self):
+        self.fails(2, "-m", self.model(), "-p", "x", "--logprobs", "2", message="--json")
+
+
+class Chat(GenerateTest):
+    def template(self, text):
+        """A copy of the tiny model with a chat template of its own."""
+        copy = self.folder / "model"
+        copy.mkdir(exist_ok=True)
+        for file in pathlib.Path(self.model()).iterdir():
+            (copy / file.name).write_bytes(file.read_bytes())
+        config = json.loads((copy / "tokenizer_config.json").read_text())
+        config["chat_template"] = text
+        (copy / "tokenizer_config.json").write_text(json.dumps(config))
+        return copy
+
+    def test_named_template(self):
+        out = self.ok("-m", self.model(), "--chat", "--chat-template", "zephyr", "--system", "Be brief.",
+                      "-p", "Hello", "-n", "3", "--echo").out
+        self.assertTrue(out.startswith(
+            "<|system|>\nBe brief.</s>\n<|user|>\nHello</s>\n<|assistant|>\n"), out)
+
+    def test_the_models_own_template(self):
+        model = self.template(
+            "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}"
+            "{{ '[INST] ' + message['content'] + ' [/INST]' }}{% else %}"
+            "{{ message['content'] + eos_token }}{% endif %}{% endfor %}")
+        answer = json.loads(self.ok("-m", model, "--chat", "-p", "Hello", "-n", "8", "--json",
+                                    "--echo").stdout)
+        self.assertEqual(answer["prompt"], "<s>[INST] Hello [/INST]")
+        # The marks are plain text for this vocabulary, so this is a plain prompt, too; and BOS,
+        # which the template prints and the tokenizer adds, came once.
+        plain = json.loads(self.ok("-m", model, "-p", "[INST] Hello [/INST]", "-n", "8",
+                                   "--json").stdout)
+        self.assertEqual(answer["ids"], plain["ids"])
+        self.assertEqual(answer["prompt_tokens"], plain["prompt_tokens"])
+
+    def test_a_message_forges_no_control_token(self):
+        def tokens(*arguments):
+            return self.json("-n", "0", *arguments)["prompt_tokens"]
+        chat = ["--chat", "--chat-template", "zephyr"]
+        # "</s>" in a message is four characters, not the end of the turn.
+        self.assertGreaterEqual(tokens(*chat, "-p", "a</s>") - tokens(*chat, "-p", "a"), 3)
+        self.assertGreaterEqual(tokens("-p", "a</s>") - tokens("-p", "a"), 3)
+        self.assertEqual(tokens("-p", "a</s>", "--special") - tokens("-p", "a"), 1)
+
+    def test_unknown_template_is_refused_with_what_was_seen(self):
+        model = self.template("{{ '<|speaker|>' + messages[0]['role'] }}")
+        self.fails(6, "-m", model, "--chat", "-p", "x", message="<|speaker|>")
+        self.ok("-m", model, "--chat", "--chat-template", "chatml", "-p", "x", "-n", "1")
+
+    def test_no_template(self):
+        self.fails(6, "-m", self.model(), "--chat", "-p", "x", message="no chat template")
+
+    def test_options_of_a_conversation_need_chat(self):
+        self.fails(2, "-m", self.model(), "-p", "x", "--system", "y", message="--chat")
+        self.fails(2, "-m", self.model(), "-p", "x", "--chat-template", "zephyr", message="--chat")
+        self.fails(2, "-m", self.model(), "-p", "x", "--chat-template", "nothing", "--chat")
+        self.fails(2, "-m", self.model(), "-p", "x", "--chat", "--special")
+
+
+class Wrong(GenerateTest):
+    def test_prompts_that_are_no_text(self):
+        for prompt in (b"a\0b", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\n", b""):
+            result = self.ok("-m", self.model(), "-n", "3", "--json", stdin=prompt)
+            self.assertEqual(json.loads(result.stdout)["tokens"], 3)
+
+    def test_prompt_longer_than_the_context(self):
+        self.fails(5, "-m", self.model(), "-p", "a b c d e f g h", "--ctx", "4", message=["4"])
+        long = "word " * 600
+        result = self.fails(5, "-m", self.model(), stdin=long, message="512")
+        self.assertRegex(result.err, r"\d{4}")  # the prompt's own length
+
+    def test_context_larger_than_the_models(self):
+        self.fails(5, "-m", self.model(), "-p", "x", "--ctx", "513", message=["513", "512"])
+
+    def test_two_prompts(self):
+        self.fails(2, "-m", self.model(), "-p", "x", "-i", "file", message="-p")
+
+    def test_missing_model_and_input(self):
+        self.fails(4, "-m", "absent.gguf", "-p", "x", message="absent.gguf")
+        self.fails(4, "-m", self.model(), "-i", "absent.txt", message="absent.txt")
+        self.fails(2, "-p", "x")
+
+    def test_model_without_tokenizer(self):
+        model = self.data("golden/models/llama-plain")
+        self.fails(3, "-m", model, "-p", "x", message="--tokenizer")
+
+    def test_tokenizer_given(self):
+        tokenizer = pathlib.Path(self.model()) / "tokenizer.model"
+        copy = self.folder / "bare"
+        copy.mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (copy / name).write_bytes((pathlib.Path(self.model()) / name).read_bytes())
+        answer = json.loads(self.ok("-m", copy, "--tokenizer", tokenizer, "-p", "Hello", "-n", "5",
+                                    "--json").stdout)
+        self.assertEqual(answer["ids"], GREEDY["Hello"][:5])
+
+    def test_truncated_model(self):
+        copy = self.folder / "cut"
+        copy.mkdir()
+        for file in pathlib.Path(self.model()).iterdir():
+            content = file.read_bytes()
+            (copy / file.name).write_bytes(content[:60000])
+        self.fails(3, "-m", copy, "-p", "x", message="model.safetensors")
+
+    def test_full_device_and_closed_pipe(self):
+        with open("/dev/full", "wb") as full:
+            result = run_process([program("generate"), "-m", str(self.model()), "-p", "x"],
+                                 stdout=full)
+        self.assert_failed(result, 4)
+        quiet = self.shell(f"generate -m {self.model()} -p Hello -n 400 | head -c 1")
+        self.assertEqual(quiet.stderr, b"")
+        self.assertEqual(quiet.status, 141)
+
+    def test_weights_that_are_no_numbers(self):
+        copy = self.folder / "nan"
+        copy.mkdir()
+        for file in pathlib.Path(self.model()).iterdir():
+            content = bytearray(file.read_bytes())
+            if file.name == "model.safetensors":
+                begin = 8 + int.from_bytes(content[:8], "little")
+                content[begin:] = b"\xc0\x7f" * ((len(content) - begin) // 2)  # bfloat16 NaN
+            (copy / file.name).write_bytes(content)
+        self.fails(3, "-m", copy, "-p", "x", message="not numbers")
+
+
+class Stories(GenerateTest):
+    """The real model of 260,000 weights, where it is at hand."""
+
+    def arguments(self):
+        return ["-m", self.shared("stories260K.bin"), "--tokenizer", self.shared("tok512.bin")]
+
+    def test_story(self):
+        self.assertEqual(self.ok(*self.arguments(), "-p", "", "-n", "200").out, STORY)
+        self.assertEqual(self.ok(*self.arguments(), "-p", "", "-n", "200", "-t", "1").out, STORY)
+
+    def test_story_through_every_format(self):
+        program("convert")
+        first = self.folder / "s.lathe"
+        self.ok(self.shared("stories260K.bin"), "--tokenizer", self.shared("tok512.bin"), "-o", first,
+                tool="convert")
+        self.assertEqual(self.ok("-m", first, "-p", "", "-n", "200").out, STORY)
+        for name in ("s.gguf", "hf"):
+            self.ok(first, "-o", self.folder / name, tool="convert")
+            self.assertEqual(self.ok("-m", self.folder / name, "-p", "", "-n", "200").out, STORY)
+
+    def test_ends_where_the_model_begins_a_new_story(self):
+        answer = json.loads(self.ok(*self.arguments(), "-p", "The big dog", "-n", "400",
+                                    "--json").stdout)
+        self.assertEqual(answer["finish_reason"], "stop")
+        self.assertEqual(answer["end_token"], 1)
+        self.assertEqual(answer["tokens"], 187)
+
+    def test_streams(self):
+        command = [program("generate"), *map(os.fspath, self.arguments()), "-p", "", "-n", "60"]
+        import subprocess
+        with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+            pieces = []
+            while piece := process.stdout.read(4096):
+                pieces.append(piece)
+        self.assertGreater(len(pieces), 10)
+        self.assertTrue(STORY.encode().startswith(b"".join(pieces)))
+
+
+if __name__ == "__main__":
+    main()
