@@ -8,7 +8,7 @@ import unittest
 
 from harness import BIN, PREFIX, ToolTest, main, program, programs, run_process
 
-HELP_SECTIONS = ["Usage: ", "Common options:", "Examples:", "Exit status:", "See also: lathe(7)"]
+HELP_SECTIONS = ["Usage: ", "Common options:", "Examples:", "Exit status:", "See also: "]
 
 
 class EveryTool(ToolTest):

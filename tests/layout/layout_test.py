@@ -9,7 +9,7 @@ SOURCE = pathlib.Path(os.environ.get("LATHE_SOURCE", pathlib.Path(__file__).pare
 TOP = {"CMakeLists.txt", "tools", "lib", "scripts", "testdata", "tests", "man", "README.md",
        "LICENSE"}
 LONG = 800         # lines: past this a file's first lines say "Long because"
-TOOL_MAIN = 250    # lines of tools/<name>.cc
+TOOL_MAIN = 350    # lines of tools/<name>.cc: some 250 are enough for options, a call and a report
 BIG = 2 << 20      # bytes
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
@@ -42,7 +42,7 @@ def main():
             problems.append(f"{path}: {len(lines)} lines, and its header does not say why "
                             '("Long because ...")')
         if path.parent == pathlib.Path("tools") and len(lines) > TOOL_MAIN and path.suffix == ".cc":
-            problems.append(f"{path}: {len(lines)} lines; a tool's main stays under {TOOL_MAIN}")
+            problems.append(f"{path}: {len(lines)} lines; the rest belongs into the library")
         if path.suffix in (".cc", ".h") and text and not text.endswith("\n"):
             problems.append(f"{path}: no newline at the end")
         if re.search(r"(?<![\w.])/(home|work|root)/\w", text) and path.name != "layout_test.py":
