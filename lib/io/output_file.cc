@@ -1,7 +1,5 @@
 #include "lathe/output_file.h"
 
-#include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,31 +10,12 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/temporaries.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 20;
-
-// Names of the temporaries that a signal handler must unlink. Slots, not a container: the
-// handler may run at any instruction. An OutputFile beyond the slots is merely not cleaned
-// up on a signal.
-constexpr std::size_t kSlots = 64;
-std::array<std::atomic<const char*>, kSlots> live_temporaries{};
-
-void register_temporary(const char* name) noexcept {
-  for (auto& slot : live_temporaries) {
-    const char* empty = nullptr;
-    if (slot.compare_exchange_strong(empty, name)) return;
-  }
-}
-
-void unregister_temporary(const char* name) noexcept {
-  for (auto& slot : live_temporaries) {
-    const char* expected = name;
-    if (slot.compare_exchange_strong(expected, nullptr)) return;
-  }
-}
 
 std::string folder_of(const std::string& path) {
   const auto slash = path.find_last_of('/');
@@ -182,12 +161,6 @@ void OutputFile::commit() {
   if (folder >= 0) {
     ::fsync(folder);  // best effort: some file systems refuse to sync a folder
     ::close(folder);
-  }
-}
-
-void remove_temporary_outputs() noexcept {
-  for (auto& slot : live_temporaries) {
-    if (const char* name = slot.load()) ::unlink(name);
   }
 }
 
