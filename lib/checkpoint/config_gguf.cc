@@ -200,36 +200,40 @@ void read_window(const Keys& keys, ModelConfig& config) {
   }
 }
 
-void read_tokens(const GgufReader& gguf, const GgufVocabulary* vocabulary, ModelConfig& config) {
-  if (vocabulary == nullptr) return;
-  config.bos_token = vocabulary->bos;
-  config.pad_token = vocabulary->pad;
-  if (const auto ids = gguf.get_ints(gguf_keys::kEosTokens)) {
-    config.eos_tokens = *ids;
-    return;
-  }
-  const auto add = [&](std::int64_t id) {
-    auto& eos = config.eos_tokens;
-    if (id >= 0 && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(id);
-  };
-  add(vocabulary->eos);
-  add(vocabulary->eot);
-  add(gguf.get_int("tokenizer.ggml.eom_token_id").value_or(-1));
-}
-
-bool has_tensor(const GgufReader& gguf, std::string_view name) {
-  return gguf.find_tensor(name).has_value();
-}
-
 // Special ids are unsigned in the file; what programs write for "none" is the largest.
-std::int64_t special_id(const GgufReader& gguf, std::string_view key, std::size_t tokens) {
+std::int64_t special_id(const GgufReader& gguf, std::string_view key, std::int64_t tokens) {
   const std::int64_t id = gguf.get_int(key).value_or(-1);
   if (id == -1 || id == 0xffffffff) return -1;
-  if (id < 0 || static_cast<std::uint64_t>(id) >= tokens) {
+  if (id < 0 || id >= tokens) {
     fail_invalid("{}: {} is {}, but the vocabulary has {} tokens", quoted(gguf.path()), key, id,
                  tokens);
   }
   return id;
+}
+
+constexpr const char* kBos = "tokenizer.ggml.bos_token_id";
+constexpr const char* kEos = "tokenizer.ggml.eos_token_id";
+constexpr const char* kEot = "tokenizer.ggml.eot_token_id";
+constexpr const char* kEom = "tokenizer.ggml.eom_token_id";
+constexpr const char* kPad = "tokenizer.ggml.padding_token_id";
+
+// Also of a file without a vocabulary; ids are checked against config.vocab_size.
+void read_token_ids(const GgufReader& gguf, ModelConfig& config) {
+  config.bos_token = special_id(gguf, kBos, config.vocab_size);
+  config.pad_token = special_id(gguf, kPad, config.vocab_size);
+  if (const auto ids = gguf.get_ints(gguf_keys::kEosTokens)) {
+    config.eos_tokens = *ids;
+    return;
+  }
+  for (const char* key : {kEos, kEot, kEom}) {
+    const std::int64_t id = special_id(gguf, key, config.vocab_size);
+    auto& eos = config.eos_tokens;
+    if (id >= 0 && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(id);
+  }
+}
+
+bool has_tensor(const GgufReader& gguf, std::string_view name) {
+  return gguf.find_tensor(name).has_value();
 }
 
 void drop_padding(GgufVocabulary& vocabulary) {
@@ -278,12 +282,12 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
     v.merges.assign(merges->begin(), merges->end());
   }
   check_lengths(gguf, v);
-  const std::size_t count = v.tokens.size();
-  v.bos = special_id(gguf, "tokenizer.ggml.bos_token_id", count);
-  v.eos = special_id(gguf, "tokenizer.ggml.eos_token_id", count);
+  const auto count = static_cast<std::int64_t>(v.tokens.size());
+  v.bos = special_id(gguf, kBos, count);
+  v.eos = special_id(gguf, kEos, count);
   v.unknown = special_id(gguf, "tokenizer.ggml.unknown_token_id", count);
-  v.pad = special_id(gguf, "tokenizer.ggml.padding_token_id", count);
-  v.eot = special_id(gguf, "tokenizer.ggml.eot_token_id", count);
+  v.pad = special_id(gguf, kPad, count);
+  v.eot = special_id(gguf, kEot, count);
   v.add_bos = gguf.get_bool("tokenizer.ggml.add_bos_token");
   v.add_eos = gguf.get_bool("tokenizer.ggml.add_eos_token");
   v.add_space_prefix = gguf.get_bool("tokenizer.ggml.add_space_prefix");
@@ -292,7 +296,7 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   return v;
 }
 
-ModelConfig config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary) {
+ModelConfig config_from_gguf(const GgufReader& gguf) {
   const std::string_view architecture = gguf.require_string("general.architecture");
   const Family* family = family_by_gguf(architecture);
   if (family == nullptr) {
@@ -338,7 +342,7 @@ ModelConfig config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocab
   config.qkv_bias = has_tensor(gguf, "blk.0.attn_q.bias");
   config.attention_output_bias = has_tensor(gguf, "blk.0.attn_output.bias");
   config.mlp_bias = has_tensor(gguf, "blk.0.ffn_up.bias");
-  read_tokens(gguf, vocabulary, config);
+  read_token_ids(gguf, config);
 
   // Families that share an architecture's name: ours say which; a window says mistral.
   if (const auto type = gguf.get_string(gguf_keys::kModelType)) {
@@ -362,7 +366,7 @@ ModelConfig token_config_from_gguf(const GgufReader& gguf, const GgufVocabulary*
   if (vocabulary != nullptr) {
     config.vocab_size = static_cast<std::int64_t>(vocabulary->tokens.size());
   }
-  read_tokens(gguf, vocabulary, config);
+  read_token_ids(gguf, config);
   return config;
 }
 

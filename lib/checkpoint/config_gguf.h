@@ -22,7 +22,7 @@ namespace lathe {
 std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf);
 
 // For files with tensors. The result has passed validate().
-ModelConfig config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary);
+ModelConfig config_from_gguf(const GgufReader& gguf);
 
 // For vocabulary-only files, whatever their architecture: token ids and vocab_size.
 ModelConfig token_config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary);

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "lathe/convert.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/lathe_file.h"
@@ -22,13 +24,25 @@ bool looks_like_safetensors(std::span<const std::byte> bytes) {
          bytes[7] == std::byte{0};
 }
 
+void require_checksums(const std::string& path) {
+  const VerifyReport report = verify_checksums(path);
+  if (report.mismatched.empty()) return;
+  fail_invalid("{}: {} of {} checksums do not match, the first one that of {}: the file is damaged",
+               quoted(path), report.mismatched.size(), report.tensors + 1,
+               quoted(report.mismatched.front()));
+}
+
 CheckpointParts open_file(const std::string& path, const OpenOptions& options) {
   const auto file = MappedFile::open(path);
   const auto bytes = file->bytes();
   if (bytes.empty()) fail_invalid("{}: the file is empty", quoted(path));
   if (GgufReader::looks_like(bytes)) return open_gguf(path);
   if (looks_like_safetensors(bytes)) {
-    if (is_lathe_file(path)) return open_lathe(path, options.verify_checksums);
+    auto safetensors = SafetensorsReader::open(path);
+    if (lathe_file::is_native(*safetensors)) {
+      if (options.verify_checksums) require_checksums(path);
+      return open_lathe(std::move(safetensors));
+    }
     // Weights alone do not make a model: the configuration lies beside them.
     const fs::path folder = fs::path(path).parent_path();
     const std::string name = folder.empty() ? "." : folder.string();

@@ -7,13 +7,14 @@
 #include "lathe/checkpoint.h"
 
 #include "checkpoint/stored_checkpoint.h"
+#include "container/safetensors_reader.h"
 
 namespace lathe {
 
 CheckpointParts open_gguf(const std::string& path);
 CheckpointParts open_hugging_face(const std::string& folder);
 CheckpointParts open_llama2c(const std::string& path);
-CheckpointParts open_lathe(const std::string& path, bool verify_checksums);
+CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file);
 
 // metadata_keys::kIgnored, when there are any.
 void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts);

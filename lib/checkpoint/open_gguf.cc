@@ -79,7 +79,7 @@ CheckpointParts open_gguf(const std::string& path) {
   parts.has_model = !gguf->tensors().empty();
   copy_metadata(*gguf, parts);
   if (parts.has_model) {
-    parts.config = config_from_gguf(*gguf, known);
+    parts.config = config_from_gguf(*gguf);
     if (known != nullptr &&
         known->tokens.size() > static_cast<std::size_t>(parts.config.vocab_size)) {
       fail_invalid("{}: the vocabulary has {} tokens, but the embedding {} rows", quoted(path),

@@ -6,21 +6,11 @@
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/open.h"
+#include "checkpoint/safetensors_bytes.h"
 #include "container/safetensors_reader.h"
 
 namespace lathe {
 namespace {
-
-class SafetensorsBytes final : public TensorBytes {
- public:
-  explicit SafetensorsBytes(std::shared_ptr<const SafetensorsReader> reader)
-      : reader_(std::move(reader)) {}
-  bool unchanged() const noexcept override { return reader_->unchanged(); }
-  void drop(std::size_t index) const noexcept override { reader_->drop(index); }
-
- private:
-  std::shared_ptr<const SafetensorsReader> reader_;
-};
 
 const std::string& hugging_face_name(const TensorSlot& slot) { return slot.name; }
 

@@ -1,7 +1,95 @@
+// The native file as a Checkpoint: tensors in place.
+#include <fmt/format.h>
+
+#include "lathe/convert.h"
+
+#include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/config_json.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
+#include "checkpoint/safetensors_bytes.h"
+
 namespace lathe {
-bool is_lathe_file(const std::string&) { return false; }
-CheckpointParts open_lathe(const std::string& path, bool) { fail_unsupported("{}: .lathe", path); }
+namespace {
+
+const std::string& native_name(const TensorSlot& slot) { return slot.name; }
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// A matrix of blocks is stored as bytes: its real type and shape.
+void unwrap_blocks(const std::map<std::string, DType>& blocks, const std::string& file,
+                   FoundTensor& tensor) {
+  const auto it = blocks.find(tensor.name);
+  if (it == blocks.end()) return;
+  const DTypeInfo& type = dtype_info(it->second);
+  if (tensor.dtype != DType::kU8 || tensor.shape.size() != 2 || tensor.shape[1] % type.bytes != 0) {
+    fail_invalid("{}: the tensor {} is not rows of {} blocks", quoted(file), quoted(tensor.name),
+                 type.name);
+  }
+  tensor.dtype = it->second;
+  tensor.shape[1] = tensor.shape[1] / type.bytes * type.block;
+}
+
+void check_version(const SafetensorsReader& file) {
+  const auto it = file.metadata().find(lathe_file::kKeyVersion);
+  const std::string version = it == file.metadata().end() ? "" : it->second;
+  if (version != lathe_file::kVersion) {
+    fail_unsupported("{}: is a .lathe file of version {}; this program reads version {}",
+                     quoted(file.path()), quoted(version), lathe_file::kVersion);
+  }
+}
+
+}  // namespace
+
+CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
+  check_version(*file);
+  CheckpointParts parts;
+  parts.format = CheckpointFormat::kLathe;
+  parts.path = file->path();
+  for (const auto& [key, value] : file->metadata()) {
+    const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyTensorSums;
+    if (!bulky) parts.metadata[key] = value;
+  }
+  const auto blocks = lathe_file::read_blocks(*file);
+  std::vector<FoundTensor> found;
+  std::string config;
+  TokenizerFiles tokenizer;
+  tokenizer.origin = parts.path;
+  for (std::size_t i = 0; i < file->tensors().size(); ++i) {
+    const TensorEntry& entry = file->tensors()[i];
+    if (!entry.name.starts_with(lathe_file::kFilePrefix)) {
+      found.push_back({entry.name, entry.dtype, entry.shape, file->tensor_data(i), i});
+      unwrap_blocks(blocks, parts.path, found.back());
+      continue;
+    }
+    const std::string name = entry.name.substr(lathe_file::kFilePrefix.size());
+    if (name == "config.json") {
+      config = text_of(file->tensor_data(i));
+    } else if (name == "generation_config.json") {
+      parts.metadata[metadata_keys::kGenerationConfig] = text_of(file->tensor_data(i));
+    } else if (std::string* field = lathe_file::file_by_name(tokenizer, name)) {
+      *field = text_of(file->tensor_data(i));
+    } else {
+      fail_unsupported("{}: holds the file {}, which this version does not know",
+                       quoted(parts.path), quoted(name));
+    }
+  }
+  if (config.empty()) fail_invalid("{}: holds no config.json", quoted(parts.path));
+  const auto generation = parts.metadata.find(metadata_keys::kGenerationConfig);
+  parts.config = config_from_json(
+      config, generation == parts.metadata.end() ? std::string_view() : generation->second,
+      parts.path);
+  std::vector<std::string> ignored;
+  parts.tensors = match_tensors(parts.config, std::move(found), native_name, parts.path, ignored);
+  note_ignored(ignored, parts);
+  if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
+    parts.tokenizer = std::move(tokenizer);
+  }
+  parts.source = std::make_shared<SafetensorsBytes>(std::move(file));
+  return parts;
+}
+
 }  // namespace lathe

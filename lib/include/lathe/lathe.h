@@ -12,6 +12,7 @@
 
 #include "lathe/chat.h"
 #include "lathe/checkpoint.h"
+#include "lathe/convert.h"
 #include "lathe/cpu_count.h"
 #include "lathe/dtype.h"
 #include "lathe/error.h"

@@ -1,0 +1,60 @@
+#include "lathe/convert.h"
+
+#include "base/fail.h"
+#include "checkpoint/conversion.h"
+
+namespace lathe {
+namespace {
+
+Plan checked_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
+  const auto& dtype = options.dtype;
+  if (dtype && *dtype != DType::kF32 && *dtype != DType::kF16 && *dtype != DType::kBF16) {
+    fail(ErrorCode::kUsage, "weights can be converted to f32, f16 or bf16, not to {}",
+         dtype_info(*dtype).name);
+  }
+  Plan plan = make_plan(checkpoint, options);
+  if (options.format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
+  if (options.format == CheckpointFormat::kHuggingFace) {
+    check_hugging_face_can_hold(checkpoint, plan);
+  }
+  return plan;
+}
+
+ConvertReport report_of(const Checkpoint& checkpoint, const Plan& plan) {
+  ConvertReport report;
+  for (const PlannedTensor& tensor : plan.tensors) {
+    const TensorInfo& info = checkpoint.tensors()[tensor.source];
+    report.tensors.push_back({tensor.out.name, info.dtype, tensor.to, info.shape, tensor.bytes});
+    report.source_bytes += info.bytes;
+    report.output_bytes += tensor.bytes;
+  }
+  report.notes = plan.notes;
+  return report;
+}
+
+}  // namespace
+
+ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions& options) {
+  return report_of(checkpoint, checked_plan(checkpoint, options));
+}
+
+ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
+                      const ConvertOptions& options) {
+  const Plan plan = checked_plan(checkpoint, options);
+  switch (options.format) {
+    case CheckpointFormat::kLathe:
+      write_lathe(checkpoint, plan, output, options);
+      break;
+    case CheckpointFormat::kGguf:
+      write_gguf(checkpoint, plan, output, options);
+      break;
+    case CheckpointFormat::kHuggingFace:
+      write_hugging_face(checkpoint, plan, output, options);
+      break;
+    case CheckpointFormat::kLlama2c:
+      fail(ErrorCode::kBug, "a plan for llama2.c");
+  }
+  return report_of(checkpoint, plan);
+}
+
+}  // namespace lathe

@@ -1,0 +1,156 @@
+#include "checkpoint/gguf_keys.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "checkpoint/config_gguf.h"
+#include "checkpoint/family.h"
+
+namespace lathe {
+namespace {
+
+class Keys {
+ public:
+  Keys(GgufMetadata& keys, std::string_view architecture)
+      : keys_(keys), architecture_(architecture) {}
+
+  void integer(std::string_view name, std::int64_t value) {
+    const auto narrow = checked_cast<std::uint32_t>(value);
+    if (!narrow) fail_unsupported("{} is {}, which GGUF cannot hold", name, value);
+    keys_.set_u32(key(name), *narrow);
+  }
+  void real(std::string_view name, double value) {
+    keys_.set_f32(key(name), static_cast<float>(value));
+  }
+  void string(std::string_view name, std::string_view value) { keys_.set_string(key(name), value); }
+  void i32s(std::string_view name, std::span<const std::int32_t> values) {
+    keys_.set_i32s(key(name), values);
+  }
+
+ private:
+  std::string key(std::string_view name) const { return fmt::format("{}.{}", architecture_, name); }
+
+  GgufMetadata& keys_;
+  std::string_view architecture_;
+};
+
+void put_rope(const ModelConfig& config, Keys& out, GgufMetadata& keys) {
+  const RopeConfig& rope = config.rope;
+  out.integer("rope.dimension_count", config.head_dim);
+  out.real("rope.freq_base", rope.theta);
+  switch (rope.scaling) {
+    case RopeScalingKind::kNone:
+      // Llama 3's factors alone multiply nothing else.
+      break;
+    case RopeScalingKind::kLinear:
+      out.string("rope.scaling.type", "linear");
+      out.real("rope.scaling.factor", rope.factor);
+      break;
+    case RopeScalingKind::kLlama3:
+      keys.set_u32(gguf_keys::kRopeOriginal,
+                   static_cast<std::uint32_t>(rope.original_max_position));
+      keys.set_f32(gguf_keys::kRopeLow, static_cast<float>(rope.low_freq_factor));
+      keys.set_f32(gguf_keys::kRopeHigh, static_cast<float>(rope.high_freq_factor));
+      break;
+    case RopeScalingKind::kYarn:
+      out.string("rope.scaling.type", "yarn");
+      out.real("rope.scaling.factor", rope.factor);
+      out.integer("rope.scaling.original_context_length", rope.original_max_position);
+      out.real("rope.scaling.yarn_beta_fast", rope.beta_fast);
+      out.real("rope.scaling.yarn_beta_slow", rope.beta_slow);
+      if (rope.attention_factor != 0.0) {
+        // Two keys with one meaning: ours and converters' is the whole factor; llama.cpp's
+        // forward pass reads the other, a multiple of what follows from the length.
+        const double usual = 0.1 * std::log(std::max(rope.factor, 1.0)) + 1.0;
+        out.real("rope.scaling.yarn_attn_factor", rope.attention_factor);
+        out.real("rope.scaling.attn_factor", rope.attention_factor / usual);
+      }
+      break;
+  }
+}
+
+void put_window(const ModelConfig& config, Keys& out) {
+  if (config.sliding_window == 0) return;
+  out.integer("attention.sliding_window", config.sliding_window);
+  if (config.windowed_layers.empty()) return;
+  std::vector<std::int32_t> pattern(config.windowed_layers.begin(), config.windowed_layers.end());
+  out.i32s("attention.sliding_window_pattern", pattern);
+}
+
+}  // namespace
+
+void put_config(const ModelConfig& config, GgufMetadata& keys) {
+  const Family* family = family_by_type(config.family);
+  if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", config.family);
+  Keys out(keys, family->gguf);
+  out.integer("block_count", config.num_layers);
+  out.integer("context_length", config.max_position);
+  out.integer("embedding_length", config.hidden_size);
+  out.integer("feed_forward_length", config.intermediate_size);
+  out.integer("attention.head_count", config.num_heads);
+  out.integer("attention.head_count_kv", config.num_kv_heads);
+  out.integer("attention.key_length", config.head_dim);
+  out.integer("attention.value_length", config.head_dim);
+  out.real("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
+  out.integer("vocab_size", config.vocab_size);
+  put_rope(config, out, keys);
+  put_window(config, out);
+  // Where the architecture alone would read back as another family.
+  const bool read_as_mistral = family->gguf == "llama" && config.sliding_window > 0;
+  const std::string_view read_as = read_as_mistral ? "mistral" : family_by_gguf(family->gguf)->type;
+  if (read_as != family->type) keys.set_string(gguf_keys::kModelType, family->type);
+}
+
+void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {
+  const GgufVocabulary& v = vocabulary;
+  keys.set_string("tokenizer.ggml.model", v.model);
+  if (!v.pre.empty()) keys.set_string("tokenizer.ggml.pre", v.pre);
+  keys.set_strings("tokenizer.ggml.tokens", v.tokens);
+  if (!v.scores.empty()) keys.set_f32s("tokenizer.ggml.scores", v.scores);
+  if (!v.types.empty()) keys.set_i32s("tokenizer.ggml.token_type", v.types);
+  if (!v.merges.empty()) keys.set_strings("tokenizer.ggml.merges", v.merges);
+  if (v.unknown >= 0) {
+    keys.set_u32("tokenizer.ggml.unknown_token_id", static_cast<std::uint32_t>(v.unknown));
+  }
+  if (v.add_bos) keys.set_bool("tokenizer.ggml.add_bos_token", *v.add_bos);
+  if (v.add_eos) keys.set_bool("tokenizer.ggml.add_eos_token", *v.add_eos);
+  if (v.add_space_prefix) keys.set_bool("tokenizer.ggml.add_space_prefix", *v.add_space_prefix);
+  if (!v.chat_template.empty()) keys.set_string("tokenizer.chat_template", v.chat_template);
+}
+
+void put_token_ids(const ModelConfig& config, const GgufVocabulary* vocabulary,
+                   GgufMetadata& keys) {
+  const GgufVocabulary none;
+  const GgufVocabulary& v = vocabulary != nullptr ? *vocabulary : none;
+  const auto& ends = config.eos_tokens;
+  const auto is_end = [&](std::int64_t id) {
+    return std::find(ends.begin(), ends.end(), id) != ends.end();
+  };
+  // The tokenizer's own end token where generation ends there too, else the first that does.
+  const std::int64_t eos = ends.empty() || is_end(v.eos) ? v.eos : ends.front();
+  std::int64_t eot = is_end(v.eot) && v.eot != eos ? v.eot : -1;
+  for (const std::int64_t id : ends) {
+    if (eot < 0 && id != eos) eot = id;
+  }
+  const auto put = [&](const char* key, std::int64_t id) {
+    if (id >= 0) keys.set_u32(key, static_cast<std::uint32_t>(id));
+  };
+  put("tokenizer.ggml.bos_token_id", config.bos_token >= 0 ? config.bos_token : v.bos);
+  put("tokenizer.ggml.eos_token_id", eos);
+  put("tokenizer.ggml.eot_token_id", eot);
+  put("tokenizer.ggml.padding_token_id", config.pad_token >= 0 ? config.pad_token : v.pad);
+
+  // What reading these would give in another order, or not at all.
+  std::vector<std::int64_t> read_back;
+  if (eos >= 0) read_back.push_back(eos);
+  if (eot >= 0) read_back.push_back(eot);
+  if (read_back != ends) {
+    keys.set_i32s(gguf_keys::kEosTokens, std::vector<std::int32_t>(ends.begin(), ends.end()));
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/conversion.h"
+#include "checkpoint/family.h"
+#include "checkpoint/tensor_names.h"
+
+namespace lathe {
+namespace {
+
+bool is_block_type(DType type) { return dtype_info(type).block > 1; }
+
+// The type in the output, F32 for vectors of GGUF included.
+DType target_type(const TensorInfo& info, const ConvertOptions& options) {
+  const bool gguf = options.format == CheckpointFormat::kGguf;
+  if (gguf && info.shape.size() == 1 && info.dtype != DType::kF64) return DType::kF32;
+  if (options.dtype) return *options.dtype;
+  return info.dtype;
+}
+
+void check_type(const Checkpoint& checkpoint, const TensorInfo& info, DType to,
+                const ConvertOptions& options) {
+  if (options.format == CheckpointFormat::kHuggingFace && is_block_type(to)) {
+    fail_unsupported(
+        "{}: the tensor {} is {}, which a Hugging Face folder cannot hold; decode it with "
+        "--dtype bf16, f16 or f32",
+        quoted(checkpoint.path()), quoted(info.name), dtype_info(to).name);
+  }
+  if (options.format == CheckpointFormat::kGguf && to == DType::kF64) {
+    fail_unsupported(
+        "{}: the tensor {} is F64, which GGUF's readers do not run; convert with "
+        "--dtype f32",
+        quoted(checkpoint.path()), quoted(info.name));
+  }
+}
+
+// One entry for all where all vectors were of one type, one per vector otherwise.
+std::vector<std::string> name_vector_types(const Checkpoint& checkpoint,
+                                           const ConvertOptions& options) {
+  std::vector<std::string> entries;
+  std::array<std::size_t, 2> counts{};
+  std::size_t vectors = 0;
+  for (const TensorInfo& info : checkpoint.tensors()) {
+    if (info.shape.size() != 1) continue;
+    ++vectors;
+    const DType type = options.dtype.value_or(info.dtype);
+    if (type != DType::kF16 && type != DType::kBF16) continue;
+    // Narrowing by --dtype would change values that GGUF can keep.
+    if (info.dtype != type) continue;
+    ++counts[type == DType::kF16 ? 0 : 1];
+    entries.push_back(fmt::format("{} {}", dtype_info(type).name, info.name));
+  }
+  if (vectors > 0 && counts[0] == vectors) return {"F16 *"};
+  if (vectors > 0 && counts[1] == vectors) return {"BF16 *"};
+  return entries;
+}
+
+}  // namespace
+
+Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
+  if (!checkpoint.has_model()) {
+    fail_unsupported("{}: holds a vocabulary and no model; there is nothing to convert",
+                     quoted(checkpoint.path()));
+  }
+  if (options.format == CheckpointFormat::kLlama2c) {
+    fail_unsupported("llama2.c's format is read, not written");
+  }
+  const bool gguf = options.format == CheckpointFormat::kGguf;
+  const Family* family = family_by_type(checkpoint.config().family);
+  if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", checkpoint.config().family);
+
+  Plan plan;
+  std::map<DType, std::uint64_t> matrix_bytes;
+  for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
+    const auto source = checkpoint.find(slot.name);
+    if (!source) fail(ErrorCode::kBug, "{} has no {}", quoted(checkpoint.path()), slot.name);
+    const TensorInfo& info = checkpoint.tensors()[*source];
+    PlannedTensor planned;
+    planned.source = *source;
+    planned.to = target_type(info, options);
+    check_type(checkpoint, info, planned.to, options);
+    planned.out = {gguf ? slot.gguf : slot.name, planned.to, info.shape};
+    planned.interleave = gguf && family->gguf_interleaved && slot.rotary;
+    std::uint64_t elements = 1;
+    for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
+    planned.bytes = dtype_bytes(planned.to, elements).value();
+    if (options.format == CheckpointFormat::kLathe && is_block_type(planned.to)) {
+      const DTypeInfo& type = dtype_info(planned.to);
+      planned.out.dtype = DType::kU8;
+      planned.out.shape = {info.rows(), info.cols() / type.block * type.bytes};
+    }
+    if (info.shape.size() == 2) matrix_bytes[planned.to] += planned.bytes;
+    plan.tensors.push_back(std::move(planned));
+  }
+  plan.main_type = std::max_element(matrix_bytes.begin(), matrix_bytes.end(), [](auto& a, auto& b) {
+                     return a.second < b.second;
+                   })->first;
+  if (gguf) plan.vector_types = name_vector_types(checkpoint, options);
+  if (!checkpoint.tokenizer_files()) {
+    plan.notes.push_back("the source has no tokenizer, and none was given: the output has none");
+  }
+  return plan;
+}
+
+}  // namespace lathe

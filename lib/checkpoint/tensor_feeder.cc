@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <cstring>
+
+#include "checkpoint/conversion.h"
+#include "checkpoint/convert_elements.h"
+#include "checkpoint/row_order.h"
+
+namespace lathe {
+namespace {
+
+// Of the source's or the output's bytes or of floats between them, whichever is most.
+constexpr std::uint64_t kPieceBytes = std::uint64_t{8} << 20;
+// How often the pages of a large tensor are dropped.
+constexpr std::uint64_t kDropBytes = std::uint64_t{64} << 20;
+
+}  // namespace
+
+TensorFeeder::TensorFeeder(const Checkpoint& checkpoint, const ConvertOptions& options)
+    : checkpoint_(checkpoint), options_(options) {
+  for (const TensorInfo& info : checkpoint.tensors()) total_ += info.bytes;
+}
+
+void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
+                        const ByteSink& source_sink) {
+  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  const std::int64_t rows = info.rows();
+  const std::int64_t head_dim = checkpoint_.config().head_dim;
+  const auto cols = static_cast<std::uint64_t>(info.cols());
+  const std::uint64_t row_bytes =
+      std::max(info.bytes / static_cast<std::uint64_t>(rows), cols * sizeof(float));
+  auto at_once = static_cast<std::int64_t>(std::max<std::uint64_t>(1, kPieceBytes / row_bytes));
+  // Whole heads, so that a permutation stays inside its piece.
+  if (tensor.interleave && info.shape.size() == 2) {
+    at_once = std::max(head_dim, at_once / head_dim * head_dim);
+  }
+  std::uint64_t since_drop = 0;
+  for (std::int64_t first = 0; first < rows; first += at_once) {
+    if (options_.progress) options_.progress(done_, total_, info.name);
+    const std::int64_t count = std::min(at_once, rows - first);
+    feed_piece(tensor, first, count, sink, source_sink);
+    const std::uint64_t read = raw_.size();
+    done_ += read;
+    since_drop += read;
+    if (since_drop >= kDropBytes) {
+      checkpoint_.drop(tensor.source);
+      since_drop = 0;
+    }
+  }
+  checkpoint_.drop(tensor.source);
+}
+
+void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
+                              const ByteSink& sink, const ByteSink& source_sink) {
+  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  const auto rows = static_cast<std::uint64_t>(info.rows());
+  raw_.resize(static_cast<std::size_t>(info.bytes / rows * static_cast<std::uint64_t>(count)));
+  checkpoint_.read_rows(tensor.source, first, count, raw_);
+  if (source_sink) source_sink(raw_);
+  std::span<std::byte> piece = raw_;
+  if (tensor.to != info.dtype) {
+    floats_.resize(static_cast<std::size_t>(count * info.cols()));
+    to_floats(raw_, info.dtype, floats_, info.name, checkpoint_.path());
+    converted_.resize(
+        static_cast<std::size_t>(tensor.bytes / rows * static_cast<std::uint64_t>(count)));
+    from_floats(floats_, tensor.to, converted_, info.name, checkpoint_.path());
+    piece = converted_;
+  } else {
+    check_scales(raw_, info.dtype, info.name, checkpoint_.path());
+  }
+  if (tensor.interleave) {
+    const std::size_t items = info.shape.size() == 1 ? static_cast<std::size_t>(info.shape[0])
+                                                     : static_cast<std::size_t>(count);
+    interleave(piece, piece.size() / items);
+  }
+  sink(piece);
+}
+
+void TensorFeeder::interleave(std::span<std::byte> rows, std::size_t row_bytes) {
+  const std::int64_t head_dim = checkpoint_.config().head_dim;
+  permuted_.assign(rows.begin(), rows.end());
+  const auto count = static_cast<std::int64_t>(rows.size() / row_bytes);
+  for (std::int64_t row = 0; row < count; ++row) {
+    const auto from = static_cast<std::size_t>(half_of_interleaved(row, head_dim));
+    std::memcpy(rows.data() + static_cast<std::size_t>(row) * row_bytes,
+                permuted_.data() + from * row_bytes, row_bytes);
+  }
+}
+
+void TensorFeeder::finish() {
+  if (options_.progress) options_.progress(total_, total_, "");
+}
+
+}  // namespace lathe

@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "lathe/convert.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/checksum.h"
+#include "checkpoint/lathe_file.h"
+#include "io/mapped_file.h"
+
+namespace lathe {
+namespace {
+
+// Without reading all pages of a huge tensor into memory at once.
+std::string sum_in_pieces(const SafetensorsReader& file, std::size_t tensor) {
+  constexpr std::size_t kPiece = std::size_t{64} << 20;
+  const auto bytes = file.tensor_data(tensor);
+  Checksum sum;
+  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
+    sum.add(bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
+    file.drop(tensor);
+  }
+  return sum.text();
+}
+
+std::string required(const SafetensorsReader& file, const char* key) {
+  const auto it = file.metadata().find(key);
+  if (it == file.metadata().end()) {
+    fail_invalid("{}: the metadata {} is missing", quoted(file.path()), key);
+  }
+  return it->second;
+}
+
+}  // namespace
+
+VerifyReport verify_checksums(const std::string& path, const ProgressCallback& progress) {
+  const auto file = SafetensorsReader::open(path);
+  if (!lathe_file::is_native(*file)) {
+    fail_unsupported("{}: only .lathe files have checksums", quoted(path));
+  }
+  const std::string header_sum = required(*file, lathe_file::kKeyHeaderSum);
+  const std::string sums = required(*file, lathe_file::kKeyTensorSums);
+  const auto tensors = file->tensors();
+  if (sums.size() + 1 != tensors.size() * 17) {
+    fail_invalid("{}: has {} bytes of checksums for {} tensors", quoted(path), sums.size(),
+                 tensors.size());
+  }
+  VerifyReport report;
+  const std::vector<TensorSpec> specs(tensors.begin(), tensors.end());
+  if (lathe_file::header_checksum(file->metadata(), specs) != header_sum) {
+    report.mismatched.push_back("(header)");
+  }
+  std::uint64_t total = 0;
+  for (const TensorEntry& tensor : tensors) total += tensor.bytes;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (progress) progress(report.bytes, total, tensors[i].name);
+    if (sum_in_pieces(*file, i) != sums.substr(i * 17, 16)) {
+      report.mismatched.push_back(tensors[i].name);
+    }
+    ++report.tensors;
+    report.bytes += tensors[i].bytes;
+  }
+  if (progress) progress(total, total, "");
+  return report;
+}
+
+}  // namespace lathe

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/config_gguf.h"
+#include "checkpoint/conversion.h"
+#include "checkpoint/family.h"
+#include "checkpoint/gguf_keys.h"
+#include "checkpoint/rope_factors.h"
+#include "checkpoint/stored_checkpoint.h"
+#include "container/gguf_writer.h"
+
+namespace lathe {
+namespace {
+
+constexpr const char* kRopeFactors = "rope_freqs.weight";
+
+// general.file_type: what most matrices are, by ggml's numbering of such mixtures.
+std::uint32_t file_type(DType main_type) {
+  switch (main_type) {
+    case DType::kF16:
+      return 1;
+    case DType::kQ4_0:
+      return 2;
+    case DType::kQ4_1:
+      return 3;
+    case DType::kQ8_0:
+      return 7;
+    case DType::kQ5_0:
+      return 8;
+    case DType::kQ5_1:
+      return 9;
+    case DType::kQ4_K:
+      return 15;
+    case DType::kQ5_K:
+      return 17;
+    case DType::kQ6_K:
+      return 18;
+    case DType::kBF16:
+      return 32;
+    default:
+      return 0;
+  }
+}
+
+std::string model_name(const Checkpoint& checkpoint) {
+  const auto known = checkpoint.metadata().find("general.name");
+  if (known != checkpoint.metadata().end()) return known->second;
+  if (!checkpoint.config().name.empty()) return checkpoint.config().name;
+  std::filesystem::path path(checkpoint.path());
+  if (path.filename().empty()) path = path.parent_path();
+  return path.stem().string();
+}
+
+void put_general(const Checkpoint& checkpoint, const Plan& plan, GgufMetadata& keys) {
+  keys.set_string("general.architecture", family_by_type(checkpoint.config().family)->gguf);
+  keys.set_string("general.type", "model");
+  keys.set_string("general.name", model_name(checkpoint));
+  keys.set_u32("general.file_type", file_type(plan.main_type));
+  const bool blocks = std::any_of(plan.tensors.begin(), plan.tensors.end(),
+                                  [](const auto& t) { return dtype_info(t.to).block > 1; });
+  if (blocks) keys.set_u32("general.quantization_version", 2);
+  for (const auto& [key, value] : checkpoint.metadata()) {
+    if (key.starts_with("general.") && !keys.contains(key)) keys.set_string(key, value);
+  }
+}
+
+void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
+  const ModelConfig& config = checkpoint.config();
+  if (const auto& files = checkpoint.tokenizer_files()) {
+    const GgufVocabulary vocabulary = to_gguf(*files, config.vocab_size);
+    if (vocabulary.tokens.size() != static_cast<std::size_t>(config.vocab_size)) {
+      fail_invalid("{}: the tokenizer has {} tokens, but the embedding {} rows",
+                   quoted(checkpoint.path()), vocabulary.tokens.size(), config.vocab_size);
+    }
+    put_vocabulary(vocabulary, keys);
+    put_token_ids(config, &vocabulary, keys);
+  } else {
+    keys.set_string("tokenizer.ggml.model", "none");
+    put_token_ids(config, nullptr, keys);
+  }
+}
+
+std::vector<float> rope_factors(const ModelConfig& config) {
+  if (config.rope.scaling != RopeScalingKind::kLlama3) return config.rope.frequency_factors;
+  std::vector<float> factors = llama3_factors(config.rope, config.head_dim);
+  for (std::size_t i = 0; i < config.rope.frequency_factors.size(); ++i) {
+    factors[i] *= config.rope.frequency_factors[i];
+  }
+  return factors;
+}
+
+}  // namespace
+
+void check_gguf_can_hold(const Checkpoint& checkpoint) {
+  const ModelConfig& config = checkpoint.config();
+  const std::string file = quoted(checkpoint.path());
+  const Family* family = family_by_type(config.family);
+  if (config.activation != Activation::kSilu) {
+    fail_unsupported("{}: GGUF's readers know only the activation SiLU for this architecture",
+                     file);
+  }
+  if (!config.rope.truncate) {
+    fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
+  }
+  if (family->gguf == "llama") return;
+  if (!rope_factors(config).empty()) {
+    fail_unsupported("{}: GGUF has no Llama 3 rope scaling for architecture {}", file,
+                     family->gguf);
+  }
+  if (config.attention_output_bias || config.mlp_bias) {
+    fail_unsupported(
+        "{}: GGUF has no biases of the output projection or the MLP for architecture {}", file,
+        family->gguf);
+  }
+}
+
+void write_gguf(const Checkpoint& checkpoint, const Plan& plan, const std::string& path,
+                const ConvertOptions& options) {
+  const ModelConfig& config = checkpoint.config();
+  GgufMetadata keys;
+  put_general(checkpoint, plan, keys);
+  put_config(config, keys);
+  put_tokenizer(checkpoint, keys);
+  if (!plan.vector_types.empty()) keys.set_strings(gguf_keys::kVectorTypes, plan.vector_types);
+  const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
+  if (generation != checkpoint.metadata().end()) {
+    keys.set_string(gguf_keys::kGenerationConfig, generation->second);
+  }
+  if (!options.recipe.empty()) keys.set_string("lathe.recipe", options.recipe);
+
+  const std::vector<float> factors = rope_factors(config);
+  std::vector<TensorSpec> specs;
+  if (!factors.empty()) {
+    specs.push_back({kRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
+  }
+  for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
+
+  OutputFile out(path, options.overwrite);
+  GgufWriter writer(out, keys, std::move(specs));
+  TensorFeeder feeder(checkpoint, options);
+  const auto sink = [&](std::span<const std::byte> bytes) { writer.append(bytes); };
+  if (!factors.empty()) sink(std::as_bytes(std::span(factors)));
+  for (const PlannedTensor& tensor : plan.tensors) feeder.feed(tensor, sink);
+  feeder.finish();
+  writer.finish();
+  out.commit();
+}
+
+}  // namespace lathe

@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/fail.h"
+#include "checkpoint/config_json.h"
+#include "checkpoint/conversion.h"
+#include "checkpoint/lathe_file.h"
+#include "checkpoint/stored_checkpoint.h"
+#include "container/safetensors_writer.h"
+#include "io/output_folder.h"
+
+namespace lathe {
+namespace {
+
+constexpr const char* kConfig = "config.json";
+
+struct Shard {
+  std::string name;
+  std::vector<const PlannedTensor*> tensors;
+};
+
+// In the plan's order; a tensor larger than a shard has one of its own.
+std::vector<Shard> make_shards(const Plan& plan, std::uint64_t shard_size) {
+  std::vector<Shard> shards(1);
+  std::uint64_t bytes = 0;
+  for (const PlannedTensor& tensor : plan.tensors) {
+    if (!shards.back().tensors.empty() && bytes + tensor.bytes > shard_size) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back().tensors.push_back(&tensor);
+    bytes += tensor.bytes;
+  }
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    shards[i].name = shards.size() == 1
+                         ? "model.safetensors"
+                         : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+  }
+  return shards;
+}
+
+std::string make_index(const std::vector<Shard>& shards) {
+  nlohmann::ordered_json weight_map = nlohmann::ordered_json::object();
+  std::uint64_t total = 0;
+  for (const Shard& shard : shards) {
+    for (const PlannedTensor* tensor : shard.tensors) {
+      weight_map[tensor->out.name] = shard.name;
+      total += tensor->bytes;
+    }
+  }
+  nlohmann::ordered_json index;
+  index["metadata"] = {{"total_size", total}};
+  index["weight_map"] = std::move(weight_map);
+  return index.dump(2) + "\n";
+}
+
+void write_shard(const Shard& shard, const std::string& path, TensorFeeder& feeder) {
+  std::vector<TensorSpec> specs;
+  for (const PlannedTensor* tensor : shard.tensors) specs.push_back(tensor->out);
+  OutputFile out(path, false);
+  // What transformers writes; it asks for the key.
+  SafetensorsWriter writer(out, specs, {{"format", "pt"}});
+  for (const PlannedTensor* tensor : shard.tensors) {
+    feeder.feed(*tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
+  }
+  writer.finish();
+  out.commit();
+}
+
+void write_file(const OutputFolder& folder, const std::string& name, std::string_view content) {
+  OutputFile out(folder.file(name), false);
+  out.write(content);
+  out.commit();
+}
+
+}  // namespace
+
+void check_hugging_face_can_hold(const Checkpoint& checkpoint, const Plan& plan) {
+  config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace);
+}
+
+void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const std::string& folder,
+                        const ConvertOptions& options) {
+  const ModelConfig& config = checkpoint.config();
+  const std::string config_json = config_to_json(config, plan.main_type, ConfigUse::kHuggingFace);
+  std::optional<TokenizerFiles> tokenizer;
+  if (checkpoint.tokenizer_files()) tokenizer = to_hugging_face(*checkpoint.tokenizer_files());
+
+  OutputFolder out(folder, options.overwrite, kConfig);
+  write_file(out, kConfig, config_json);
+  const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
+  write_file(out, "generation_config.json",
+             generation_config_to_json(
+                 config, generation == checkpoint.metadata().end() ? "" : generation->second));
+  if (tokenizer) {
+    for (const auto& [name, content] : lathe_file::named_files(*tokenizer)) {
+      write_file(out, name, *content);
+    }
+  }
+  const auto shards = make_shards(plan, options.shard_size);
+  if (shards.size() > 1) write_file(out, "model.safetensors.index.json", make_index(shards));
+  TensorFeeder feeder(checkpoint, options);
+  for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), feeder);
+  feeder.finish();
+  out.commit();
+}
+
+}  // namespace lathe
