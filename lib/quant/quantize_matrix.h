@@ -1,0 +1,36 @@
+// A whole matrix into its packed form, on all threads, reading the rows as they are needed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "parallel/thread_pool.h"
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+
+// Rows [first, first + count) as floats, count × cols. Called from several threads at once;
+// may throw.
+using RowReader = std::function<void(std::int64_t first, std::int64_t count, std::span<float> out)>;
+
+struct MatrixError {
+  double signal = 0.0;  // Σ w²
+  double error = 0.0;   // Σ (w - ŵ)²
+  std::int64_t worst_row = 0;
+  double worst_row_sqnr = 0.0;  // decibels
+
+  // Signal to quantization noise ratio in decibels; infinity when nothing was lost.
+  double sqnr() const noexcept;
+};
+
+// Writes packed_bytes(scheme, rows, cols) bytes to `out`. `importance` has `cols` values or is
+// empty. The result is the same for every number of threads and every kernel table. Throws
+// kInvalid when a weight is not finite (the caller names the tensor), and what `read` throws.
+MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
+                            const RowReader& read, std::span<const float> importance,
+                            ThreadPool& pool, std::span<std::byte> out);
+
+}  // namespace lathe

@@ -1,0 +1,65 @@
+// Quantizing sixteen rows of a matrix: scales by search, codes by rounding.
+//
+// A tile is what the kernels' layout interleaves (tensor/packed_matrix.h), and sixteen rows are
+// also the lanes of the search (KernelTable::search_scales), so a tile is the natural piece:
+// it needs nothing from its neighbours, and threads take whole tiles.
+//
+// One object per worker: it keeps scratch memory. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+
+// Squared errors of one row, in the units of the weights, not weighted by importance.
+struct RowError {
+  double signal = 0.0;  // Σ w²
+  double error = 0.0;   // Σ (w - ŵ)²
+};
+
+class TileQuantizer {
+ public:
+  // `importance` has `cols` values >= 0, or is empty (all inputs matter alike). `unit` is what
+  // the packed matrix multiplies its scales with.
+  TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
+                std::span<const float> importance);
+
+  // rows: count × cols floats, row-major, count <= 16; writes tile number `tile` of `out` and
+  // errors[0, count).
+  void quantize(const float* rows, std::int64_t count, std::int64_t tile, PackedWriter& out,
+                RowError* errors);
+
+ private:
+  // Scales, or minimums: [groups][16] as the search finds them, then as the file can hold them.
+  struct Factors {
+    std::vector<float> values;
+    std::vector<std::uint16_t> halves;
+    std::vector<std::int8_t> bytes;     // two levels: values = bytes · supers
+    std::vector<std::uint16_t> supers;  // [super groups][16]
+  };
+
+  void transpose(const float* rows, std::int64_t count);
+  void search(std::int64_t group);
+  void encode(std::int64_t group);
+  void round_factors(Factors& factors) const;
+  void round_two_level(Factors& factors) const;
+  RowError row_error(const float* row, std::int64_t lane) const;
+
+  PackedScheme scheme_;
+  std::int64_t cols_;
+  std::int64_t group_size_;
+  std::int64_t groups_;
+  std::int64_t super_groups_;
+  std::int32_t top_code_;
+  float unit_;
+  std::vector<float> importance_;
+  std::vector<float> codes_;  // [cols][16]: first the weights, in units, then their codes
+  Factors scales_;
+  Factors minimums_;
+};
+
+}  // namespace lathe
