@@ -9,7 +9,6 @@
 namespace lathe {
 namespace {
 
-constexpr std::int64_t kSuperGroup = 256;
 
 // The ideal scale and minimum of some weights, before they are rounded themselves.
 struct Ideal {
@@ -102,7 +101,7 @@ void pack_nearest(const PackedScheme& s, const float* w, std::int64_t rows, std:
     // Round scales (0) and minimums (1) to what can be stored.
     for (int which = 0; which < (s.minimums ? 2 : 1); ++which) {
       for (std::size_t u = 0; u < supers; ++u) {
-        const std::size_t per = static_cast<std::size_t>(kSuperGroup / group);
+        const std::size_t per = static_cast<std::size_t>(kPackedSuperGroup / group);
         const std::size_t end = std::min(groups, (u + 1) * per);
         float extreme = 0.0f;
         for (std::size_t g = u * per; g < end; ++g) {
@@ -114,7 +113,7 @@ void pack_nearest(const PackedScheme& s, const float* w, std::int64_t rows, std:
         float& value = field(&ideals[g], which);
         if (two_level) {
           const float step =
-              f16_to_f32(super[which][g * static_cast<std::size_t>(group) / kSuperGroup]);
+              f16_to_f32(super[which][g * static_cast<std::size_t>(group) / kPackedSuperGroup]);
           const float code = step == 0.0f ? 0.0f : std::nearbyint(value / unit / step);
           byte[which][g] = static_cast<std::int8_t>(std::clamp(code, -127.0f, 127.0f));
           value = static_cast<float>(byte[which][g]) * step * unit;

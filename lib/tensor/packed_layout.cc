@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::int64_t kTileRows = 16;
 constexpr std::int64_t kInputPadding = 32;
-constexpr std::int64_t kSuperGroup = 256;
 constexpr std::uint64_t kAlignment = 64;
 constexpr int kLargestUnitExponent = 100;
 
@@ -29,7 +28,8 @@ void fill_in(PackedMatrix* m) noexcept {
   m->inputs = divide_up(m->cols, kInputPadding) * kInputPadding;
   m->tile_bytes = m->inputs * kTileRows * m->scheme.bits / 8;
   m->groups = m->scheme.group == 0 ? 1 : divide_up(m->cols, m->scheme.group);
-  m->super_groups = m->scheme.form == ScaleForm::kTwoLevel ? divide_up(m->cols, kSuperGroup) : 0;
+  m->super_groups =
+      m->scheme.form == ScaleForm::kTwoLevel ? divide_up(m->cols, kPackedSuperGroup) : 0;
 }
 
 struct Sections {
@@ -107,7 +107,7 @@ float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* s
   if (m.scheme.form == ScaleForm::kHalf) {
     return f16_to_f32(static_cast<const std::uint16_t*>(scales)[at]);
   }
-  const std::int64_t super = m.scheme.group == 0 ? 0 : g * m.scheme.group / kSuperGroup;
+  const std::int64_t super = m.scheme.group == 0 ? 0 : g * m.scheme.group / kPackedSuperGroup;
   return static_cast<float>(static_cast<const std::int8_t*>(scales)[at]) *
          f16_to_f32(supers[scale_index(m, r, super, m.super_groups)]);
 }
@@ -267,6 +267,54 @@ void PackedWriter::set_row(std::int64_t r, const PackedRow& row) noexcept {
   put(view_.minimums, row.half_minimums, view_.groups);
   put(view_.minimums, row.byte_minimums, view_.groups);
   put(view_.super_minimums, row.super_minimums, view_.super_groups);
+}
+
+void PackedWriter::set_tile(std::int64_t tile, const PackedTile& packed) noexcept {
+  set_tile_codes(tile, packed.codes);
+  set_tile_section(tile, packed.scales, view_.scales, view_.super_scales);
+  if (view_.scheme.minimums) {
+    set_tile_section(tile, packed.minimums, view_.minimums, view_.super_minimums);
+  }
+}
+
+void PackedWriter::set_tile_codes(std::int64_t tile, const float* codes) noexcept {
+  auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
+  // The four codes of a row that stand together, as one little-endian number per row.
+  const auto quad = [&](std::int64_t first, std::uint32_t(&out)[kTileRows]) {
+    for (std::uint32_t& q : out) q = 0;
+    for (std::int64_t k = first; k < std::min(first + 4, view_.cols); ++k) {
+      const float* column = codes + k * kTileRows;
+      const auto shift = static_cast<unsigned>(8 * (k - first));
+      for (std::int64_t r = 0; r < kTileRows; ++r) {
+        out[r] |= static_cast<std::uint32_t>(static_cast<std::int32_t>(column[r])) << shift;
+      }
+    }
+  };
+  std::uint32_t low[kTileRows];
+  std::uint32_t high[kTileRows];
+  const std::int64_t step = view_.scheme.bits == 8 ? 4 : 8;
+  for (std::int64_t k = 0; k < view_.cols; k += step, to += sizeof(low)) {
+    quad(k, low);
+    if (step == 8) {
+      quad(k + 4, high);
+      for (std::int64_t r = 0; r < kTileRows; ++r) low[r] |= high[r] << 4;
+    }
+    std::memcpy(to, low, sizeof(low));
+  }
+}
+
+void PackedWriter::set_tile_section(std::int64_t tile, const PackedTile::Section& from,
+                                    const void* values, const std::uint16_t* supers) noexcept {
+  const auto copy = [&](auto* section, const auto* source, std::int64_t groups) {
+    const std::size_t count = static_cast<std::size_t>(groups * kTileRows);
+    std::memcpy(section + static_cast<std::size_t>(tile) * count, source, count * sizeof(*source));
+  };
+  void* to = const_cast<void*>(values);
+  if (from.halves != nullptr) copy(static_cast<std::uint16_t*>(to), from.halves, view_.groups);
+  if (from.bytes != nullptr) copy(static_cast<std::int8_t*>(to), from.bytes, view_.groups);
+  if (from.supers != nullptr) {
+    copy(const_cast<std::uint16_t*>(supers), from.supers, view_.super_groups);
+  }
 }
 
 }  // namespace lathe

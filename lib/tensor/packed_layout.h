@@ -58,8 +58,24 @@ struct PackedRow {
   std::span<const std::uint16_t> super_minimums;
 };
 
-// Writes a packed tensor row by row. `out` has packed_bytes() bytes, which must be zero (a
-// fresh mapping or a cleared buffer). Different rows may be set from different threads.
+// The same for a whole tile: sixteen rows at once, as the search for scales leaves them.
+struct PackedTile {
+  // A half each, or with two levels a byte each and a half per 256 inputs; what the form does
+  // not have is null.
+  struct Section {
+    const std::uint16_t* halves = nullptr;  // [groups][16]
+    const std::int8_t* bytes = nullptr;     // [groups][16]
+    const std::uint16_t* supers = nullptr;  // [super groups][16]
+  };
+  const float* codes = nullptr;  // [cols][16], whole numbers
+  Section scales, minimums;
+};
+
+// Inputs per super-scale of the two-level form.
+inline constexpr std::int64_t kPackedSuperGroup = 256;
+
+// Writes a packed tensor row by row, or tile by tile. `out` has packed_bytes() bytes, which must be
+// zero (a fresh mapping or a cleared buffer). Different rows may be set from different threads.
 class PackedWriter {
  public:
   PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols, int unit_exponent,
@@ -67,8 +83,13 @@ class PackedWriter {
 
   const PackedMatrix& view() const noexcept { return view_; }
   void set_row(std::int64_t r, const PackedRow& row) noexcept;
+  void set_tile(std::int64_t tile, const PackedTile& packed) noexcept;
 
  private:
+  void set_tile_codes(std::int64_t tile, const float* codes) noexcept;
+  void set_tile_section(std::int64_t tile, const PackedTile::Section& from, const void* values,
+                        const std::uint16_t* supers) noexcept;
+
   PackedMatrix view_;
   std::byte* base_;
 };

@@ -118,8 +118,8 @@ void search_scales(const float* values, const float* importance, std::int64_t n,
   }
   const Lanes unit = div(mul(sign, zero), reach);
   ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
-  for (int c = -4; c <= 8; ++c) {
-    const Lanes factor = Lanes::all(1.0f + 0.03f * static_cast<float>(c));
+  for (int c = -3; c <= 10; ++c) {
+    const Lanes factor = Lanes::all(1.0f + 0.045f * static_cast<float>(c));
     keep_better(fit_scale(values, importance, n, mul(unit, factor), zero, top), best);
   }
   for (int round = 0; round < kRefinements; ++round) {

@@ -1,0 +1,189 @@
+#include "quant/quantize_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <limits>
+#include <memory>
+#include <random>
+
+#include "lathe/error.h"
+
+namespace lathe {
+namespace {
+
+struct Matrix {
+  std::int64_t rows, cols;
+  std::vector<float> w;
+
+  RowReader reader() const {
+    return [this](std::int64_t first, std::int64_t count, std::span<float> out) {
+      const auto begin = w.begin() + first * cols;
+      std::copy(begin, begin + count * cols, out.begin());
+    };
+  }
+};
+
+Matrix random_matrix(std::int64_t rows, std::int64_t cols, unsigned seed = 1) {
+  Matrix m{rows, cols, {}};
+  std::mt19937 random(seed);
+  for (std::int64_t i = 0; i < rows * cols; ++i) {
+    float sum = -2.0f;
+    for (int j = 0; j < 4; ++j) sum += static_cast<float>(random()) * 0x1p-32f;
+    m.w.push_back(0.03f * sum);
+  }
+  return m;
+}
+
+struct Aligned {
+  explicit Aligned(std::size_t bytes)
+      : size(bytes),
+        data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64))) {}
+  ~Aligned() { std::free(data); }
+  Aligned(const Aligned&) = delete;
+  Aligned& operator=(const Aligned&) = delete;
+  std::span<std::byte> span() const { return {data, size}; }
+
+  std::size_t size;
+  std::byte* data;
+};
+
+std::vector<PackedScheme> schemes() {
+  return {{4, 32, ScaleForm::kHalf, false, false},    {4, 64, ScaleForm::kHalf, false, false},
+          {4, 128, ScaleForm::kHalf, true, false},    {4, 32, ScaleForm::kTwoLevel, false, false},
+          {4, 32, ScaleForm::kTwoLevel, true, false}, {8, 32, ScaleForm::kHalf, false, false},
+          {8, 0, ScaleForm::kHalf, false, false},     {8, 64, ScaleForm::kHalf, true, false}};
+}
+
+TEST(QuantizeMatrix, UnpacksToWhatTheReportSays) {
+  for (const PackedScheme& scheme : schemes()) {
+    for (const auto& [rows, cols] : {std::pair{64, 256}, {17, 172}, {5, 33}, {1, 1}}) {
+      const Matrix m = random_matrix(rows, cols);
+      const Aligned out(*packed_bytes(scheme, rows, cols));
+      ThreadPool pool(2);
+      const MatrixError e = quantize_matrix(scheme, rows, cols, m.reader(), {}, pool, out.span());
+      const PackedMatrix packed = view_packed(out.span(), "test");
+      double signal = 0.0, error = 0.0;
+      std::vector<float> row(static_cast<std::size_t>(cols));
+      for (std::int64_t r = 0; r < rows; ++r) {
+        unpack_row(packed, r, row.data());
+        for (std::int64_t k = 0; k < cols; ++k) {
+          const double w = m.w[static_cast<std::size_t>(r * cols + k)];
+          const double d = w - row[static_cast<std::size_t>(k)];
+          signal += w * w;
+          error += d * d;
+        }
+      }
+      EXPECT_NEAR(e.signal, signal, 1e-4 * signal);
+      EXPECT_NEAR(e.error, error, 1e-3 * error + 1e-12) << "bits " << int(scheme.bits);
+      const double least = scheme.bits == 8 ? 36.0 : 18.0;
+      if (rows * cols > 1000) {
+        EXPECT_GT(e.sqnr(), least) << "group " << scheme.group;
+      }
+    }
+  }
+}
+
+TEST(QuantizeMatrix, IsTheSameForEveryNumberOfThreads) {
+  for (const PackedScheme& scheme : schemes()) {
+    const Matrix m = random_matrix(100, 172);
+    const std::size_t bytes = *packed_bytes(scheme, 100, 172);
+    const Aligned expected(bytes);
+    ThreadPool one(1);
+    quantize_matrix(scheme, 100, 172, m.reader(), {}, one, expected.span());
+    for (const int threads : {2, 3, 8}) {
+      ThreadPool pool(threads);
+      const Aligned out(bytes);
+      quantize_matrix(scheme, 100, 172, m.reader(), {}, pool, out.span());
+      EXPECT_TRUE(std::equal(out.data, out.data + bytes, expected.data));
+    }
+  }
+}
+
+TEST(QuantizeMatrix, SearchBeatsRoundingToNearest) {
+  const PackedScheme scheme{4, 64, ScaleForm::kHalf, false, false};
+  const Matrix m = random_matrix(64, 256);
+  const std::size_t bytes = *packed_bytes(scheme, 64, 256);
+  const Aligned searched(bytes), nearest(bytes);
+  ThreadPool pool(1);
+  const double error =
+      quantize_matrix(scheme, 64, 256, m.reader(), {}, pool, searched.span()).error;
+  pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.span());
+  const PackedMatrix packed = view_packed(nearest.span(), "nearest");
+  double nearest_error = 0.0;
+  std::vector<float> row(256);
+  for (std::int64_t r = 0; r < 64; ++r) {
+    unpack_row(packed, r, row.data());
+    for (std::size_t k = 0; k < 256; ++k) {
+      const double d = m.w[static_cast<std::size_t>(r) * 256 + k] - row[k];
+      nearest_error += d * d;
+    }
+  }
+  EXPECT_LT(error, 0.95 * nearest_error);
+}
+
+TEST(QuantizeMatrix, ImportantInputsLoseLess) {
+  const PackedScheme scheme{4, 128, ScaleForm::kHalf, false, false};
+  const Matrix m = random_matrix(64, 128);
+  std::vector<float> importance(128, 0.01f);
+  for (std::size_t k = 0; k < 16; ++k) importance[k] = 100.0f;
+  const auto error_of_first = [&](std::span<const float> weights) {
+    const Aligned out(*packed_bytes(scheme, 64, 128));
+    ThreadPool pool(1);
+    quantize_matrix(scheme, 64, 128, m.reader(), weights, pool, out.span());
+    const PackedMatrix packed = view_packed(out.span(), "test");
+    double error = 0.0;
+    std::vector<float> row(128);
+    for (std::int64_t r = 0; r < 64; ++r) {
+      unpack_row(packed, r, row.data());
+      for (std::size_t k = 0; k < 16; ++k) {
+        const double d = m.w[static_cast<std::size_t>(r) * 128 + k] - row[k];
+        error += d * d;
+      }
+    }
+    return error;
+  };
+  EXPECT_LT(error_of_first(importance), 0.8 * error_of_first({}));
+}
+
+TEST(QuantizeMatrix, RefusesWeightsThatAreNoNumbers) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Matrix m = random_matrix(40, 64);
+    m.w[64 * 20 + 3] = bad;
+    const PackedScheme scheme{4, 64, ScaleForm::kHalf, false, false};
+    const Aligned out(*packed_bytes(scheme, 40, 64));
+    ThreadPool pool(2);
+    try {
+      quantize_matrix(scheme, 40, 64, m.reader(), {}, pool, out.span());
+      ADD_FAILURE();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::kInvalid);
+      EXPECT_NE(e.message().find("rows 16 to 31"), std::string::npos) << e.message();
+    }
+  }
+}
+
+TEST(QuantizeMatrix, KeepsTinyAndHugeMatrices) {
+  for (const float factor : {1e-30f, 1e-10f, 1e10f, 1e25f}) {
+    Matrix m = random_matrix(32, 64);
+    for (float& w : m.w) w *= factor;
+    for (const PackedScheme& scheme : schemes()) {
+      const Aligned out(*packed_bytes(scheme, 32, 64));
+      ThreadPool pool(1);
+      const PackedMatrix packed = [&] {
+        quantize_matrix(scheme, 32, 64, m.reader(), {}, pool, out.span());
+        return view_packed(out.span(), "test");
+      }();
+      std::vector<float> row(64);
+      unpack_row(packed, 3, row.data());
+      for (std::size_t k = 0; k < 64; ++k) {
+        EXPECT_NEAR(row[k] / factor, m.w[64 * 3 + k] / factor, 0.008f) << factor;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe
