@@ -30,16 +30,22 @@ std::optional<TokenId> find_token(const std::string& text, const SpmModel& model
   return std::nullopt;
 }
 
-std::shared_ptr<const Tokenizer> create_from_gguf(const TokenizerFiles& files) {
+SpmSource load_from_gguf(const TokenizerFiles& files) {
   const GgufVocabulary& gguf = *files.gguf;
   SpmModel model = spm_model_from_gguf(gguf, files.origin);
   SpmSettings settings;
-  settings.bos = id_or_nothing(gguf.bos, gguf.tokens.size(), "bos_token_id", files.origin);
-  settings.eos = id_or_nothing(gguf.eos, gguf.tokens.size(), "eos_token_id", files.origin);
+  const auto id = [&](std::int64_t value, std::string_view name) {
+    return id_or_nothing(value, gguf.tokens.size(), name, files.origin);
+  };
+  settings.bos = id(gguf.bos, "bos_token_id");
+  settings.eos = id(gguf.eos, "eos_token_id");
+  settings.unknown = id(gguf.unknown, "unknown_token_id");
+  settings.pad = id(gguf.pad, "padding_token_id");
+  settings.eot = id(gguf.eot, "eot_token_id");
   settings.add_bos = gguf.add_bos.value_or(true) && settings.bos.has_value();
   settings.add_eos = gguf.add_eos.value_or(false) && settings.eos.has_value();
   settings.chat_template = gguf.chat_template;
-  return std::make_shared<SpmTokenizer>(std::move(model), std::move(settings), files.origin);
+  return {std::move(model), std::move(settings)};
 }
 
 }  // namespace
@@ -106,8 +112,8 @@ SpmModel spm_model_from_gguf(const GgufVocabulary& gguf, const std::string& file
   return model;
 }
 
-std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& files) {
-  if (files.sentencepiece_model.empty()) return create_from_gguf(files);
+SpmSource load_spm(const TokenizerFiles& files) {
+  if (files.gguf) return load_from_gguf(files);
   SpmModel model = parse_spm_model(files.sentencepiece_model, files.origin);
   TokenizerConfig config = parse_tokenizer_config(files);
   SpmSettings settings;
@@ -117,6 +123,13 @@ std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& file
   };
   settings.bos = config.bos ? find_token(*config.bos, model, config) : control(model.bos_piece);
   settings.eos = config.eos ? find_token(*config.eos, model, config) : control(model.eos_piece);
+  settings.unknown = config.unknown ? find_token(*config.unknown, model, config) : std::nullopt;
+  if (!settings.unknown) {
+    const std::int64_t id = model.find(model.unk_piece, PieceType::kUnknown);
+    if (id >= 0) settings.unknown = static_cast<TokenId>(id);
+  }
+  settings.pad = config.pad ? find_token(*config.pad, model, config) : control(model.pad_piece);
+  if (config.gguf_eot >= 0) settings.eot = static_cast<TokenId>(config.gguf_eot);
   // Hugging Face's default for models of this kind.
   settings.add_bos = config.add_bos.value_or(true) && settings.bos.has_value();
   settings.add_eos = config.add_eos.value_or(false) && settings.eos.has_value();
@@ -124,7 +137,13 @@ std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& file
   settings.added = std::move(config.added_tokens);
   settings.chat_template = std::move(config.chat_template);
   if (config.add_prefix_space) model.add_dummy_prefix = *config.add_prefix_space;
-  return std::make_shared<SpmTokenizer>(std::move(model), std::move(settings), files.origin);
+  return {std::move(model), std::move(settings)};
+}
+
+std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& files) {
+  SpmSource source = load_spm(files);
+  return std::make_shared<SpmTokenizer>(std::move(source.model), std::move(source.settings),
+                                        files.origin);
 }
 
 }  // namespace lathe

@@ -19,6 +19,7 @@ namespace lathe {
 // Everything about the tokenizer that the sentencepiece model itself does not say.
 struct SpmSettings {
   std::optional<TokenId> bos, eos;
+  std::optional<TokenId> unknown, pad, eot;  // for conversions only
   bool add_bos = false;
   bool add_eos = false;
   bool prefix_after_special = true;  // a space mark after control tokens too, not just at the start
@@ -70,6 +71,13 @@ class SpmTokenizer final : public Tokenizer {
   std::unique_ptr<SpmLibrary> library_, library_without_prefix_;
   mutable ScratchPool<SpmBpe::Scratch> scratch_;
 };
+
+// A sentencepiece tokenizer's files, read and resolved.
+struct SpmSource {
+  SpmModel model;
+  SpmSettings settings;
+};
+SpmSource load_spm(const TokenizerFiles& files);
 
 std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& files);
 

@@ -1,7 +1,10 @@
 #include "lathe/tokenizer.h"
 
+#include <algorithm>
+
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/parallel_encode.h"
 #include "tokenizer/spm_tokenizer.h"
 
@@ -16,9 +19,13 @@ std::shared_ptr<const Tokenizer> Tokenizer::create(const TokenizerFiles& files) 
       fail_invalid("{}: the vocabulary has no tokens", quoted(files.origin));
     }
     if (files.gguf->model == "llama") return create_spm_tokenizer(files);
+    if (files.gguf->model == "gpt2") return create_bpe_tokenizer(files);
     fail_unsupported("{}: the tokenizer model {} is not supported (\"llama\" and \"gpt2\" are)",
                      quoted(files.origin), quoted(files.gguf->model));
   }
+  // tokenizer.json first: it says more (added tokens, pre-tokenizers), and it is what Hugging
+  // Face's own loader prefers.
+  if (!files.tokenizer_json.empty()) return create_bpe_tokenizer(files);
   if (!files.sentencepiece_model.empty()) return create_spm_tokenizer(files);
   fail_invalid("{}: there is neither a tokenizer.json nor a tokenizer.model", quoted(files.origin));
 }

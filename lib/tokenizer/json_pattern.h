@@ -1,0 +1,23 @@
+// {"String": ...} or {"Regex": ...}, as Replace and Split have it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "tokenizer/regex.h"
+
+namespace lathe {
+
+struct TextPattern {
+  std::string literal;  // when there is no regex
+  std::optional<Regex> regex;
+
+  // Replaces every match; an empty literal matches nothing.
+  void replace_all(std::string& text, std::string_view content, RegexScratch& scratch) const;
+};
+
+TextPattern read_pattern(const JsonView& value, const std::string& file);
+
+}  // namespace lathe

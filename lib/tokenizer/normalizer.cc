@@ -1,0 +1,142 @@
+#include "tokenizer/normalizer.h"
+
+#include <nlohmann/json.hpp>
+#include <utf8proc.h>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "base/utf8.h"
+#include "tokenizer/byte_level.h"
+#include "tokenizer/json_pattern.h"
+#include "tokenizer/unicode.h"
+
+namespace lathe {
+namespace {
+
+class Forms final : public Normalizer {
+ public:
+  explicit Forms(NormalForm form) : form_(form) {}
+  void apply(std::string& text, RegexScratch&) const override { text = normal_form(text, form_); }
+
+ private:
+  NormalForm form_;
+};
+
+template <typename Change>  // void(char32_t, std::string& out)
+void each_char(std::string& text, Change&& change) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(std::string_view(text).substr(at));
+    change(c.code, out);
+    at += c.length;
+  }
+  text = std::move(out);
+}
+
+class Lowercase final : public Normalizer {
+ public:
+  void apply(std::string& text, RegexScratch&) const override {
+    each_char(text, [](char32_t c, std::string& out) {
+      if (c == 0x130) {  // the one character whose lower case is two
+        out += "i\xcc\x87";
+      } else {
+        append_utf8(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))), out);
+      }
+    });
+  }
+};
+
+class Strip final : public Normalizer {
+ public:
+  Strip(bool left, bool right) : left_(left), right_(right) {}
+  void apply(std::string& text, RegexScratch&) const override {
+    if (right_) text.resize(text.size() - trailing_space(text));
+    if (left_) text.erase(0, leading_space(text));
+  }
+
+ private:
+  bool left_, right_;
+};
+
+class StripAccents final : public Normalizer {
+ public:
+  void apply(std::string& text, RegexScratch&) const override {
+    each_char(text, [](char32_t c, std::string& out) {
+      if (!is_combining_mark(c)) append_utf8(c, out);
+    });
+  }
+};
+
+class Prepend final : public Normalizer {
+ public:
+  explicit Prepend(std::string text) : text_(std::move(text)) {}
+  void apply(std::string& text, RegexScratch&) const override {
+    if (!text.empty()) text.insert(0, text_);
+  }
+
+ private:
+  std::string text_;
+};
+
+class ByteLevel final : public Normalizer {
+ public:
+  void apply(std::string& text, RegexScratch&) const override { text = to_byte_level(text); }
+};
+
+class Replace final : public Normalizer {
+ public:
+  Replace(TextPattern pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  void apply(std::string& text, RegexScratch& scratch) const override {
+    pattern_.replace_all(text, content_, scratch);
+  }
+
+ private:
+  TextPattern pattern_;
+  std::string content_;
+};
+
+class Chain final : public Normalizer {
+ public:
+  explicit Chain(std::vector<std::unique_ptr<const Normalizer>> parts) : parts_(std::move(parts)) {}
+  void apply(std::string& text, RegexScratch& scratch) const override {
+    for (const auto& part : parts_) part->apply(text, scratch);
+  }
+
+ private:
+  std::vector<std::unique_ptr<const Normalizer>> parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Normalizer> make_normalizer(const JsonView& value, const std::string& file) {
+  const std::string type = value.at("type").as_string();
+  if (type == "NFC") return std::make_unique<Forms>(NormalForm::kNfc);
+  if (type == "NFD") return std::make_unique<Forms>(NormalForm::kNfd);
+  if (type == "NFKC") return std::make_unique<Forms>(NormalForm::kNfkc);
+  if (type == "NFKD") return std::make_unique<Forms>(NormalForm::kNfkd);
+  if (type == "Lowercase") return std::make_unique<Lowercase>();
+  if (type == "StripAccents") return std::make_unique<StripAccents>();
+  if (type == "ByteLevel") return std::make_unique<ByteLevel>();
+  if (type == "Strip") {
+    return std::make_unique<Strip>(value.get_bool("strip_left").value_or(true),
+                                   value.get_bool("strip_right").value_or(true));
+  }
+  if (type == "Prepend") return std::make_unique<Prepend>(value.at("prepend").as_string());
+  if (type == "Replace") {
+    return std::make_unique<Replace>(read_pattern(value.at("pattern"), file),
+                                     value.at("content").as_string());
+  }
+  if (type == "Sequence") {
+    std::vector<std::unique_ptr<const Normalizer>> parts;
+    for (const JsonView& part : value.at("normalizers").items()) {
+      parts.push_back(make_normalizer(part, file));
+    }
+    return std::make_unique<Chain>(std::move(parts));
+  }
+  fail_unsupported("{}: the normalizer {} is not supported", quoted(file), quoted(type));
+}
+
+}  // namespace lathe

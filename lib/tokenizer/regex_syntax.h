@@ -1,0 +1,18 @@
+// From the regex dialect of tokenizer files to PCRE2's.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace lathe {
+
+// Differences that are rewritten: \s and \S (the property White_Space), \w and \W (Unicode's
+// word characters), \d and \D, \h and \H (hexadecimal digits), \uHHHH. Refused with
+// kUnsupported: set operations (&&), nested sets, {n,m}+ (possessive in one dialect only), and
+// escapes that only one dialect has. `file` is for messages.
+std::string to_pcre2_syntax(std::string_view pattern, const std::string& file);
+
+// A pattern that matches exactly `text`.
+std::string escape_regex(std::string_view text);
+
+}  // namespace lathe
