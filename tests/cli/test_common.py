@@ -1,4 +1,5 @@
 """What holds for every tool, with no model at hand."""
+import functools
 import json
 import os
 import re
@@ -11,148 +12,147 @@ from harness import BIN, PREFIX, ToolTest, main, program, programs, run_process
 HELP_SECTIONS = ["Usage: ", "Common options:", "Examples:", "Exit status:", "See also: "]
 
 
-class EveryTool(ToolTest):
-    def each(self):
+def for_each_tool(test):
+    """Runs a test method once per program, with self.tool set and the name as its argument."""
+    @functools.wraps(test)
+    def loop(self):
         names = programs()
         self.assertTrue(names, f"no programs in {BIN}")
         for name in names:
             with self.subTest(tool=name):
                 self.tool = name
-                yield name
+                test(self, name)
+    return loop
 
-    def test_help_teaches(self):
-        for name in self.each():
-            for option in ("-h", "--help"):
-                result = self.ok(option)
-                self.assertEqual(result.stderr, b"")
-                for section in HELP_SECTIONS:
-                    self.assertIn(section, result.out)
-                self.assertTrue(result.out.startswith(f"{PREFIX}{name} - "), result.out[:80])
-            for line in result.out.splitlines():
-                # Commands are for copying and stay on one line.
-                if not line.startswith(f"  {name} ") and "|" not in line:
-                    self.assertLessEqual(len(line), 80, line)
 
-    def test_version_names_libraries_and_instruction_set(self):
-        for name in self.each():
-            for option in ("-V", "--version"):
-                result = self.ok(option)
-                self.assertRegex(result.out, r"^lathe \d+\.\d+\.\d+\n")
-                self.assertRegex(result.out, r"instruction set: (generic|avx2|avx512)\b")
-                self.assertIn("oneDNN", result.out)
-
-    def test_bogus_instruction_set_is_refused(self):
-        for name in self.each():
-            self.fails(6, "--version", env={"LATHE_ISA": "bogus"}, tool=name, message="bogus")
-
-    def test_generic_instruction_set_runs_everywhere(self):
-        for name in self.each():
-            result = self.ok("--version", env={"LATHE_ISA": "generic"})
-            self.assertIn("instruction set: generic", result.out)
-
-    def test_unknown_option_is_wrong_usage(self):
-        for name in self.each():
-            result = self.fails(2, "--no-such-option", tool=name, message="--no-such-option")
-            self.assertEqual(result.stdout, b"")
-            self.assertEqual(len(result.err.splitlines()), 1)
-
-    def test_close_option_is_suggested(self):
-        for name in self.each():
-            self.fails(2, "--quite", tool=name, message="--quiet")
-
-    def test_unprintable_bytes_are_escaped(self):
-        for name in self.each():
-            result = self.run_tool("--nö\x1b[31m\n\x7f")
-            self.assert_failed(result, 2, tool=name)
-            self.assertIn("\\x1b", result.err)
-
-    def test_missing_value(self):
-        for name in self.each():
-            self.fails(2, "--progress", tool=name, message="--progress")
-
-    def test_value_outside_its_choices(self):
-        for name in self.each():
-            self.fails(2, "--progress", "sometimes", tool=name, message=["sometimes", "never"])
-
-    def test_errors_as_json(self):
-        for name in self.each():
-            for words in (["--error-format", "json"], ["--error-format=json"]):
-                result = self.run_tool(*words, "--no-such-option")
-                self.assertEqual(result.status, 2)
-                lines = result.err.splitlines()
-                self.assertEqual(len(lines), 1)
-                error = json.loads(lines[0])["error"]
-                self.assertEqual(error["code"], "usage")
-                self.assertEqual(error["exit"], 2)
-                self.assertEqual(error["tool"], PREFIX + name)
-                self.assertIn("--no-such-option", error["message"])
-
-    def test_full_device(self):
-        for name in self.each():
-            with open("/dev/full", "wb") as full:
-                result = self.run_tool("--help", stdout=full)
-            self.assert_failed(result, 4, tool=name, message="No space left")
-
-    def test_closed_stdout(self):
-        for name in self.each():
-            result = self.shell(f"'{program(name)}' --help >&-")
-            self.assert_failed(result, 4, tool=name, message="standard output")
-
-    def test_closed_stdin_and_stderr(self):
-        for name in self.each():
-            result = self.shell(f"'{program(name)}' --help <&- 2>&-")
-            self.assertEqual(result.status, 0, result)
-
-    def test_closed_pipe_is_quiet(self):
-        for name in self.each():
-            read, write = os.pipe()
-            os.close(read)
-            try:
-                result = self.run_tool("--help", stdout=write)
-            finally:
-                os.close(write)
-            self.assertEqual(result.status, -signal.SIGPIPE, result)
+class EveryTool(ToolTest):
+    @for_each_tool
+    def test_help_teaches(self, name):
+        for option in ("-h", "--help"):
+            result = self.ok(option)
             self.assertEqual(result.stderr, b"")
+            for section in HELP_SECTIONS:
+                self.assertIn(section, result.out)
+            self.assertTrue(result.out.startswith(f"{PREFIX}{name} - "), result.out[:80])
+        for line in result.out.splitlines():
+            # Commands are for copying and stay on one line.
+            if not line.startswith(f"  {name} ") and "|" not in line:
+                self.assertLessEqual(len(line), 80, line)
 
-    def test_two_formats_exclude_each_other(self):
-        for name in self.each():
-            options = self.ok("--help").out
-            if "--json" not in options or "-m, --model" in options:
-                continue  # a required option would be missed first
-            self.fails(2, "--json", "--format", "text", tool=name)
+    @for_each_tool
+    def test_version_names_libraries_and_instruction_set(self, name):
+        for option in ("-V", "--version"):
+            result = self.ok(option)
+            self.assertRegex(result.out, r"^lathe \d+\.\d+\.\d+\n")
+            self.assertRegex(result.out, r"instruction set: (generic|avx2|avx512)\b")
+            self.assertIn("oneDNN", result.out)
+
+    @for_each_tool
+    def test_bogus_instruction_set_is_refused(self, name):
+        self.fails(6, "--version", env={"LATHE_ISA": "bogus"}, tool=name, message="bogus")
+
+    @for_each_tool
+    def test_generic_instruction_set_runs_everywhere(self, name):
+        result = self.ok("--version", env={"LATHE_ISA": "generic"})
+        self.assertIn("instruction set: generic", result.out)
+
+    @for_each_tool
+    def test_unknown_option_is_wrong_usage(self, name):
+        result = self.fails(2, "--no-such-option", tool=name, message="--no-such-option")
+        self.assertEqual(result.stdout, b"")
+        self.assertEqual(len(result.err.splitlines()), 1)
+
+    @for_each_tool
+    def test_close_option_is_suggested(self, name):
+        self.fails(2, "--quite", tool=name, message="--quiet")
+
+    @for_each_tool
+    def test_unprintable_bytes_are_escaped(self, name):
+        result = self.run_tool("--nö\x1b[31m\n\x7f")
+        self.assert_failed(result, 2, tool=name)
+        self.assertIn("\\x1b", result.err)
+
+    @for_each_tool
+    def test_missing_value(self, name):
+        self.fails(2, "--progress", tool=name, message="--progress")
+
+    @for_each_tool
+    def test_value_outside_its_choices(self, name):
+        self.fails(2, "--progress", "sometimes", tool=name, message=["sometimes", "never"])
+
+    @for_each_tool
+    def test_errors_as_json(self, name):
+        for words in (["--error-format", "json"], ["--error-format=json"]):
+            result = self.run_tool(*words, "--no-such-option")
+            self.assertEqual(result.status, 2)
+            lines = result.err.splitlines()
+            self.assertEqual(len(lines), 1)
+            error = json.loads(lines[0])["error"]
+            self.assertEqual(error["code"], "usage")
+            self.assertEqual(error["exit"], 2)
+            self.assertEqual(error["tool"], PREFIX + name)
+            self.assertIn("--no-such-option", error["message"])
+
+    @for_each_tool
+    def test_full_device(self, name):
+        with open("/dev/full", "wb") as full:
+            result = self.run_tool("--help", stdout=full)
+        self.assert_failed(result, 4, tool=name, message="No space left")
+
+    @for_each_tool
+    def test_closed_stdout(self, name):
+        result = self.shell(f"'{program(name)}' --help >&-")
+        self.assert_failed(result, 4, tool=name, message="standard output")
+
+    @for_each_tool
+    def test_closed_stdin_and_stderr(self, name):
+        result = self.shell(f"'{program(name)}' --help <&- 2>&-")
+        self.assertEqual(result.status, 0, result)
+
+    @for_each_tool
+    def test_closed_pipe_is_quiet(self, name):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            result = self.run_tool("--help", stdout=write)
+        finally:
+            os.close(write)
+        self.assertEqual(result.status, -signal.SIGPIPE, result)
+        self.assertEqual(result.stderr, b"")
+
+    @for_each_tool
+    def test_two_formats_exclude_each_other(self, name):
+        options = self.ok("--help").out
+        if "--json" not in options or "-m, --model" in options:
+            return  # a required option would be missed first
+        self.fails(2, "--json", "--format", "text", tool=name)
 
 
 class Completions(ToolTest):
-    def each(self):
-        for name in programs():
-            with self.subTest(tool=name):
-                self.tool = name
-                yield name
-
     def long_options(self):
         """Long options at the beginning of --help's lines."""
         return set(re.findall(r"^\s+(?:-\w, )?(--[a-z][a-z0-9-]*)", self.ok("--help").out, re.M))
 
-    def test_unknown_shell(self):
-        for name in self.each():
-            self.fails(2, "--completions", "tcsh", tool=name, message="tcsh")
+    @for_each_tool
+    def test_unknown_shell(self, name):
+        self.fails(2, "--completions", "tcsh", tool=name, message="tcsh")
 
-    def test_bash(self):
-        for name in self.each():
-            script = self.ok("--completions", "bash").out
-            path = self.write(name, script)
-            probe = (f"set -e; source '{path}'; complete -p '{PREFIX}{name}' >/dev/null\n"
-                     f"COMP_WORDS=({name} --) COMP_CWORD=1\n"
-                     f"_{(PREFIX + name).replace('-', '_')}; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
-                     f"COMP_WORDS=({name} --progress a) COMP_CWORD=2\n"
-                     f"_{(PREFIX + name).replace('-', '_')}; echo \"${{COMPREPLY[*]}}\"")
-            result = run_process(["bash", "--norc", "-c", probe], cwd=self.folder)
-            self.assertEqual(result.status, 0, result)
-            self.assertEqual(result.stderr, b"")
-            offered = set(result.out.split())
-            self.assertLessEqual({"--help", "--version", "--progress", "auto", "always"}, offered)
-            for option in self.long_options():
-                self.assertIn(option, offered)
+    @for_each_tool
+    def test_bash(self, name):
+        script = self.ok("--completions", "bash").out
+        path = self.write(name, script)
+        probe = (f"set -e; source '{path}'; complete -p '{PREFIX}{name}' >/dev/null\n"
+                 f"COMP_WORDS=({name} --) COMP_CWORD=1\n"
+                 f"_{(PREFIX + name).replace('-', '_')}; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+                 f"COMP_WORDS=({name} --progress a) COMP_CWORD=2\n"
+                 f"_{(PREFIX + name).replace('-', '_')}; echo \"${{COMPREPLY[*]}}\"")
+        result = run_process(["bash", "--norc", "-c", probe], cwd=self.folder)
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.stderr, b"")
+        offered = set(result.out.split())
+        self.assertLessEqual({"--help", "--version", "--progress", "auto", "always"}, offered)
+        for option in self.long_options():
+            self.assertIn(option, offered)
 
     def check_with(self, shell, name, script, check):
         try:
@@ -166,17 +166,17 @@ class Completions(ToolTest):
         for option in self.long_options():
             self.assertIn(option[2:], script)
 
-    def test_zsh(self):
-        for name in self.each():
-            script = self.ok("--completions", "zsh").out
-            self.assertTrue(script.startswith(f"#compdef {PREFIX}{name}\n"))
-            self.check_with("zsh", name, script, ["-n"])
+    @for_each_tool
+    def test_zsh(self, name):
+        script = self.ok("--completions", "zsh").out
+        self.assertTrue(script.startswith(f"#compdef {PREFIX}{name}\n"))
+        self.check_with("zsh", name, script, ["-n"])
 
-    def test_fish(self):
-        for name in self.each():
-            script = self.ok("--completions", "fish").out
-            self.check_with("fish", name, script, ["--no-execute"])
-            self.check_with("fish", name, script, ["--no-config"])
+    @for_each_tool
+    def test_fish(self, name):
+        script = self.ok("--completions", "fish").out
+        self.check_with("fish", name, script, ["--no-execute"])
+        self.check_with("fish", name, script, ["--no-config"])
 
 
 if __name__ == "__main__":

@@ -283,7 +283,10 @@ std::string Tool::help() const {
 std::string Tool::explain(const CLI::ParseError& error) const {
   std::string message;
   const std::vector<std::string> rest = app_.remaining();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) {
+  // A misspelt option matters more than the one that seems to be missing for it.
+  const bool misspelt = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (misspelt && !rest.empty()) {
     const std::string& word = rest.front();
     if (word.size() > 1 && word.front() == '-') {
       const std::string close = closest_option(app_, word);
