@@ -1,8 +1,10 @@
 #include "generate/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/fail.h"
@@ -11,17 +13,6 @@
 
 namespace lathe {
 namespace {
-
-// Heavier first, at a tie the lower id.
-bool heavier(const WeightedToken& a, const WeightedToken& b) noexcept {
-  return a.weight > b.weight || (a.weight == b.weight && a.id < b.id);
-}
-
-std::uint64_t total_weight(std::span<const WeightedToken> tokens) noexcept {
-  std::uint64_t sum = 0;
-  for (const WeightedToken& token : tokens) sum += token.weight;
-  return sum;
-}
 
 // floor(a · b / 2^64).
 std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) noexcept {
@@ -38,22 +29,29 @@ std::uint64_t share_of(double share, std::uint64_t whole) noexcept {
   return static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(whole)));
 }
 
-// Of the heaviest tokens whose weights reach `target` together, the last. `tokens` is reordered.
-// Halving by selection: n + n/2 + n/4 + ... steps. The target is at most the total weight.
-WeightedToken last_of_mass(std::span<WeightedToken> tokens, std::uint64_t target) noexcept {
-  while (tokens.size() > 1) {
-    const auto middle = tokens.begin() + static_cast<std::ptrdiff_t>(tokens.size() / 2);
-    std::nth_element(tokens.begin(), middle, tokens.end(), heavier);
-    const auto upper = std::span<WeightedToken>(tokens.begin(), middle);
-    const std::uint64_t mass = total_weight(upper);
+// Heavier first, at a tie the lower index, which is the lower id.
+constexpr auto heavier = [](const auto& a, const auto& b) {
+  return a.weight > b.weight || (a.weight == b.weight && a.index < b.index);
+};
+
+// Of the heaviest candidates whose weights reach `target` together, the last; target is at most
+// their total. Reorders them. Halving by selection: n + n/2 + n/4 + ... steps.
+template <typename Candidate>
+Candidate last_of_mass(std::span<Candidate> candidates, std::uint64_t target) noexcept {
+  while (candidates.size() > 1) {
+    const std::size_t half = candidates.size() / 2;
+    const auto middle = candidates.begin() + static_cast<std::ptrdiff_t>(half);
+    std::nth_element(candidates.begin(), middle, candidates.end(), heavier);
+    std::uint64_t mass = 0;
+    for (const Candidate& candidate : candidates.first(half)) mass += candidate.weight;
     if (mass >= target) {
-      tokens = upper;
+      candidates = candidates.first(half);
     } else {
       target -= mass;
-      tokens = std::span<WeightedToken>(middle, tokens.end());
+      candidates = candidates.subspan(half);
     }
   }
-  return tokens.front();
+  return candidates.front();
 }
 
 }  // namespace
@@ -76,21 +74,38 @@ void validate(const SamplingOptions& options) {
 }
 
 int weight_bits(std::int64_t vocab_size) noexcept {
-  return 62 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(vocab_size)));
+  return std::min(50,
+                  62 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(vocab_size))));
 }
 
-std::uint64_t token_weight(float x, float max, double temperature, int bits) noexcept {
-  // Equality first: ∞ - ∞ would be NaN.
-  const double distance = x == max ? 0.0 : (static_cast<double>(x) - max) / temperature;
-  const double scaled =
-      exp_nonpositive(distance) * static_cast<double>(std::uint64_t{1} << bits) + 0.5;
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(scaled));
+void token_weights(std::span<const float> x, float max, double temperature, int bits,
+                   std::uint64_t* out) noexcept {
+  if (std::isinf(max)) {  // ∞ - ∞ would be no number
+    for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i] == max ? std::uint64_t{1} << bits : 0;
+    return;
+  }
+  // 1e-300 keeps the quotient finite; what differs at all is then out of the draw anyway.
+  const double scale = 1.0 / std::max(temperature, 1e-300);
+  const double unit = static_cast<double>(std::uint64_t{1} << bits);
+  // Adding 2^52 rounds to a whole number in the low bits: bits ≤ 50.
+  constexpr double kRound = 0x1p52;
+  const float* values = x.data();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double e = exp_nonpositive((static_cast<double>(values[i]) - max) * scale);
+    out[i] = std::bit_cast<std::uint64_t>(e * unit + kRound) - std::bit_cast<std::uint64_t>(kRound);
+  }
 }
 
 double log_sum_exp(std::span<const float> logits, float max) noexcept {
+  constexpr std::size_t kBlock = 512;
+  std::uint64_t weights[kBlock];
   const int bits = weight_bits(static_cast<std::int64_t>(logits.size()));
   std::uint64_t sum = 0;
-  for (const float x : logits) sum += token_weight(x, max, 1.0, bits);
+  for (std::size_t first = 0; first < logits.size(); first += kBlock) {
+    const std::size_t n = std::min(kBlock, logits.size() - first);
+    token_weights(logits.subspan(first, n), max, 1.0, bits, weights);
+    sum = std::accumulate(weights, weights + n, sum);
+  }
   const double ratio = static_cast<double>(sum) / static_cast<double>(std::uint64_t{1} << bits);
   return max + portable_log(ratio);
 }
@@ -106,7 +121,7 @@ std::optional<TokenId> Sampler::choose(std::span<const float> logits,
   if (!best) return std::nullopt;
   if (options_.temperature == 0.0) return best->id;
 
-  gather(x, best->value);
+  weigh(x, best->value);
   keep_top_p();
   keep_min_p();
   return draw();
@@ -137,47 +152,64 @@ std::span<const float> Sampler::penalise(std::span<const float> logits,
   return penalised_;
 }
 
-void Sampler::gather(std::span<const float> logits, float max) {
-  bits_ = weight_bits(static_cast<std::int64_t>(logits.size()));
-  candidates_.clear();
-  const auto add = [&](std::size_t i) {
-    const std::uint64_t weight = token_weight(logits[i], max, options_.temperature, bits_);
-    if (weight != 0) candidates_.push_back({static_cast<TokenId>(i), weight});
-  };
+void Sampler::weigh(std::span<const float> logits, float max) {
   const auto size = static_cast<std::int64_t>(logits.size());
-  if (options_.top_k == 0 || options_.top_k >= size) {
-    candidates_.reserve(logits.size());
-    for (std::size_t i = 0; i < logits.size(); ++i) add(i);
-    return;
+  bits_ = weight_bits(size);
+  ids_.clear();
+  if (options_.top_k > 0 && options_.top_k < size) {
+    select_largest(logits, options_.top_k, ranked_);
+    std::sort(ranked_.begin(), ranked_.end(),
+              [](const RankedLogit& a, const RankedLogit& b) { return a.id < b.id; });
+    kept_.clear();
+    for (const RankedLogit& ranked : ranked_) {
+      ids_.push_back(ranked.id);
+      kept_.push_back(ranked.value);
+    }
+    logits = kept_;
   }
-  select_largest(logits, options_.top_k, ranked_);
-  std::sort(ranked_.begin(), ranked_.end(),
-            [](const RankedLogit& a, const RankedLogit& b) { return a.id < b.id; });
-  for (const RankedLogit& ranked : ranked_) add(static_cast<std::size_t>(ranked.id));
+  weights_.resize(logits.size());
+  token_weights(logits, max, options_.temperature, bits_, weights_.data());
 }
 
 void Sampler::keep_top_p() {
   if (options_.top_p >= 1.0) return;
-  const std::uint64_t target =
-      std::max<std::uint64_t>(1, share_of(options_.top_p, total_weight(candidates_)));
-  scratch_.assign(candidates_.begin(), candidates_.end());
-  const WeightedToken last = last_of_mass(scratch_, target);
-  std::erase_if(candidates_, [&](const WeightedToken& token) { return heavier(last, token); });
+  // By the number of bits of a weight, as many buckets as there can be.
+  std::array<std::uint64_t, 64> mass{};
+  for (const std::uint64_t weight : weights_) {
+    mass[static_cast<std::size_t>(std::bit_width(weight))] += weight;
+  }
+  const std::uint64_t total = std::accumulate(mass.begin(), mass.end(), std::uint64_t{0});
+  std::uint64_t target = std::max<std::uint64_t>(1, share_of(options_.top_p, total));
+  std::size_t width = mass.size() - 1;
+  while (mass[width] < target) target -= mass[width--];
+
+  bucket_.clear();
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    if (static_cast<std::size_t>(std::bit_width(weights_[i])) == width) {
+      bucket_.push_back({weights_[i], i});
+    }
+  }
+  const Candidate last = last_of_mass(std::span<Candidate>(bucket_), target);
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const bool behind = weights_[i] < last.weight || (weights_[i] == last.weight && i > last.index);
+    if (behind) weights_[i] = 0;
+  }
 }
 
 void Sampler::keep_min_p() {
   if (options_.min_p <= 0.0) return;
   const std::uint64_t least = share_of(options_.min_p, std::uint64_t{1} << bits_);
-  std::erase_if(candidates_, [&](const WeightedToken& token) { return token.weight < least; });
+  for (std::uint64_t& weight : weights_) {
+    if (weight < least) weight = 0;
+  }
 }
 
 TokenId Sampler::draw() {
-  std::uint64_t rest = multiply_high(generator_.next64(), total_weight(candidates_));
-  for (const WeightedToken& token : candidates_) {
-    if (rest < token.weight) return token.id;
-    rest -= token.weight;
-  }
-  return candidates_.back().id;  // not reached: rest is below the total
+  const std::uint64_t total = std::accumulate(weights_.begin(), weights_.end(), std::uint64_t{0});
+  std::uint64_t rest = multiply_high(generator_.next64(), total);
+  std::size_t index = 0;
+  while (rest >= weights_[index]) rest -= weights_[index++];  // ends: rest is below the total
+  return ids_.empty() ? static_cast<TokenId>(index) : ids_[index];
 }
 
 }  // namespace lathe

@@ -1,13 +1,13 @@
 // Choosing one token from the logits of a position: lathe/generate.h says what is computed,
 // this says how.
 //
-// The steps keep the candidates in the order of their ids, as one list of (id, weight), and each
-// filter finds its border by selection (select.h, or a partition of the list by weight), then
-// drops what is behind it in one pass. Nothing sorts the vocabulary, and the draw's walk
-// through the list has the same order everywhere.
+// The candidates stay in the order of their ids, each with an integer weight; a filter sets the
+// weights of what it drops to 0. Borders are found by selection: top-k by select.h, top-p by a
+// histogram of the weights' sizes and a partition of the one bucket where the border lies.
+// Nothing sorts the vocabulary, and the draw's walk has the same order everywhere.
 //
 // A Sampler belongs to one sequence and is used by one thread at a time. choose() allocates on
-// its first call only.
+// its first calls only.
 #pragma once
 
 #include <cstdint>
@@ -22,16 +22,14 @@
 
 namespace lathe {
 
-struct WeightedToken {
-  TokenId id = 0;
-  std::uint64_t weight = 0;
-};
-
-// Bits s of the integer weights e^(x - max) · 2^s: the sum over the vocabulary stays below 2^62.
+// Bits s of the integer weights e^(x - max) · 2^s: the sum over the vocabulary stays below 2^62,
+// and each weight below what a double holds exactly.
 int weight_bits(std::int64_t vocab_size) noexcept;
 
-// round(e^((x - max)/temperature) · 2^bits), 0 when x is NaN. Needs x ≤ max unless NaN.
-std::uint64_t token_weight(float x, float max, double temperature, int bits) noexcept;
+// out[i] = e^((x[i] - max)/temperature) · 2^bits, rounded to the nearest; 0 where x[i] is NaN.
+// max is the largest of x.
+void token_weights(std::span<const float> x, float max, double temperature, int bits,
+                   std::uint64_t* out) noexcept;
 
 // ln Σ e^x[i] over the numbers in `logits`, whose largest is `max`.
 double log_sum_exp(std::span<const float> logits, float max) noexcept;
@@ -47,7 +45,7 @@ class Sampler {
 
  private:
   std::span<const float> penalise(std::span<const float> logits, std::span<const TokenId> history);
-  void gather(std::span<const float> logits, float max);
+  void weigh(std::span<const float> logits, float max);
   void keep_top_p();
   void keep_min_p();
   TokenId draw();
@@ -58,8 +56,14 @@ class Sampler {
   std::vector<float> penalised_;
   std::vector<char> seen_;  // one per token of the vocabulary
   std::vector<RankedLogit> ranked_;
-  std::vector<WeightedToken> candidates_;  // by id
-  std::vector<WeightedToken> scratch_;
+  std::vector<float> kept_;             // logits that top-k keeps
+  std::vector<std::uint64_t> weights_;  // of the candidates, by id
+  std::vector<TokenId> ids_;            // theirs; empty: candidate i is token i
+  struct Candidate {
+    std::uint64_t weight;
+    std::size_t index;
+  };
+  std::vector<Candidate> bucket_;
 };
 
 }  // namespace lathe

@@ -27,11 +27,11 @@ namespace lathe {
 //   min-p           of what is left, tokens at least min_p times as probable as the best stay
 //   draw            one of what is left, with its probability
 //
-// Probabilities are integers e^(x[i] - max) · 2^s (s = 62 less the bits of the vocabulary's
-// size), so that sums have no order and no rounding. A draw is 64 bits, two outputs of
-// PCG-XSH-RR 64/32 (O'Neill 2014) seeded with `seed` and sequence 0, high half first; one draw
-// per token, even where one token is left. The same logits and seed give the same choice on
-// every machine. A logit that is not a number is never chosen.
+// Probabilities are integers e^(x[i] - max) · 2^s, rounded (s = 62 less the bits of the
+// vocabulary's size, at most 50), so that sums have no order and no rounding of their own. A draw
+// is 64 bits, two outputs of PCG-XSH-RR 64/32 (O'Neill 2014) seeded with `seed` and sequence 0,
+// high half first; one draw per token, even where one token is left. The same logits and seed give
+// the same choice on every machine. A logit that is not a number is never chosen.
 struct SamplingOptions {
   double temperature = 0.0;
   std::int64_t top_k = 0;         // 0: off
