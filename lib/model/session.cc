@@ -100,6 +100,10 @@ void ModelSession::reserve(std::span<const SequenceInput> inputs, std::int64_t w
       fail_invalid("sequence {} is given twice in one step", growths_[i].sequence);
     }
   }
+  lengths_.clear();
+  for (const KvCache::Growth& growth : growths_) {
+    lengths_.push_back(cache_.length(growth.sequence));
+  }
   forward_.reserve(std::min(rows, chunk_));
   if (wanted > std::numeric_limits<std::int64_t>::max() / 8 / model_->config().vocab_size) {
     throw std::bad_alloc();
@@ -156,11 +160,20 @@ std::span<const float> ModelSession::forward(std::span<const SequenceInput> inpu
   std::size_t index = 0;
   std::size_t offset = 0;
   float* logits = logits_.data();
-  while (index < inputs.size()) {
-    next_batch(inputs, index, offset);
-    forward_.run(batch_, logits);
-    logits += batch_.wanted_rows() * vocab;
-    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+  try {
+    while (index < inputs.size()) {
+      next_batch(inputs, index, offset);
+      forward_.run(batch_, logits);
+      logits += batch_.wanted_rows() * vocab;
+      for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+    }
+  } catch (const std::bad_alloc&) {
+    // Products allocate when they first see a size, so this is the first and largest batch and
+    // nothing has slid out of a window yet.
+    for (std::size_t i = 0; i < growths_.size(); ++i) {
+      cache_.truncate(growths_[i].sequence, lengths_[i]);
+    }
+    fail(ErrorCode::kLimit, "out of memory while computing {} rows", batch_.rows());
   }
   return {logits_.data(), static_cast<std::size_t>(wanted * vocab)};
 }

@@ -47,7 +47,8 @@ class ModelSession final : public Session {
   KvCache cache_;
   Forward forward_;
   Batch batch_;
-  std::vector<KvCache::Growth> growths_;
+  std::vector<KvCache::Growth> growths_;  // of the present step, by sequence
+  std::vector<std::int64_t> lengths_;     // before it
   FloatBuffer logits_;
 };
 
