@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "kernels/kernel_table.h"
 #include "model/float_gemm.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
@@ -17,15 +18,27 @@ namespace {
 // weights once per kMatvecBatch rows, straight from the file.
 constexpr std::int64_t kFewRows = 4;
 
-// Weight rows that one worker takes at a time. For the GEMM, 64 rows of 2048 floats are
+// Weight rows that one worker takes at a time. For the float GEMM, 64 rows of 2048 floats are
 // 512 KB: half of a usual second-level cache. For a few rows, enough to make the hand-out
 // cheap and few enough to balance.
 constexpr std::int64_t kGemmPanel = 64;
 constexpr std::int64_t kMatvecPanel = 32;
+// Of packed weights: two tiles share the inputs in the kernels' large form; a few rows of
+// input take this many bytes of weights, which last about ten microseconds.
+constexpr std::int64_t kPackedGemmPiece = 32;
+constexpr std::int64_t kPackedBytes = 128 << 10;
+constexpr std::int64_t kPackedFewRows = 8;
 
 template <typename Element>
 const Element* row_of(const void* weights, std::int64_t row, std::int64_t cols) noexcept {
   return static_cast<const Element*>(weights) + row * cols;
+}
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+
+// Inputs that share a scale of the activations.
+std::int64_t group_of(const PackedScheme& scheme) noexcept {
+  return scheme.group == 0 ? kRowGroup : scheme.group;
 }
 
 bool aligned(const void* p, std::size_t alignment) noexcept {
@@ -34,20 +47,16 @@ bool aligned(const void* p, std::size_t alignment) noexcept {
 
 }  // namespace
 
-LinearInput::LinearInput() = default;
-LinearInput::~LinearInput() = default;
-LinearInput::LinearInput(LinearInput&&) noexcept = default;
-LinearInput& LinearInput::operator=(LinearInput&&) noexcept = default;
-
-void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
-                      std::int64_t stride) noexcept {
-  x_ = x;
-  rows_ = rows;
-  cols_ = cols;
-  stride_ = stride;
-}
-
 Linear::~Linear() = default;
+
+std::unique_ptr<Linear> Linear::from_packed(const PackedMatrix& matrix, std::vector<float> bias) {
+  std::unique_ptr<Linear> linear(new Linear);
+  linear->rows_ = matrix.rows;
+  linear->cols_ = matrix.cols;
+  linear->matrix_ = matrix;
+  linear->bias_ = std::move(bias);
+  return linear;
+}
 
 std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t weight,
                                      std::optional<std::size_t> bias) {
@@ -92,11 +101,13 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
 }
 
 std::uint64_t Linear::bytes() const noexcept {
+  if (packed()) return packed_bytes(matrix_.scheme, rows_, cols_).value_or(0);
   return static_cast<std::uint64_t>(rows_) * static_cast<std::uint64_t>(cols_) *
          static_cast<std::uint64_t>(dtype_info(dtype_).bytes);
 }
 
 void Linear::row_f32(std::int64_t r, float* out) const noexcept {
+  if (packed()) return unpack_row(matrix_, r, out);
   switch (dtype_) {
     case DType::kF16:
       kernels().f16_to_f32(row_of<std::uint16_t>(weights_, r, cols_), cols_, out);
@@ -110,82 +121,82 @@ void Linear::row_f32(std::int64_t r, float* out) const noexcept {
   }
 }
 
-// Rows [first, last) of the matrix against all rows of the input.
-void Linear::compute(LinearInput& input, int worker, std::int64_t first, std::int64_t last,
-                     float* y, std::int64_t y_stride) const noexcept {
+std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
+  if (!packed()) return input_rows <= kFewRows ? kMatvecPanel : kGemmPanel;
+  if (input_rows > kPackedFewRows) return kPackedGemmPiece;
+  return std::max<std::int64_t>(2, kPackedBytes / matrix_.tile_bytes / 2 * 2) * 16;
+}
+
+void Linear::compute_float(const LinearInput& input, int worker, std::int64_t first,
+                           std::int64_t last, float* y, std::int64_t y_stride) const noexcept {
   const KernelTable& table = kernels();
   const std::int64_t count = last - first;
   const float* x = input.data();
   if (input.rows() <= kFewRows) {
     switch (dtype_) {
       case DType::kF16:
-        table.matvec_f16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
-                         input.stride(), input.rows(), y + first, y_stride);
-        break;
+        return table.matvec_f16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
+                                input.stride(), input.rows(), y + first, y_stride);
       case DType::kBF16:
-        table.matvec_bf16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
-                          input.stride(), input.rows(), y + first, y_stride);
-        break;
+        return table.matvec_bf16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
+                                 input.stride(), input.rows(), y + first, y_stride);
       default:
-        table.matvec_f32(row_of<float>(weights_, first, cols_), count, cols_, x, input.stride(),
-                         input.rows(), y + first, y_stride);
+        return table.matvec_f32(row_of<float>(weights_, first, cols_), count, cols_, x,
+                                input.stride(), input.rows(), y + first, y_stride);
     }
+  }
+  const float* panel = input.panel(worker);
+  if (dtype_ == DType::kF32) {
+    panel = row_of<float>(weights_, first, cols_);
   } else {
-    const float* panel = nullptr;
-    if (dtype_ == DType::kF32) {
-      panel = row_of<float>(weights_, first, cols_);
-    } else {
-      float* converted = input.panels_[static_cast<std::size_t>(worker)].get();
-      const std::uint16_t* source = row_of<std::uint16_t>(weights_, first, cols_);
-      if (dtype_ == DType::kF16) {
-        table.f16_to_f32(source, count * cols_, converted);
-      } else {
-        table.bf16_to_f32(source, count * cols_, converted);
-      }
-      panel = converted;
-    }
-    float_gemm(x, input.stride(), input.rows(), panel, cols_, count, cols_, y + first, y_stride);
+    const std::uint16_t* source = row_of<std::uint16_t>(weights_, first, cols_);
+    const auto convert = dtype_ == DType::kF16 ? table.f16_to_f32 : table.bf16_to_f32;
+    convert(source, count * cols_, input.panel(worker));
+  }
+  float_gemm(x, input.stride(), input.rows(), panel, cols_, count, cols_, y + first, y_stride);
+}
+
+// Rows [first, last) of the matrix against all rows of the input.
+void Linear::compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
+                     float* y, std::int64_t y_stride) const noexcept {
+  const KernelTable& table = kernels();
+  if (packed()) {
+    table.packed_matmul(matrix_, first / 16, (last + 15) / 16,
+                        input.quantized(group_of(matrix_.scheme)), y, y_stride);
+  } else {
+    compute_float(input, worker, first, last, y, y_stride);
   }
   if (!bias_.empty()) {
     for (std::int64_t m = 0; m < input.rows(); ++m) {
-      table.add(bias_.data() + first, count, y + m * y_stride + first);
+      table.add(bias_.data() + first, last - first, y + m * y_stride + first);
     }
   }
 }
 
 void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearCall> calls) {
   if (input.rows() == 0 || calls.empty()) return;
-  const bool few = input.rows() <= kFewRows;
-  const std::int64_t panel = few ? kMatvecPanel : kGemmPanel;
-
-  const auto workers = static_cast<std::size_t>(pool.size());
-  if (!few) {
-    const std::int64_t floats = panel * input.cols();
-    if (input.panels_.size() < workers || input.panel_floats_ < floats) {
-      input.panel_floats_ = std::max(input.panel_floats_, floats);
-      input.panels_.clear();
-      for (std::size_t w = 0; w < workers; ++w) {
-        input.panels_.emplace_back(new float[static_cast<std::size_t>(input.panel_floats_)]);
-      }
+  std::int64_t total = 0;
+  for (const LinearCall& call : calls) {
+    const Linear& linear = *call.linear;
+    total += divide_up(linear.rows(), linear.piece_rows(input.rows()));
+    if (linear.packed()) {
+      input.prepare_quantized(pool, group_of(linear.matrix_.scheme));
+    } else if (input.rows() > kFewRows) {
+      input.prepare_panels(pool.size(), kGemmPanel * input.cols());
     }
   }
-
-  // The panels of all matrices in one row, handed out to whichever worker is free.
-  std::int64_t total = 0;
-  for (const LinearCall& call : calls) total += (call.linear->rows() + panel - 1) / panel;
-  pool.parallel_for(total, 1, [&](int worker, std::int64_t first, std::int64_t last) {
-    for (std::int64_t piece = first; piece < last; ++piece) {
-      std::int64_t local = piece;
-      for (const LinearCall& call : calls) {
-        const std::int64_t pieces = (call.linear->rows() + panel - 1) / panel;
-        if (local < pieces) {
-          const std::int64_t begin = local * panel;
-          const std::int64_t end = std::min(begin + panel, call.linear->rows());
-          call.linear->compute(input, worker, begin, end, call.y, call.y_stride);
-          break;
-        }
-        local -= pieces;
+  // The pieces of all matrices in one row, handed out to whichever worker is free.
+  pool.parallel_for(total, 1, [&](int worker, std::int64_t piece, std::int64_t) {
+    for (const LinearCall& call : calls) {
+      const std::int64_t rows = call.linear->rows();
+      const std::int64_t size = call.linear->piece_rows(input.rows());
+      const std::int64_t pieces = divide_up(rows, size);
+      if (piece < pieces) {
+        call.linear->compute(input, worker, piece * size, std::min((piece + 1) * size, rows),
+                             call.y, call.y_stride);
+        return;
       }
+      piece -= pieces;
     }
   });
 }

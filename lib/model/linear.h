@@ -1,13 +1,13 @@
 // Matrices of a model and their products with activations: y = W·x + b.
 //
 // A Linear holds one weight matrix [out, in], in place in the model file where its bytes
-// allow, and an optional bias. A LinearInput wraps the rows of activations that several
-// matrices share (q, k and v; gate and up), so that whatever a kernel needs of them
-// (quantized rows) is made once. apply() computes several products in one fork and join.
+// allow, and an optional bias. apply() computes the products of several matrices with the
+// same rows of activations in one fork and join.
 //
 // Bits: the result of one output element does not depend on the number of threads, nor on
-// which other matrices are in the same call. Float weights: it may depend on the number of
-// rows (few rows use our own kernels, many use oneDNN).
+// which other matrices are in the same call. Quantized weights: nor on the instruction set,
+// nor on which other rows are in the input. Float weights: it may depend on both (few rows
+// use our own kernels, many use oneDNN).
 // Thread-safety: a Linear is immutable; a LinearInput belongs to one caller at a time.
 // Errors: load() throws Error as Checkpoint does, and kLimit when memory is short; the rest
 // is noexcept (apply() allocates scratch only the first time a size is seen, through the
@@ -22,39 +22,13 @@
 
 #include "lathe/checkpoint.h"
 
+#include "model/linear_input.h"
 #include "parallel/thread_pool.h"
+#include "tensor/packed_matrix.h"
 
 namespace lathe {
 
 class Linear;
-
-// Rows of activations, and scratch memory that is kept from call to call.
-class LinearInput {
- public:
-  LinearInput();
-  ~LinearInput();
-  LinearInput(LinearInput&&) noexcept;
-  LinearInput& operator=(LinearInput&&) noexcept;
-
-  // x: rows × cols floats, rows `stride` floats apart, which must stay valid and unchanged
-  // until the last apply() with them. Forgets what was made of the former rows.
-  void set(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride) noexcept;
-
-  const float* data() const noexcept { return x_; }
-  std::int64_t rows() const noexcept { return rows_; }
-  std::int64_t cols() const noexcept { return cols_; }
-  std::int64_t stride() const noexcept { return stride_; }
-
- private:
-  friend class Linear;
-  const float* x_ = nullptr;
-  std::int64_t rows_ = 0;
-  std::int64_t cols_ = 0;
-  std::int64_t stride_ = 0;
-  // One panel of weights as floats per worker.
-  std::vector<std::unique_ptr<float[]>> panels_;
-  std::int64_t panel_floats_ = 0;
-};
 
 // One product of an apply(): y[m · y_stride + r] for m < input rows, r < linear->rows().
 struct LinearCall {
@@ -69,6 +43,9 @@ class Linear {
   // pointers into the checkpoint, which must outlive it.
   static std::unique_ptr<Linear> load(const Checkpoint& checkpoint, std::size_t weight,
                                       std::optional<std::size_t> bias = std::nullopt);
+  // A packed matrix in memory that must outlive the Linear, and a bias of its rows or nothing.
+  static std::unique_ptr<Linear> from_packed(const PackedMatrix& matrix,
+                                             std::vector<float> bias = {});
   ~Linear();
 
   std::int64_t rows() const noexcept { return rows_; }
@@ -84,13 +61,20 @@ class Linear {
 
  private:
   Linear() = default;
-  void compute(LinearInput& input, int worker, std::int64_t first, std::int64_t last, float* y,
-               std::int64_t y_stride) const noexcept;
+  bool packed() const noexcept { return matrix_.weights != nullptr; }
+  std::int64_t piece_rows(std::int64_t input_rows) const noexcept;
+  void compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
+               float* y, std::int64_t y_stride) const noexcept;
+  void compute_float(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
+                     float* y, std::int64_t y_stride) const noexcept;
 
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
-  DType dtype_ = DType::kF32;           // kF32, kF16 or kBF16
-  const void* weights_ = nullptr;       // rows × cols, row-major, tight
+  // Either floats, row-major and tight, of type dtype_ (kF32, kF16 or kBF16) ...
+  DType dtype_ = DType::kF32;
+  const void* weights_ = nullptr;
+  // ... or a packed matrix.
+  PackedMatrix matrix_;
   std::unique_ptr<std::byte[]> owned_;  // when the file's bytes could not be used in place
   std::vector<float> bias_;             // empty, or rows floats
 };

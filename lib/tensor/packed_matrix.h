@@ -77,6 +77,10 @@ struct PackedMatrix {
   const std::uint16_t* super_minimums = nullptr;
 };
 
+// A matrix with one scale per row goes with activations of this group: a scale for a whole row
+// of activations would lose too much to outliers.
+inline constexpr std::int64_t kRowGroup = 128;
+
 // Rows of activations, quantized: x[m][k] ≈ scale[m][k / group] · q[m][k], q in -127..127.
 struct QuantizedRows {
   std::int64_t rows = 0;

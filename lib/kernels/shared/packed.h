@@ -20,7 +20,6 @@ namespace {
 // Inputs per piece: 512 inputs of 32 rows are 16 KB as bytes.
 constexpr std::int64_t kPiece = 512;
 constexpr std::int64_t kSmallestGroup = 16;
-constexpr std::int64_t kRowGroupInputs = 128;  // steps in which a whole-row scale is applied
 
 // What the loops need of a matrix.
 struct PackedShape {
@@ -35,7 +34,7 @@ struct PackedShape {
 inline PackedShape shape_of(const PackedMatrix& m) noexcept {
   PackedShape s;
   s.whole_row = m.scheme.group == 0;
-  s.group = s.whole_row ? kRowGroupInputs : m.scheme.group;
+  s.group = s.whole_row ? kRowGroup : m.scheme.group;
   s.groups = (m.inputs + s.group - 1) / s.group;
   s.two_level = m.scheme.form == ScaleForm::kTwoLevel;
   s.minimums = m.scheme.minimums;

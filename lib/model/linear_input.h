@@ -1,0 +1,60 @@
+// Rows of activations that several matrices multiply (q, k and v; gate and up), and what the
+// kernels make of them: whatever one product needs, such as quantized rows, is made once and
+// shared by the others. Memory is kept from call to call.
+//
+// Thread-safety: one caller at a time; the workers of an apply() only read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "parallel/thread_pool.h"
+#include "tensor/packed_matrix.h"
+
+namespace lathe {
+
+class LinearInput {
+ public:
+  // x: rows × cols floats, rows `stride` floats apart, which must stay valid and unchanged
+  // until the last product with them. Forgets what was made of the former rows.
+  void set(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t stride) noexcept;
+
+  const float* data() const noexcept { return x_; }
+  std::int64_t rows() const noexcept { return rows_; }
+  std::int64_t cols() const noexcept { return cols_; }
+  std::int64_t stride() const noexcept { return stride_; }
+
+  // The rows as signed bytes with one scale per `group` inputs (16, 32, 64 or 128): made by
+  // prepare_quantized(), which may throw std::bad_alloc, and then to be had until set().
+  void prepare_quantized(ThreadPool& pool, std::int64_t group);
+  const QuantizedRows& quantized(std::int64_t group) const noexcept;
+
+  // Scratch of one worker: at least as many floats as the last prepare_panels() asked for.
+  void prepare_panels(int workers, std::int64_t floats);
+  float* panel(int worker) const noexcept {
+    return panels_[static_cast<std::size_t>(worker)].get();
+  }
+
+ private:
+  struct Quantized {
+    QuantizedRows rows;
+    bool ready = false;
+    std::vector<std::int8_t> q;
+    std::vector<float> scale;
+    std::vector<float> scaled_sum;
+    std::vector<std::int32_t> sum;
+  };
+  static std::size_t slot_of(std::int64_t group) noexcept;
+
+  const float* x_ = nullptr;
+  std::int64_t rows_ = 0;
+  std::int64_t cols_ = 0;
+  std::int64_t stride_ = 0;
+  Quantized quantized_[4];  // groups of 16, 32, 64, 128
+  std::vector<std::unique_ptr<float[]>> panels_;
+  std::int64_t panel_floats_ = 0;
+};
+
+}  // namespace lathe

@@ -1,0 +1,145 @@
+// Linear against sums in double, for every float type, in place and copied.
+#include "model/linear.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+
+#include "memory_checkpoint.h"
+#include "tensor/float16.h"
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+namespace {
+
+std::vector<float> random_floats(std::int64_t n, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> v(static_cast<std::size_t>(n));
+  for (float& x : v) x = normal(generator);
+  return v;
+}
+
+struct Product {
+  std::vector<float> y;
+  std::vector<float> z;  // of a second matrix in the same call
+};
+
+constexpr std::int64_t kCols = 172;
+constexpr std::int64_t kRows = 203;
+constexpr std::int64_t kOtherRows = 65;
+
+Product multiply(const Linear& a, const Linear& b, int threads, std::int64_t batch,
+                 const std::vector<float>& x) {
+  ThreadPool pool(threads);
+  LinearInput input;
+  Product p;
+  p.y.assign(static_cast<std::size_t>(batch * (kRows + 1)), -3.0f);
+  p.z.assign(static_cast<std::size_t>(batch * kOtherRows), -3.0f);
+  input.set(x.data(), batch, kCols, kCols + 4);
+  const LinearCall calls[] = {{&a, p.y.data(), kRows + 1}, {&b, p.z.data(), kOtherRows}};
+  Linear::apply(pool, input, calls);
+  return p;
+}
+
+TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const bool in_place : {true, false}) {
+      MemoryCheckpoint checkpoint(in_place);
+      const std::vector<float> w = checkpoint.add("w", dtype, {kRows, kCols}, 1);
+      const std::vector<float> bias = checkpoint.add("b", DType::kF32, {kRows}, 2);
+      const std::vector<float> other = checkpoint.add("v", dtype, {kOtherRows, kCols}, 3);
+      const auto a = Linear::load(checkpoint, 0, 1);
+      const auto b = Linear::load(checkpoint, 2);
+      EXPECT_EQ(a->rows(), kRows);
+      EXPECT_EQ(a->cols(), kCols);
+      for (const std::int64_t batch : {1, 2, 7, 32}) {
+        const std::vector<float> x = random_floats(batch * (kCols + 4), 4);
+        const Product one = multiply(*a, *b, 1, batch, x);
+        for (const int threads : {2, 3, 8}) {
+          const Product same = multiply(*a, *b, threads, batch, x);
+          EXPECT_EQ(one.y, same.y);
+          EXPECT_EQ(one.z, same.z);
+        }
+        const auto check = [&](const std::vector<float>& weights, std::int64_t rows,
+                               const float* offsets, const std::vector<float>& y,
+                               std::int64_t y_stride) {
+          for (std::int64_t m = 0; m < batch; ++m) {
+            for (std::int64_t r = 0; r < rows; ++r) {
+              double sum = offsets != nullptr ? offsets[r] : 0.0;
+              for (std::int64_t k = 0; k < kCols; ++k) {
+                sum += static_cast<double>(weights[static_cast<std::size_t>(r * kCols + k)]) *
+                       x[static_cast<std::size_t>(m * (kCols + 4) + k)];
+              }
+              EXPECT_NEAR(y[static_cast<std::size_t>(m * y_stride + r)], sum, 1e-4);
+            }
+          }
+        };
+        check(w, kRows, bias.data(), one.y, kRows + 1);
+        check(other, kOtherRows, nullptr, one.z, kOtherRows);
+        // What lies between the rows stays.
+        EXPECT_EQ(one.y[static_cast<std::size_t>(kRows)], -3.0f);
+      }
+    }
+  }
+}
+
+TEST(Linear, GivesARowAsFloats) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    MemoryCheckpoint checkpoint(true);
+    const std::vector<float> w = checkpoint.add("w", dtype, {5, kCols}, 5);
+    const auto linear = Linear::load(checkpoint, 0);
+    std::vector<float> row(static_cast<std::size_t>(kCols));
+    for (std::int64_t r = 0; r < 5; ++r) {
+      linear->row_f32(r, row.data());
+      EXPECT_TRUE(std::equal(row.begin(), row.end(), w.begin() + r * kCols));
+    }
+  }
+}
+
+// Quantized: the bits of an output depend on nothing but its own row of input.
+TEST(Linear, PackedGivesTheSameBitsForEveryThreadCountAndBatch) {
+  constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                 1,    13,   25,  38,  53,  69,  89,  113};
+  const PackedScheme schemes[] = {{4, 64, ScaleForm::kHalf, false, false},
+                                  {4, 32, ScaleForm::kTwoLevel, true, false},
+                                  {4, 128, ScaleForm::kHalf, false, true},
+                                  {8, 0, ScaleForm::kHalf, false, false}};
+  constexpr std::int64_t kBatch = 32;
+  const std::vector<float> x = random_floats(kBatch * (kCols + 4), 6);
+  for (const PackedScheme& scheme : schemes) {
+    const auto pack = [&](std::int64_t rows, unsigned seed, std::vector<std::byte>* storage) {
+      const std::vector<float> w = random_floats(rows * kCols, seed);
+      const std::size_t size = *packed_bytes(scheme, rows, kCols);
+      storage->resize(size + 64);
+      const auto at = reinterpret_cast<std::uintptr_t>(storage->data());
+      const auto bytes = std::span(*storage).subspan((64 - at % 64) % 64, size);
+      pack_nearest(scheme, w.data(), rows, kCols, kGrid, bytes);
+      return view_packed(bytes, "test");
+    };
+    std::vector<std::byte> storage[2];
+    const auto a = Linear::from_packed(pack(kRows, 7, &storage[0]), random_floats(kRows, 8));
+    const auto b = Linear::from_packed(pack(kOtherRows, 9, &storage[1]));
+    const Product all = multiply(*a, *b, 1, kBatch, x);
+
+    std::vector<float> row(kCols);
+    a->row_f32(100, row.data());
+    double sum = random_floats(kRows, 8)[100];
+    for (std::size_t k = 0; k < row.size(); ++k) sum += static_cast<double>(row[k]) * x[k];
+    EXPECT_NEAR(all.y[100], sum, 0.5);
+
+    for (const int threads : {1, 2, 3, 8}) {
+      for (const std::int64_t batch : {1, 2, 7, 32}) {
+        const Product some = multiply(*a, *b, threads, batch, x);
+        EXPECT_TRUE(std::equal(some.y.begin(), some.y.end(), all.y.begin()));
+        EXPECT_TRUE(std::equal(some.z.begin(), some.z.end(), all.z.begin()));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe
