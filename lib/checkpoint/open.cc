@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A safetensors file begins with its header's length and a brace.
+// A safetensors file begins with its header's length, far below 2^48, and a brace.
 bool looks_like_safetensors(std::span<const std::byte> bytes) {
   return bytes.size() > 8 && bytes[8] == std::byte{'{'} && bytes[6] == std::byte{0} &&
          bytes[7] == std::byte{0};
@@ -32,45 +32,61 @@ void require_checksums(const std::string& path) {
                quoted(report.mismatched.front()));
 }
 
-CheckpointParts open_file(const std::string& path, const OpenOptions& options) {
-  const auto file = MappedFile::open(path);
-  const auto bytes = file->bytes();
-  if (bytes.empty()) fail_invalid("{}: the file is empty", quoted(path));
-  if (GgufReader::looks_like(bytes)) return open_gguf(path);
-  if (looks_like_safetensors(bytes)) {
-    auto safetensors = SafetensorsReader::open(path);
-    if (lathe_file::is_native(*safetensors)) {
-      if (options.verify_checksums) require_checksums(path);
-      return open_lathe(std::move(safetensors));
-    }
-    // Weights alone do not make a model: the configuration lies beside them.
-    const fs::path folder = fs::path(path).parent_path();
-    const std::string name = folder.empty() ? "." : folder.string();
-    std::error_code ignored;
-    if (!fs::exists(name + "/config.json", ignored)) {
-      fail_invalid(
-          "{}: holds weights without a configuration, and there is no config.json beside it",
-          quoted(path));
-    }
-    return open_hugging_face(name);
+CheckpointParts open_safetensors(const std::string& path, const OpenOptions& options) {
+  auto safetensors = SafetensorsReader::open(path);
+  if (lathe_file::is_native(*safetensors)) {
+    if (options.verify_checksums) require_checksums(path);
+    return open_lathe(std::move(safetensors));
   }
-  if (Llama2cReader::looks_like(bytes)) return open_llama2c(path);
-  fail_invalid(
-      "{}: is no model file known here (GGUF, .lathe, llama2.c .bin, or a Hugging Face "
-      "folder), or it is cut short",
-      quoted(path));
+  // Weights alone do not make a model: the configuration lies beside them.
+  const fs::path folder = fs::path(path).parent_path();
+  const std::string name = folder.empty() ? "." : folder.string();
+  std::error_code ignored;
+  if (!fs::exists(name + "/config.json", ignored)) {
+    fail_invalid("{}: holds weights without a configuration, and there is no config.json beside it",
+                 quoted(path));
+  }
+  return open_hugging_face(name);
 }
 
-CheckpointParts open_any(const std::string& path, const OpenOptions& options) {
+CheckpointParts open_folder(const std::string& path) {
   std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return open_file(path, options);
   if (!fs::exists(path + "/config.json", ignored)) {
     fail_invalid("{}: the folder has no config.json, so it is no Hugging Face model", quoted(path));
   }
   return open_hugging_face(path);
 }
 
+CheckpointParts open_any(const std::string& path, const OpenOptions& options) {
+  switch (kind_of_file(path)) {
+    case FileKind::kFolder:
+      return open_folder(path);
+    case FileKind::kGguf:
+      return open_gguf(path);
+    case FileKind::kSafetensors:
+      return open_safetensors(path, options);
+    case FileKind::kLlama2c:
+      return open_llama2c(path);
+  }
+  fail(ErrorCode::kBug, "a file of no kind");
+}
+
 }  // namespace
+
+FileKind kind_of_file(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return FileKind::kFolder;
+  const auto file = MappedFile::open(path);
+  const auto bytes = file->bytes();
+  if (bytes.empty()) fail_invalid("{}: the file is empty", quoted(path));
+  if (GgufReader::looks_like(bytes)) return FileKind::kGguf;
+  if (looks_like_safetensors(bytes)) return FileKind::kSafetensors;
+  if (Llama2cReader::looks_like(bytes)) return FileKind::kLlama2c;
+  fail_invalid(
+      "{}: is no model file known here (GGUF, .lathe, llama2.c .bin, or a Hugging Face "
+      "folder), or it is cut short",
+      quoted(path));
+}
 
 void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts) {
   if (ignored.empty()) return;

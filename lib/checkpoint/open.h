@@ -11,10 +11,19 @@
 
 namespace lathe {
 
+enum class FileKind { kFolder, kGguf, kSafetensors, kLlama2c };
+
+// By content: magic numbers first, llama2.c's exact size last. Throws kInvalid for anything
+// else, kIo for what is no file or folder.
+FileKind kind_of_file(const std::string& path);
+
 CheckpointParts open_gguf(const std::string& path);
 CheckpointParts open_hugging_face(const std::string& folder);
 CheckpointParts open_llama2c(const std::string& path);
 CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file);
+
+// A Hugging Face folder's weights: one file, or the shards of its index.
+std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder);
 
 // metadata_keys::kIgnored, when there are any.
 void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts);

@@ -14,7 +14,9 @@ namespace {
 
 const std::string& hugging_face_name(const TensorSlot& slot) { return slot.name; }
 
-std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder) {
+}  // namespace
+
+std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder) {
   std::error_code ignored;
   const std::string index = folder + "/model.safetensors.index.json";
   const std::string single = folder + "/model.safetensors";
@@ -34,8 +36,6 @@ std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder)
                quoted(folder));
 }
 
-}  // namespace
-
 CheckpointParts open_hugging_face(const std::string& folder) {
   CheckpointParts parts;
   parts.format = CheckpointFormat::kHuggingFace;
@@ -45,7 +45,7 @@ CheckpointParts open_hugging_face(const std::string& folder) {
   parts.config = config_from_json(read_small_file(config_path), generation, config_path);
   if (!generation.empty()) parts.metadata[metadata_keys::kGenerationConfig] = generation;
 
-  const auto weights = open_weights(folder);
+  const auto weights = open_folder_weights(folder);
   parts.source = std::make_shared<SafetensorsBytes>(weights);
   std::vector<FoundTensor> found;
   for (std::size_t i = 0; i < weights->tensors().size(); ++i) {

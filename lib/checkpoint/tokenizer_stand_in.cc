@@ -1,7 +1,8 @@
 // Stands in until the tokenizer room's conversions are here; its definitions take precedence
 // over these weak ones, and then this file goes.
-#include "base/fail.h"
 #include "lathe/tokenizer.h"
+
+#include "base/fail.h"
 
 namespace lathe {
 

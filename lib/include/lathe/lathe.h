@@ -18,6 +18,7 @@
 #include "lathe/error.h"
 #include "lathe/escape.h"
 #include "lathe/generate.h"
+#include "lathe/list.h"
 #include "lathe/model.h"
 #include "lathe/model_config.h"
 #include "lathe/output_file.h"

@@ -1,0 +1,201 @@
+#include "common/convert_report.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "lathe/escape.h"
+
+namespace lathe::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kLongestValue = 100;  // bytes of a metadata value in a table
+constexpr std::size_t kNamesShown = 5;
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::uint64_t elements(std::span<const std::int64_t> shape) {
+  std::uint64_t count = 1;
+  for (const std::int64_t d : shape) count *= static_cast<std::uint64_t>(d);
+  return count;
+}
+
+// Columns as wide as their widest cell; numbers are put to the right.
+class Table {
+ public:
+  explicit Table(std::vector<bool> to_the_right) : right_(std::move(to_the_right)) {}
+
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  std::string text(std::string_view indent) const {
+    std::vector<std::size_t> widths(right_.size());
+    for (const auto& row : rows_) {
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        widths[c] = std::max(widths[c], width_of(row[c]));
+      }
+    }
+    std::string out;
+    for (const auto& row : rows_) {
+      std::string line(indent);
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        const std::string fill(widths[c] - width_of(row[c]), ' ');
+        if (c > 0) line += "  ";
+        line += right_[c] ? fill + row[c] : row[c] + fill;
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + '\n';
+    }
+    return out;
+  }
+
+ private:
+  // Characters, as near as it goes without a table of wide ones.
+  static std::size_t width_of(const std::string& text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  }
+
+  std::vector<bool> right_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// The text stands alone: quotes in it need no backslash.
+std::string bare_text(const std::string& text) {
+  std::string out = escape_for_terminal(text, kLongestValue);
+  for (std::size_t at = out.find('\\'); at < out.size(); at = out.find('\\', at + 1)) {
+    if (out[at + 1] == '"') {
+      out.erase(at, 1);
+    } else {
+      ++at;
+    }
+  }
+  return out;
+}
+
+std::string value_text(const ListedValue& listed) {
+  struct Visitor {
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
+    std::string operator()(double v) const { return fmt::format("{:.7g}", v); }
+    std::string operator()(const std::string& v) const { return bare_text(v); }
+  };
+  return std::visit(Visitor(), listed.value);
+}
+
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string human_bytes(std::uint64_t bytes) {
+  constexpr std::array<const char*, 6> kUnits = {"B", "kB", "MB", "GB", "TB", "PB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 999.95 && unit + 1 < kUnits.size()) {
+    value /= 1000.0;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string name_some(std::span<const std::string> names) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
+    if (i > 0) out += ", ";
+    out += lathe::quoted(names[i]);
+  }
+  if (names.size() > kNamesShown) out += fmt::format(" and {} more", names.size() - kNamesShown);
+  return out;
+}
+
+std::string listing_table(const FileListing& listing) {
+  std::uint64_t bytes = 0, count = 0;
+  Table tensors({false, false, false, true});
+  for (const TensorInfo& tensor : listing.tensors) {
+    bytes += tensor.bytes;
+    count += elements(tensor.shape);
+    tensors.add({escape_for_terminal(tensor.name), shape_text(tensor.shape),
+                 std::string(dtype_info(tensor.dtype).name), fmt::format("{}", tensor.bytes)});
+  }
+  Table metadata({false, false});
+  for (const ListedValue& value : listing.metadata) {
+    metadata.add({escape_for_terminal(value.key), value_text(value)});
+  }
+  std::string out =
+      fmt::format("{}: {}, {} tensors, {} elements, {}\n", escape_for_terminal(listing.path),
+                  listing.format, listing.tensors.size(), count, human_bytes(bytes));
+  if (!listing.metadata.empty()) out += "\nMetadata\n" + metadata.text("  ");
+  if (!listing.tensors.empty()) out += "\nTensors\n" + tensors.text("  ");
+  return out;
+}
+
+std::string listing_json(const FileListing& listing) {
+  Json out = {{"schema", "lathe.list/1"}, {"path", listing.path}, {"format", listing.format}};
+  std::uint64_t bytes = 0;
+  Json tensors = Json::array();
+  for (const TensorInfo& tensor : listing.tensors) {
+    bytes += tensor.bytes;
+    tensors.push_back({{"name", tensor.name},
+                       {"dtype", dtype_info(tensor.dtype).name},
+                       {"shape", tensor.shape},
+                       {"bytes", tensor.bytes}});
+  }
+  out["bytes"] = bytes;
+  Json& metadata = out["metadata"] = Json::array();
+  for (const ListedValue& listed : listing.metadata) {
+    Json entry = {{"key", listed.key}};
+    if (!listed.type.empty()) entry["type"] = listed.type;
+    std::visit([&](const auto& value) { entry["value"] = value; }, listed.value);
+    metadata.push_back(std::move(entry));
+  }
+  out["tensors"] = std::move(tensors);
+  return dump(out);
+}
+
+std::string plan_table(const ConvertReport& report) {
+  Table table({false, false, false, true});
+  for (const ConvertedTensor& tensor : report.tensors) {
+    const auto from = dtype_info(tensor.from).name;
+    const auto to = dtype_info(tensor.to).name;
+    table.add({escape_for_terminal(tensor.name), shape_text(tensor.shape),
+               tensor.from == tensor.to ? std::string(to) : fmt::format("{} -> {}", from, to),
+               fmt::format("{}", tensor.bytes)});
+  }
+  return table.text("") + fmt::format("{} tensors, {} -> {}\n", report.tensors.size(),
+                                      human_bytes(report.source_bytes),
+                                      human_bytes(report.output_bytes));
+}
+
+std::string plan_json(const ConvertReport& report) {
+  Json out = {{"schema", "lathe.convert-plan/1"},
+              {"source_bytes", report.source_bytes},
+              {"output_bytes", report.output_bytes}};
+  Json& tensors = out["tensors"] = Json::array();
+  for (const ConvertedTensor& tensor : report.tensors) {
+    tensors.push_back({{"name", tensor.name},
+                       {"from", dtype_info(tensor.from).name},
+                       {"to", dtype_info(tensor.to).name},
+                       {"shape", tensor.shape},
+                       {"bytes", tensor.bytes}});
+  }
+  out["notes"] = report.notes;
+  return dump(out);
+}
+
+std::string verify_json(const std::string& path, const VerifyReport& report) {
+  return dump({{"schema", "lathe.verify/1"},
+               {"path", path},
+               {"ok", report.mismatched.empty()},
+               {"tensors", report.tensors},
+               {"bytes", report.bytes},
+               {"mismatched", report.mismatched}});
+}
+
+}  // namespace lathe::tool

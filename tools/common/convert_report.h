@@ -1,0 +1,30 @@
+// What convert prints: listings, plans and checks, for people and as JSON.
+//
+// Names and texts from files are escaped for the terminal in tables, and are JSON strings (invalid
+// UTF-8 as U+FFFD) in JSON. Each JSON has "schema": "lathe.NAME/1".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "lathe/convert.h"
+#include "lathe/list.h"
+
+namespace lathe::tool {
+
+std::string listing_table(const FileListing& listing);
+std::string listing_json(const FileListing& listing);
+
+std::string plan_table(const ConvertReport& report);
+std::string plan_json(const ConvertReport& report);
+
+std::string verify_json(const std::string& path, const VerifyReport& report);
+
+// "1.2 MB", by powers of ten.
+std::string human_bytes(std::uint64_t bytes);
+
+// The first names, quoted, and how many more there are.
+std::string name_some(std::span<const std::string> names);
+
+}  // namespace lathe::tool

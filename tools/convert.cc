@@ -1,0 +1,194 @@
+// convert: a model from one format to another; what is in a file; whether it is undamaged.
+#include "lathe/convert.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <string>
+
+#include "lathe/lathe.h"
+
+#include "common/convert_report.h"
+#include "common/output.h"
+#include "common/progress_bar.h"
+#include "common/tool.h"
+
+namespace {
+
+using namespace lathe;
+using namespace lathe::tool;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string input, to, dtype, tokenizer, shard_size = "5G";
+  bool list = false, verify = false, dry_run = false;
+};
+
+// "500M", "5G", "100000": bytes, by powers of ten as the shards' makers count.
+std::uint64_t parse_size(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  std::uint64_t unit = 1;
+  const std::string suffix(rest, end);
+  if (suffix == "K" || suffix == "k") {
+    unit = 1000;
+  } else if (suffix == "M") {
+    unit = 1000 * 1000;
+  } else if (suffix == "G") {
+    unit = 1000 * 1000 * 1000;
+  } else if (!suffix.empty()) {
+    unit = 0;
+  }
+  if (error != std::errc() || unit == 0 || value == 0 || value > (std::uint64_t{1} << 60) / unit) {
+    fail_usage("--shard-size: {} is not a size such as 500M or 5G", lathe::quoted(text));
+  }
+  return value * unit;
+}
+
+// --to, or what the output's name says.
+CheckpointFormat target_format(const Options& options, const std::string& output) {
+  std::string name = options.to;
+  if (name.empty()) {
+    const std::string extension = std::filesystem::path(output).extension().string();
+    // Names of files, which a folder's would hardly have ("TinyLlama-1.1B" is one).
+    for (const char* file : {".bin", ".safetensors", ".json", ".model", ".pt", ".pth", ".ggml"}) {
+      if (extension == file) {
+        fail_usage(
+            "-o {}: {} is no format that is written; name a .lathe or .gguf file or a "
+            "folder, or say --to",
+            lathe::quoted(output), file);
+      }
+    }
+    name = extension == ".lathe" ? "lathe" : extension == ".gguf" ? "gguf" : "hf";
+  }
+  if (name == "lathe") return CheckpointFormat::kLathe;
+  return name == "gguf" ? CheckpointFormat::kGguf : CheckpointFormat::kHuggingFace;
+}
+
+std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options) {
+  OpenOptions open_options;
+  open_options.tokenizer_path = options.tokenizer;
+  auto checkpoint = Checkpoint::open(options.input, open_options);
+  const auto ignored = checkpoint->metadata().find("ignored tensors");
+  if (ignored != checkpoint->metadata().end()) {
+    tool.note(fmt::format("left out, since no model needs it: {}",
+                          lathe::escape_for_terminal(ignored->second)));
+  }
+  return checkpoint;
+}
+
+int list(const Tool& tool, const Options& options) {
+  const FileListing listing = list_file(options.input);
+  Output out(tool.common().output, tool.common().force);
+  out.write(tool.common().json() ? listing_json(listing) : listing_table(listing));
+  out.finish();
+  return 0;
+}
+
+int verify(const Tool& tool, const Options& options) {
+  ProgressBar bar(tool, "verify", ProgressBar::Unit::kBytes);
+  const VerifyReport report = verify_checksums(options.input, bar.callback());
+  bar.finish();
+  Output out(tool.common().output, tool.common().force);
+  if (tool.common().json()) {
+    out.write(verify_json(options.input, report));
+  } else if (report.mismatched.empty()) {
+    out.write(fmt::format("{}: ok, {} tensors, {}\n", lathe::escape_for_terminal(options.input),
+                          report.tensors, human_bytes(report.bytes)));
+  }
+  out.finish();
+  if (report.mismatched.empty()) return 0;
+  fail(ErrorCode::kInvalid, "{}: damaged: {} of {} checksums do not match: {}",
+       lathe::quoted(options.input), report.mismatched.size(), report.tensors + 1,
+       name_some(report.mismatched));
+}
+
+int convert(const Tool& tool, const Options& options) {
+  const std::string& output = tool.common().output;
+  if (output == "-" && !options.dry_run) {
+    fail_usage("name the output with -o: a .lathe or .gguf file, or a folder");
+  }
+  ConvertOptions convert_options;
+  convert_options.format = target_format(options, output);
+  if (!options.dtype.empty()) {
+    convert_options.dtype = dtype_by_name(options.dtype);
+    convert_options.recipe = fmt::format("--dtype {}", options.dtype);
+  }
+  convert_options.overwrite = tool.common().force;
+  convert_options.shard_size = parse_size(options.shard_size);
+  const auto checkpoint = open(tool, options);
+  if (options.dry_run) {
+    const ConvertReport report = plan_conversion(*checkpoint, convert_options);
+    Output out("-", false);
+    out.write(tool.common().json() ? plan_json(report) : plan_table(report));
+    out.finish();
+    for (const std::string& text : report.notes) tool.warn(text);
+    return 0;
+  }
+  const auto start = Clock::now();
+  ProgressBar bar(tool, "convert", ProgressBar::Unit::kBytes);
+  convert_options.progress = bar.callback();
+  const ConvertReport report = lathe::convert(*checkpoint, output, convert_options);
+  bar.finish();
+  for (const std::string& text : report.notes) tool.warn(text);
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  tool.note(fmt::format("{}: {} tensors, {} of weights, in {:.1f} s",
+                        lathe::escape_for_terminal(output), report.tensors.size(),
+                        human_bytes(report.output_bytes), seconds));
+  return 0;
+}
+
+void check(const Tool& tool, const Options& options) {
+  if (options.list && options.verify) fail_usage("--list and --verify exclude each other");
+  if (options.input.empty()) fail_usage("name the model to read");
+  if ((options.list || options.verify) && options.dry_run) {
+    fail_usage("--dry-run is about a conversion, not about --list or --verify");
+  }
+  const bool reports = options.list || options.verify || options.dry_run;
+  if (tool.common().json() && !reports) {
+    fail_usage("--json goes with --list, --verify or --dry-run");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Tool tool("convert", "write a model in another format, or look into a model file");
+  Options options;
+  tool.add_common(kOutput | kJson);
+  tool.synopsis("[OPTION]... IN -o OUT");
+  CLI::App& app = tool.app();
+  app.add_option(
+         "IN", options.input,
+         "The model to read: a .lathe or .gguf file, a Hugging Face folder, a llama2.c .bin")
+      ->type_name("MODEL");
+  tool.choice("--to", options.to, "Format of the output (default: as its name says)",
+              {"lathe", "gguf", "hf"});
+  tool.choice("--dtype", options.dtype, "Type of the weights (default: as they are)",
+              {"f32", "f16", "bf16"});
+  app.add_option("--tokenizer", options.tokenizer,
+                 "Take the tokenizer from FILE or a folder, not from the model")
+      ->type_name("FILE");
+  app.add_option("--shard-size", options.shard_size,
+                 "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
+      ->type_name("SIZE")
+      ->default_str("5G");
+  app.add_flag("-l,--list", options.list, "List what is in IN: metadata and tensors");
+  app.add_flag("--verify", options.verify,
+               "Compare the tensors of a .lathe file with its checksums");
+  app.add_flag("-n,--dry-run", options.dry_run, "Print what would be written, and write nothing");
+  tool.example("convert Llama-3.2-1B -o llama.lathe", "A Hugging Face folder as a native file");
+  tool.example("convert llama.lathe --dtype f16 -o llama.gguf", "For llama.cpp");
+  tool.example("convert stories260K.bin --tokenizer tok512.bin -o stories.lathe", "From llama2.c");
+  tool.example("convert --list llama.gguf", "What is in a file");
+  return tool.run(argc, argv, [&] {
+    check(tool, options);
+    if (options.list) return list(tool, options);
+    if (options.verify) return verify(tool, options);
+    return convert(tool, options);
+  });
+}
