@@ -160,8 +160,11 @@ int main(int argc, char** argv) {
   Tool tool("convert", "write a model in another format, or look into a model file");
   Options options;
   tool.add_common(kOutput | kJson);
-  tool.synopsis("[OPTION]... IN -o OUT");
+  tool.synopsis("[OPTION]... MODEL -o OUTPUT");
   CLI::App& app = tool.app();
+  app.get_option("--output")
+      ->description("The .lathe or .gguf file, or the folder, to write; a listing's file")
+      ->default_str("");
   app.add_option(
          "IN", options.input,
          "The model to read: a .lathe or .gguf file, a Hugging Face folder, a llama2.c .bin")
@@ -177,7 +180,7 @@ int main(int argc, char** argv) {
                  "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
       ->type_name("SIZE")
       ->default_str("5G");
-  app.add_flag("-l,--list", options.list, "List what is in IN: metadata and tensors");
+  app.add_flag("-l,--list", options.list, "List what is in MODEL: metadata and tensors");
   app.add_flag("--verify", options.verify,
                "Compare the tensors of a .lathe file with its checksums");
   app.add_flag("-n,--dry-run", options.dry_run, "Print what would be written, and write nothing");
