@@ -3,14 +3,15 @@
 
 #include <chrono>
 #include <fmt/format.h>
+#include <future>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
 #include "lathe/lathe.h"
 
+#include "common/generation_json.h"
 #include "common/input.h"
 #include "common/output.h"
 #include "common/tool.h"
@@ -19,7 +20,6 @@ namespace {
 
 using namespace lathe;
 using namespace lathe::tool;
-using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kDefaultTokens = 128;
@@ -109,43 +109,6 @@ std::unique_ptr<Session> open_session(std::shared_ptr<const Model> model, const 
   return Session::create(std::move(model), session);
 }
 
-Json json_of(const Generation& result, const Options& options, const Tokenizer& tokenizer,
-             const std::string& model, const std::string& prompt, double load) {
-  const auto per_second = [](double count, double seconds) {
-    return count > 0 && seconds > 0 ? Json(count / seconds) : Json();
-  };
-  const auto token = [&](TokenId id, double logprob) {
-    return Json{{"id", id}, {"piece", tokenizer.piece(id)}, {"logprob", logprob}};
-  };
-  const GenerateTimings& t = result.timings;
-  // The first token comes out of the prefill; each further one takes a decode step.
-  const double steps = static_cast<double>(result.ids.size()) - 1;
-  Json out = {{"schema", "lathe.generate/1"}, {"model", model}};
-  if (options.echo) out["prompt"] = prompt;
-  out["text"] = result.text;
-  out["ids"] = result.ids;
-  out["finish_reason"] = to_string(result.reason);
-  if (!result.stop_text.empty()) out["stop"] = result.stop_text;
-  if (result.end_token >= 0) out["end_token"] = result.end_token;
-  out["prompt_tokens"] = result.prompt_tokens;
-  out["tokens"] = result.ids.size();
-  out["timings"] = {{"load", load},
-                    {"ttft", t.first_token},
-                    {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
-                    {"tokens_per_second", per_second(steps, t.decode)},
-                    {"prompt_tokens_per_second",
-                     per_second(static_cast<double>(result.prompt_tokens), t.prefill)}};
-  if (options.logprobs > 0) {
-    Json& list = out["logprobs"] = Json::array();
-    for (const GeneratedToken& generated : result.tokens) {
-      list.push_back(token(generated.id, generated.logprob));
-      Json& top = list.back()["top"] = Json::array();
-      for (const TokenLogprob& other : generated.top) top.push_back(token(other.id, other.logprob));
-    }
-  }
-  return out;
-}
-
 void check(const Tool& tool, const Options& options) {
   if (options.prompt_option->count() > 0 && options.input_option->count() > 0) {
     fail_usage("-p and -i exclude each other: a prompt has one source");
@@ -182,7 +145,11 @@ int run(const Tool& tool, Options& options, Clock::time_point started) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
          lathe::quoted(common.model));
   }
-  const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
+  auto vocabulary = std::async(std::launch::async,
+                               [&] { return Tokenizer::create(*checkpoint->tokenizer_files()); });
+  std::shared_ptr<const Model> model = Model::load(checkpoint);
+  const auto tokenizer = vocabulary.get();
   GenerateOptions how;
   how.sampling = options.sampling;
   how.max_tokens = options.tokens;
@@ -191,7 +158,7 @@ int run(const Tool& tool, Options& options, Clock::time_point started) {
   how.logprobs = static_cast<int>(options.logprobs);
   const Prompt prompt = options.chat ? chat_prompt(std::move(text), options, *tokenizer, how)
                                      : plain_prompt(std::move(text), options, *tokenizer);
-  const auto session = open_session(Model::load(checkpoint), options, common, prompt.ids.size());
+  const auto session = open_session(std::move(model), options, common, prompt.ids.size());
   const double load = seconds_since(started);
 
   Output output(common.output, common.force);
@@ -206,9 +173,9 @@ int run(const Tool& tool, Options& options, Clock::time_point started) {
         return true;
       });
   if (!streams) {
-    output.write(json_of(result, options, *tokenizer, common.model, prompt.shown, load)
-                     .dump(-1, ' ', false, Json::error_handler_t::replace) +
-                 "\n");
+    const GenerationRecord record{result, *tokenizer, common.model,
+                                  options.echo ? &prompt.shown : nullptr, load};
+    output.write(to_json(record) + "\n");
   } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more
   }

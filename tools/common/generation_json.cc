@@ -1,0 +1,55 @@
+#include "common/generation_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lathe::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json per_second(double count, double seconds) {
+  return count > 0 && seconds > 0 ? Json(count / seconds) : Json();
+}
+
+Json json_of(const TokenLogprob& token, const Tokenizer& tokenizer) {
+  return {{"id", token.id}, {"piece", tokenizer.piece(token.id)}, {"logprob", token.logprob}};
+}
+
+Json timings_of(const Generation& result, double load) {
+  const GenerateTimings& t = result.timings;
+  // The first token comes out of the prefill; each further one takes a decode step.
+  const double steps = static_cast<double>(result.ids.size()) - 1;
+  const auto prompt = static_cast<double>(result.prompt_tokens);
+  return {{"load", load},
+          {"ttft", t.first_token},
+          {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
+          {"tokens_per_second", per_second(steps, t.decode)},
+          {"prompt_tokens_per_second", per_second(prompt, t.prefill)}};
+}
+
+}  // namespace
+
+std::string to_json(const GenerationRecord& record) {
+  const Generation& result = record.result;
+  Json out = {{"schema", "lathe.generate/1"}, {"model", record.model}};
+  if (record.prompt != nullptr) out["prompt"] = *record.prompt;
+  out["text"] = result.text;
+  out["ids"] = result.ids;
+  out["finish_reason"] = to_string(result.reason);
+  if (!result.stop_text.empty()) out["stop"] = result.stop_text;
+  if (result.end_token >= 0) out["end_token"] = result.end_token;
+  out["prompt_tokens"] = result.prompt_tokens;
+  out["tokens"] = result.ids.size();
+  out["timings"] = timings_of(result, record.load_seconds);
+  if (!result.tokens.empty()) {
+    Json& list = out["logprobs"] = Json::array();
+    for (const GeneratedToken& token : result.tokens) {
+      list.push_back(json_of({token.id, token.logprob}, record.tokenizer));
+      Json& top = list.back()["top"] = Json::array();
+      for (const TokenLogprob& other : token.top) top.push_back(json_of(other, record.tokenizer));
+    }
+  }
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace lathe::tool

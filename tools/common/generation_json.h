@@ -1,0 +1,21 @@
+// A generation as one line of JSON: what `generate --json` prints. generate(1) documents it.
+#pragma once
+
+#include <string>
+
+#include "lathe/generate.h"
+
+namespace lathe::tool {
+
+struct GenerationRecord {
+  const Generation& result;
+  const Tokenizer& tokenizer;
+  std::string model;                    // as the user named it
+  const std::string* prompt = nullptr;  // left out when null
+  double load_seconds = 0.0;            // from the start of the process to a model that is ready
+};
+
+// Without the final newline. Text that is no UTF-8 (a prompt may be anything) has U+FFFD there.
+std::string to_json(const GenerationRecord& record);
+
+}  // namespace lathe::tool
