@@ -1,0 +1,106 @@
+"""Programs by seed: what to draw, and what to say about it.
+
+Seeds below TRAIN_FROM belong to the tests, the others to training.
+"""
+
+import cad3d
+import categories
+import digits
+import invariance
+import sketch2d
+from drawing import Drawing
+from facts import KINDS
+from rng import Rng
+
+TRAIN_FROM = 1_000_000
+NAMES = list(categories.CATEGORIES) + list(categories.SCENES) * 3
+
+
+def svg(seed, name=None):
+    rng = Rng(seed, "svg")
+    return categories.draw(rng, Drawing, name or rng.pick(NAMES))
+
+
+def drawn(seed):
+    """(program, facts) for training; one drawing in eight is shifted or turned."""
+    d = svg(seed)
+    rng = Rng(seed, "moved")
+    program, facts = None, d.facts
+    if rng.chance(0.12):
+        base = invariance.small(d)
+        shifts, turns = invariance.moves(rng, d.style.size)
+        move = rng.pick([None, shifts[0], turns[0]])
+        program = invariance.program(d, base, move)
+        if move and move.angle:
+            facts = [f for f in facts if f.keep]
+    return program or d.program(), facts
+
+
+def cad(seed, subject=None):
+    rng = Rng(seed, "cad")
+    subject = subject or rng.pick(["3D", "3Dcomplex", "2D"])
+    return sketch2d.Sketch(rng) if subject == "2D" else cad3d.Solid(rng, subject == "3Dcomplex")
+
+
+def digit(seed):
+    """(which digit, its program)"""
+    rng = Rng(seed, "digit")
+    n = rng.below(10)
+    return n, digits.program(rng, n)
+
+
+def normal(program):
+    """A program without spaces and case: what must not occur in both train and test."""
+    return "".join(program.lower().split())
+
+
+def says(rng, facts):
+    """Sentences for a caption, now and then a question and its answer in words."""
+    out = []
+    for f in rng.shuffled(facts):
+        if f.statement in out:
+            continue
+        if rng.chance(0.25):
+            out.append("\nQuestion: %s\nAnswer: %s.\n" % (f.question, f.answer))
+        else:
+            out.append(f.statement)
+    return out
+
+
+def key(rng, facts):
+    """A legend: letters for values, then which letter goes with what.
+
+    It teaches that a letter can stand for a thing listed before; nothing more.
+    """
+    f = rng.pick(facts)
+    values = rng.shuffled(rng.sample([p for p in f.pool if p != f.answer], 5) + [f.answer])
+    letters = sorted(rng.sample("ABCDEFGHKLMNPRSTUVW", len(values)))
+    legend = ", ".join("%s = %s" % pair for pair in zip(letters, values))
+    return "Key: %s. %s Letter: %s." % (legend, f.statement, letters[values.index(f.answer)])
+
+
+def caption(rng, title, facts):
+    head = [title] if title else []
+    body = says(rng, facts)
+    if rng.chance(0.6):
+        body.insert(rng.below(len(body) + 1), key(rng, facts))
+    return " ".join(head + body).replace("\n ", "\n").replace(" \n", "\n").strip()
+
+
+def document(seed):
+    """One training text for the base: a program, and a caption below it."""
+    rng = Rng(seed, "document")
+    kind = rng.real()
+    if kind < 0.72:
+        program, facts = drawn(seed)
+        title = [f.statement for f in facts if f.kind == "semantics"]
+        facts = [f for f in facts if f.kind != "semantics"]
+        return program, caption(rng, (title or [""])[0], facts)
+    if kind < 0.90:
+        c = cad(seed)
+        return c.program(), caption(rng, c.title(), c.facts)
+    n, program = digit(seed)
+    return program, "This is the digit %d." % n
+
+
+__all__ = ["KINDS", "svg", "drawn", "cad", "digit", "document", "normal", "TRAIN_FROM"]

@@ -1,0 +1,39 @@
+"""Training questions in the benchmark's form, with a short reply that ends in the answer.
+
+Questions on one program come together, so that a trainer can read the program once.
+"""
+
+import corpus
+import digits
+import questions
+from rng import Rng
+
+MOST = 8          # questions on one program
+
+
+def reply(fact_or_text, answer):
+    text = fact_or_text if isinstance(fact_or_text, str) else fact_or_text.statement
+    return "%s\nAnswer: %s" % (text, answer)
+
+
+def group(seed):
+    """(program, [(row, reply)…]) for a training seed."""
+    rng = Rng(seed, "sit")
+    kind = rng.real()
+    if kind < 0.65:
+        program, facts = corpus.drawn(seed)
+        out = []
+        for f in rng.shuffled(facts)[:MOST]:
+            row = questions.svg_row("", program, f, rng)
+            out.append((row, reply(f, row[6])))
+        return program, out
+    if kind < 0.85:
+        c = corpus.cad(seed)
+        out = []
+        for f in rng.shuffled(c.facts)[:MOST]:
+            row = questions.cad_row("", c, f, rng)
+            out.append((row, reply(f, row[6])))
+        return c.program(), out
+    n, program = corpus.digit(seed)
+    row = [digits.QUESTION % program, str(n)]
+    return program, [(row, reply("This is the digit %d." % n, n))]
