@@ -155,7 +155,8 @@ def fish(d):
     d.part("body", ellipse(50, 50, *((a, b) if q % 2 == 0 else (b, a))))
     d.part("tail", polygon(*[turned(p, q) for p in
                              [(52 - a, 50), (36 - a, 38), (36 - a, 62)]]))
-    d.part("eye", circle(*turned((50 + a * 0.6, 46), q), 3))
+    eye = d.figure_kind("eye", SIMPLE[:6])
+    d.part("eye", figure(eye, *turned((50 + a * 0.6, 46), q), 3))
     n = d.count("bubble")
     spots = r.sample([(12, 12), (24, 10), (12, 86), (86, 88), (88, 12)], n)
     d.part("bubbles", [circle(sx, sy, r.between(3, 5)) for sx, sy in spots], many=True)
@@ -199,15 +200,17 @@ def letter(d):
         d.part("background", rect(0, 0, 100, 100, r.pick([0, 10])))
     what = d.choice("reasoning", "Which letter is drawn?", list(LETTERS), "The letter is %s.")
     dx, dy, f = r.between(-6, 6), r.between(-4, 4), r.real(0.7, 0.95)
-    segments, fresh = [], True
+    strokes = [[]]
     for p in LETTERS[what]:
         if p is None:
-            fresh = True
-            continue
-        x, y = 50 + (p[0] - 50) * f + dx, 50 + (p[1] - 50) * f + dy
-        segments.append(("M" if fresh else "L", x, y))
-        fresh = False
-    d.part("letter", path(*segments), stroke=True, width=r.between(5, 9))
+            strokes.append([])
+        else:
+            strokes[-1].append((50 + (p[0] - 50) * f + dx, 50 + (p[1] - 50) * f + dy))
+    if len(strokes) == 1:
+        shape = polyline(*strokes[0])
+    else:
+        shape = path(*[("L" if i else "M", *p) for s in strokes for i, p in enumerate(s)])
+    d.part("letter", shape, stroke=True, width=r.between(5, 9))
     n = d.count("dot")
     form = d.figure_kind("dots", SIMPLE[:4])
     xs, _ = row(n, 20, 80)
@@ -218,7 +221,7 @@ def chart(d):
     r = d.rng
     n = d.count("bar", 3, 2)
     if r.chance(0.6):
-        d.part("axis", path(("M", 8, 8), ("L", 8, 92), ("L", 94, 92)), stroke=True, width=2)
+        d.part("axis", polyline((8, 8), (8, 92), (94, 92)), stroke=True, width=2)
     xs, step = row(n, 12, 94)
     heights = r.shuffled([18, 28, 38, 48, 58, 68, 78])[:n]
     names = [d.color() for _ in range(n)]

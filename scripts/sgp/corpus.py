@@ -91,12 +91,12 @@ def document(seed):
     """One training text for the base: a program, and a caption below it."""
     rng = Rng(seed, "document")
     kind = rng.real()
-    if kind < 0.72:
+    if kind < 0.66:
         program, facts = drawn(seed)
         title = [f.statement for f in facts if f.kind == "semantics"]
         facts = [f for f in facts if f.kind != "semantics"]
         return program, caption(rng, (title or [""])[0], facts)
-    if kind < 0.90:
+    if kind < 0.82:
         c = cad(seed)
         return c.program(), caption(rng, c.title(), c.facts)
     n, program = digit(seed)

@@ -101,7 +101,7 @@ def mnist_set(first, each):
 def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("output", help="folder")
-    a.add_argument("--first", type=int, default=0, help="first seed (tests: below %d)"
+    a.add_argument("--first", type=int, default=60_000, help="first seed (tests: below %d)"
                    % corpus.TRAIN_FROM)
     a.add_argument("--svg", type=int, default=100, help="questions of each of the five kinds")
     a.add_argument("--cad", type=int, default=80, help="questions of each of the three kinds")
