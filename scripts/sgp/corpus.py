@@ -13,6 +13,7 @@ from facts import KINDS
 from rng import Rng
 
 TRAIN_FROM = 1_000_000
+MARKS = "\x01\x02"
 NAMES = list(categories.CATEGORIES) + list(categories.SCENES) * 3
 
 
@@ -54,16 +55,23 @@ def normal(program):
     return "".join(program.lower().split())
 
 
+def marked(text, word):
+    """The text with marks around the last occurrence of a word in it."""
+    at = text.rindex(word)
+    return text[:at] + MARKS[0] + word + MARKS[1] + text[at + len(word):]
+
+
 def says(rng, facts):
     """Sentences for a caption, now and then a question and its answer in words."""
     out = []
     for f in rng.shuffled(facts):
-        if f.statement in out:
+        statement = marked(f.statement, f.answer)
+        if statement in out:
             continue
         if rng.chance(0.25):
-            out.append("\nQuestion: %s\nAnswer: %s.\n" % (f.question, f.answer))
+            out.append("\nQuestion: %s\nAnswer: %s.\n" % (f.question, marked(f.answer, f.answer)))
         else:
-            out.append(f.statement)
+            out.append(statement)
     return out
 
 
@@ -76,7 +84,9 @@ def key(rng, facts):
     values = rng.shuffled(rng.sample([p for p in f.pool if p != f.answer], 5) + [f.answer])
     letters = sorted(rng.sample("ABCDEFGHKLMNPRSTUVW", len(values)))
     legend = ", ".join("%s = %s" % pair for pair in zip(letters, values))
-    return "Key: %s. %s Letter: %s." % (legend, f.statement, letters[values.index(f.answer)])
+    letter = letters[values.index(f.answer)]
+    return "Key: %s. %s Letter: %s." % (legend, marked(f.statement, f.answer),
+                                       marked(letter, letter))
 
 
 def caption(rng, title, facts):
@@ -87,20 +97,30 @@ def caption(rng, title, facts):
     return " ".join(head + body).replace("\n ", "\n").replace(" \n", "\n").strip()
 
 
-def document(seed):
-    """One training text for the base: a program, and a caption below it."""
+def marked_document(seed):
+    """One training text for the base: a program, and a caption below it.
+
+    In the caption, MARKS stand around what the program decides: the facts' answers.
+    """
     rng = Rng(seed, "document")
     kind = rng.real()
     if kind < 0.66:
         program, facts = drawn(seed)
-        title = [f.statement for f in facts if f.kind == "semantics"]
+        title = [marked(f.statement, f.answer) for f in facts if f.kind == "semantics"]
         facts = [f for f in facts if f.kind != "semantics"]
         return program, caption(rng, (title or [""])[0], facts)
     if kind < 0.82:
         c = cad(seed)
         return c.program(), caption(rng, c.title(), c.facts)
     n, program = digit(seed)
-    return program, "This is the digit %d." % n
+    return program, marked("This is the digit %d." % n, str(n))
 
 
-__all__ = ["KINDS", "svg", "drawn", "cad", "digit", "document", "normal", "TRAIN_FROM"]
+def document(seed):
+    """The same without the marks."""
+    program, caption_ = marked_document(seed)
+    return program, caption_.replace(MARKS[0], "").replace(MARKS[1], "")
+
+
+__all__ = ["KINDS", "svg", "drawn", "cad", "digit", "document", "marked_document",
+           "MARKS", "normal", "TRAIN_FROM"]
