@@ -130,9 +130,8 @@ int measure(const Tool& tool, const Options& options) {
   if (!options.base.empty()) {
     base = open_session(Checkpoint::open(options.base), options, how, threads);
   }
-  EncodeOptions plain;
-  plain.add_special = false;
-  const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input), plain);
+  // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
+  const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
   const std::optional<TokenId> bos = tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt;
 
   Output output(common.output, common.force);
