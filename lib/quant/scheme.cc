@@ -1,0 +1,102 @@
+#include "quant/scheme.h"
+
+#include <charconv>
+#include <fmt/format.h>
+
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+namespace {
+
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+std::optional<PackedScheme> packed_by_name(std::string_view name) {
+  PackedScheme scheme;
+  if (take(name, "w8")) {
+    scheme.bits = 8;
+  } else if (take(name, "w4")) {
+    scheme.bits = 4;
+  } else {
+    return std::nullopt;
+  }
+  scheme.group = 0;
+  if (take(name, "g")) {
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), scheme.group);
+    if (error != std::errc() || scheme.group == 0) return std::nullopt;
+    name.remove_prefix(static_cast<std::size_t>(end - name.data()));
+  } else if (scheme.bits == 4) {
+    return std::nullopt;  // the mixture, or no scheme at all
+  }
+  scheme.minimums = take(name, "a");
+  scheme.form = take(name, "d") ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
+  if (!name.empty() || packed_scheme_error(scheme)) return std::nullopt;
+  return scheme;
+}
+
+}  // namespace
+
+std::optional<MatrixScheme> scheme_by_name(std::string_view name) {
+  if (name == "keep") return KeepAsIs{};
+  for (const DType type :
+       {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+    if (dtype_by_name(name) == type) return type;
+  }
+  if (const auto packed = packed_by_name(name)) return *packed;
+  return std::nullopt;
+}
+
+std::string scheme_name(const MatrixScheme& scheme) {
+  if (const auto* type = std::get_if<DType>(&scheme)) {
+    std::string name(dtype_info(*type).name);
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return name;
+  }
+  if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
+    return fmt::format("w{}{}{}{}", packed->bits,
+                       packed->group == 0 ? std::string() : fmt::format("g{}", packed->group),
+                       packed->minimums ? "a" : "",
+                       packed->form == ScaleForm::kTwoLevel ? "d" : "");
+  }
+  return "keep";
+}
+
+MatrixRole matrix_role(std::string_view name) {
+  if (name == "model.embed_tokens.weight") return MatrixRole::kEmbedding;
+  if (name == "lm_head.weight") return MatrixRole::kHead;
+  if (name.ends_with("v_proj.weight")) return MatrixRole::kValue;
+  if (name.ends_with("down_proj.weight")) return MatrixRole::kDown;
+  return MatrixRole::kOther;
+}
+
+MatrixScheme mixture_scheme(MatrixRole role, bool tied_embeddings) {
+  const PackedScheme plain{4, 32, ScaleForm::kTwoLevel, false, false};
+  const PackedScheme finer{4, 32, ScaleForm::kTwoLevel, true, false};
+  const PackedScheme eight{8, 32, ScaleForm::kHalf, false, false};
+  switch (role) {
+    case MatrixRole::kEmbedding:
+      // An embedding is read a row at a time: its bits cost room, not speed, unless it is the
+      // output matrix as well.
+      return tied_embeddings ? finer : eight;
+    case MatrixRole::kHead:
+    case MatrixRole::kValue:
+    case MatrixRole::kDown:
+      return finer;
+    case MatrixRole::kOther:
+      break;
+  }
+  return plain;
+}
+
+double bits_per_weight(const PackedScheme& scheme) {
+  if (scheme.group == 0) return scheme.bits;
+  const double factor = scheme.form == ScaleForm::kTwoLevel
+                            ? 8.0 / scheme.group + 16.0 / kPackedSuperGroup
+                            : 16.0 / scheme.group;
+  return scheme.bits + factor * (scheme.minimums ? 2.0 : 1.0);
+}
+
+}  // namespace lathe

@@ -1,0 +1,36 @@
+// Names of schemes, and what they mean.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "lathe/dtype.h"
+
+#include "tensor/packed_matrix.h"
+
+namespace lathe {
+
+// How one matrix is stored: packed, as a dtype (a float type or ggml's blocks), or as it is.
+struct KeepAsIs {
+  bool operator==(const KeepAsIs&) const = default;
+};
+using MatrixScheme = std::variant<KeepAsIs, DType, PackedScheme>;
+
+// By name (lathe/quantize.h); nothing for a name that is none, or for the mixture "w4".
+std::optional<MatrixScheme> scheme_by_name(std::string_view name);
+std::string scheme_name(const MatrixScheme& scheme);
+
+// Which part of the model a matrix is: mixtures treat them differently.
+enum class MatrixRole { kEmbedding, kHead, kValue, kDown, kOther };
+MatrixRole matrix_role(std::string_view tensor_name);
+
+// The mixture "w4": what each role gets.
+MatrixScheme mixture_scheme(MatrixRole role, bool tied_embeddings);
+
+// Bits per weight of a large matrix, scales included.
+double bits_per_weight(const PackedScheme& scheme);
+
+}  // namespace lathe
