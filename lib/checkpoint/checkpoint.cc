@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 
@@ -21,6 +22,13 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
          first, first + count, quoted(info.name), rows);
   }
   if (count == 0 || info.bytes == 0) return;
+  if (info.dtype == DType::kPacked) {
+    const PackedMatrix matrix = parse_packed(bytes_in_place(tensor), quoted(info.name));
+    for (std::int64_t r = 0; r < count; ++r) {
+      unpack_row(matrix, first + r, out.data() + r * cols);
+    }
+    return;
+  }
   // A few megabytes of raw rows at a time.
   constexpr std::uint64_t kPiece = std::uint64_t{4} << 20;
   const std::uint64_t row_bytes = info.bytes / static_cast<std::uint64_t>(rows);

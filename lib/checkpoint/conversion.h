@@ -19,6 +19,10 @@ struct PlannedTensor {
   DType to = DType::kF32;   // out.dtype, or the block type that out holds as bytes
   bool interleave = false;  // rows go from half to interleaved order
   std::uint64_t bytes = 0;
+  // Where the bytes come from when not from the source: makes all of them, in rows of the
+  // source's order, in memory that stays valid until the next call (quantize).
+  std::function<std::span<std::byte>()> make;
+  std::string scheme;  // of a packed matrix, for the metadata
 };
 
 struct Plan {
@@ -44,6 +48,8 @@ class TensorFeeder {
   void finish();
 
  private:
+  void feed_made(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
+  void feed_packed(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
   void feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
                   const ByteSink& sink, const ByteSink& source_sink);
   void interleave(std::span<std::byte> rows, std::size_t row_bytes);

@@ -29,8 +29,8 @@ constexpr std::array<NamedField, 5> kFields = {{
 
 bool is_own_key(std::string_view key) noexcept {
   for (const std::string_view own :
-       {kKeyFormat, kKeyVersion, kKeyBlocks, kKeyTool, kKeyRecipe, kKeySourceFormat, kKeySourceName,
-        kKeySourceHash, kKeyTensorSums, kKeyHeaderSum}) {
+       {kKeyFormat, kKeyVersion, kKeyBlocks, kKeyPacked, kKeyTool, kKeyRecipe, kKeySourceFormat,
+        kKeySourceName, kKeySourceHash, kKeyTensorSums, kKeyHeaderSum}) {
     if (key == own) return true;
   }
   return false;
@@ -69,6 +69,18 @@ std::string* file_by_name(TokenizerFiles& files, std::string_view name) noexcept
 bool is_native(const SafetensorsReader& file) {
   const auto it = file.metadata().find(kKeyFormat);
   return it != file.metadata().end() && it->second == kFormat;
+}
+
+std::map<std::string, std::string> read_packed(const SafetensorsReader& file) {
+  std::map<std::string, std::string> out;
+  const auto it = file.metadata().find(kKeyPacked);
+  if (it == file.metadata().end()) return out;
+  const nlohmann::json json = parse_json(it->second, file.path());
+  const JsonView view(json, file.path(), "packed");
+  view.for_each([&](const std::string& tensor, const JsonView& value) {
+    out.emplace(tensor, value.as_string());
+  });
+  return out;
 }
 
 std::map<std::string, DType> read_blocks(const SafetensorsReader& file) {

@@ -7,6 +7,8 @@
 //   blocks          JSON, {"tensor": "Q4_K", ...}: matrices stored as ggml's blocks; such a tensor
 //   is
 //                   U8 with the shape [rows, bytes of a row]
+//   packed          JSON, {"tensor": "w4g64", ...}: matrices in the kernels' layout
+//                   (tensor/packed_matrix.h); such a tensor is U8 with the shape [bytes]
 //   tool, recipe, source.format, source.name, source.xxh3       provenance
 //   xxh3.tensors    16 hexadecimal digits per tensor, by spaces: XXH3-64 of its bytes, in the
 //                   data's order
@@ -18,9 +20,6 @@
 //   weights         Hugging Face's names, [out, in], rows of q and k in half order
 //   __file__/NAME   U8, a file of Hugging Face's folder: config.json, generation_config.json,
 //                   tokenizer.json, tokenizer.model, ...
-//
-// Room: a matrix in several parts (packed weights, scales) will have a tensor for each, named
-// in the metadata by its scheme; a new version number tells readers.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +46,7 @@ inline constexpr std::uint64_t kTensorAlignment = 64;
 inline constexpr const char* kKeyFormat = "format";
 inline constexpr const char* kKeyVersion = "format_version";
 inline constexpr const char* kKeyBlocks = "blocks";
+inline constexpr const char* kKeyPacked = "packed";
 inline constexpr const char* kKeyTool = "tool";
 inline constexpr const char* kKeyRecipe = "recipe";
 inline constexpr const char* kKeySourceFormat = "source.format";
@@ -71,6 +71,9 @@ std::string* file_by_name(TokenizerFiles& files, std::string_view name) noexcept
 
 // Whether a safetensors file is a native one.
 bool is_native(const SafetensorsReader& file);
+
+// `packed`: tensor -> scheme.
+std::map<std::string, std::string> read_packed(const SafetensorsReader& file);
 
 // `blocks`: tensor -> type, checked.
 std::map<std::string, DType> read_blocks(const SafetensorsReader& file);

@@ -33,7 +33,8 @@ void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::s
                  quoted(found.name), shape_text(found.shape), shape_text(slot.shape));
   }
   const bool blocks = dtype_info(found.dtype).block > 1;
-  if (is_float(found.dtype) || (blocks && slot.shape.size() == 2)) return;
+  const bool quantized = blocks || found.dtype == DType::kPacked;
+  if (is_float(found.dtype) || (quantized && slot.shape.size() == 2)) return;
   fail_unsupported("{}: the tensor {} has type {}, which is no type for {}", quoted(file),
                    quoted(found.name), dtype_info(found.dtype).name,
                    slot.shape.size() == 2 ? "a matrix of weights" : "a norm or a bias");

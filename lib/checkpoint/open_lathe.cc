@@ -9,6 +9,7 @@
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
 #include "checkpoint/safetensors_bytes.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
@@ -33,6 +34,20 @@ void unwrap_blocks(const std::map<std::string, DType>& blocks, const std::string
   tensor.shape[1] = tensor.shape[1] / type.bytes * type.block;
 }
 
+// A packed matrix is stored as bytes that say its shape.
+void unwrap_packed(const std::map<std::string, std::string>& packed, const std::string& file,
+                   FoundTensor& tensor) {
+  if (!packed.contains(tensor.name)) return;
+  if (tensor.dtype != DType::kU8 || tensor.shape.size() != 1) {
+    fail_invalid("{}: the tensor {} is not the bytes of a packed matrix", quoted(file),
+                 quoted(tensor.name));
+  }
+  const PackedMatrix matrix =
+      parse_packed(tensor.bytes, fmt::format("{}: tensor {}", quoted(file), quoted(tensor.name)));
+  tensor.dtype = DType::kPacked;
+  tensor.shape = {matrix.rows, matrix.cols};
+}
+
 void check_version(const SafetensorsReader& file) {
   const auto it = file.metadata().find(lathe_file::kKeyVersion);
   const std::string version = it == file.metadata().end() ? "" : it->second;
@@ -50,10 +65,12 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
   parts.format = CheckpointFormat::kLathe;
   parts.path = file->path();
   for (const auto& [key, value] : file->metadata()) {
-    const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyTensorSums;
+    const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyPacked ||
+                       key == lathe_file::kKeyTensorSums;
     if (!bulky) parts.metadata[key] = value;
   }
   const auto blocks = lathe_file::read_blocks(*file);
+  const auto packed = lathe_file::read_packed(*file);
   std::vector<FoundTensor> found;
   std::string config;
   TokenizerFiles tokenizer;
@@ -63,6 +80,7 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
     if (!entry.name.starts_with(lathe_file::kFilePrefix)) {
       found.push_back({entry.name, entry.dtype, entry.shape, file->tensor_data(i), i});
       unwrap_blocks(blocks, parts.path, found.back());
+      unwrap_packed(packed, parts.path, found.back());
       continue;
     }
     const std::string name = entry.name.substr(lathe_file::kFilePrefix.size());

@@ -7,6 +7,7 @@
 #include "checkpoint/conversion.h"
 #include "checkpoint/family.h"
 #include "checkpoint/tensor_names.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
@@ -28,6 +29,12 @@ void check_type(const Checkpoint& checkpoint, const TensorInfo& info, DType to,
         "{}: the tensor {} is {}, which a Hugging Face folder cannot hold; decode it with "
         "--dtype bf16, f16 or f32",
         quoted(checkpoint.path()), quoted(info.name), dtype_info(to).name);
+  }
+  if (to == DType::kPacked && options.format != CheckpointFormat::kLathe) {
+    fail_unsupported(
+        "{}: the tensor {} is quantized in a way that only .lathe files hold; decode it with "
+        "--dtype bf16, f16 or f32",
+        quoted(checkpoint.path()), quoted(info.name));
   }
   if (options.format == CheckpointFormat::kGguf && to == DType::kF64) {
     fail_unsupported(
@@ -86,7 +93,14 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     planned.interleave = gguf && family->gguf_interleaved && slot.rotary;
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
-    planned.bytes = dtype_bytes(planned.to, elements).value();
+    planned.bytes =
+        planned.to == DType::kPacked ? info.bytes : dtype_bytes(planned.to, elements).value();
+    if (planned.to == DType::kPacked) {
+      planned.out.dtype = DType::kU8;
+      planned.out.shape = {static_cast<std::int64_t>(info.bytes)};
+      planned.scheme =
+          packed_scheme_name(parse_packed(checkpoint.bytes_in_place(*source), info.name).scheme);
+    }
     if (options.format == CheckpointFormat::kLathe && is_block_type(planned.to)) {
       const DTypeInfo& type = dtype_info(planned.to);
       planned.out.dtype = DType::kU8;

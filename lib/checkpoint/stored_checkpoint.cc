@@ -13,6 +13,7 @@ namespace {
 // Bytes of the tensor's elements must be aligned for whoever reads them in place as numbers.
 bool is_aligned(const StoredTensor& tensor) {
   const DTypeInfo& type = dtype_info(tensor.stored);
+  if (tensor.stored == DType::kPacked) return true;  // parse_packed() checked it
   // Blocks hold 16-bit scales and bytes.
   const std::size_t alignment = type.block == 1 ? static_cast<std::size_t>(type.bytes) : 2;
   return reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % alignment == 0;
@@ -76,6 +77,10 @@ class StoredCheckpoint final : public Checkpoint {
 void StoredCheckpoint::read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                                  std::span<std::byte> out) const {
   const StoredTensor& stored = parts_.tensors.at(tensor);
+  if (stored.info.dtype == DType::kPacked) {
+    fail(ErrorCode::kBug, "{}: bytes of single rows asked for of the packed tensor {}",
+         quoted(parts_.path), quoted(stored.info.name));
+  }
   const std::int64_t rows = stored.info.rows();
   const std::size_t row_bytes =
       rows == 0 ? 0

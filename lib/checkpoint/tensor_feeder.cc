@@ -23,6 +23,14 @@ TensorFeeder::TensorFeeder(const Checkpoint& checkpoint, const ConvertOptions& o
 void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
                         const ByteSink& source_sink) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  if (tensor.make) {
+    feed_made(tensor, sink, source_sink);
+    return;
+  }
+  if (info.dtype == DType::kPacked && tensor.to == DType::kPacked) {
+    feed_packed(tensor, sink, source_sink);
+    return;
+  }
   const std::int64_t rows = info.rows();
   const std::int64_t head_dim = checkpoint_.config().head_dim;
   const auto cols = static_cast<std::uint64_t>(info.cols());
@@ -49,17 +57,62 @@ void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
   checkpoint_.drop(tensor.source);
 }
 
+void TensorFeeder::feed_made(const PlannedTensor& tensor, const ByteSink& sink,
+                             const ByteSink& source_sink) {
+  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  if (options_.progress) options_.progress(done_, total_, info.name);
+  const std::span<std::byte> bytes = tensor.make();
+  if (tensor.interleave) interleave(bytes, bytes.size() / static_cast<std::size_t>(info.rows()));
+  sink(bytes);
+  if (source_sink) {
+    // The hash of the source covers what the bytes were made of.
+    const auto in_place = checkpoint_.bytes_in_place(tensor.source);
+    if (!in_place.empty()) {
+      source_sink(in_place);
+    } else {
+      raw_.resize(static_cast<std::size_t>(info.bytes));
+      checkpoint_.read_rows(tensor.source, 0, info.rows(), raw_);
+      source_sink(raw_);
+    }
+  }
+  done_ += info.bytes;
+  checkpoint_.drop(tensor.source);
+}
+
+void TensorFeeder::feed_packed(const PlannedTensor& tensor, const ByteSink& sink,
+                               const ByteSink& source_sink) {
+  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  const auto bytes = checkpoint_.bytes_in_place(tensor.source);
+  for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+    if (options_.progress) options_.progress(done_ + at, total_, info.name);
+    const auto piece = bytes.subspan(at, std::min<std::size_t>(kPieceBytes, bytes.size() - at));
+    sink(piece);
+    if (source_sink) source_sink(piece);
+  }
+  done_ += info.bytes;
+  checkpoint_.drop(tensor.source);
+}
+
 void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
                               const ByteSink& sink, const ByteSink& source_sink) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
   const auto rows = static_cast<std::uint64_t>(info.rows());
+  const bool packed = info.dtype == DType::kPacked;
   raw_.resize(static_cast<std::size_t>(info.bytes / rows * static_cast<std::uint64_t>(count)));
-  checkpoint_.read_rows(tensor.source, first, count, raw_);
-  if (source_sink) source_sink(raw_);
+  if (!packed) {
+    checkpoint_.read_rows(tensor.source, first, count, raw_);
+    if (source_sink) source_sink(raw_);
+  } else if (source_sink && first == 0) {
+    source_sink(checkpoint_.bytes_in_place(tensor.source));
+  }
   std::span<std::byte> piece = raw_;
   if (tensor.to != info.dtype) {
     floats_.resize(static_cast<std::size_t>(count * info.cols()));
-    to_floats(raw_, info.dtype, floats_, info.name, checkpoint_.path());
+    if (packed) {
+      checkpoint_.read_rows_f32(tensor.source, first, count, floats_);
+    } else {
+      to_floats(raw_, info.dtype, floats_, info.name, checkpoint_.path());
+    }
     converted_.resize(
         static_cast<std::size_t>(tensor.bytes / rows * static_cast<std::uint64_t>(count)));
     from_floats(floats_, tensor.to, converted_, info.name, checkpoint_.path());

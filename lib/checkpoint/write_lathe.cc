@@ -57,10 +57,16 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   out[lathe_file::kKeySourceFormat] = format_name(checkpoint.format());
   out[lathe_file::kKeySourceName] = base_name(checkpoint.path());
   nlohmann::json blocks = nlohmann::json::object();
+  nlohmann::json packed = nlohmann::json::object();
   for (const PlannedTensor& tensor : plan.tensors) {
+    if (tensor.to == DType::kPacked) {
+      packed[tensor.out.name] = tensor.scheme;
+      continue;
+    }
     if (tensor.to != tensor.out.dtype) blocks[tensor.out.name] = dtype_info(tensor.to).name;
   }
   if (!blocks.empty()) out[lathe_file::kKeyBlocks] = blocks.dump();
+  if (!packed.empty()) out[lathe_file::kKeyPacked] = packed.dump();
   return out;
 }
 

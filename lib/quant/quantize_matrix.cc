@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "base/fail.h"
+#include "quant/ggml_quantizer.h"
 #include "quant/tile_quantizer.h"
 
 namespace lathe {
@@ -94,31 +95,19 @@ int unit_exponent(const PackedScheme& scheme, float largest) {
   return std::clamp(exponent - 10, -100, 100);
 }
 
-}  // namespace
-
-double MatrixError::sqnr() const noexcept { return decibels(signal, error); }
-
-MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
-                            const RowReader& read, std::span<const float> importance,
-                            ThreadPool& pool, std::span<std::byte> out) {
-  const int exponent = unit_exponent(scheme, largest_weight(rows, cols, read, pool));
-  std::fill(out.begin(), out.end(), std::byte{0});
-  constexpr std::array<std::int8_t, 16> kNoGrid{};
-  PackedWriter writer(scheme, rows, cols, exponent, kNoGrid, out);
-
-  std::vector<TileQuantizer> quantizers(
-      static_cast<std::size_t>(pool.size()),
-      TileQuantizer(scheme, cols, writer.view().unit, importance));
+// Reads tile after tile and gives quantize(worker, rows, tile, count, errors of its rows).
+template <typename Quantize>
+MatrixError quantize_tiles(std::int64_t rows, std::int64_t cols, const RowReader& read,
+                           ThreadPool& pool, Quantize&& quantize) {
   std::vector<std::vector<float>> buffers(static_cast<std::size_t>(pool.size()));
   std::vector<RowError> errors(static_cast<std::size_t>(rows));
-  for_tiles(pool, writer.view().tiles, [&](int worker, std::int64_t tile) {
+  for_tiles(pool, (rows + kTile - 1) / kTile, [&](int worker, std::int64_t tile) {
     std::vector<float>& buffer = buffers[static_cast<std::size_t>(worker)];
     const std::int64_t first = tile * kTile;
     const std::int64_t count = std::min(kTile, rows - first);
     buffer.resize(static_cast<std::size_t>(count * cols));
     read(first, count, buffer);
-    quantizers[static_cast<std::size_t>(worker)].quantize(buffer.data(), count, tile, writer,
-                                                          errors.data() + first);
+    quantize(static_cast<std::size_t>(worker), buffer.data(), tile, count, errors.data() + first);
   });
 
   // Added up in the rows' order: the same bits however the tiles were shared out.
@@ -134,6 +123,44 @@ MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::
     }
   }
   return total;
+}
+
+}  // namespace
+
+double MatrixError::sqnr() const noexcept { return decibels(signal, error); }
+
+MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
+                            const RowReader& read, std::span<const float> importance,
+                            ThreadPool& pool, std::span<std::byte> out) {
+  const int exponent = unit_exponent(scheme, largest_weight(rows, cols, read, pool));
+  std::fill(out.begin(), out.end(), std::byte{0});
+  constexpr std::array<std::int8_t, 16> kNoGrid{};
+  PackedWriter writer(scheme, rows, cols, exponent, kNoGrid, out);
+  std::vector<TileQuantizer> quantizers(
+      static_cast<std::size_t>(pool.size()),
+      TileQuantizer(scheme, cols, writer.view().unit, importance));
+  return quantize_tiles(
+      rows, cols, read, pool,
+      [&](std::size_t worker, const float* w, std::int64_t tile, std::int64_t count,
+          RowError* errors) { quantizers[worker].quantize(w, count, tile, writer, errors); });
+}
+
+MatrixError quantize_matrix(DType type, std::int64_t rows, std::int64_t cols, const RowReader& read,
+                            std::span<const float> importance, ThreadPool& pool,
+                            std::span<std::byte> out) {
+  largest_weight(rows, cols, read, pool);  // refuses what is no number
+  std::vector<GgmlQuantizer> quantizers(static_cast<std::size_t>(pool.size()),
+                                        GgmlQuantizer(type, cols, importance));
+  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(rows);
+  return quantize_tiles(rows, cols, read, pool,
+                        [&](std::size_t worker, const float* w, std::int64_t tile,
+                            std::int64_t count, RowError* errors) {
+                          quantizers[worker].quantize(
+                              w, count,
+                              out.subspan(static_cast<std::size_t>(tile * kTile) * row_bytes,
+                                          static_cast<std::size_t>(count) * row_bytes),
+                              errors);
+                        });
 }
 
 }  // namespace lathe

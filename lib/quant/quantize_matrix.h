@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "lathe/dtype.h"
+
 #include "parallel/thread_pool.h"
 #include "tensor/packed_layout.h"
 
@@ -32,5 +34,11 @@ struct MatrixError {
 MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
                             const RowReader& read, std::span<const float> importance,
                             ThreadPool& pool, std::span<std::byte> out);
+
+// The same into ggml's blocks (Q8_0, Q4_0, Q4_1), rows × dtype_bytes(type, cols) bytes; cols is a
+// multiple of 32.
+MatrixError quantize_matrix(DType type, std::int64_t rows, std::int64_t cols, const RowReader& read,
+                            std::span<const float> importance, ThreadPool& pool,
+                            std::span<std::byte> out);
 
 }  // namespace lathe

@@ -1,7 +1,6 @@
 #include "quant/scheme.h"
 
 #include <charconv>
-#include <fmt/format.h>
 
 #include "tensor/packed_layout.h"
 
@@ -56,10 +55,7 @@ std::string scheme_name(const MatrixScheme& scheme) {
     return name;
   }
   if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
-    return fmt::format("w{}{}{}{}", packed->bits,
-                       packed->group == 0 ? std::string() : fmt::format("g{}", packed->group),
-                       packed->minimums ? "a" : "",
-                       packed->form == ScaleForm::kTwoLevel ? "d" : "");
+    return packed_scheme_name(*packed);
   }
   return "keep";
 }

@@ -203,6 +203,8 @@ void decode_to_f32(DType dtype, std::span<const std::byte> bytes, std::span<floa
       return decode_blocks<BlockQ5_K>(bytes, out, kBlock256);
     case DType::kQ6_K:
       return decode_blocks<BlockQ6_K>(bytes, out, kBlock256);
+    case DType::kPacked:
+      break;  // has no rows of bytes: tensor/packed_layout.h
   }
   fail(ErrorCode::kBug, "no decoder for type {}", static_cast<int>(dtype));
 }

@@ -9,25 +9,11 @@ namespace lathe {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<DTypeInfo, 18> kTypes = {{
-    {"F32", 1, 4},
-    {"F16", 1, 2},
-    {"BF16", 1, 2},
-    {"I8", 1, 1},
-    {"U8", 1, 1},
-    {"I16", 1, 2},
-    {"I32", 1, 4},
-    {"I64", 1, 8},
-    {"F64", 1, 8},
-    {"BOOL", 1, 1},
-    {"Q4_0", 32, 18},
-    {"Q4_1", 32, 20},
-    {"Q5_0", 32, 22},
-    {"Q5_1", 32, 24},
-    {"Q8_0", 32, 34},
-    {"Q4_K", 256, 144},
-    {"Q5_K", 256, 176},
-    {"Q6_K", 256, 210},
+constexpr std::array<DTypeInfo, 19> kTypes = {{
+    {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"I8", 1, 1},     {"U8", 1, 1},
+    {"I16", 1, 2},      {"I32", 1, 4},      {"I64", 1, 8},      {"F64", 1, 8},    {"BOOL", 1, 1},
+    {"Q4_0", 32, 18},   {"Q4_1", 32, 20},   {"Q5_0", 32, 22},   {"Q5_1", 32, 24}, {"Q8_0", 32, 34},
+    {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"PACKED", 1, 0},
 }};
 
 constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
@@ -51,6 +37,7 @@ std::optional<DType> dtype_by_name(std::string_view name) noexcept {
 
 std::optional<std::uint64_t> dtype_bytes(DType dtype, std::uint64_t elements) noexcept {
   const DTypeInfo& info = dtype_info(dtype);
+  if (info.bytes == 0) return std::nullopt;  // packed: the scheme decides
   const auto block = static_cast<std::uint64_t>(info.block);
   if (elements % block != 0) return std::nullopt;
   return checked_mul<std::uint64_t>(elements / block, static_cast<std::uint64_t>(info.bytes));

@@ -9,7 +9,6 @@
 namespace lathe {
 namespace {
 
-
 // The ideal scale and minimum of some weights, before they are rounded themselves.
 struct Ideal {
   float scale = 0.0f;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <fmt/format.h>
 
 #include "base/checked.h"
 #include "base/fail.h"
@@ -128,6 +129,12 @@ int zero_of(const PackedScheme& s) noexcept { return s.minimums ? 0 : s.bits == 
 
 }  // namespace
 
+std::string packed_scheme_name(const PackedScheme& s) {
+  return fmt::format("w{}{}{}{}{}", s.bits, s.group == 0 ? "" : fmt::format("g{}", s.group),
+                     s.minimums ? "a" : "", s.form == ScaleForm::kTwoLevel ? "d" : "",
+                     s.grid ? "n" : "");
+}
+
 std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
   if (s.bits != 4 && s.bits != 8) return "bits must be 4 or 8";
   if (s.group != 0 && s.group != 16 && s.group != 32 && s.group != 64 && s.group != 128) {
@@ -154,7 +161,7 @@ std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64
   return s->end;
 }
 
-PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what) {
+PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& what) {
   PackedHeader header;
   if (bytes.size() < sizeof(header)) fail_invalid("{}: too short for a packed matrix", what);
   std::memcpy(&header, bytes.data(), sizeof(header));
@@ -186,6 +193,11 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
     fail_invalid("{}: a packed matrix must stand on a multiple of 64 bytes", what);
   }
   point(&m, *s, bytes.data());
+  return m;
+}
+
+PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what) {
+  const PackedMatrix m = parse_packed(bytes, what);
   const auto tiles = static_cast<std::uint64_t>(m.tiles);
   const std::uint64_t scales = tiles * static_cast<std::uint64_t>(m.groups) * kTileRows;
   const std::uint64_t supers = tiles * static_cast<std::uint64_t>(m.super_groups) * kTileRows;

@@ -30,6 +30,10 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 64);
 
+// "w4g64", "w8", "w4g32ad": bits, group (none: the row), a: minimums, d: two-level scales,
+// n: grid.
+std::string packed_scheme_name(const PackedScheme& scheme);
+
 // Why a scheme cannot be, or nothing.
 std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
 
@@ -38,8 +42,11 @@ std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
 std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64_t rows,
                                           std::int64_t cols) noexcept;
 
-// A view of a packed tensor. Throws kInvalid, naming `what`, unless the header is sound, the
-// bytes have exactly its size and stand on a multiple of 64, and every scale is finite.
+// A view of a packed tensor. Throws kInvalid, naming `what`, unless the header is sound and the
+// bytes have exactly its size and stand on a multiple of 64. Reads the header only.
+PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& what);
+
+// The same, and every scale must be finite.
 PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what);
 
 // Row r as floats: scale·(q - zero)·unit, or fma(scale, q, minimum)·unit with minimums. The

@@ -30,6 +30,9 @@ enum class DType : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  // A matrix in the kernels' own layout (.lathe files): one run of bytes that describes itself,
+  // with no bytes of single rows.
+  kPacked,
 };
 
 struct DTypeInfo {
@@ -44,7 +47,7 @@ LATHE_API const DTypeInfo& dtype_info(DType dtype) noexcept;
 LATHE_API std::optional<DType> dtype_by_name(std::string_view name) noexcept;
 
 // Bytes of `elements` elements, which must be a multiple of the block; nothing when it is
-// not, or when the product wraps.
+// not, when the product wraps, and for kPacked.
 LATHE_API std::optional<std::uint64_t> dtype_bytes(DType dtype, std::uint64_t elements) noexcept;
 
 inline bool is_float(DType t) noexcept {

@@ -69,7 +69,7 @@ struct QuantizeReport {
 
 // What quantize() would do. Throws kUsage for an unknown scheme or a pattern that does not
 // compile.
-LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint,
+LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const std::string& output,
                                            const QuantizeOptions& options);
 
 // One tensor at a time in memory. `output` ends in ".gguf" for a GGUF file (ggml's types and

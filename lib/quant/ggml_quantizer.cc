@@ -1,0 +1,127 @@
+#include "quant/ggml_quantizer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/kernel_table.h"
+#include "tensor/dequantize.h"
+#include "tensor/float16.h"
+#include "tensor/ggml_blocks.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kBlock = 32;
+
+using Codes = std::uint8_t[kBlock];
+
+void pack_nibbles(const Codes& codes, std::uint8_t* qs) {
+  for (std::size_t j = 0; j < 16; ++j) {
+    qs[j] = static_cast<std::uint8_t>(codes[j] | codes[j + 16] << 4);
+  }
+}
+
+void store_block(DType type, std::uint16_t scale, std::uint16_t minimum, const Codes& codes,
+                 std::byte* out) {
+  if (type == DType::kQ8_0) {
+    BlockQ8_0 block;
+    block.d = scale;
+    for (std::size_t j = 0; j < 32; ++j) {
+      block.qs[j] = static_cast<std::int8_t>(static_cast<int>(codes[j]) - 128);
+    }
+    std::memcpy(out, &block, sizeof(block));
+  } else if (type == DType::kQ4_0) {
+    BlockQ4_0 block;
+    block.d = scale;
+    pack_nibbles(codes, block.qs);
+    std::memcpy(out, &block, sizeof(block));
+  } else {
+    BlockQ4_1 block;
+    block.d = scale;
+    block.m = minimum;
+    pack_nibbles(codes, block.qs);
+    std::memcpy(out, &block, sizeof(block));
+  }
+}
+
+}  // namespace
+
+GgmlQuantizer::GgmlQuantizer(DType type, std::int64_t cols, std::span<const float> importance)
+    : type_(type),
+      cols_(cols),
+      importance_(importance.begin(), importance.end()),
+      values_(static_cast<std::size_t>(kBlock * kLanes)),
+      decoded_(static_cast<std::size_t>(cols)) {
+  importance_.resize(static_cast<std::size_t>(cols), 1.0f);
+}
+
+bool GgmlQuantizer::can_make(DType type) noexcept {
+  return type == DType::kQ8_0 || type == DType::kQ4_0 || type == DType::kQ4_1;
+}
+
+void GgmlQuantizer::quantize(const float* rows, std::int64_t count, std::span<std::byte> out,
+                             RowError* errors) {
+  for (std::int64_t g = 0; g < cols_ / kBlock; ++g) {
+    std::fill(values_.begin(), values_.end(), 0.0f);
+    for (std::int64_t r = 0; r < count; ++r) {
+      for (std::int64_t k = 0; k < kBlock; ++k) {
+        values_[static_cast<std::size_t>(k * kLanes + r)] = rows[r * cols_ + g * kBlock + k];
+      }
+    }
+    encode_group(g, count, out);
+  }
+  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(count);
+  for (std::int64_t r = 0; r < count; ++r) {
+    decode_to_f32(type_, out.subspan(static_cast<std::size_t>(r) * row_bytes, row_bytes), decoded_);
+    errors[r] = {};
+    for (std::int64_t k = 0; k < cols_; ++k) {
+      const double w = rows[r * cols_ + k];
+      const double d = w - decoded_[static_cast<std::size_t>(k)];
+      errors[r].signal += w * w;
+      errors[r].error += d * d;
+    }
+  }
+}
+
+void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<std::byte> out) {
+  const KernelTable& table = kernels();
+  const bool lines = type_ == DType::kQ4_1;
+  const std::int32_t top = type_ == DType::kQ8_0 ? 255 : 15;
+  const float* importance = importance_.data() + g * kBlock;
+  float scales[kLanes];
+  float minimums[kLanes];
+  std::uint16_t half_scales[kLanes];
+  std::uint16_t half_minimums[kLanes] = {};
+  if (lines) {
+    table.search_lines(values_.data(), importance, kBlock, top, scales, minimums);
+  } else {
+    table.search_scales(values_.data(), importance, kBlock, top, scales);
+  }
+  // The codes belong to the factors that the block can hold.
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    half_scales[r] = f32_to_f16(scales[r]);
+    scales[r] = f16_to_f32(half_scales[r]);
+    if (lines) {
+      half_minimums[r] = f32_to_f16(minimums[r]);
+      minimums[r] = f16_to_f32(half_minimums[r]);
+    } else {
+      minimums[r] = -scales[r] * static_cast<float>((top + 1) / 2);
+    }
+  }
+  table.encode_group(values_.data(), kBlock, top, scales, minimums);
+
+  const auto block_bytes = static_cast<std::size_t>(dtype_info(type_).bytes);
+  const std::size_t row_bytes = static_cast<std::size_t>(cols_ / kBlock) * block_bytes;
+  for (std::int64_t r = 0; r < count; ++r) {
+    Codes codes;
+    for (std::int64_t k = 0; k < kBlock; ++k) {
+      codes[k] = static_cast<std::uint8_t>(values_[static_cast<std::size_t>(k * kLanes + r)]);
+    }
+    store_block(type_, half_scales[r], half_minimums[r], codes,
+                out.data() + static_cast<std::size_t>(r) * row_bytes +
+                    static_cast<std::size_t>(g) * block_bytes);
+  }
+}
+
+}  // namespace lathe

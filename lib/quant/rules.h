@@ -1,0 +1,39 @@
+// Which scheme a matrix gets: the mixture or the one scheme, then the rules, the last that
+// matches winning.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lathe/checkpoint.h"
+#include "lathe/quantize.h"
+
+#include "quant/scheme.h"
+
+namespace lathe {
+
+class SchemeRules {
+ public:
+  // Throws kUsage for an unknown scheme or a pattern that does not compile.
+  explicit SchemeRules(const QuantizeOptions& options);
+  ~SchemeRules();
+
+  MatrixScheme scheme_for(const std::string& name, bool tied_embeddings,
+                          CheckpointFormat format) const;
+
+  // The options that decide the result, one line: "scheme w4; v_proj=w8".
+  std::string recipe() const;
+
+ private:
+  struct Rule;
+  MatrixScheme resolve(const std::string& scheme, const std::string& name, bool tied_embeddings,
+                       CheckpointFormat format) const;
+
+  std::string scheme_;
+  bool weighted_;
+  std::vector<Rule> rules_;
+};
+
+}  // namespace lathe
