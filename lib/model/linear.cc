@@ -64,6 +64,18 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
   std::unique_ptr<Linear> linear(new Linear);
   linear->rows_ = info.rows();
   linear->cols_ = info.cols();
+  const auto load_bias = [&] {
+    if (!bias) return;
+    linear->bias_.resize(static_cast<std::size_t>(linear->rows_));
+    checkpoint.read_rows_f32(*bias, 0, 1, linear->bias_);
+  };
+  if (info.dtype == DType::kPacked) {
+    linear->matrix_ =
+        view_packed(checkpoint.bytes_in_place(weight),
+                    fmt::format("{}: tensor {}", quoted(checkpoint.path()), quoted(info.name)));
+    load_bias();
+    return linear;
+  }
   const bool plain =
       info.dtype == DType::kF32 || info.dtype == DType::kF16 || info.dtype == DType::kBF16;
   linear->dtype_ = plain ? info.dtype : DType::kF32;
@@ -93,10 +105,7 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
     }
     linear->weights_ = linear->owned_.get();
   }
-  if (bias) {
-    linear->bias_.resize(static_cast<std::size_t>(linear->rows_));
-    checkpoint.read_rows_f32(*bias, 0, 1, linear->bias_);
-  }
+  load_bias();
   return linear;
 }
 
