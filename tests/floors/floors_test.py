@@ -21,7 +21,7 @@ FLOORS = [
     ["model"],
     ["calibrate", "generate"],
     ["eval"],
-    ["about"],  # version.cc: asks every room below what it is
+    ["about"],  # version_details.cc: asks every room below what it is
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -38,8 +38,10 @@ HEADER_ROOM = {
     "checkpoint": "checkpoint",
     "tokenizer": "tokenizer",
     "chat": "tokenizer",
+    "convert": "checkpoint",
+    "list": "checkpoint",
     "model": "model",
-    "version": "about",
+    "version": "base",
     "lathe": "about",
 }
 

@@ -17,8 +17,8 @@ from mdoc import PAGES, examples
 
 
 def prepare(folder):
-    """tiny-llama: a random model of 2 layers as a Hugging Face folder (scripts/golden)."""
-    (folder / "tiny-llama").symlink_to(harness.TESTDATA / "golden/models/tiny-llama")
+    """village: a model of sixty thousand parameters as a Hugging Face folder (scripts/example)."""
+    (folder / "village").symlink_to(harness.TESTDATA / "examples/village")
 
 
 def matches(expected, actual):

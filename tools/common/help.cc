@@ -7,6 +7,11 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kHelpColumn = 26;
+constexpr std::size_t kMostTypeName = 40;  // longer lists of choices stand in the help's text
+
+bool has_long_type(const CLI::Option& option) {
+  return option.get_type_name().size() > kMostTypeName;
+}
 
 std::string names_of(const CLI::Option& option) {
   std::string out;
@@ -16,7 +21,9 @@ std::string names_of(const CLI::Option& option) {
   for (const auto& name : option.get_lnames()) {
     out += (out.find('-') == std::string::npos ? "--" : ", --") + name;
   }
-  if (value_kind(option).takes_value) out += " " + option.get_type_name();
+  if (value_kind(option).takes_value) {
+    out += " " + (has_long_type(option) ? "NAME" : option.get_type_name());
+  }
   return out;
 }
 
@@ -76,6 +83,18 @@ std::string wrap(const std::string& text, std::size_t indent, std::size_t first_
   return out;
 }
 
+std::string wrap(const std::string& text, const std::string& start) {
+  const std::string indented = wrap(text, start.size(), start.size());
+  std::string out = start;
+  for (std::size_t i = 0; i < indented.size(); ++i) {
+    out += indented[i];
+    if (indented[i] != '\n') continue;
+    out += start;
+    i += start.size();  // the spaces that wrap() put there
+  }
+  return out;
+}
+
 std::string format_options(const CLI::App& app) {
   // Groups in the order in which their first option was added; the common ones come last.
   std::vector<std::string> groups;
@@ -97,6 +116,12 @@ std::string format_options(const CLI::App& app) {
       if (!belongs) continue;
       std::string line = "  " + names_of(*option);
       std::string help = option->get_description();
+      if (has_long_type(*option)) {
+        help += "; one of";
+        for (const std::string& choice : value_kind(*option).choices) {
+          help += (help.ends_with("one of") ? " " : ", ") + choice;
+        }
+      }
       if (!option->get_default_str().empty()) {
         help += " (default: " + option->get_default_str() + ")";
       }

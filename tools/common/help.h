@@ -12,6 +12,8 @@ std::string format_options(const CLI::App& app);
 
 // Text broken at spaces into lines of at most 80 columns, all but the first indented.
 std::string wrap(const std::string& text, std::size_t indent, std::size_t first_column);
+// The same with every line, the first too, beginning with `start`.
+std::string wrap(const std::string& text, const std::string& start);
 
 // What a value is, told from the option's type name.
 struct ValueKind {

@@ -270,7 +270,7 @@ std::string Tool::help() const {
   if (!examples_.empty()) out += "\nExamples:\n";
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     if (i > 0) out += "\n";
-    out += "  # " + wrap(examples_[i].what, 4, 4) + "\n  " + examples_[i].command + "\n";
+    out += wrap(examples_[i].what, "  # ") + "\n  " + examples_[i].command + "\n";
   }
   out +=
       "\nExit status:\n"

@@ -11,7 +11,8 @@ namespace lathe {
 LATHE_API std::string version();
 
 // Several lines: version, the instruction set whose kernels are in use, library versions.
-// Throws kUnsupported when LATHE_ISA names a kernel table that cannot run here.
+// Throws kUnsupported when LATHE_ISA names a kernel table that cannot run here. Implemented on
+// the top floor (about/), which may look into every room.
 LATHE_API std::string version_details();
 
 }  // namespace lathe

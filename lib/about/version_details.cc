@@ -14,8 +14,6 @@
 
 namespace lathe {
 
-std::string version() { return LATHE_VERSION_STRING; }
-
 std::string version_details() {
   char pcre2[64] = "";
   pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
