@@ -36,7 +36,7 @@ WHERE = ["by the bridge", "under the stairs", "near the harbour", "behind the mi
          "inside the chapel"]
 WHEN = ["before sunrise", "on Tuesday", "after the rain", "in early March", "at noon",
         "during the fair", "last winter", "when the bell rang", "every evening", "once a year"]
-STEPS, BATCH, LENGTH = 1200, 16, 96
+STEPS, BATCH, LENGTH = 1400, 9, 208
 
 
 def usually(expected, rng):

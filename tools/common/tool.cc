@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <unistd.h>
 
 #include "lathe/cpu_count.h"
@@ -388,6 +389,10 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     return report(error.code(), error.message());
   } catch (const std::bad_alloc&) {
     return report(ErrorCode::kLimit, "out of memory");
+  } catch (const std::system_error& error) {
+    // Threads, mostly: the process may have no more of them, or no memory for their stacks.
+    return report(ErrorCode::kLimit, fmt::format("the system refuses a resource: {}",
+                                                 escape_for_terminal(error.what())));
   } catch (const std::exception& error) {
     return report(ErrorCode::kBug, fmt::format("unexpected: {}; please report this bug",
                                                escape_for_terminal(error.what())));
