@@ -21,7 +21,7 @@ void float_gemm(const float* x, std::int64_t x_stride, std::int64_t rows, const 
   (void)single;
   // dnnl_sgemm is row-major and has kept its signature from 0.x to 3.x.
   const dnnl_status_t status =
-      dnnl_sgemm('N', 'T', rows, outputs, inner, 1.0f, x, x_stride, w, w_stride, 0.0f, y, y_stride);
+      dnnl_sgemm('N', 'N', rows, outputs, inner, 1.0f, x, x_stride, w, w_stride, 0.0f, y, y_stride);
   if (status != dnnl_success) std::abort();  // only for sizes that the caller never passes
 }
 

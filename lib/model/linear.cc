@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "kernels/kernel_table.h"
 #include "model/float_gemm.h"
+#include "model/float_panel.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -18,10 +19,8 @@ namespace {
 // weights once per kMatvecBatch rows, straight from the file.
 constexpr std::int64_t kFewRows = 4;
 
-// Weight rows that one worker takes at a time. For the float GEMM, 64 rows of 2048 floats are
-// 512 KB: half of a usual second-level cache. For a few rows, enough to make the hand-out
-// cheap and few enough to balance.
-constexpr std::int64_t kGemmPanel = 64;
+// Weight rows that one worker takes at a time when it multiplies a few rows of input: enough to
+// make the hand-out cheap and few enough to balance.
 constexpr std::int64_t kMatvecPanel = 32;
 // Of packed weights: two tiles share the inputs in the kernels' large form; a few rows of
 // input take this many bytes of weights, which last about ten microseconds.
@@ -131,7 +130,7 @@ void Linear::row_f32(std::int64_t r, float* out) const noexcept {
 }
 
 std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
-  if (!packed()) return input_rows <= kFewRows ? kMatvecPanel : kGemmPanel;
+  if (!packed()) return input_rows <= kFewRows ? kMatvecPanel : kFloatPanelRows;
   if (input_rows > kPackedFewRows) return kPackedGemmPiece;
   return std::max<std::int64_t>(2, kPackedBytes / matrix_.tile_bytes / 2 * 2) * 16;
 }
@@ -154,15 +153,13 @@ void Linear::compute_float(const LinearInput& input, int worker, std::int64_t fi
                                 input.stride(), input.rows(), y + first, y_stride);
     }
   }
-  const float* panel = input.panel(worker);
-  if (dtype_ == DType::kF32) {
-    panel = row_of<float>(weights_, first, cols_);
-  } else {
-    const std::uint16_t* source = row_of<std::uint16_t>(weights_, first, cols_);
-    const auto convert = dtype_ == DType::kF16 ? table.f16_to_f32 : table.bf16_to_f32;
-    convert(source, count * cols_, input.panel(worker));
-  }
-  float_gemm(x, input.stride(), input.rows(), panel, cols_, count, cols_, y + first, y_stride);
+  float* panel = input.panel(worker);  // [cols][count]
+  const auto element = static_cast<std::size_t>(dtype_info(dtype_).bytes);
+  make_float_panel(
+      dtype_,
+      static_cast<const std::byte*>(weights_) + static_cast<std::size_t>(first * cols_) * element,
+      count, cols_, panel);
+  float_gemm(x, input.stride(), input.rows(), panel, count, count, cols_, y + first, y_stride);
 }
 
 // Rows [first, last) of the matrix against all rows of the input.
@@ -191,7 +188,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     if (linear.packed()) {
       input.prepare_quantized(pool, group_of(linear.matrix_.scheme));
     } else if (input.rows() > kFewRows) {
-      input.prepare_panels(pool.size(), kGemmPanel * input.cols());
+      input.prepare_panels(pool.size(), kFloatPanelRows * input.cols());
     }
   }
   // The pieces of all matrices in one row, handed out to whichever worker is free.

@@ -139,6 +139,9 @@ inline float largest(Lanes a) noexcept {
 
 inline float square_root(float x) noexcept { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
+inline void prefetch_far(const void* p) noexcept {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
 inline void prefetch(const void* p) noexcept {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
 }

@@ -179,6 +179,8 @@ inline float largest(Lanes a) noexcept {
 
 inline float square_root(float x) noexcept { return __builtin_sqrtf(x); }
 
+// Into the second-level cache only: for what comes later than the first level remembers.
+inline void prefetch_far(const void* p) noexcept { __builtin_prefetch(p, 0, 2); }
 inline void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
 
 // Register blocking of matvec.h: weight rows and input rows at a time.

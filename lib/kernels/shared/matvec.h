@@ -25,22 +25,34 @@ struct Bf16Weights {
 template <typename Weights, int Rows, int Batch>
 void matvec_block(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
                   const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride) noexcept {
-  // One row is one stream of memory; this far ahead the next lines are asked for.
-  constexpr std::int64_t kAhead = 1024 / static_cast<std::int64_t>(sizeof(*w));
   Lanes partial[Rows][Batch];
   for (int r = 0; r < Rows; ++r) {
     for (int b = 0; b < Batch; ++b) partial[r][b] = Lanes::zero();
   }
-  std::int64_t k = 0;
-  for (; k + 16 <= cols; k += 16) {
+  const auto step = [&](std::int64_t k) {
     Lanes input[Batch];
     for (int b = 0; b < Batch; ++b) input[b] = Lanes::load(x + b * x_stride + k);
     for (int r = 0; r < Rows; ++r) {
-      const auto* p = w + r * w_stride + k;
-      prefetch(p + kAhead);
-      const Lanes weight = Weights::load(p);
+      const Lanes weight = Weights::load(w + r * w_stride + k);
       for (int b = 0; b < Batch; ++b) partial[r][b] = fma(weight, input[b], partial[r][b]);
     }
+  };
+  std::int64_t k = 0;
+  for (; k + 32 <= cols; k += 32) {
+    // The rows are as many short streams, which a processor's own prefetching is slow to find
+    // again at each block: ask for the same place of the next block's rows, line by line, as
+    // far as the second-level cache.
+    for (int r = 0; r < Rows; ++r) {
+      const auto* next = w + (Rows + r) * w_stride + k;
+      prefetch_far(next);
+      if (sizeof(*w) == 4) prefetch_far(next + 16);
+    }
+    step(k);
+    step(k + 16);
+  }
+  if (k + 16 <= cols) {
+    step(k);
+    k += 16;
   }
   if (k < cols) {
     for (int r = 0; r < Rows; ++r) {
