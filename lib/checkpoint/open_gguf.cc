@@ -57,7 +57,9 @@ void restore_vector_types(const GgufReader& gguf, std::vector<StoredTensor>& ten
 // What says something about the model to a person, or must survive a conversion.
 void copy_metadata(const GgufReader& gguf, CheckpointParts& parts) {
   for (const GgufEntry& entry : gguf.metadata()) {
-    const bool wanted = entry.key.starts_with("general.") || entry.key.starts_with("lathe.source");
+    // Not what the format itself asks for.
+    const bool structural = entry.key == "general.architecture" || entry.key == "general.type";
+    const bool wanted = entry.key.starts_with("general.") && !structural;
     if (!wanted || entry.value.type != GgufType::kString) continue;
     parts.metadata[entry.key] = gguf.get_string(entry.key).value_or("");
   }
