@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "checkpoint/checksum.h"
 #include "checkpoint/lathe_file.h"
+#include "checkpoint/open.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
@@ -35,8 +36,9 @@ std::string required(const SafetensorsReader& file, const char* key) {
 }  // namespace
 
 VerifyReport verify_checksums(const std::string& path, const ProgressCallback& progress) {
-  const auto file = SafetensorsReader::open(path);
-  if (!lathe_file::is_native(*file)) {
+  const bool safetensors = kind_of_file(path) == FileKind::kSafetensors;
+  const auto file = safetensors ? SafetensorsReader::open(path) : nullptr;
+  if (file == nullptr || !lathe_file::is_native(*file)) {
     fail_unsupported("{}: only .lathe files have checksums", quoted(path));
   }
   const std::string header_sum = required(*file, lathe_file::kKeyHeaderSum);
