@@ -100,6 +100,9 @@ std::unique_ptr<Session> open_session(std::shared_ptr<const Model> model, const 
   }
   SessionOptions session;
   session.threads = common.threads_or_default();
+  // A step over so few weights takes less time than waking a second thread for it.
+  constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
+  if (common.threads == 0 && model->weight_bytes() < kSmall) session.threads = 1;
   session.kv_type = kv_type(options.kv_type);
   session.max_tokens = options.context > 0 ? options.context : longest;
   // No more memory than this one request can use; a prompt that is too long is refused later,
