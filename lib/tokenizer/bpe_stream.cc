@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "tokenizer/byte_level.h"
 
 namespace lathe {
 namespace {
@@ -13,18 +12,14 @@ constexpr std::size_t kContext = 16;
 
 }  // namespace
 
-ByteLevelStream::ByteLevelStream(const Tokenizer& tokenizer, std::span<const TokenId> context)
+ByteLevelStream::ByteLevelStream(const BpeTokenizer& tokenizer, std::span<const TokenId> context)
     : tokenizer_(tokenizer) {
   // The context may end inside a character.
   for (const TokenId id : context.last(std::min(context.size(), kContext))) push(id);
 }
 
 std::string ByteLevelStream::push(TokenId id) {
-  const std::string piece = tokenizer_.piece(id);
-  if (!tokenizer_.is_special(id)) {
-    const auto raw = from_byte_level(piece);
-    bytes_ += raw ? *raw : piece;
-  }
+  tokenizer_.append_bytes(id, false, bytes_);
   const std::size_t keep = incomplete_utf8_suffix(bytes_);
   const std::string out =
       replace_invalid_utf8(std::string_view(bytes_).substr(0, bytes_.size() - keep));

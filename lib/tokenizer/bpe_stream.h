@@ -7,17 +7,19 @@
 
 #include "lathe/tokenizer.h"
 
+#include "tokenizer/bpe_tokenizer.h"
+
 namespace lathe {
 
 // For byte-level decoders: bytes follow each other; a character is shown when it is whole.
 class ByteLevelStream final : public Tokenizer::Stream {
  public:
-  ByteLevelStream(const Tokenizer& tokenizer, std::span<const TokenId> context);
+  ByteLevelStream(const BpeTokenizer& tokenizer, std::span<const TokenId> context);
   std::string push(TokenId id) override;
   std::string finish() override;
 
  private:
-  const Tokenizer& tokenizer_;
+  const BpeTokenizer& tokenizer_;
   std::string bytes_;  // not yet a whole character
 };
 

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "tokenizer/bpe_stream.h"
+#include "tokenizer/byte_level.h"
 
 namespace lathe {
 namespace {
@@ -27,17 +28,22 @@ BpeTokenizer::BpeTokenizer(BpeParts parts, const std::string& file) : parts_(std
     spec.tokens[id] = token.text;
   }
   special_.assign(spec.tokens.size(), false);
+  literal_.assign(spec.tokens.size(), false);
   spec.never_in_text.assign(spec.tokens.size(), false);
   for (const AddedToken& token : parts_.added) {
     const auto id = static_cast<std::size_t>(token.id);
     special_[id] = token.special;
+    literal_[id] = true;
     spec.never_in_text[id] = token.special || looks_like_control(token.text);
   }
   std::vector<AddedToken> normalized = parts_.added;
   if (parts_.normalizer != nullptr) {
     RegexScratch scratch;
     for (AddedToken& token : normalized) {
-      if (token.normalized) parts_.normalizer->apply(token.text, scratch);
+      if (!token.normalized) continue;
+      const std::string before = token.text;
+      parts_.normalizer->apply(token.text, scratch);
+      if (token.text != before) normalized_text_[token.id] = token.text;
     }
   }
   added_ = AddedTokens(parts_.added, false);
@@ -228,11 +234,29 @@ const std::string& BpeTokenizer::token(TokenId id) const {
   return tokens[static_cast<std::size_t>(id)];
 }
 
+const std::string& BpeTokenizer::shown_token(TokenId id) const {
+  const std::string& text = token(id);
+  const auto at = normalized_text_.find(id);
+  return at == normalized_text_.end() ? text : at->second;
+}
+
+void BpeTokenizer::append_bytes(TokenId id, bool keep_special, std::string& out) const {
+  const std::string& text = shown_token(id);
+  if (!keep_special && is_special(id)) return;
+  const auto raw = literal_[static_cast<std::size_t>(id)] ? std::nullopt : from_byte_level(text);
+  out += raw ? *raw : text;
+}
+
 std::string BpeTokenizer::decode(std::span<const TokenId> ids, bool keep_special) const {
+  if (parts_.decoder.is_byte_level()) {
+    std::string bytes;
+    for (const TokenId id : ids) append_bytes(id, keep_special, bytes);
+    return is_valid_utf8(bytes) ? bytes : replace_invalid_utf8(bytes);
+  }
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const TokenId id : ids) {
-    const std::string& text = token(id);
+    const std::string& text = shown_token(id);
     if (text.empty() || (!keep_special && is_special(id))) continue;
     tokens.push_back(text);
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "lathe/tokenizer.h"
@@ -50,6 +51,10 @@ class BpeTokenizer final : public Tokenizer {
   const std::string& chat_template() const noexcept override { return parts_.chat_template; }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 
+  // Byte-level decoders only: appends the token's bytes. Added tokens are literal text, even
+  // where their characters could be read as bytes.
+  void append_bytes(TokenId id, bool keep_special, std::string& out) const;
+
  private:
   struct Scratch {
     RegexScratch regex;
@@ -57,6 +62,9 @@ class BpeTokenizer final : public Tokenizer {
   };
 
   const std::string& token(TokenId id) const;  // throws kInvalid
+  // The token as it is decoded: an added token that is matched after normalization shows its
+  // normalized text, as the original does.
+  const std::string& shown_token(TokenId id) const;
   std::vector<TokenId> encode_trusted(std::string_view text, std::span<const TextRange> trusted,
                                       const EncodeOptions& options) const;
   void encode_words(std::string_view text, bool at_start, int threads,
@@ -68,7 +76,8 @@ class BpeTokenizer final : public Tokenizer {
   bool cuts_in_parallel() const noexcept;
 
   BpeParts parts_;
-  std::vector<bool> special_;  // by id
+  std::vector<bool> special_, literal_;                       // by id
+  std::unordered_map<TokenId, std::string> normalized_text_;  // what added tokens decode to
   std::unique_ptr<const BpeModel> model_;
   AddedTokens added_, added_normalized_;
   mutable ScratchPool<Scratch> scratch_;

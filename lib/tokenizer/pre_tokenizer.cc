@@ -77,9 +77,9 @@ const char* PreTokenizer::gpt2_regex() noexcept {
 }
 
 void PreTokenizer::add_split(std::string_view regex, SplitBehavior behavior, bool invert,
-                             const std::string& file) {
+                             const std::string& file, RegexDialect dialect) {
   PreTokenizerStep step;
-  step.split = SplitStep{Regex(regex, file), behavior, invert};
+  step.split = SplitStep{Regex(regex, file, dialect), behavior, invert};
   steps_.push_back(std::move(step));
 }
 
@@ -119,7 +119,7 @@ void PreTokenizer::add(const JsonView& value, const std::string& file) {
     add_split("[!-/:-@\\[-`{-~\\p{P}]",
               behavior ? behavior_by_name(*behavior) : SplitBehavior::kIsolated, false, file);
   } else if (type == "Whitespace") {
-    add_split("\\w+|[^\\w\\s]+", SplitBehavior::kRemoved, true, file);
+    add_split("\\w+|[^\\w\\s]+", SplitBehavior::kRemoved, true, file, RegexDialect::kRust);
   } else if (type == "WhitespaceSplit") {
     add_split("\\s", SplitBehavior::kRemoved, false, file);
   } else if (type == "Metaspace") {

@@ -60,7 +60,7 @@ class PreTokenizer {
   // Adds the steps of a "pre_tokenizer" object.
   void add(const JsonView& value, const std::string& file);
   void add_split(std::string_view regex, SplitBehavior behavior, bool invert,
-                 const std::string& file);
+                 const std::string& file, RegexDialect dialect = RegexDialect::kOniguruma);
   void add_byte_map();
 
   // When the last step is ByteMap it can be left to the model, which then gets bytes as they

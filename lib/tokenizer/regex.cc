@@ -58,13 +58,13 @@ struct Regex::State {
   ~State() { pcre2_code_free(code); }
 };
 
-Regex::Regex(std::string_view pattern, const std::string& file)
+Regex::Regex(std::string_view pattern, const std::string& file, RegexDialect dialect)
     : pattern_(pattern), state_(std::make_unique<State>()) {
   if (pattern.size() > kMaxPattern) {
     fail_invalid("{}: a regex of {} bytes, {} are the most", quoted(file), pattern.size(),
                  kMaxPattern);
   }
-  const std::string translated = to_pcre2_syntax(pattern, file);
+  const std::string translated = to_pcre2_syntax(pattern, dialect, file);
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
   if (context == nullptr) fail(ErrorCode::kLimit, "out of memory for compiling a regex");
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);

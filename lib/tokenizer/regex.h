@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "tokenizer/regex_syntax.h"
+
 namespace lathe {
 
 class RegexScratch {
@@ -32,7 +34,8 @@ class RegexScratch {
 class Regex {
  public:
   // `file` is for messages.
-  Regex(std::string_view pattern, const std::string& file);
+  Regex(std::string_view pattern, const std::string& file,
+        RegexDialect dialect = RegexDialect::kOniguruma);
   ~Regex();
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;

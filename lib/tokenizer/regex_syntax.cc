@@ -1,5 +1,7 @@
 #include "tokenizer/regex_syntax.h"
 
+#include <fmt/format.h>
+
 #include "base/escape.h"
 #include "base/fail.h"
 
@@ -9,11 +11,14 @@ namespace {
 // What stands inside [...] for a class, and its complement for use outside sets.
 constexpr std::string_view kSpace = "\\p{White_Space}";
 constexpr std::string_view kNotSpace = "\\P{White_Space}";
-constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}";
+constexpr std::string_view kWord =
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
+constexpr std::string_view kRustWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}";
 
 class Rewriter {
  public:
-  Rewriter(std::string_view pattern, const std::string& file) : in_(pattern), file_(file) {}
+  Rewriter(std::string_view pattern, RegexDialect dialect, const std::string& file)
+      : in_(pattern), word_(dialect == RegexDialect::kRust ? kRustWord : kWord), file_(file) {}
 
   std::string run() {
     while (at_ < in_.size()) {
@@ -83,11 +88,11 @@ class Rewriter {
         out_ += kNotSpace;
         return;
       case 'w':
-        put_class(kWord, false);
+        put_class(word_, false);
         return;
       case 'W':
         if (in_set_) refuse("\\W inside a set");
-        put_class(kWord, true);
+        put_class(word_, true);
         return;
       case 'h':
         put_class("0-9A-Fa-f", false);
@@ -95,6 +100,14 @@ class Rewriter {
       case 'H':
         if (in_set_) refuse("\\H inside a set");
         put_class("0-9A-Fa-f", true);
+        return;
+      case 'b':
+      case 'B':
+        if (in_set_) {
+          out_ += c == 'b' ? "\\b" : "B";  // a backspace; a letter
+        } else {
+          put_boundary(c == 'B');
+        }
         return;
       case 'd':
         out_ += "\\p{Nd}";
@@ -141,6 +154,13 @@ class Rewriter {
     out_ += "]";
   }
 
+  // PCRE2's \b would use its own word characters.
+  void put_boundary(bool negated) {
+    const char same = negated ? '=' : '!';
+    const char other = negated ? '!' : '=';
+    out_ += fmt::format("(?:(?<=[{0}])(?{1}[{0}])|(?<![{0}])(?{2}[{0}]))", word_, same, other);
+  }
+
   // Is the '}' just written the end of {n}, {n,}, {,m} or {n,m}?
   bool closes_interval() const {
     const std::size_t open = out_.rfind('{');
@@ -149,7 +169,7 @@ class Rewriter {
     return out_.find_first_not_of("0123456789,", open + 1) == out_.size() - 1;
   }
 
-  std::string_view in_;
+  std::string_view in_, word_;
   const std::string& file_;
   std::size_t at_ = 0;
   std::string out_;
@@ -159,8 +179,9 @@ class Rewriter {
 
 }  // namespace
 
-std::string to_pcre2_syntax(std::string_view pattern, const std::string& file) {
-  return Rewriter(pattern, file).run();
+std::string to_pcre2_syntax(std::string_view pattern, RegexDialect dialect,
+                            const std::string& file) {
+  return Rewriter(pattern, dialect, file).run();
 }
 
 std::string escape_regex(std::string_view text) {

@@ -6,11 +6,17 @@
 
 namespace lathe {
 
+// Oniguruma (Split and Replace) and Rust's regex crate (the fixed patterns of pre-tokenizers)
+// differ in what a word character is: for the first the superscripts and fractions of Latin-1
+// are, for the second the joiners U+200C and U+200D.
+enum class RegexDialect { kOniguruma, kRust };
+
 // Differences that are rewritten: \s and \S (the property White_Space), \w and \W (Unicode's
-// word characters), \d and \D, \h and \H (hexadecimal digits), \uHHHH. Refused with
+// word characters), \b and \B, \d and \D, \h and \H (hexadecimal digits), \uHHHH. Refused with
 // kUnsupported: set operations (&&), nested sets, {n,m}+ (possessive in one dialect only), and
 // escapes that only one dialect has. `file` is for messages.
-std::string to_pcre2_syntax(std::string_view pattern, const std::string& file);
+std::string to_pcre2_syntax(std::string_view pattern, RegexDialect dialect,
+                            const std::string& file);
 
 // A pattern that matches exactly `text`.
 std::string escape_regex(std::string_view text);

@@ -84,4 +84,10 @@ class LATHE_API Checkpoint {
   virtual void drop(std::size_t tensor) const noexcept = 0;
 };
 
+// The tokenizer of a model, or a bare one: tokenizer.json, tokenizer.model, llama2.c's
+// tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
+// GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there
+// is no tokenizer.
+LATHE_API TokenizerFiles open_tokenizer_files(const std::string& path);
+
 }  // namespace lathe

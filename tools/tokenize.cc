@@ -1,0 +1,260 @@
+// tokenize: text to token ids and back.
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include "lathe/lathe.h"
+
+#include "common/input.h"
+#include "common/output.h"
+#include "common/tool.h"
+
+namespace {
+
+using namespace lathe;
+using namespace lathe::tool;
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  bool decode = false, ids = false, pieces = false, count = false, lines = false;
+  bool no_special = false, special = false;
+};
+
+// What became of one document.
+struct Record {
+  std::vector<TokenId> ids;
+  std::string text;  // --decode
+  std::string error;
+  int code = 0;
+};
+
+// A piece as a word of a line: spaces, control characters and the backslash are escaped.
+void put_piece(std::string_view piece, std::string& out) {
+  for (const char c : piece) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte <= ' ' || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+}
+
+// Ids between anything that separates numbers: spaces, commas, line breaks, brackets.
+std::vector<TokenId> parse_ids(std::string_view text) {
+  constexpr std::string_view kBetween = " \t\r\n,;[]";
+  std::vector<TokenId> ids;
+  std::size_t at = 0;
+  for (;;) {
+    at = text.find_first_not_of(kBetween, at);
+    if (at == std::string_view::npos) return ids;
+    const std::size_t end = std::min(text.find_first_of(kBetween, at), text.size());
+    const std::string_view word = text.substr(at, end - at);
+    TokenId id = 0;
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || stop != word.data() + word.size()) {
+      tool::fail(ErrorCode::kInvalid, "{} at offset {} is no token id", lathe::quoted(word), at);
+    }
+    ids.push_back(id);
+    at = end;
+  }
+}
+
+class Job {
+ public:
+  Job(const Tool& tool, const Options& options)
+      : tool_(tool),
+        options_(options),
+        tokenizer_(Tokenizer::create(open_tokenizer_files(tool.common().model))),
+        output_(tool.common().output, tool.common().force) {
+    encode_.add_special = !options.no_special;
+    encode_.parse_special = options.special;
+    encode_.threads = tool.common().threads_or_default();
+  }
+
+  int run() {
+    if (options_.lines) {
+      run_lines();
+    } else {
+      run_whole();
+    }
+    output_.finish();
+    return failed_ > 0 ? 1 : 0;
+  }
+
+ private:
+  void run_whole() {
+    const std::string text = read_all(tool_.common().input);
+    Record record;
+    if (options_.decode) {
+      record.ids = parse_ids(text);
+      record.text = tokenizer_->decode(record.ids, options_.special);
+    } else {
+      record.ids = tokenizer_->encode(text, encode_);
+    }
+    write(record);
+  }
+
+  // Each line a document, each document a record, in order. Lines are gathered while more of
+  // them are at hand, so that a pipe that waits for its answer gets it.
+  void run_lines() {
+    constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+    LineReader reader(tool_.common().input);
+    std::vector<std::string> batch;
+    std::size_t bytes = 0;
+    while (const auto line = reader.next()) {
+      if (line->too_long) {
+        run_batch(batch);
+        bytes = 0;
+        Record record;
+        record.code = static_cast<int>(ErrorCode::kLimit);
+        record.error = fmt::format("line {} is too long", lines_ + 1);
+        finish(record);
+        continue;
+      }
+      batch.emplace_back(line->text);
+      bytes += line->text.size() + 32;
+      if (bytes >= kBatchBytes || !more_at_hand()) {
+        run_batch(batch);
+        output_.flush();
+        bytes = 0;
+      }
+    }
+    run_batch(batch);
+    if (failed_ > 0) tool_.note(fmt::format("{} of {} lines failed", failed_, lines_));
+  }
+
+  bool more_at_hand() const {
+    if (tool_.common().input != "-") return true;
+    struct stat info {};
+    if (fstat(STDIN_FILENO, &info) == 0 && S_ISREG(info.st_mode)) return true;
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return poll(&input, 1, 0) > 0;
+  }
+
+  void run_batch(std::vector<std::string>& batch) {
+    if (options_.decode) {
+      for (const std::string& line : batch) {
+        Record record;
+        try {
+          record.ids = parse_ids(line);
+          record.text = tokenizer_->decode(record.ids, options_.special);
+        } catch (const Error& error) {
+          record.code = static_cast<int>(error.code());
+          record.error = fmt::format("line {}: {}", lines_ + 1, error.message());
+        }
+        finish(record);
+      }
+    } else {
+      const std::vector<std::string_view> texts(batch.begin(), batch.end());
+      for (auto& ids : tokenizer_->encode_batch(texts, encode_)) {
+        Record record;
+        record.ids = std::move(ids);
+        finish(record);
+      }
+    }
+    batch.clear();
+  }
+
+  void finish(const Record& record) {
+    ++lines_;
+    if (record.code != 0) {
+      ++failed_;
+      tool_.warn(record.error);
+    }
+    write(record);
+  }
+
+  void write(const Record& record) {
+    std::string out;
+    if (tool_.common().json()) {
+      out = json(record).dump(-1, ' ', false, Json::error_handler_t::replace);
+    } else if (record.code != 0) {
+      // An empty line keeps the records in step; the error is on stderr.
+    } else if (options_.count) {
+      out = fmt::format("{}", record.ids.size());
+    } else if (options_.decode) {
+      out = record.text;
+    } else if (options_.pieces) {
+      for (const TokenId id : record.ids) {
+        if (!out.empty()) out.push_back(' ');
+        put_piece(tokenizer_->piece(id), out);
+      }
+    } else {
+      fmt::memory_buffer ids;
+      for (const TokenId id : record.ids) {
+        fmt::format_to(std::back_inserter(ids), "{}{}", ids.size() == 0 ? "" : " ", id);
+      }
+      out.assign(ids.data(), ids.size());
+    }
+    // Decoded text is the document itself: nothing is added to it.
+    const bool as_it_is =
+        options_.decode && !options_.lines && !options_.count && !tool_.common().json();
+    if (!as_it_is) out.push_back('\n');
+    output_.write(out);
+  }
+
+  Json json(const Record& record) const {
+    if (record.code != 0) return {{"error", {{"code", record.code}, {"message", record.error}}}};
+    Json out;
+    out["count"] = record.ids.size();
+    if (options_.decode) out["text"] = record.text;
+    if (options_.count) return out;
+    out["ids"] = record.ids;
+    if (options_.pieces) {
+      Json pieces = Json::array();
+      for (const TokenId id : record.ids) pieces.push_back(tokenizer_->piece(id));
+      out["pieces"] = std::move(pieces);
+    }
+    return out;
+  }
+
+  const Tool& tool_;
+  const Options& options_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  EncodeOptions encode_;
+  Output output_;
+  std::size_t lines_ = 0, failed_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Tool tool("tokenize", "turn text into token ids and back");
+  Options options;
+  tool.add_common(kModel | kInput | kOutput | kThreads | kJson);
+  auto* ids = tool.app().add_flag("--ids", options.ids, "Print ids (the default)");
+  auto* pieces = tool.app().add_flag("--pieces", options.pieces,
+                                     "Print the tokens as the vocabulary spells them");
+  tool.app()
+      .add_flag("--count", options.count, "Print how many tokens there are")
+      ->excludes(ids)
+      ->excludes(pieces);
+  tool.app()
+      .add_flag("-d,--decode", options.decode, "Ids to text; separators may be spaces or commas")
+      ->excludes(pieces);
+  tool.app().add_flag("-l,--lines", options.lines, "Each line is a document of its own");
+  tool.app().add_flag("--no-special", options.no_special, "Do not add BOS and EOS");
+  tool.app().add_flag("--special", options.special,
+                      "Recognise control tokens in the text; with --decode, show them");
+  tool.synopsis("-m MODEL [-i FILE] [-o FILE] [OPTION]...");
+  tool.example("echo 'Hello world' | tokenize -m model.gguf", "The ids of a text");
+  tool.example("tokenize -m model.lathe -i book.txt --count", "How many tokens a file has");
+  tool.example("tokenize -m tokenizer.json --lines -i lines.txt --json", "A JSON object per line");
+  tool.example("tokenize -m model.gguf -i book.txt | tokenize -m model.gguf --decode",
+               "There and back");
+  tool.see_also("generate(1), convert(1), lathe(7)");
+  return tool.run(argc, argv, [&] { return Job(tool, options).run(); });
+}
