@@ -1,0 +1,48 @@
+// The small models that transformers wrote (testdata/golden): each kind of file gives their
+// weights back.
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "lathe/convert.h"
+
+#include "fixtures.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
+  int models = 0;
+  for (const auto& entry : fs::directory_iterator(LATHE_TESTDATA "/golden/models")) {
+    SCOPED_TRACE(entry.path().filename().string());
+    const test::TempFolder temp;
+    const auto source = Checkpoint::open(entry.path().string());
+    const auto weights = test::read_weights(*source);
+    ConvertOptions options;
+    options.format = CheckpointFormat::kLathe;
+    convert(*source, temp / "a.lathe", options);
+    auto last = Checkpoint::open(temp / "a.lathe");
+    EXPECT_EQ(test::read_weights(*last), weights);
+    // Llama.cpp's format cannot express two of the options.
+    const ModelConfig& c = source->config();
+    const bool gguf = c.rope.truncate && !(c.family == "qwen3" && c.attention_output_bias);
+    if (gguf) {
+      options.format = CheckpointFormat::kGguf;
+      convert(*last, temp / "b.gguf", options);
+      last = Checkpoint::open(temp / "b.gguf");
+      EXPECT_EQ(test::read_weights(*last), weights);
+    }
+    options.format = CheckpointFormat::kHuggingFace;
+    convert(*last, temp / "c", options);
+    last = Checkpoint::open(temp / "c");
+    EXPECT_EQ(test::read_weights(*last), weights);
+    EXPECT_EQ(config_to_json(last->config(), DType::kF32, ConfigUse::kHuggingFace),
+              config_to_json(source->config(), DType::kF32, ConfigUse::kHuggingFace));
+    ++models;
+  }
+  EXPECT_GT(models, 10);
+}
+
+}  // namespace
+}  // namespace lathe
