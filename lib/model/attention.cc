@@ -9,6 +9,9 @@
 namespace lathe {
 namespace {
 
+// Multiplications that take no longer than waking another thread to share them.
+constexpr std::int64_t kWorthSharing = 1 << 16;
+
 // Query rows stacked per piece: enough to make reading a page worth while, few enough that
 // queries and sums (head_dim 128: 16 KB each) stay in the first-level cache with the page.
 constexpr std::int64_t kStackedQueries = 32;
@@ -165,9 +168,15 @@ void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, 
     return (s.rows + block_rows_ - 1) / block_rows_;
   };
   std::int64_t blocks = 0;
-  for (const Segment& s : segments) blocks += blocks_of(s);
+  std::int64_t products = 0;
+  for (const Segment& s : segments) {
+    blocks += blocks_of(s);
+    products += 2 * s.rows * (s.first_position + s.rows) * heads_ * head_dim_;
+  }
+  const std::int64_t pieces = blocks * kv_heads_;
+  const std::int64_t grain = products < kWorthSharing ? std::max<std::int64_t>(pieces, 1) : 1;
 
-  pool.parallel_for(blocks * kv_heads_, 1, [&](int worker, std::int64_t first, std::int64_t last) {
+  pool.parallel_for(pieces, grain, [&](int worker, std::int64_t first, std::int64_t last) {
     for (std::int64_t index = first; index < last; ++index) {
       // Late blocks see the most keys: they go first, so that no thread ends on one.
       std::int64_t block = blocks - 1 - index / kv_heads_;

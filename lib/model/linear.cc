@@ -19,6 +19,9 @@ namespace {
 // weights once per kMatvecBatch rows, straight from the file.
 constexpr std::int64_t kFewRows = 4;
 
+// Multiplications that take no longer than waking another thread to share them.
+constexpr std::int64_t kWorthSharing = 1 << 16;
+
 // Weight rows that one worker takes at a time when it multiplies a few rows of input: enough to
 // make the hand-out cheap and few enough to balance.
 constexpr std::int64_t kMatvecPanel = 32;
@@ -182,8 +185,10 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
 void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearCall> calls) {
   if (input.rows() == 0 || calls.empty()) return;
   std::int64_t total = 0;
+  std::int64_t products = 0;
   for (const LinearCall& call : calls) {
     const Linear& linear = *call.linear;
+    products += linear.rows() * linear.cols() * input.rows();
     total += divide_up(linear.rows(), linear.piece_rows(input.rows()));
     if (linear.packed()) {
       input.prepare_quantized(pool, group_of(linear.matrix_.scheme));
@@ -192,7 +197,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     }
   }
   // The pieces of all matrices in one row, handed out to whichever worker is free.
-  pool.parallel_for(total, 1, [&](int worker, std::int64_t piece, std::int64_t) {
+  const auto compute_piece = [&](int worker, std::int64_t piece, std::int64_t) {
     for (const LinearCall& call : calls) {
       const std::int64_t rows = call.linear->rows();
       const std::int64_t size = call.linear->piece_rows(input.rows());
@@ -204,7 +209,12 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
       }
       piece -= pieces;
     }
-  });
+  };
+  if (products < kWorthSharing) {
+    for (std::int64_t piece = 0; piece < total; ++piece) compute_piece(0, piece, piece + 1);
+  } else {
+    pool.parallel_for(total, 1, compute_piece);
+  }
 }
 
 }  // namespace lathe
