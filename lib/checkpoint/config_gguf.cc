@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "checkpoint/family.h"
 #include "checkpoint/rope_factors.h"
 
@@ -258,6 +259,16 @@ void check_lengths(const GgufReader& gguf, const GgufVocabulary& v) {
   check("tokenizer.ggml.token_type", v.types.size());
 }
 
+// Tokens and merges become JSON in other formats, which holds text only.
+void check_text(const GgufReader& gguf, std::string_view key, const std::vector<std::string>& all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!is_valid_utf8(all[i])) {
+      fail_invalid("{}: element {} of {} is not valid UTF-8: {}", quoted(gguf.path()), i, key,
+                   quoted(all[i]));
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
@@ -282,6 +293,8 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
     v.merges.assign(merges->begin(), merges->end());
   }
   check_lengths(gguf, v);
+  check_text(gguf, "tokenizer.ggml.tokens", v.tokens);
+  check_text(gguf, "tokenizer.ggml.merges", v.merges);
   const auto count = static_cast<std::int64_t>(v.tokens.size());
   v.bos = special_id(gguf, kBos, count);
   v.eos = special_id(gguf, kEos, count);
@@ -292,6 +305,7 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   v.add_eos = gguf.get_bool("tokenizer.ggml.add_eos_token");
   v.add_space_prefix = gguf.get_bool("tokenizer.ggml.add_space_prefix");
   v.chat_template = gguf.get_string("tokenizer.chat_template").value_or("");
+  check_text(gguf, "tokenizer.chat_template", {v.chat_template});
   drop_padding(v);
   return v;
 }

@@ -2,6 +2,8 @@
 #include <array>
 #include <map>
 
+#include "lathe/tokenizer.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/conversion.h"
@@ -65,6 +67,23 @@ std::vector<std::string> name_vector_types(const Checkpoint& checkpoint,
   return entries;
 }
 
+// Tokenizer files travel as they are; broken ones would make an output that cannot be used. A
+// tokenizer that is merely of an unknown kind may be carried.
+void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
+  const auto& files = checkpoint.tokenizer_files();
+  if (!files) {
+    plan.notes.push_back("the source has no tokenizer, and none was given: the output has none");
+    return;
+  }
+  try {
+    Tokenizer::create(*files);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    plan.notes.push_back(
+        fmt::format("the tokenizer is carried over, but cannot be used here: {}", error.message()));
+  }
+}
+
 }  // namespace
 
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
@@ -113,9 +132,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
                      return a.second < b.second;
                    })->first;
   if (gguf) plan.vector_types = name_vector_types(checkpoint, options);
-  if (!checkpoint.tokenizer_files()) {
-    plan.notes.push_back("the source has no tokenizer, and none was given: the output has none");
-  }
+  check_tokenizer(checkpoint, plan);
   return plan;
 }
 
