@@ -19,7 +19,7 @@ def options(text):
     for line in re.findall(r"^\.It Fl (.*)$", text, re.M):
         follows_fl = True
         for word in line.split():
-            if word == "Fl":
+            if word in ("Fl", ","):  # a comma lets Fl go on
                 follows_fl = True
             elif follows_fl:
                 names.add("-" + word)
