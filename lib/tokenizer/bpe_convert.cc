@@ -194,7 +194,8 @@ TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files) {
   root["added_tokens"] = ordered_json::array();
   std::vector<std::int32_t> types(gguf.tokens.size(), kNormal);
   for (const AddedToken& token : parts.added) {
-    types[static_cast<std::size_t>(token.id)] = token.special ? kControl : kUserDefined;
+    types[static_cast<std::size_t>(token.id)] =
+        token.special || looks_like_control(token.text) ? kControl : kUserDefined;
     root["added_tokens"].push_back({{"id", token.id},
                                     {"content", token.text},
                                     {"single_word", false},

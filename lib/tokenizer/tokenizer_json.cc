@@ -49,6 +49,7 @@ class Events final : public JsonEvents {
     if (part_ != Part::kDocument) refuse();
     if (at_model("vocab")) {
       part_ = Part::kVocab;
+      has_vocab = true;
       return;
     }
     open(json::object());
@@ -78,6 +79,7 @@ class Events final : public JsonEvents {
     if (part_ != Part::kDocument) refuse();
     if (at_model("merges")) {
       part_ = Part::kMerges;
+      has_merges = true;
       return;
     }
     open(json::array());
@@ -97,6 +99,7 @@ class Events final : public JsonEvents {
   json document;
   std::vector<std::pair<std::string, TokenId>> vocab;
   std::vector<std::pair<std::string, std::string>> merges;
+  bool has_vocab = false, has_merges = false;
 
  private:
   enum class Part { kDocument, kVocab, kMerges };
@@ -239,8 +242,8 @@ TokenizerJson parse_tokenizer_json(std::string_view text, const std::string& fil
     fail_unsupported("{}: the tokenizer model {} is not supported (\"BPE\" is)", quoted(file),
                      type ? quoted(*type) : "without a type");
   }
-  if (!model.contains("vocab") || !model.contains("merges")) {
-    model.fail_here("lacks its vocab or merges");
+  if (!events.has_vocab || !events.has_merges) {
+    model.fail_here("lacks its vocab or merges, or they are no object and no list");
   }
   refuse_set(model, "continuing_subword_prefix", file);
   refuse_set(model, "end_of_word_suffix", file);
