@@ -37,11 +37,11 @@ struct KernelTable {
 
   // ---- quantized matrices (tensor/packed_matrix.h)
   // One row of activations to signed bytes, a scale per group (of 16, 32, 64 or 128 inputs):
-  // scale = max|x| / 127, q = x · (127 / max|x|) rounded to nearest even, then Σ q and
+  // scale = max|x| / 127, q = x · (127 / max|x|) rounded to nearest even, then -8·Σ q and
   // scale · Σ q. q is padded with zeros to a multiple of 32; there are ceil(padded / group)
   // groups. A group whose largest magnitude is below 2^-100 counts as zeros.
   void (*quantize_row)(const float* x, std::int64_t n, std::int64_t group, std::int8_t* q,
-                       float* scale, std::int32_t* sums, float* scaled_sums);
+                       float* scale, std::int32_t* minus_eight_sums, float* scaled_sums);
   // y[t · y_stride + r] for every token t of x and the rows r of tiles [first_tile,
   // last_tile): shared/packed.h says in which order. y is written only.
   void (*packed_matmul)(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,

@@ -47,14 +47,20 @@ void LinearInput::prepare_quantized(ThreadPool& pool, std::int64_t group) {
   make_room(&q.q, rows_ * stride);
   make_room(&q.scale, rows_ * groups);
   make_room(&q.scaled_sum, rows_ * groups);
-  make_room(&q.sum, rows_ * groups);
-  q.rows = {rows_,          group,        q.q.data(),          stride,
-            q.scale.data(), q.sum.data(), q.scaled_sum.data(), groups};
+  make_room(&q.minus_eight_sums, rows_ * groups);
+  q.rows = {rows_,
+            group,
+            q.q.data(),
+            stride,
+            q.scale.data(),
+            q.minus_eight_sums.data(),
+            q.scaled_sum.data(),
+            groups};
   const KernelTable& table = kernels();
   const auto quantize = [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t m = first; m < last; ++m) {
       table.quantize_row(x_ + m * stride_, cols_, group, q.q.data() + m * stride,
-                         q.scale.data() + m * groups, q.sum.data() + m * groups,
+                         q.scale.data() + m * groups, q.minus_eight_sums.data() + m * groups,
                          q.scaled_sum.data() + m * groups);
     }
   };

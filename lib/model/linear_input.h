@@ -44,7 +44,7 @@ class LinearInput {
     std::vector<std::int8_t> q;
     std::vector<float> scale;
     std::vector<float> scaled_sum;
-    std::vector<std::int32_t> sum;
+    std::vector<std::int32_t> minus_eight_sums;
   };
   static std::size_t slot_of(std::int64_t group) noexcept;
 

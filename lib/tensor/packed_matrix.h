@@ -87,8 +87,9 @@ struct QuantizedRows {
   std::int64_t group = 0;
   const std::int8_t* q = nullptr;  // rows × q_stride, padded with zeros to 32 inputs
   std::int64_t q_stride = 0;
-  const float* scale = nullptr;       // rows × group_stride
-  const std::int32_t* sum = nullptr;  // Σ q of the group
+  const float* scale = nullptr;  // rows × group_stride
+  // -8 · Σ q of the group: what the sums of weights with zero = 8 start from.
+  const std::int32_t* minus_eight_sums = nullptr;
   const float* scaled_sum = nullptr;  // scale · Σ q, one multiplication
   std::int64_t group_stride = 0;
 };

@@ -16,7 +16,7 @@
 namespace lathe {
 namespace {
 
-enum class Source { kNibbles, kGridNibbles, kBytes, kSmallBytes };
+enum class Source { kNibbles, kGridNibbles, kBytes };
 
 struct IntLanes {
   __m256i lo;
@@ -24,6 +24,9 @@ struct IntLanes {
 
   static IntLanes all(std::int32_t x) noexcept {
     return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+  }
+  IntLanes times_sixteen() const noexcept {
+    return {_mm256_slli_epi32(lo, 4), _mm256_slli_epi32(hi, 4)};
   }
 };
 
@@ -75,13 +78,12 @@ inline __m256i widen_sums(__m256i c, __m256i sums) noexcept {
   return _mm256_add_epi32(c, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
 }
 
-// Weights up to 15: eight quads of one tile in 16 bits, then widen.
-template <Source kSource, int Tokens>
+// Nibbles: eight quads of a tile in 16 bits, then widen.
+template <int Tokens>
 inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, std::int64_t count,
                                                      const std::int8_t* x, std::int64_t x_stride,
                                                      IntLanes (&c)[Tokens]) noexcept {
-  constexpr int kQuads = quads_per_line(kSource);
-  constexpr std::int64_t kRun = 8 / kQuads;
+  constexpr std::int64_t kRun = 4;
   for (std::int64_t start = 0; start < count; start += kRun) {
     const std::int64_t end = start + kRun < count ? start + kRun : count;
     __m256i lo[Tokens];
@@ -89,28 +91,18 @@ inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, 
     for (int t = 0; t < Tokens; ++t) lo[t] = hi[t] = _mm256_setzero_si256();
     for (std::int64_t l = start; l < end; ++l) {
       const std::uint8_t* p = lines + 64 * l;
+      prefetch(p + 4096);
       const __m256i low = load32(p);
       const __m256i high = load32(p + 32);
-      if constexpr (kQuads == 2) {
-        prefetch(p + 4096);
-        for (int t = 0; t < Tokens; ++t) {
-          const std::int8_t* in = x + t * x_stride + 8 * l;
-          const __m256i first = _mm256_set1_epi32(four_inputs(in));
-          lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(low_nibbles(low), first));
-          hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(low_nibbles(high), first));
-        }
-        for (int t = 0; t < Tokens; ++t) {
-          const std::int8_t* in = x + t * x_stride + 8 * l;
-          const __m256i second = _mm256_set1_epi32(four_inputs(in + 4));
-          lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(high_nibbles(low), second));
-          hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(high_nibbles(high), second));
-        }
-      } else {
-        for (int t = 0; t < Tokens; ++t) {
-          const __m256i input = _mm256_set1_epi32(four_inputs(x + t * x_stride + 4 * l));
-          lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(low, input));
-          hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(high, input));
-        }
+      for (int t = 0; t < Tokens; ++t) {
+        const __m256i first = _mm256_set1_epi32(four_inputs(x + t * x_stride + 8 * l));
+        lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(low_nibbles(low), first));
+        hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(low_nibbles(high), first));
+      }
+      for (int t = 0; t < Tokens; ++t) {
+        const __m256i second = _mm256_set1_epi32(four_inputs(x + t * x_stride + 8 * l + 4));
+        lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(high_nibbles(low), second));
+        hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(high_nibbles(high), second));
       }
     }
     for (int t = 0; t < Tokens; ++t) {
@@ -174,43 +166,20 @@ inline __attribute__((always_inline)) void add_wide(Grid grid, const std::uint8_
   }
 }
 
-template <Source kSource, int Rows, int Tokens>
-inline __attribute__((always_inline)) void add_dots(Grid grid,
-                                                    const std::uint8_t* const (&lines)[Rows],
+template <Source kSource, int Tokens>
+inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* lines,
                                                     std::int64_t count, const std::int8_t* x,
                                                     std::int64_t x_stride,
-                                                    IntLanes (&c)[Rows][Tokens]) noexcept {
-  for (int r = 0; r < Rows; ++r) {
-    if constexpr (kSource == Source::kNibbles || kSource == Source::kSmallBytes) {
-      add_small<kSource, Tokens>(lines[r], count, x, x_stride, c[r]);
-    } else {
-      add_wide<kSource, Tokens>(grid, lines[r], count, x, x_stride, c[r]);
-    }
+                                                    IntLanes (&c)[Tokens]) noexcept {
+  if constexpr (kSource == Source::kNibbles) {
+    add_small<Tokens>(lines, count, x, x_stride, c);
+  } else {
+    add_wide<kSource, Tokens>(grid, lines, count, x, x_stride, c);
   }
 }
 
-template <Source kSource>
-inline void unpack(Grid grid, const std::uint8_t* lines, std::int64_t count,
-                   std::uint8_t* out) noexcept {
-  for (std::int64_t half = 0; half < 2 * count; ++half) {
-    const std::uint8_t* p = lines + 32 * half;
-    prefetch(p + 4096);
-    const __m256i line = load32(p);
-    __m256i quad[2] = {low_nibbles(line), high_nibbles(line)};
-    if constexpr (kSource == Source::kGridNibbles) {
-      quad[0] = _mm256_shuffle_epi8(grid.v, quad[0]);
-      quad[1] = _mm256_shuffle_epi8(grid.v, quad[1]);
-    }
-    std::uint8_t* to = out + 128 * (half / 2) + 32 * (half % 2);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), quad[0]);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 64), quad[1]);
-  }
-}
-
-// 16 rows × 3 tokens: 6 sums in 16 bits and 6 in 32 fit the 16 registers.
-constexpr int kGemmTiles = 1;
-constexpr int kGemmTokens = 3;
-constexpr int kDirectTokens = 3;
+// Six sums in 16 bits and six in 32 fit the sixteen registers.
+constexpr int kBlockTokens = 3;
 
 }  // namespace
 }  // namespace lathe

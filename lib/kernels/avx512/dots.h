@@ -11,12 +11,13 @@
 namespace lathe {
 namespace {
 
-enum class Source { kNibbles, kGridNibbles, kBytes, kSmallBytes };
+enum class Source { kNibbles, kGridNibbles, kBytes };
 
 struct IntLanes {
   __m512i v;
 
   static IntLanes all(std::int32_t x) noexcept { return {_mm512_set1_epi32(x)}; }
+  IntLanes times_sixteen() const noexcept { return {_mm512_slli_epi32(v, 4)}; }
 };
 
 inline Lanes to_float(IntLanes a) noexcept { return {_mm512_cvtepi32_ps(a.v)}; }
@@ -61,63 +62,35 @@ inline __m512i four_inputs(const std::int8_t* x) noexcept {
   return _mm512_set1_epi32(four);
 }
 
-template <Source kSource, int Rows, int Tokens>
-inline __attribute__((always_inline)) void add_dots(Grid grid,
-                                                    const std::uint8_t* const (&lines)[Rows],
+template <Source kSource, int Tokens>
+inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* lines,
                                                     std::int64_t count, const std::int8_t* x,
                                                     std::int64_t x_stride,
-                                                    IntLanes (&c)[Rows][Tokens]) noexcept {
+                                                    IntLanes (&c)[Tokens]) noexcept {
   for (std::int64_t l = 0; l < count; ++l) {
+    const std::uint8_t* p = lines + 64 * l;
+    // This far ahead the matrix, which is one stream, is asked for.
+    prefetch(p + 4096);
+    const __m512i line = _mm512_loadu_si512(p);
     if constexpr (quads_per_line(kSource) == 2) {
-      TwoLines two[Rows];
-      for (int r = 0; r < Rows; ++r) {
-        const std::uint8_t* p = lines[r] + 64 * l;
-        // This far ahead the matrix, which is one stream, is asked for.
-        prefetch(p + 4096);
-        two[r] = split<kSource>(grid, _mm512_loadu_si512(p));
-      }
-      for (int t = 0; t < Tokens; ++t) {
-        const __m512i first = four_inputs(x + t * x_stride + 8 * l);
-        for (int r = 0; r < Rows; ++r) {
-          c[r][t].v = _mm512_dpbusd_epi32(c[r][t].v, two[r].quad[0], first);
-        }
-      }
-      for (int t = 0; t < Tokens; ++t) {
-        const __m512i second = four_inputs(x + t * x_stride + 8 * l + 4);
-        for (int r = 0; r < Rows; ++r) {
-          c[r][t].v = _mm512_dpbusd_epi32(c[r][t].v, two[r].quad[1], second);
+      const TwoLines two = split<kSource>(grid, line);
+      for (int quad = 0; quad < 2; ++quad) {
+        for (int t = 0; t < Tokens; ++t) {
+          const __m512i input = four_inputs(x + t * x_stride + 8 * l + 4 * quad);
+          c[t].v = _mm512_dpbusd_epi32(c[t].v, two.quad[quad], input);
         }
       }
     } else {
-      __m512i line[Rows];
-      for (int r = 0; r < Rows; ++r) line[r] = _mm512_loadu_si512(lines[r] + 64 * l);
       for (int t = 0; t < Tokens; ++t) {
         const __m512i input = four_inputs(x + t * x_stride + 4 * l);
-        for (int r = 0; r < Rows; ++r) {
-          c[r][t].v = _mm512_dpbusd_epi32(c[r][t].v, line[r], input);
-        }
+        c[t].v = _mm512_dpbusd_epi32(c[t].v, line, input);
       }
     }
   }
 }
 
-template <Source kSource>
-inline void unpack(Grid grid, const std::uint8_t* lines, std::int64_t count,
-                   std::uint8_t* out) noexcept {
-  for (std::int64_t l = 0; l < count; ++l) {
-    prefetch(lines + 64 * l + 4096);
-    const TwoLines two = split<kSource>(grid, _mm512_loadu_si512(lines + 64 * l));
-    _mm512_storeu_si512(out + 128 * l, two.quad[0]);
-    _mm512_storeu_si512(out + 128 * l + 64, two.quad[1]);
-  }
-}
-
-// 32 rows × 6 tokens: 12 integer and 12 float sums, 2 lines of weights and the inputs fill the
-// 32 registers; measured at 77, 86 and 91 % of the dot product's peak for groups of 32, 64
-// and 128 (Zen 4).
-constexpr int kGemmTiles = 2;
-constexpr int kGemmTokens = 6;
-constexpr int kDirectTokens = 4;
+// Eight integer and eight float sums; enough of them to hide a dot product's latency.
+constexpr int kBlockTokens = 8;
 
 }  // namespace
 }  // namespace lathe

@@ -15,7 +15,6 @@ enum class Source {
   kNibbles,      // two quads of inputs per line, values 0..15
   kGridNibbles,  // the same, but values are looked up: grid[q] + 128
   kBytes,        // one quad per line, values 0..255
-  kSmallBytes,   // one quad per line, values 0..15: nibbles that were unpacked
 };
 
 // Sixteen 32-bit sums, one per row of a tile.
@@ -25,6 +24,11 @@ struct IntLanes {
   static IntLanes all(std::int32_t x) noexcept {
     IntLanes r;
     for (std::int32_t& e : r.v) e = x;
+    return r;
+  }
+  IntLanes times_sixteen() const noexcept {
+    IntLanes r = *this;
+    for (std::int32_t& e : r.v) e *= 16;
     return r;
   }
 };
@@ -71,51 +75,31 @@ constexpr int quads_per_line(Source source) noexcept {
   return source == Source::kNibbles || source == Source::kGridNibbles ? 2 : 1;
 }
 
-// c[r][t] += the products of `count` lines at lines[r] with the inputs at x + t · x_stride.
-template <Source kSource, int Rows, int Tokens>
-inline void add_dots(const Grid& grid, const std::uint8_t* const (&lines)[Rows], std::int64_t count,
-                     const std::int8_t* x, std::int64_t x_stride,
-                     IntLanes (&c)[Rows][Tokens]) noexcept {
+// c[t] += the products of `count` lines of a tile with the inputs at x + t · x_stride.
+template <Source kSource, int Tokens>
+inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+                     const std::int8_t* x, std::int64_t x_stride, IntLanes (&c)[Tokens]) noexcept {
   constexpr int kQuads = quads_per_line(kSource);
-  for (int r = 0; r < Rows; ++r) {
-    for (std::int64_t l = 0; l < count; ++l) {
-      const std::uint8_t* line = lines[r] + 64 * l;
-      for (int quad = 0; quad < kQuads; ++quad) {
-        std::int32_t w[64];
-        for (int i = 0; i < 64; ++i) {
-          w[i] = static_cast<std::int32_t>(weight_of<kSource>(grid, line[i], quad));
-        }
-        for (int t = 0; t < Tokens; ++t) {
-          const std::int8_t* in = x + t * x_stride + 4 * (kQuads * l + quad);
-          for (int i = 0; i < 16; ++i) {
-            c[r][t].v[i] += w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] +
-                            w[4 * i + 3] * in[3];
-          }
-        }
-      }
-    }
-  }
-}
-
-// `count` lines of nibbles to twice as many lines of bytes.
-template <Source kSource>
-inline void unpack(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
-                   std::uint8_t* out) noexcept {
   for (std::int64_t l = 0; l < count; ++l) {
-    for (int quad = 0; quad < 2; ++quad) {
+    const std::uint8_t* line = lines + 64 * l;
+    for (int quad = 0; quad < kQuads; ++quad) {
+      std::int32_t w[64];
       for (int i = 0; i < 64; ++i) {
-        out[128 * l + 64 * quad + i] =
-            static_cast<std::uint8_t>(weight_of<kSource>(grid, lines[64 * l + i], quad));
+        w[i] = static_cast<std::int32_t>(weight_of<kSource>(grid, line[i], quad));
+      }
+      for (int t = 0; t < Tokens; ++t) {
+        const std::int8_t* in = x + t * x_stride + 4 * (kQuads * l + quad);
+        for (int i = 0; i < 16; ++i) {
+          c[t].v[i] +=
+              w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] + w[4 * i + 3] * in[3];
+        }
       }
     }
   }
 }
 
-// Tiles and tokens that are multiplied together: here whatever keeps the code small.
-constexpr int kGemmTiles = 1;
-constexpr int kGemmTokens = 4;
-// Up to this many tokens go straight from the packed lines.
-constexpr int kDirectTokens = 2;
+// Tokens that are multiplied together.
+constexpr int kBlockTokens = 4;
 
 }  // namespace
 }  // namespace lathe

@@ -75,13 +75,15 @@ struct Activations {
     q.assign(static_cast<std::size_t>(rows * padded), 99);
     scale.assign(static_cast<std::size_t>(rows * groups), -1.0f);
     scaled_sum = scale;
-    sum.assign(scale.size(), -1);
+    minus_eight_sums.assign(scale.size(), -1);
     for (std::int64_t m = 0; m < rows; ++m) {
       table.quantize_row(x.data() + m * cols, cols, group, q.data() + m * padded,
-                         scale.data() + m * groups, sum.data() + m * groups,
+                         scale.data() + m * groups, minus_eight_sums.data() + m * groups,
                          scaled_sum.data() + m * groups);
     }
-    view = {rows, group, q.data(), padded, scale.data(), sum.data(), scaled_sum.data(), groups};
+    view = {
+        rows,  group, q.data(), padded, scale.data(), minus_eight_sums.data(), scaled_sum.data(),
+        groups};
   }
   // The first `count` rows from row `first`.
   QuantizedRows part(std::int64_t first, std::int64_t count) const {
@@ -89,14 +91,14 @@ struct Activations {
     p.rows = count;
     p.q += first * p.q_stride;
     p.scale += first * p.group_stride;
-    p.sum += first * p.group_stride;
+    p.minus_eight_sums += first * p.group_stride;
     p.scaled_sum += first * p.group_stride;
     return p;
   }
   std::vector<std::int8_t> q;
   Floats scale;
   Floats scaled_sum;
-  std::vector<std::int32_t> sum;
+  std::vector<std::int32_t> minus_eight_sums;
   QuantizedRows view;
 };
 
@@ -142,7 +144,7 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
       EXPECT_EQ(got.q, expected.q);
       EXPECT_TRUE(same_bits(got.scale, expected.scale));
       EXPECT_TRUE(same_bits(got.scaled_sum, expected.scaled_sum));
-      EXPECT_EQ(got.sum, expected.sum);
+      EXPECT_EQ(got.minus_eight_sums, expected.minus_eight_sums);
       for (std::int64_t k = 0; k < got.view.q_stride; ++k) {
         const auto at = static_cast<std::size_t>(k);
         const float real = k < cols ? x[at] : 0.0f;

@@ -40,6 +40,12 @@ class MemoryCheckpoint : public Checkpoint {
     return values;
   }
 
+  // The same tensor once more, in memory of its own.
+  void copy(std::size_t tensor) {
+    infos_.push_back(infos_[tensor]);
+    bytes_.push_back(bytes_[tensor]);
+  }
+
   CheckpointFormat format() const noexcept override { return CheckpointFormat::kLathe; }
   const std::string& path() const noexcept override { return path_; }
   bool has_model() const noexcept override { return true; }
