@@ -1,0 +1,63 @@
+"""perplexity: figures that must agree with each other, records, refusals."""
+import json
+import math
+
+from harness import ToolTest, main
+
+
+class Perplexity(ToolTest):
+    tool = "perplexity"
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.data("examples/village")
+        self.text = self.folder / "story.txt"
+        self.text.write_bytes(self.ok("-m", self.model, "-p", "The miller", "--temp", "1", "-n",
+                                      "400", "--ignore-eos", tool="generate").stdout)
+
+    def test_text_and_json_say_the_same(self):
+        text = self.ok("-m", self.model, "-i", self.text, "-c", "64").out
+        figures = json.loads(self.ok("-m", self.model, "-i", self.text, "-c", "64", "--json").out)
+        self.assertIn(f"{figures['perplexity']:.4f} ± {figures['error']:.4f}", text)
+        self.assertEqual(figures["scored"], figures["chunks"] * 31)
+
+    def test_records_add_up_to_the_figure(self):
+        out = self.ok("-m", self.model, "-i", self.text, "-c", "64", "--per-token").stdout
+        scores = [json.loads(line)["logprob"] for line in out.splitlines()]
+        figures = json.loads(self.ok("-m", self.model, "-i", self.text, "-c", "64", "--json").out)
+        self.assertEqual(len(scores), figures["scored"])
+        self.assertAlmostEqual(math.exp(-sum(scores) / len(scores)), figures["perplexity"], 9)
+
+    def test_a_model_does_not_differ_from_itself(self):
+        figures = json.loads(self.ok("-m", self.model, "--base", self.model, "-i", self.text, "-c",
+                                     "64", "--json").out)
+        self.assertEqual(figures["kl"]["max"], 0)
+        self.assertEqual(figures["same_top"]["share"], 1)
+        self.assertEqual(figures["base"]["perplexity"], figures["perplexity"])
+
+    def test_batches_change_nothing_for_a_quantized_model(self):
+        self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
+        runs = {self.ok("-m", "w8.lathe", "-i", self.text, "-c", "64", "-t", t, "--per-token").stdout
+                for t in ["1", "2", "3"]}
+        self.assertEqual(len(runs), 1)
+
+    def test_the_real_model_agrees_with_llama_perplexity(self):
+        # Measured with llama-perplexity -c 128 on the same text: 3.5431.
+        model = self.shared("stories260K.bin")
+        self.ok(model, "--tokenizer", self.shared("tok512.bin"), "-o", "s.lathe", tool="convert")
+        text = self.data("golden/stories260k/sample.txt")
+        out = json.loads(self.ok("-m", "s.lathe", "-i", text, "-c", "128", "--json").out)
+        self.assertAlmostEqual(out["perplexity"], 3.543, 3)
+
+    def test_refusals(self):
+        self.fails(3, "-m", self.model, "-i", self.text, "-c", "100000", message="100000")
+        self.fails(5, "-m", self.model, "-i", self.write("long.txt", "The miller. " * 5000), "-c",
+                   "4096", message="context")
+        self.fails(2, "-m", self.model, "-c", "2", message="-c")
+        self.fails(4, "-m", self.model, "-i", "absent.txt", message="absent.txt")
+        self.fails(4, "-m", self.model, "--base", "absent", "-i", self.text, message="absent")
+        self.fails(3, "-m", self.model, stdin="", message="0 tokens")
+
+
+if __name__ == "__main__":
+    main()
