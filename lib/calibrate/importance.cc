@@ -71,12 +71,11 @@ ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
                                     std::span<const TokenId> tokens, std::optional<TokenId> bos,
                                     const CalibrationOptions& options,
                                     const ProgressCallback& progress) {
-  const std::int64_t context = std::min(options.context, model->config().max_position);
-  std::int64_t chunks = context > 0 ? static_cast<std::int64_t>(tokens.size()) / context : 0;
-  if (chunks == 0) {
-    fail_invalid("the calibration text has {} tokens, less than one chunk of {}", tokens.size(),
-                 context);
-  }
+  const auto length = static_cast<std::int64_t>(tokens.size());
+  if (length == 0) fail_invalid("the calibration text is empty");
+  // A text shorter than a chunk is one chunk.
+  const std::int64_t context = std::min({options.context, model->config().max_position, length});
+  std::int64_t chunks = length / context;
   if (options.max_chunks > 0) chunks = std::min(chunks, options.max_chunks);
 
   SquareSums sums;

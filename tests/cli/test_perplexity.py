@@ -56,7 +56,7 @@ class Perplexity(ToolTest):
         self.fails(2, "-m", self.model, "-c", "2", message="-c")
         self.fails(4, "-m", self.model, "-i", "absent.txt", message="absent.txt")
         self.fails(4, "-m", self.model, "--base", "absent", "-i", self.text, message="absent")
-        self.fails(3, "-m", self.model, stdin="", message="0 tokens")
+        self.fails(3, "-m", self.model, stdin="", message="1 tokens")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Quantize(ToolTest):
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
-        self.assertIn("PACKED", self.ok("w4.lathe", "--list", tool="convert").out)
+        self.assertIn("w4g32d", self.ok("w4.lathe", "--list", tool="convert").out)
 
     def test_back_to_floats(self):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8g32")
@@ -105,6 +105,8 @@ class Quantize(ToolTest):
         a, b = (self.folder / "a.lathe").read_bytes(), (self.folder / "b.lathe").read_bytes()
         self.assertEqual(a, b)
         self.assertLess(self.divergence("a.lathe"), self.divergence("c.lathe"))
+        empty = self.write("empty.txt", "")
+        self.fails(3, "-m", self.model, "-o", "d.lathe", "--calib", empty, message="empty")
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "a.lathe",
                    message="no importance matrix")
 

@@ -33,8 +33,8 @@ struct CalibrationOptions {
   int threads = 0;
 };
 
-// Runs `tokens` through the model chunk by chunk (BOS first in each, where given). Throws
-// kInvalid when the text has less than one chunk.
+// Runs `tokens` through the model chunk by chunk (BOS first in each, where given). A text
+// shorter than a chunk is one chunk; an empty one throws kInvalid.
 LATHE_API ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
                                               std::span<const TokenId> tokens,
                                               std::optional<TokenId> bos,
