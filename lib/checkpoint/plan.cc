@@ -133,6 +133,13 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
                    })->first;
   if (gguf) plan.vector_types = name_vector_types(checkpoint, options);
   check_tokenizer(checkpoint, plan);
+  const ModelConfig& config = checkpoint.config();
+  if (gguf && config.sliding_window > 0) {
+    plan.notes.push_back(
+        fmt::format("llama.cpp runs architecture {} without a sliding window: its output "
+                    "differs after {} tokens",
+                    family->gguf, config.sliding_window));
+  }
   return plan;
 }
 
