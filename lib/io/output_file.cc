@@ -84,10 +84,18 @@ OutputFile::OutputFile(std::string path, bool overwrite) : state_(std::make_uniq
   }
   for (int attempt = 0; s.fd < 0; ++attempt) {
     s.temporary = fmt::format("{}.tmp.{}.{}", s.path, ::getpid(), attempt);
+    // Registered before it exists: a signal may come as soon as it does.
+    register_temporary(s.temporary.c_str());
     s.fd = ::open(s.temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (s.fd < 0 && (errno != EEXIST || attempt > 1000)) s.fail_errno("create");
+    if (s.fd >= 0) break;
+    const int error = errno;
+    unregister_temporary(s.temporary.c_str());
+    errno = error;
+    if (error != EEXIST || attempt > 1000) {
+      s.temporary.clear();  // not ours to remove
+      s.fail_errno("create");
+    }
   }
-  register_temporary(s.temporary.c_str());
 }
 
 OutputFile::~OutputFile() {

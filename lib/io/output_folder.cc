@@ -78,12 +78,16 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite, const std::s
   }
   for (int attempt = 0; !s.created; ++attempt) {
     s.temporary = fmt::format("{}.tmp.{}.{}", s.path, ::getpid(), attempt);
+    // Registered before it exists: a signal may come as soon as it does.
+    register_temporary(s.temporary.c_str());
     s.created = ::mkdir(s.temporary.c_str(), 0700) == 0;
-    if (!s.created && (errno != EEXIST || attempt > 1000)) {
-      fail(ErrorCode::kIo, "{}: cannot create: {}", quoted(s.path), std::strerror(errno));
+    if (s.created) break;
+    const int error = errno;
+    unregister_temporary(s.temporary.c_str());
+    if (error != EEXIST || attempt > 1000) {
+      fail(ErrorCode::kIo, "{}: cannot create: {}", quoted(s.path), std::strerror(error));
     }
   }
-  register_temporary(s.temporary.c_str());
 }
 
 OutputFolder::~OutputFolder() {

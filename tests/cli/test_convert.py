@@ -278,6 +278,17 @@ class Interruptions(ToolTest):
             for name in self.temporaries():
                 os.unlink(self.folder / name)
 
+    def test_a_model_that_is_cut_while_it_is_read_is_an_input_error(self):
+        process = self.start("out.lathe")
+        self.assertTrue(self.wait_for_temporary(process))
+        os.truncate(self.folder / "big.bin", 5000)
+        status = process.wait(60)
+        if status == 0:
+            self.skipTest("it was done before the cut")
+        self.assertEqual(status, 4)
+        self.assertIn(b"convert: error: ", process.stderr.read())
+        self.assertEqual(sorted(os.listdir(self.folder)), ["big.bin"])
+
     def test_signals_leave_nothing(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for output in ("out.lathe", "out"):

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -34,6 +35,24 @@ void end_by_signal(int number) {
   std::raise(number);  // SA_RESETHAND: the default action, once this handler returns
 }
 
+void say(const char* text) {
+  [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+// A page of a mapped model could not be read: somebody cut the file, or the disk failed. That
+// is an input error, not a crash; only async-signal-safe calls from here on.
+void end_by_lost_page(int, siginfo_t* info, void*) {
+  if (info->si_code != BUS_ADRERR) {
+    std::signal(SIGBUS, SIG_DFL);  // a bug of ours: the instruction runs again and ends us
+    return;
+  }
+  if (bar_is_drawn.load()) say("\n");
+  say(program_invocation_short_name);
+  say(": error: the model file was cut short, or cannot be read, while it was in use\n");
+  lathe::remove_temporary_outputs();
+  ::_exit(4);
+}
+
 }  // namespace
 
 void prepare_process() {
@@ -49,6 +68,11 @@ void prepare_process() {
     sigemptyset(&action.sa_mask);
     ::sigaction(number, &action, nullptr);
   }
+  struct sigaction lost_page {};
+  lost_page.sa_sigaction = end_by_lost_page;
+  lost_page.sa_flags = SA_SIGINFO;
+  sigemptyset(&lost_page.sa_mask);
+  ::sigaction(SIGBUS, &lost_page, nullptr);
 }
 
 void die_of_closed_pipe() {

@@ -6,7 +6,8 @@ namespace lathe::tool {
 // Call first in main. Gives closed descriptors 0, 1, 2 a stand-in on which reading or writing
 // fails, so that no data file gets their number; ignores SIGPIPE and SIGXFSZ, so that writing
 // reports EPIPE and EFBIG; and on INT, TERM and HUP removes unfinished outputs before the
-// signal takes its usual way.
+// signal takes its usual way. A mapped file that another program cuts short ends the process with
+// status 4 and a message rather than by SIGBUS.
 void prepare_process();
 
 // Ends the process as an unhandled SIGPIPE would.
