@@ -266,6 +266,7 @@ TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files) {
 GgufVocabulary bpe_to_gguf(const TokenizerFiles& files) {
   const std::string& file = files.origin;
   const TokenizerJson source = parse_tokenizer_json(files.tokenizer_json, file);
+  if (auto llama = bpe_to_spm_gguf(files, source)) return *std::move(llama);
   const BpeParts parts = bpe_parts_from_json(files);
   const TokenizerConfig config = parse_tokenizer_config(files);
   const GgufPre* pre = recognise(JsonView(source.document, file, "tokenizer"), source.model, file);

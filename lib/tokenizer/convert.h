@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 #include "lathe/tokenizer.h"
 
@@ -13,6 +14,10 @@ GgufVocabulary spm_to_gguf(const TokenizerFiles& files);
 
 TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files);
 GgufVocabulary bpe_to_gguf(const TokenizerFiles& files);
+// A tokenizer.json of Llama's kind as a "llama" vocabulary; nothing when it is of another kind.
+struct TokenizerJson;
+std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
+                                              const TokenizerJson& source);
 
 // The part of tokenizer_config.json that every vocabulary has: special tokens, template, and
 // under "gguf" what Hugging Face's files have no place for.

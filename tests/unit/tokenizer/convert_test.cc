@@ -1,9 +1,12 @@
 // Vocabularies from GGUF to Hugging Face's files and back: the same tokens, the same ids.
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+#include <unordered_map>
 
 #include "lathe/checkpoint.h"
 #include "lathe/tokenizer.h"
@@ -11,6 +14,7 @@
 #include "base/utf8.h"
 #include "support/refusal.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/spm_model.h"
 
 namespace lathe {
 namespace {
@@ -158,6 +162,81 @@ TEST(Convert, Llama2cBecomesSentencePieceAndGguf) {
   EXPECT_EQ(back.gguf->eos, 2);
   expect_same_ids(files, back);
   expect_same_ids(files, to_hugging_face(back));
+}
+
+// A tokenizer.json as Hugging Face makes it from a sentencepiece model: the merges are all
+// ways to make a piece from two, by score.
+std::string json_from_spm(const SpmModel& model) {
+  nlohmann::ordered_json root;
+  std::string vocab;
+  std::unordered_map<std::string, std::size_t> ids;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    ids[model.pieces[i].text] = i;
+    vocab +=
+        fmt::format("{}{}:{}", i > 0 ? "," : "", nlohmann::json(model.pieces[i].text).dump(), i);
+  }
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    if (model.pieces[i].type == PieceType::kNormal) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return model.pieces[a].score > model.pieces[b].score;
+  });
+  std::string merges;
+  for (const std::size_t i : order) {
+    const std::string& text = model.pieces[i].text;
+    for (std::size_t at = 1; at < text.size(); ++at) {
+      if ((static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) continue;
+      if (!ids.contains(text.substr(0, at)) || !ids.contains(text.substr(at))) continue;
+      merges += fmt::format("{}{}", merges.empty() ? "" : ",",
+                            nlohmann::json({text.substr(0, at), text.substr(at)}).dump());
+    }
+  }
+  return fmt::format(
+      R"({{"added_tokens":[{{"id":0,"content":"<unk>","special":true,"normalized":false}},)"
+      R"({{"id":1,"content":"<s>","special":true,"normalized":false}},)"
+      R"({{"id":2,"content":"</s>","special":true,"normalized":false}}],)"
+      R"("normalizer":{{"type":"Sequence","normalizers":[{{"type":"Prepend","prepend":"▁"}},)"
+      R"({{"type":"Replace","pattern":{{"String":" "}},"content":"▁"}}]}},"pre_tokenizer":null,)"
+      R"("decoder":{{"type":"Sequence","decoders":[{{"type":"Replace","pattern":{{"String":"▁"}},)"
+      R"("content":" "}},{{"type":"ByteFallback"}},{{"type":"Fuse"}},)"
+      R"({{"type":"Strip","content":" ","start":1,"stop":0}}]}},)"
+      R"("model":{{"type":"BPE","unk_token":"<unk>","fuse_unk":true,"byte_fallback":true,)"
+      R"("vocab":{{{}}},"merges":[{}]}}}})",
+      vocab, merges);
+}
+
+TEST(Convert, LlamaTokenizerJsonBecomesAllThreeForms) {
+  const std::string path = LATHE_SHARED_DATA "/llama2-tokenizer.model";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
+  const auto spm = open_tokenizer_files(path);
+  TokenizerFiles json;
+  json.origin = "tokenizer.json";
+  json.tokenizer_json = json_from_spm(parse_spm_model(spm.sentencepiece_model, path));
+  json.tokenizer_config_json =
+      R"({"add_bos_token":true,"bos_token":"<s>","eos_token":"</s>","tokenizer_class":"LlamaTokenizerFast"})";
+  TokenizerFiles gguf;
+  gguf.origin = "gguf";
+  gguf.gguf = to_gguf(json);
+  EXPECT_EQ(gguf.gguf->model, "llama");
+  EXPECT_EQ(gguf.gguf->tokens, to_gguf(spm).tokens);
+  EXPECT_EQ(gguf.gguf->types, to_gguf(spm).types);
+  const auto a = Tokenizer::create(spm);
+  const auto b = Tokenizer::create(json);
+  const auto c = Tokenizer::create(gguf);
+  std::mt19937 random(12);
+  for (int i = 0; i < 5000; ++i) {
+    // Invalid bytes are replaced one by one in one kind, sequence by sequence in the other.
+    const std::string text = replace_invalid_utf8(random_text(random));
+    const auto ids = a->encode(text);
+    ASSERT_EQ(ids, b->encode(text)) << testing::PrintToString(text);
+    ASSERT_EQ(ids, c->encode(text)) << testing::PrintToString(text);
+    ASSERT_EQ(a->decode(ids), b->decode(ids)) << testing::PrintToString(text);
+  }
+  std::string text;
+  while (text.size() < 1000000) text += replace_invalid_utf8(random_text(random));
+  ASSERT_EQ(a->encode(text), b->encode(text));
+  ASSERT_EQ(a->encode(text), b->encode(text, {.threads = 4}));
 }
 
 TEST(Convert, UnknownPreTokenizersAreRefusedWithWhatWasSeen) {
