@@ -1,9 +1,9 @@
-#include "lathe/version.h"
-
 #include <fmt/format.h>
 #include <nlohmann/detail/macro_scope.hpp>
 #include <oneapi/dnnl/dnnl.h>
 #include <vector>
+
+#include "lathe/version.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <utf8proc.h>

@@ -21,3 +21,8 @@ if(LATHE_SANITIZE)
   add_compile_options(-fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${LATHE_SANITIZE})
 endif()
+
+if(LATHE_BUILD_FUZZERS)
+  # Coverage feedback from the library; libFuzzer's main comes in with the targets' link.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
