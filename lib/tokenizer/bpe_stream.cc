@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "tokenizer/spm_model.h"
 
 namespace lathe {
 namespace {
@@ -38,8 +39,11 @@ WindowStream::WindowStream(const Tokenizer& tokenizer, std::span<const TokenId> 
   // Back to the last id that shows something, so that what follows is not taken for a start.
   std::size_t begin = context.size() - std::min(context.size(), kContext);
   while (begin > 0 && tokenizer.decode(context.subspan(begin)).empty()) --begin;
+  // A run of byte tokens is decoded as one: not from the middle of a character.
+  while (begin > 0 && byte_piece_value(tokenizer.piece(context[begin])) >= 0) --begin;
   window_.assign(context.begin() + static_cast<std::ptrdiff_t>(begin), context.end());
   shown_ = window_.size();
+  whole_ = !tokenizer.decode(window_).ends_with("\xef\xbf\xbd");
 }
 
 std::string WindowStream::push(TokenId id) {
@@ -58,9 +62,10 @@ std::string WindowStream::advance(bool all) {
   while (same < before.size() && before[same] == now[same]) ++same;
   while (same > 0 && (static_cast<unsigned char>(now[same]) & 0xc0) == 0x80) --same;
   std::string out = now.substr(same);
-  // The ids just shown become the context of the next ones.
-  window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(shown_));
+  // The ids just shown become the context of the next ones, if they begin with a character.
+  if (whole_) window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(shown_));
   shown_ = window_.size();
+  whole_ = !now.ends_with("\xef\xbf\xbd");
   return out;
 }
 

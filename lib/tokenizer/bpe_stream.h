@@ -37,6 +37,7 @@ class WindowStream final : public Tokenizer::Stream {
   const Tokenizer& tokenizer_;
   std::vector<TokenId> window_;
   std::size_t shown_ = 0;  // ids of the window whose text has been shown
+  bool whole_ = true;      // what was shown ends with a whole character
 };
 
 }  // namespace lathe
