@@ -58,11 +58,24 @@ class Mutants(unittest.TestCase):
             with self.subTest(name):
                 self.sweep(self.folder / name, [program("tokenize"), "-m", "{}", "-i", __file__])
 
+    # Two things may still be found out late: weights that are finite but overflow on the way, and
+    # what convert warned of (no tokenizer, or one of an unknown kind).
+    CHAIN = """
+        {convert} 2> {{folder}}/warnings; status=$?; cat {{folder}}/warnings >&2
+        [ $status = 0 ] || exit $status
+        {verify} || exit 99
+        [ -s {{folder}}/warnings ] && exit 0
+        message=$({generate} 2>&1 > {{folder}}/text) && exit 0
+        case "$message" in *"are not numbers"*) exit 0;; esac
+        echo "$message" >&2; exit 99"""
+
     def test_what_is_accepted_converts_and_runs(self):
         def command(name):
-            convert = " ".join(self.words("convert", name, "-q", "{}", "-o", "{folder}/out.lathe"))
-            return ["sh", "-c", f"{convert} || exit; {program('convert')} --verify {{folder}}/out.lathe "
-                    f"&& {program('generate')} -m {{folder}}/out.lathe -p the -n 1 -t 1 || exit 99"]
+            out = "{folder}/out.lathe"
+            return ["sh", "-c", self.CHAIN.format(
+                convert=" ".join(self.words("convert", name, "-q", "{}", "-o", out)),
+                verify=f"{program('convert')} --verify {out}",
+                generate=f"{program('generate')} -m {out} -p the -n 1 -t 1")]
         self.check_all(command)
 
     def test_tokenizer_bin(self):
