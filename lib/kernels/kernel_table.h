@@ -26,6 +26,9 @@ struct QuantizedRows;
 struct KernelTable {
   const char* name;  // "generic", "avx2", "avx512"
 
+  // From this many inputs at once a library's float GEMM is faster than the next three.
+  std::int64_t library_gemm_from;
+
   // ---- dot products with float weights: y[m*y_stride + r] = Σ_k w[r][k] · x[m*x_stride + k]
   // w: rows × cols, row-major, tight. In the reduction order above, one FMA per element.
   void (*matvec_f32)(const float* w, std::int64_t rows, std::int64_t cols, const float* x,

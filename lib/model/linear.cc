@@ -15,16 +15,16 @@
 namespace lathe {
 namespace {
 
-// Up to this many rows of input our own kernels are faster than a GEMM: they read the
-// weights once per kMatvecBatch rows, straight from the file.
-constexpr std::int64_t kFewRows = 4;
-
 // Multiplications that take no longer than waking another thread to share them.
 constexpr std::int64_t kWorthSharing = 1 << 16;
 
-// Weight rows that one worker takes at a time when it multiplies a few rows of input: enough to
+// Weight rows that one worker takes at a time when our own kernels multiply floats: enough to
 // make the hand-out cheap and few enough to balance.
-constexpr std::int64_t kMatvecPanel = 32;
+constexpr std::int64_t kMatvecPiece = 32;
+// Rows of input are taken in spans of about this size, which stays in a second-level cache.
+constexpr std::int64_t kSpanBytes = 512 << 10;
+constexpr std::int64_t kSpanStep = 12;  // a multiple of the rows that kernels take at once
+
 // Of packed weights: two tiles share the inputs in the kernels' large form; a few rows of
 // input take this many bytes of weights, which last about ten microseconds.
 constexpr std::int64_t kPackedGemmPiece = 32;
@@ -133,7 +133,9 @@ void Linear::row_f32(std::int64_t r, float* out) const noexcept {
 }
 
 std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
-  if (!packed()) return input_rows <= kFewRows ? kMatvecPanel : kFloatPanelRows;
+  if (!packed()) {
+    return input_rows >= kernels().library_gemm_from ? kFloatPanelRows : kMatvecPiece;
+  }
   if (input_rows > kPackedFewRows) return kPackedGemmPiece;
   return std::max<std::int64_t>(2, kPackedBytes / matrix_.tile_bytes / 2 * 2) * 16;
 }
@@ -142,27 +144,34 @@ void Linear::compute_float(const LinearInput& input, int worker, std::int64_t fi
                            std::int64_t last, float* y, std::int64_t y_stride) const noexcept {
   const KernelTable& table = kernels();
   const std::int64_t count = last - first;
-  const float* x = input.data();
-  if (input.rows() <= kFewRows) {
+  if (input.rows() >= table.library_gemm_from) {
+    float* panel = input.panel(worker);  // [cols][count]
+    const auto element = static_cast<std::int64_t>(dtype_info(dtype_).bytes);
+    make_float_panel(dtype_, static_cast<const std::byte*>(weights_) + first * cols_ * element,
+                     count, cols_, panel);
+    return float_gemm(input.data(), input.stride(), input.rows(), panel, count, count, cols_,
+                      y + first, y_stride);
+  }
+  const std::int64_t fit = kSpanBytes / 4 / cols_ / kSpanStep * kSpanStep;
+  const std::int64_t span = std::max(kSpanStep, fit);
+  for (std::int64_t m = 0; m < input.rows(); m += span) {
+    const std::int64_t rows = std::min(span, input.rows() - m);
+    const float* x = input.data() + m * input.stride();
+    float* out = y + m * y_stride + first;
     switch (dtype_) {
       case DType::kF16:
-        return table.matvec_f16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
-                                input.stride(), input.rows(), y + first, y_stride);
+        table.matvec_f16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
+                         input.stride(), rows, out, y_stride);
+        break;
       case DType::kBF16:
-        return table.matvec_bf16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
-                                 input.stride(), input.rows(), y + first, y_stride);
+        table.matvec_bf16(row_of<std::uint16_t>(weights_, first, cols_), count, cols_, x,
+                          input.stride(), rows, out, y_stride);
+        break;
       default:
-        return table.matvec_f32(row_of<float>(weights_, first, cols_), count, cols_, x,
-                                input.stride(), input.rows(), y + first, y_stride);
+        table.matvec_f32(row_of<float>(weights_, first, cols_), count, cols_, x, input.stride(),
+                         rows, out, y_stride);
     }
   }
-  float* panel = input.panel(worker);  // [cols][count]
-  const auto element = static_cast<std::size_t>(dtype_info(dtype_).bytes);
-  make_float_panel(
-      dtype_,
-      static_cast<const std::byte*>(weights_) + static_cast<std::size_t>(first * cols_) * element,
-      count, cols_, panel);
-  float_gemm(x, input.stride(), input.rows(), panel, count, count, cols_, y + first, y_stride);
 }
 
 // Rows [first, last) of the matrix against all rows of the input.
@@ -192,7 +201,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     total += divide_up(linear.rows(), linear.piece_rows(input.rows()));
     if (linear.packed()) {
       input.prepare_quantized(pool, group_of(linear.matrix_.scheme));
-    } else if (input.rows() > kFewRows) {
+    } else if (input.rows() >= kernels().library_gemm_from) {
       input.prepare_panels(pool.size(), kFloatPanelRows * input.cols());
     }
   }

@@ -6,8 +6,8 @@
 //
 // Bits: the result of one output element does not depend on the number of threads, nor on
 // which other matrices are in the same call. Quantized weights: nor on the instruction set,
-// nor on which other rows are in the input. Float weights: it may depend on both (few rows
-// use our own kernels, many use oneDNN).
+// nor on which other rows are in the input. Float weights: it may depend on both, where many
+// rows at once are left to oneDNN (KernelTable::library_gemm_from).
 // Thread-safety: a Linear is immutable; a LinearInput belongs to one caller at a time.
 // Errors: load() throws Error as Checkpoint does, and kLimit when memory is short; the rest
 // is noexcept (apply() allocates scratch only the first time a size is seen, through the

@@ -15,6 +15,7 @@ namespace lathe {
 extern const KernelTable kAvx2Kernels;
 const KernelTable kAvx2Kernels = {
     .name = "avx2",
+    .library_gemm_from = 24,
     .matvec_f32 = matvec<F32Weights>,
     .matvec_f16 = matvec<F16Weights>,
     .matvec_bf16 = matvec<Bf16Weights>,

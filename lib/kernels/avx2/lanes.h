@@ -147,7 +147,7 @@ inline void prefetch(const void* p) noexcept {
 }
 
 constexpr int kMatvecRows = 2;
-constexpr int kMatvecBatch = 2;
+constexpr int kMatvecBatch = 3;
 
 }  // namespace
 }  // namespace lathe

@@ -95,7 +95,7 @@ inline void prefetch(const void* p) noexcept {
 }
 
 constexpr int kMatvecRows = 4;
-constexpr int kMatvecBatch = 4;
+constexpr int kMatvecBatch = 6;
 
 }  // namespace
 }  // namespace lathe

@@ -15,6 +15,7 @@ namespace lathe {
 extern const KernelTable kGenericKernels;
 const KernelTable kGenericKernels = {
     .name = "generic",
+    .library_gemm_from = 2,
     .matvec_f32 = matvec<F32Weights>,
     .matvec_f16 = matvec<F16Weights>,
     .matvec_bf16 = matvec<Bf16Weights>,

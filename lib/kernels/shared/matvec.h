@@ -68,18 +68,28 @@ void matvec_block(const typename Weights::Element* w, std::int64_t w_stride, std
   }
 }
 
+template <typename Weights, int Rows, int Batch = kMatvecBatch>
+void matvec_count(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
+                  const float* x, std::int64_t x_stride, std::int64_t count, float* y,
+                  std::int64_t y_stride) noexcept {
+  if (count == Batch) {
+    matvec_block<Weights, Rows, Batch>(w, w_stride, cols, x, x_stride, y, y_stride);
+  } else if constexpr (Batch > 1) {
+    matvec_count<Weights, Rows, Batch - 1>(w, w_stride, cols, x, x_stride, count, y, y_stride);
+  }
+}
+
+// All inputs in blocks as even as they come: a last block of one would be slow.
 template <typename Weights, int Rows>
 void matvec_rows(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
                  const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
                  std::int64_t y_stride) noexcept {
-  std::int64_t b = 0;
-  for (; b + kMatvecBatch <= batch; b += kMatvecBatch) {
-    matvec_block<Weights, Rows, kMatvecBatch>(w, w_stride, cols, x + b * x_stride, x_stride,
-                                              y + b * y_stride, y_stride);
-  }
-  for (; b < batch; ++b) {
-    matvec_block<Weights, Rows, 1>(w, w_stride, cols, x + b * x_stride, x_stride, y + b * y_stride,
-                                   y_stride);
+  std::int64_t done = 0;
+  for (std::int64_t left = (batch + kMatvecBatch - 1) / kMatvecBatch; left > 0; --left) {
+    const std::int64_t count = (batch - done + left - 1) / left;
+    matvec_count<Weights, Rows>(w, w_stride, cols, x + done * x_stride, x_stride, count,
+                                y + done * y_stride, y_stride);
+    done += count;
   }
 }
 

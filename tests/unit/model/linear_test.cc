@@ -56,7 +56,7 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
       const auto b = Linear::load(checkpoint, 2);
       EXPECT_EQ(a->rows(), kRows);
       EXPECT_EQ(a->cols(), kCols);
-      for (const std::int64_t batch : {1, 2, 7, 32}) {
+      for (const std::int64_t batch : {1, 2, 7, 32, 100}) {
         const std::vector<float> x = random_floats(batch * (kCols + 4), 4);
         const Product one = multiply(*a, *b, 1, batch, x);
         for (const int threads : {2, 3, 8}) {
