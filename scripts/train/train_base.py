@@ -132,7 +132,7 @@ def main():
     a.add_argument("--out", required=True)
     a.add_argument("--tokens", type=float, default=20e6, help="train on so many")
     a.add_argument("--fall", type=float, default=6e6, help="the last so many at falling rate")
-    a.add_argument("--batch", type=int, default=6144, help="tokens per step")
+    a.add_argument("--batch", type=int, default=4096, help="tokens per step")
     a.add_argument("--micro", type=int, default=2048, help="tokens at once")
     a.add_argument("--weights", type=float, nargs=3, default=[0.1, 0.5, 3.0],
                    metavar=("PROGRAM", "CAPTION", "DECIDED"),
