@@ -54,14 +54,14 @@ def padded(rows, count, width):
 
 
 def long_rows(rows, width):
-    """Texts end to end in one row: a context longer than one text."""
+    """Texts end to end in one row: a context longer than one text, for one batch in 20."""
     ids = torch.cat([i for i, _ in rows])[:width]
     weights = torch.cat([w for _, w in rows])[:width]
     return padded([(ids, weights)], 1, width)
 
 
 def plan(texts, first, last, tokens, seed):
-    """Texts of like length together: [(indices, width)…], shuffled. One in ten is long.
+    """Texts of like length together: [(indices, width)…], shuffled.
 
     Widths are multiples of 32, so that few shapes of matrices occur: the library that
     multiplies them compiles a program for each.
@@ -78,9 +78,11 @@ def plan(texts, first, last, tokens, seed):
 
 
 def batch(texts, chosen, width, o, long=False):
-    rows = [texts.text(i, torch.tensor(o.weights)) for i in chosen]
+    weights = torch.tensor(o.weights)
     if long:
-        return long_rows(rows, o.micro + 1)
+        first = min(chosen)
+        return long_rows([texts.text(i, weights) for i in range(first, first + 24)], 2049)
+    rows = [texts.text(i, weights) for i in chosen]
     return padded(rows, max(1, o.micro // (width - 1)), width)
 
 
@@ -132,13 +134,13 @@ def main():
     a.add_argument("--out", required=True)
     a.add_argument("--tokens", type=float, default=20e6, help="train on so many")
     a.add_argument("--fall", type=float, default=6e6, help="the last so many at falling rate")
-    a.add_argument("--batch", type=int, default=4096, help="tokens per step")
-    a.add_argument("--micro", type=int, default=2048, help="tokens at once")
+    a.add_argument("--batch", type=int, default=3072, help="tokens per step")
+    a.add_argument("--micro", type=int, default=1024, help="tokens at once")
     a.add_argument("--weights", type=float, nargs=3, default=[0.1, 0.5, 3.0],
                    metavar=("PROGRAM", "CAPTION", "DECIDED"),
                    help="of the losses of program, caption and what the program decides in it")
-    a.add_argument("--muon", type=float, default=0.02)
-    a.add_argument("--adam", type=float, default=0.004)
+    a.add_argument("--muon", type=float, default=0.008)
+    a.add_argument("--adam", type=float, default=0.0015)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--set", nargs="*", default=[], help="config entries, name=value")
@@ -191,7 +193,7 @@ def main():
                 state["window"], state["next"] = state["window"] + 1, 0
             some, width = work[state["next"]]
             state["next"] += 1
-            batches.append(batch(texts, some, width, o, state["next"] % 10 == 0))
+            batches.append(batch(texts, some, width, o, state["next"] % 20 == 0))
             size += sum(int(texts.start[i + 1] - texts.start[i]) for i in some)
             total += float(batches[-1][1][:, 1:].sum())
         if not batches:
@@ -200,16 +202,16 @@ def main():
             loss, _, losses, lw = model.loss(ids, w)
             (loss / total).backward()
             add_losses(sums, losses, lw, o)
-        optimizer.step(schedule(state["tokens"], o.tokens, 40 * o.batch, o.fall))
+        optimizer.step(schedule(state["tokens"], o.tokens, 100 * o.batch, o.fall))
         state["tokens"] += size
         shown[1] += size
-        if optimizer.steps % 25 == 0:
+        if optimizer.steps % 100 == 0:
             spent = time.time() - shown[0]
             state["seconds"] += spent
             note(step=optimizer.steps, tokens=state["tokens"], **means(sums),
                  rate=round(shown[1] / spent), seconds=round(state["seconds"]))
             shown, sums = [time.time(), 0], {name: [0.0, 0] for name in CLASSES}
-        if optimizer.steps % 500 == 0:
+        if optimizer.steps % 1000 == 0:
             note(step=optimizer.steps, tokens=state["tokens"],
                  held_out=validate(model, texts, held, o))
             shown[0] = time.time()
