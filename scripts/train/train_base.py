@@ -220,7 +220,7 @@ def main():
             last_save = time.time()
     save()
     note(step=optimizer.steps, tokens=state["tokens"], held_out=validate(model, texts, held, o),
-         seconds=round(state["seconds"]), session=round(time.time() - begun))
+         seconds=round(state["seconds"]), this_time=round(time.time() - begun))
     export(os.path.join(o.out, "model"), config, weights, o.tokenizer)
 
 
