@@ -124,11 +124,22 @@ inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {
   return {scale_by_power(p.lo, t.lo), scale_by_power(p.hi, t.hi)};
 }
 
+inline __m128 halve(__m256 v) noexcept {
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
 inline float sum(Lanes a) noexcept {
   const __m256 eight = _mm256_add_ps(a.lo, a.hi);
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+// Four sums, each by the same tree.
+inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
+  const __m128 four[4] = {halve(_mm256_add_ps(a.lo, a.hi)), halve(_mm256_add_ps(b.lo, b.hi)),
+                          halve(_mm256_add_ps(c.lo, c.hi)), halve(_mm256_add_ps(d.lo, d.hi))};
+  const __m128 ab = _mm_add_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
+  const __m128 cd = _mm_add_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
+  _mm_storeu_ps(out, _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
 }
 inline float largest(Lanes a) noexcept {
   const __m256 eight = _mm256_max_ps(a.lo, a.hi);
@@ -148,6 +159,7 @@ inline void prefetch(const void* p) noexcept {
 
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 3;
+constexpr int kValueWidth = 1;
 
 }  // namespace
 }  // namespace lathe

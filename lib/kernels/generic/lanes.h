@@ -169,6 +169,13 @@ inline float sum(Lanes a) noexcept {
   }
   return a.v[0];
 }
+inline void sum_four(const Lanes& a, const Lanes& b, const Lanes& c, const Lanes& d,
+                     float* out) noexcept {
+  out[0] = sum(a);
+  out[1] = sum(b);
+  out[2] = sum(c);
+  out[3] = sum(d);
+}
 // The same tree with max.
 inline float largest(Lanes a) noexcept {
   for (int width = 8; width > 0; width /= 2) {
@@ -186,6 +193,8 @@ inline void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
 // Register blocking of matvec.h: weight rows and input rows at a time.
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 2;
+// Registers of output per query in attention.h.
+constexpr int kValueWidth = 1;
 
 }  // namespace
 }  // namespace lathe

@@ -64,46 +64,53 @@ void matvec_block(const typename Weights::Element* w, std::int64_t w_stride, std
     }
   }
   for (int b = 0; b < Batch; ++b) {
-    for (int r = 0; r < Rows; ++r) y[b * y_stride + r] = sum(partial[r][b]);
+    float* out = y + b * y_stride;
+    if constexpr (Rows == 4) {
+      sum_four(partial[0][b], partial[1][b], partial[2][b], partial[3][b], out);
+    } else {
+      for (int r = 0; r < Rows; ++r) out[r] = sum(partial[r][b]);
+    }
+  }
+}
+
+// All rows against `Batch` inputs.
+template <typename Weights, int Batch>
+void matvec_inputs(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t rows,
+                   std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
+                   std::int64_t y_stride) noexcept {
+  std::int64_t r = 0;
+  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
+    matvec_block<Weights, kMatvecRows, Batch>(w + r * w_stride, w_stride, cols, x, x_stride, y + r,
+                                              y_stride);
+  }
+  for (; r < rows; ++r) {
+    matvec_block<Weights, 1, Batch>(w + r * w_stride, w_stride, cols, x, x_stride, y + r, y_stride);
   }
 }
 
 template <typename Weights, int Rows, int Batch = kMatvecBatch>
-void matvec_count(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
-                  const float* x, std::int64_t x_stride, std::int64_t count, float* y,
+void matvec_count(const typename Weights::Element* w, std::int64_t cols, const float* x,
+                  std::int64_t x_stride, std::int64_t count, float* y,
                   std::int64_t y_stride) noexcept {
   if (count == Batch) {
-    matvec_block<Weights, Rows, Batch>(w, w_stride, cols, x, x_stride, y, y_stride);
+    matvec_block<Weights, Rows, Batch>(w, cols, cols, x, x_stride, y, y_stride);
   } else if constexpr (Batch > 1) {
-    matvec_count<Weights, Rows, Batch - 1>(w, w_stride, cols, x, x_stride, count, y, y_stride);
+    matvec_count<Weights, Rows, Batch - 1>(w, cols, x, x_stride, count, y, y_stride);
   }
 }
 
-// All inputs in blocks as even as they come: a last block of one would be slow.
+// A few rows against all inputs, in blocks as even as they come: a last block of one would be
+// slow.
 template <typename Weights, int Rows>
-void matvec_rows(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t cols,
-                 const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+void matvec_rows(const typename Weights::Element* w, std::int64_t cols, const float* x,
+                 std::int64_t x_stride, std::int64_t batch, float* y,
                  std::int64_t y_stride) noexcept {
   std::int64_t done = 0;
   for (std::int64_t left = (batch + kMatvecBatch - 1) / kMatvecBatch; left > 0; --left) {
     const std::int64_t count = (batch - done + left - 1) / left;
-    matvec_count<Weights, Rows>(w, w_stride, cols, x + done * x_stride, x_stride, count,
-                                y + done * y_stride, y_stride);
+    matvec_count<Weights, Rows>(w, cols, x + done * x_stride, x_stride, count, y + done * y_stride,
+                                y_stride);
     done += count;
-  }
-}
-
-template <typename Weights>
-void matvec_strided(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t rows,
-                    std::int64_t cols, const float* x, std::int64_t x_stride, std::int64_t batch,
-                    float* y, std::int64_t y_stride) noexcept {
-  std::int64_t r = 0;
-  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
-    matvec_rows<Weights, kMatvecRows>(w + r * w_stride, w_stride, cols, x, x_stride, batch, y + r,
-                                      y_stride);
-  }
-  for (; r < rows; ++r) {
-    matvec_rows<Weights, 1>(w + r * w_stride, w_stride, cols, x, x_stride, batch, y + r, y_stride);
   }
 }
 
@@ -111,7 +118,13 @@ template <typename Weights>
 void matvec(const typename Weights::Element* w, std::int64_t rows, std::int64_t cols,
             const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
             std::int64_t y_stride) noexcept {
-  matvec_strided<Weights>(w, cols, rows, cols, x, x_stride, batch, y, y_stride);
+  std::int64_t r = 0;
+  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
+    matvec_rows<Weights, kMatvecRows>(w + r * cols, cols, x, x_stride, batch, y + r, y_stride);
+  }
+  for (; r < rows; ++r) {
+    matvec_rows<Weights, 1>(w + r * cols, cols, x, x_stride, batch, y + r, y_stride);
+  }
 }
 
 }  // namespace
