@@ -1,6 +1,6 @@
 """Installs into a temporary prefix, moves it elsewhere, and builds an outside project against it.
 
-Arguments: cmake, the C++ compiler, the library folder's name (lib or lib/<triplet>).
+Arguments: cmake, its generator, the C++ compiler, the library folder's name (lib or lib/<triplet>).
 """
 import os
 import pathlib
@@ -27,7 +27,7 @@ def expect(condition, text):
 
 
 def main():
-    cmake, compiler, library_folder = sys.argv[1:4]
+    cmake, generator, compiler, library_folder = sys.argv[1:5]
     with tempfile.TemporaryDirectory(prefix="lathe-consumer-") as name:
         folder = pathlib.Path(name)
         run(cmake, "--install", BUILD, "--prefix", folder / "first")
@@ -35,7 +35,8 @@ def main():
         (folder / "first").rename(prefix)  # what is installed must not know where
 
         # By CMake.
-        run(cmake, "-S", HERE, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+        run(cmake, "-G", generator, "-S", HERE, "-B", folder / "build",
+            f"-DCMAKE_PREFIX_PATH={prefix}",
             f"-DCMAKE_CXX_COMPILER={compiler}")
         run(cmake, "--build", folder / "build")
         expect("lathe 0." in run(folder / "build/consumer"), "the consumer printed no version")

@@ -15,9 +15,10 @@ TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", "
 
 
 def tracked():
-    listing = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, check=False)
-    if listing.returncode != 0:  # an unpacked archive
+    try:
+        listing = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, check=True)
+    except (OSError, subprocess.CalledProcessError):  # an unpacked archive
         print("no git here: not a checkout")
         sys.exit(77)
     return [pathlib.Path(os.fsdecode(name)) for name in listing.stdout.split(b"\0") if name]
