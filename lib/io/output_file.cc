@@ -1,5 +1,6 @@
 #include "lathe/output_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +16,9 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kBufferSize = std::size_t{1} << 20;
+// The file grows in aligned pieces of this size: a file system with large folios then keeps
+// them as large pages, which whoever maps the file (a model, soon after it was written) gets.
+constexpr std::size_t kBufferSize = std::size_t{4} << 20;
 
 std::string folder_of(const std::string& path) {
   const auto slash = path.find_last_of('/');
@@ -110,11 +113,17 @@ OutputFile::~OutputFile() {
 void OutputFile::write(std::span<const std::byte> bytes) {
   State& s = *state_;
   s.size += bytes.size();
-  if (s.buffer.size() + bytes.size() > kBufferSize) s.flush();
-  if (bytes.size() > kBufferSize) {
-    s.write_all(bytes);
-  } else {
-    s.buffer.insert(s.buffer.end(), bytes.begin(), bytes.end());
+  while (!bytes.empty()) {
+    if (s.buffer.empty() && bytes.size() >= kBufferSize) {
+      const std::size_t whole = bytes.size() / kBufferSize * kBufferSize;
+      s.write_all(bytes.first(whole));
+      bytes = bytes.subspan(whole);
+      continue;
+    }
+    const auto piece = bytes.first(std::min(bytes.size(), kBufferSize - s.buffer.size()));
+    s.buffer.insert(s.buffer.end(), piece.begin(), piece.end());
+    bytes = bytes.subspan(piece.size());
+    if (s.buffer.size() == kBufferSize) s.flush();
   }
 }
 
