@@ -56,11 +56,11 @@ struct ActivationRows {
 using ActivationObserver = std::function<void(const ActivationRows&)>;
 
 struct SessionOptions {
-  int threads = 0;                // 0: available_cpus()
-  KvType kv_type = KvType::kF16;  // float (unquantized) reference runs use kF32
-  std::int64_t max_tokens = 0;    // KV positions over all sequences; 0: the model's context
-  std::int64_t chunk = 512;       // longest piece of a prefill computed at once
-  ActivationObserver observer = {};    // for calibration; may be empty
+  int threads = 0;                   // 0: available_cpus()
+  KvType kv_type = KvType::kF16;     // float (unquantized) reference runs use kF32
+  std::int64_t max_tokens = 0;       // KV positions over all sequences; 0: the model's context
+  std::int64_t chunk = 512;          // longest piece of a prefill computed at once
+  ActivationObserver observer = {};  // for calibration; may be empty
 };
 
 using SequenceId = std::int32_t;
