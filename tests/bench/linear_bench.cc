@@ -62,13 +62,13 @@ double best_of(int tries, const std::function<void()>& body) {
 __attribute__((target("avx512f,avx512vnni"))) void dot_products(std::int64_t rounds) {
   for (std::int64_t i = 0; i < rounds; ++i) {
 #define LATHE_DOT(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
-#define LATHE_DOTS                                                                            \
-  LATHE_DOT(0)                                                                                \
-  LATHE_DOT(1)                                                                                \
-  LATHE_DOT(2)                                                                                \
-  LATHE_DOT(3)                                                                                \
-  LATHE_DOT(4) LATHE_DOT(5) LATHE_DOT(6) LATHE_DOT(7) LATHE_DOT(8) LATHE_DOT(9) LATHE_DOT(10) \
-      LATHE_DOT(11)
+#define LATHE_DOTS \
+  LATHE_DOT(0)     \
+  LATHE_DOT(1)     \
+  LATHE_DOT(2)     \
+  LATHE_DOT(3)     \
+  LATHE_DOT(4)     \
+  LATHE_DOT(5) LATHE_DOT(6) LATHE_DOT(7) LATHE_DOT(8) LATHE_DOT(9) LATHE_DOT(10) LATHE_DOT(11)
     __asm__ volatile(LATHE_DOTS LATHE_DOTS LATHE_DOTS LATHE_DOTS ::
                          : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
                            "xmm9", "xmm10", "xmm11");
