@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <new>
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "kernels/kernel_table.h"
 #include "model/float_gemm.h"
 #include "model/float_panel.h"
+#include "model/load_blocks.h"
 #include "tensor/packed_layout.h"
+#include "tensor/repack_blocks.h"
 
 namespace lathe {
 namespace {
@@ -78,6 +78,11 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
     load_bias();
     return linear;
   }
+  if (packed_scheme_of(info.dtype)) {
+    linear->matrix_ = load_blocks(checkpoint, weight, &linear->owned_);
+    load_bias();
+    return linear;
+  }
   const bool plain =
       info.dtype == DType::kF32 || info.dtype == DType::kF16 || info.dtype == DType::kBF16;
   linear->dtype_ = plain ? info.dtype : DType::kF32;
@@ -86,26 +91,21 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
   if (plain && !in_place.empty() && aligned(in_place.data(), element)) {
     linear->weights_ = in_place.data();
   } else {
+    const std::string what =
+        fmt::format("{}: tensor {}", quoted(checkpoint.path()), quoted(info.name));
     const std::optional<std::uint64_t> bytes =
         dtype_bytes(linear->dtype_, static_cast<std::uint64_t>(linear->rows_) *
                                         static_cast<std::uint64_t>(linear->cols_));
-    if (!bytes || *bytes > std::numeric_limits<std::size_t>::max() / 2) {
-      fail(ErrorCode::kLimit, "{}: tensor {} is too large for this machine",
-           quoted(checkpoint.path()), quoted(info.name));
-    }
-    linear->owned_.reset(new (std::nothrow) std::byte[*bytes]);
-    if (linear->owned_ == nullptr) {
-      fail(ErrorCode::kLimit, "{}: tensor {} needs {} bytes of memory, which cannot be had",
-           quoted(checkpoint.path()), quoted(info.name), *bytes);
-    }
-    const std::span<std::byte> out(linear->owned_.get(), *bytes);
+    if (!bytes) fail(ErrorCode::kLimit, "{} is too large for this machine", what);
+    linear->owned_ = WeightMemory(*bytes, what.c_str());
+    const std::span<std::byte> out = linear->owned_.bytes();
     if (plain) {
       checkpoint.read_rows(weight, 0, linear->rows_, out);
     } else {
       checkpoint.read_rows_f32(weight, 0, linear->rows_,
                                {reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)});
     }
-    linear->weights_ = linear->owned_.get();
+    linear->weights_ = out.data();
   }
   load_bias();
   return linear;

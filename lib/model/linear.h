@@ -23,6 +23,7 @@
 #include "lathe/checkpoint.h"
 
 #include "model/linear_input.h"
+#include "model/weight_memory.h"
 #include "parallel/thread_pool.h"
 #include "tensor/packed_matrix.h"
 
@@ -75,8 +76,8 @@ class Linear {
   const void* weights_ = nullptr;
   // ... or a packed matrix.
   PackedMatrix matrix_;
-  std::unique_ptr<std::byte[]> owned_;  // when the file's bytes could not be used in place
-  std::vector<float> bias_;             // empty, or rows floats
+  WeightMemory owned_;       // when the file's bytes could not be used in place
+  std::vector<float> bias_;  // empty, or rows floats
 };
 
 }  // namespace lathe

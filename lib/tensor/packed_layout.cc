@@ -89,10 +89,11 @@ bool size_ok(std::int64_t rows, std::int64_t cols) noexcept {
 }
 
 bool all_finite(const void* halves, std::uint64_t count) noexcept {
+  // No early end: a model has tens of megabytes of scales, and this loop vectorizes.
   const auto* h = static_cast<const std::uint16_t*>(halves);
-  bool finite = true;
-  for (std::uint64_t i = 0; i < count; ++i) finite = finite && (h[i] & 0x7c00u) != 0x7c00u;
-  return finite;
+  unsigned bad = 0;
+  for (std::uint64_t i = 0; i < count; ++i) bad |= (h[i] & 0x7c00u) == 0x7c00u ? 1u : 0u;
+  return bad == 0;
 }
 
 std::size_t scale_index(const PackedMatrix& m, std::int64_t r, std::int64_t g,
@@ -282,7 +283,11 @@ void PackedWriter::set_row(std::int64_t r, const PackedRow& row) noexcept {
 }
 
 void PackedWriter::set_tile(std::int64_t tile, const PackedTile& packed) noexcept {
-  set_tile_codes(tile, packed.codes);
+  if (packed.row_codes != nullptr) {
+    set_tile_codes(tile, packed.row_codes);
+  } else {
+    set_tile_codes(tile, packed.codes);
+  }
   set_tile_section(tile, packed.scales, view_.scales, view_.super_scales);
   if (view_.scheme.minimums) {
     set_tile_section(tile, packed.minimums, view_.minimums, view_.super_minimums);
@@ -312,6 +317,27 @@ void PackedWriter::set_tile_codes(std::int64_t tile, const float* codes) noexcep
       for (std::int64_t r = 0; r < kTileRows; ++r) low[r] |= high[r] << 4;
     }
     std::memcpy(to, low, sizeof(low));
+  }
+}
+
+void PackedWriter::set_tile_codes(std::int64_t tile, const std::uint8_t* codes) noexcept {
+  auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
+  // Four codes of a row as one number: as they stand, a line holds one per row.
+  const auto quad = [&](std::int64_t r, std::int64_t k) {
+    std::uint32_t four = 0;
+    if (k < view_.cols) {
+      std::memcpy(&four, codes + r * view_.cols + k,
+                  static_cast<std::size_t>(std::min<std::int64_t>(4, view_.cols - k)));
+    }
+    return four;
+  };
+  const std::int64_t step = view_.scheme.bits == 8 ? 4 : 8;
+  for (std::int64_t k = 0; k < view_.cols; k += step, to += 64) {
+    std::uint32_t line[kTileRows];
+    for (std::int64_t r = 0; r < kTileRows; ++r) {
+      line[r] = step == 4 ? quad(r, k) : quad(r, k) | quad(r, k + 4) << 4;
+    }
+    std::memcpy(to, line, sizeof(line));
   }
 }
 

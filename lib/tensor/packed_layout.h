@@ -74,7 +74,9 @@ struct PackedTile {
     const std::int8_t* bytes = nullptr;     // [groups][16]
     const std::uint16_t* supers = nullptr;  // [super groups][16]
   };
-  const float* codes = nullptr;  // [cols][16], whole numbers
+  // Either of the two.
+  const float* codes = nullptr;             // [cols][16], whole numbers
+  const std::uint8_t* row_codes = nullptr;  // [16][cols]
   Section scales, minimums;
 };
 
@@ -94,6 +96,7 @@ class PackedWriter {
 
  private:
   void set_tile_codes(std::int64_t tile, const float* codes) noexcept;
+  void set_tile_codes(std::int64_t tile, const std::uint8_t* codes) noexcept;
   void set_tile_section(std::int64_t tile, const PackedTile::Section& from, const void* values,
                         const std::uint16_t* supers) noexcept;
 

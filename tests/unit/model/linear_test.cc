@@ -9,6 +9,7 @@
 #include <random>
 
 #include "memory_checkpoint.h"
+#include "tensor/dequantize.h"
 #include "tensor/float16.h"
 #include "tensor/packed_layout.h"
 
@@ -96,6 +97,50 @@ TEST(Linear, GivesARowAsFloats) {
     for (std::int64_t r = 0; r < 5; ++r) {
       linear->row_f32(r, row.data());
       EXPECT_TRUE(std::equal(row.begin(), row.end(), w.begin() + r * kCols));
+    }
+  }
+}
+
+// ggml's blocks run as packed matrices.
+TEST(Linear, LoadsBlocksAsTheyAre) {
+  constexpr std::int64_t kWide = 512;
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ6_K}) {
+    const DTypeInfo& info = dtype_info(dtype);
+    std::vector<std::byte> bytes(*dtype_bytes(dtype, kRows * kWide));
+    std::mt19937 generator(10);
+    for (std::byte& b : bytes) b = static_cast<std::byte>(generator());
+    for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(info.bytes)) {
+      // The block's scale: small and positive, 2^-10 to 2^-8.
+      bytes[at + (dtype == DType::kQ6_K ? 209 : 1)] = std::byte{0x14};
+    }
+    for (const bool in_place : {true, false}) {
+      MemoryCheckpoint checkpoint(in_place);
+      checkpoint.add_bytes("w", dtype, {kRows, kWide}, bytes);
+      const auto linear = Linear::load(checkpoint, 0);
+      EXPECT_EQ(linear->rows(), kRows);
+      const std::vector<float> x = random_floats(kWide, 11);
+      std::vector<float> y(kRows);
+      ThreadPool pool(2);
+      LinearInput input;
+      input.set(x.data(), 1, kWide, kWide);
+      const LinearCall call[] = {{linear.get(), y.data(), kRows}};
+      Linear::apply(pool, input, call);
+      const std::size_t row_bytes = bytes.size() / kRows;
+      std::vector<float> row(kWide);
+      std::vector<float> expected(kWide);
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const auto at = static_cast<std::size_t>(r);
+        linear->row_f32(r, row.data());
+        decode_to_f32(dtype, std::span(bytes).subspan(at * row_bytes, row_bytes), expected);
+        EXPECT_EQ(row, expected);
+        double sum = 0;
+        double size = 0;
+        for (std::size_t k = 0; k < row.size(); ++k) {
+          sum += static_cast<double>(row[k]) * x[k];
+          size += std::abs(static_cast<double>(row[k]) * x[k]);
+        }
+        EXPECT_NEAR(y[at], sum, 0.01 * size);
+      }
     }
   }
 }

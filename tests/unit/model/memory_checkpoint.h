@@ -40,6 +40,13 @@ class MemoryCheckpoint : public Checkpoint {
     return values;
   }
 
+  // Adds a tensor of given bytes.
+  void add_bytes(const std::string& name, DType dtype, std::vector<std::int64_t> shape,
+                 std::vector<std::byte> bytes) {
+    infos_.push_back({name, dtype, std::move(shape), bytes.size()});
+    bytes_.push_back(std::move(bytes));
+  }
+
   // The same tensor once more, in memory of its own.
   void copy(std::size_t tensor) {
     infos_.push_back(infos_[tensor]);
