@@ -63,10 +63,26 @@ inline IntLanes start_of(const QuantizedRows& x, std::int64_t at) noexcept {
   }
 }
 
-// One tile against `Tokens` tokens.
+// A tile's scales and minimums as floats, for when enough tokens use them.
+struct TileScales {
+  static constexpr std::int64_t kGroups = 512;
+  alignas(64) float scales[kGroups][16];
+  alignas(64) float minimums[kGroups][16];
+
+  void fill(const PackedMatrix& m, const PackedShape& s, std::int64_t tile) noexcept {
+    for (std::int64_t g = 0; g < s.groups; ++g) {
+      scales_of(m, s, m.scales, m.super_scales, tile, g).store(scales[g]);
+      if (m.scheme.minimums) {
+        scales_of(m, s, m.minimums, m.super_minimums, tile, g).store(minimums[g]);
+      }
+    }
+  }
+};
+
+// One tile against `Tokens` tokens. `ready` holds the tile's scales, or is null.
 template <Source kSource, bool kMinimums, int Tokens>
 void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
-                   const QuantizedRows& x, std::int64_t token, float* y,
+                   const TileScales* ready, const QuantizedRows& x, std::int64_t token, float* y,
                    std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
   const std::uint8_t* lines = m.weights + tile * m.tile_bytes;
@@ -83,13 +99,16 @@ void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t til
     add_dots<kSource, Tokens>(grid, lines, count, x.q + token * x.q_stride + first, x.q_stride,
                               dots);
     lines += 64 * count;
-    const Lanes scale = scales_of(m, s, m.scales, m.super_scales, tile, g);
+    const Lanes scale = ready != nullptr ? Lanes::load(ready->scales[g])
+                                         : scales_of(m, s, m.scales, m.super_scales, tile, g);
     for (int t = 0; t < Tokens; ++t) {
       const Lanes both = mul(scale, Lanes::all(x.scale[at + t * stride]));
       acc[t] = fma(to_float(dots[t]), both, acc[t]);
     }
     if constexpr (kMinimums) {
-      const Lanes minimum = scales_of(m, s, m.minimums, m.super_minimums, tile, g);
+      const Lanes minimum = ready != nullptr
+                                ? Lanes::load(ready->minimums[g])
+                                : scales_of(m, s, m.minimums, m.super_minimums, tile, g);
       for (int t = 0; t < Tokens; ++t) {
         acc[t] = fma(minimum, Lanes::all(x.scaled_sum[at + t * stride]), acc[t]);
       }
@@ -107,12 +126,12 @@ void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t til
 // have too few independent sums.
 template <Source kSource, bool kMinimums, int Tokens = kBlockTokens>
 void multiply_block(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
-                    const QuantizedRows& x, std::int64_t token, std::int64_t count, float* y,
-                    std::int64_t y_stride) noexcept {
+                    const TileScales* ready, const QuantizedRows& x, std::int64_t token,
+                    std::int64_t count, float* y, std::int64_t y_stride) noexcept {
   if (count == Tokens) {
-    multiply_tile<kSource, kMinimums, Tokens>(m, s, tile, x, token, y, y_stride);
+    multiply_tile<kSource, kMinimums, Tokens>(m, s, tile, ready, x, token, y, y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<kSource, kMinimums, Tokens - 1>(m, s, tile, x, token, count, y, y_stride);
+    multiply_block<kSource, kMinimums, Tokens - 1>(m, s, tile, ready, x, token, count, y, y_stride);
   }
 }
 
@@ -122,14 +141,18 @@ void multiply_tiles(const PackedMatrix& m, const PackedShape& s, std::int64_t fi
                     std::int64_t y_stride) noexcept {
   const std::int64_t fit = kInputBytes / m.inputs / kBlockTokens * kBlockTokens;
   const std::int64_t span = fit > kBlockTokens ? fit : kBlockTokens;
+  TileScales scales;
   for (std::int64_t start = 0; start < x.rows; start += span) {
     const std::int64_t tokens = x.rows - start < span ? x.rows - start : span;
     const std::int64_t blocks = (tokens + kBlockTokens - 1) / kBlockTokens;
+    const bool worthwhile = tokens > 4 && s.groups <= TileScales::kGroups;
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
+      if (worthwhile) scales.fill(m, s, tile);
+      const TileScales* ready = worthwhile ? &scales : nullptr;
       std::int64_t done = 0;
       for (std::int64_t left = blocks; left > 0; --left) {
         const std::int64_t count = (tokens - done + left - 1) / left;
-        multiply_block<kSource, kMinimums>(m, s, tile, x, start + done, count, y, y_stride);
+        multiply_block<kSource, kMinimums>(m, s, tile, ready, x, start + done, count, y, y_stride);
         done += count;
       }
     }
