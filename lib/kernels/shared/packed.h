@@ -63,7 +63,7 @@ inline IntLanes start_of(const QuantizedRows& x, std::int64_t at) noexcept {
   }
 }
 
-// A tile's scales and minimums as floats, for when enough tokens use them.
+// A tile's scales and minimums as floats, for when several blocks of tokens use them.
 struct TileScales {
   static constexpr std::int64_t kGroups = 512;
   alignas(64) float scales[kGroups][16];
@@ -79,8 +79,8 @@ struct TileScales {
   }
 };
 
-// One tile against `Tokens` tokens. `ready` holds the tile's scales, or is null.
-template <Source kSource, bool kMinimums, int Tokens>
+// One tile against `Tokens` tokens. kReady: `ready` holds the tile's scales.
+template <Source kSource, bool kMinimums, bool kReady, int Tokens>
 void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
                    const TileScales* ready, const QuantizedRows& x, std::int64_t token, float* y,
                    std::int64_t y_stride) noexcept {
@@ -99,16 +99,15 @@ void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t til
     add_dots<kSource, Tokens>(grid, lines, count, x.q + token * x.q_stride + first, x.q_stride,
                               dots);
     lines += 64 * count;
-    const Lanes scale = ready != nullptr ? Lanes::load(ready->scales[g])
-                                         : scales_of(m, s, m.scales, m.super_scales, tile, g);
+    const Lanes scale =
+        kReady ? Lanes::load(ready->scales[g]) : scales_of(m, s, m.scales, m.super_scales, tile, g);
     for (int t = 0; t < Tokens; ++t) {
       const Lanes both = mul(scale, Lanes::all(x.scale[at + t * stride]));
       acc[t] = fma(to_float(dots[t]), both, acc[t]);
     }
     if constexpr (kMinimums) {
-      const Lanes minimum = ready != nullptr
-                                ? Lanes::load(ready->minimums[g])
-                                : scales_of(m, s, m.minimums, m.super_minimums, tile, g);
+      const Lanes minimum = kReady ? Lanes::load(ready->minimums[g])
+                                   : scales_of(m, s, m.minimums, m.super_minimums, tile, g);
       for (int t = 0; t < Tokens; ++t) {
         acc[t] = fma(minimum, Lanes::all(x.scaled_sum[at + t * stride]), acc[t]);
       }
@@ -124,14 +123,15 @@ void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t til
 
 // All tokens of x over one tile, in blocks as even as they come: the last block alone would
 // have too few independent sums.
-template <Source kSource, bool kMinimums, int Tokens = kBlockTokens>
+template <Source kSource, bool kMinimums, bool kReady, int Tokens = kBlockTokens>
 void multiply_block(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
                     const TileScales* ready, const QuantizedRows& x, std::int64_t token,
                     std::int64_t count, float* y, std::int64_t y_stride) noexcept {
   if (count == Tokens) {
-    multiply_tile<kSource, kMinimums, Tokens>(m, s, tile, ready, x, token, y, y_stride);
+    multiply_tile<kSource, kMinimums, kReady, Tokens>(m, s, tile, ready, x, token, y, y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<kSource, kMinimums, Tokens - 1>(m, s, tile, ready, x, token, count, y, y_stride);
+    multiply_block<kSource, kMinimums, kReady, Tokens - 1>(m, s, tile, ready, x, token, count, y,
+                                                           y_stride);
   }
 }
 
@@ -145,14 +145,15 @@ void multiply_tiles(const PackedMatrix& m, const PackedShape& s, std::int64_t fi
   for (std::int64_t start = 0; start < x.rows; start += span) {
     const std::int64_t tokens = x.rows - start < span ? x.rows - start : span;
     const std::int64_t blocks = (tokens + kBlockTokens - 1) / kBlockTokens;
-    const bool worthwhile = tokens > 4 && s.groups <= TileScales::kGroups;
+    const bool worthwhile = blocks > 1 && s.groups <= TileScales::kGroups;
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
       if (worthwhile) scales.fill(m, s, tile);
-      const TileScales* ready = worthwhile ? &scales : nullptr;
+      const auto multiply = worthwhile ? multiply_block<kSource, kMinimums, true>
+                                       : multiply_block<kSource, kMinimums, false>;
       std::int64_t done = 0;
       for (std::int64_t left = blocks; left > 0; --left) {
         const std::int64_t count = (tokens - done + left - 1) / left;
-        multiply_block<kSource, kMinimums>(m, s, tile, ready, x, start + done, count, y, y_stride);
+        multiply(m, s, tile, &scales, x, start + done, count, y, y_stride);
         done += count;
       }
     }
