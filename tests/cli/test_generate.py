@@ -338,9 +338,12 @@ class Stories(GenerateTest):
 
     def test_streams(self):
         command = [program("generate"), *map(os.fspath, self.arguments()), "-p", "", "-n", "60"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+        # A pipe in packet mode keeps each write apart, however late the reader comes.
+        reader, writer = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+        with subprocess.Popen(command, stdout=writer), open(reader, "rb", buffering=0) as stream:
+            os.close(writer)
             pieces = []
-            while piece := process.stdout.read(4096):
+            while piece := stream.read(4096):
                 pieces.append(piece)
         self.assertGreater(len(pieces), 10)
         self.assertTrue(STORY.encode().startswith(b"".join(pieces)))
