@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 
@@ -48,6 +49,12 @@ std::size_t KvShape::page_bytes() const noexcept {
   return block_bytes() * 2 * static_cast<std::size_t>(kv_heads) * static_cast<std::size_t>(layers);
 }
 
+std::string KvShape::fingerprint() const {
+  const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8";
+  return fmt::format("lathe-kv 1 {} page={} layers={} heads={} dim={} window={}", name,
+                     kKvPageTokens, layers, kv_heads, head_dim, window);
+}
+
 struct KvCache::Page {
   std::unique_ptr<std::byte, Freer> data;
   std::int64_t refs = 0;
@@ -62,8 +69,8 @@ struct KvCache::Sequence {
   std::vector<Page*> pages;
 };
 
-KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens)
-    : shape_(shape), max_tokens_(max_tokens) {}
+KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max_pages)
+    : shape_(shape), max_tokens_(max_tokens), max_pages_(max_pages) {}
 
 KvCache::~KvCache() = default;
 
@@ -239,6 +246,12 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
          "the KV cache is full: {} positions are stored and {} more are needed, but it holds {}",
          stored_, positions, max_tokens_);
   }
+  if (max_pages_ != 0 && pages > max_pages_ - pages_used()) {
+    fail(ErrorCode::kLimit,
+         "the KV cache is full: {} pages of {} positions are used and {} more are needed, but it "
+         "holds {}",
+         pages_used(), kKvPageTokens, pages, max_pages_);
+  }
   try {
     for (const Growth& growth : growths) {
       Sequence& s = checked(growth.sequence);
@@ -288,6 +301,97 @@ void KvCache::slide(SequenceId sequence) noexcept {
     Page* page = s.pages[index];
     s.pages[index] = nullptr;
     release(page, index);
+  }
+}
+
+std::int64_t KvCache::pages_used() const noexcept {
+  return static_cast<std::int64_t>(pages_.size() - free_.size());
+}
+
+KvUsage KvCache::usage() const noexcept {
+  return {.tokens_stored = stored_,
+          .max_tokens = max_tokens_,
+          .pages_used = pages_used(),
+          .max_pages = max_pages_,
+          .pages_allocated = static_cast<std::int64_t>(pages_.size())};
+}
+
+Session::SequencePages KvCache::pages(SequenceId sequence) const {
+  const Sequence& s = checked(sequence);
+  Session::SequencePages out = {.first = s.first_page};
+  for (auto i = static_cast<std::size_t>(s.first_page); i < s.pages.size(); ++i) {
+    ++out.count;
+    if (s.pages[i]->refs == 1) ++out.alone;
+  }
+  return out;
+}
+
+void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
+  const auto positions = static_cast<std::size_t>(kKvPageTokens);
+  const auto from = static_cast<std::size_t>(filled);
+  const std::size_t scales = shape_.type == KvType::kInt8 ? positions * sizeof(float) : 0;
+  const std::size_t block = shape_.block_bytes();
+  const std::size_t elements = block - scales;
+  const std::size_t start = elements / positions * from;
+  for (std::size_t at = 0; at < shape_.page_bytes(); at += block) {
+    std::memset(page + at + start, 0, elements - start);
+    if (scales == 0) continue;
+    const std::size_t first = sizeof(float) * from;
+    std::memset(page + at + elements + first, 0, scales - first);
+  }
+}
+
+void KvCache::export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
+                           std::span<std::byte> out) const {
+  const Sequence& s = checked(sequence);
+  const auto held = static_cast<std::int64_t>(s.pages.size());
+  if (first < s.first_page || count < 0 || count > held - first) {
+    fail_invalid("cannot copy {} pages from page {} on of sequence {}: it holds pages {} to {}",
+                 count, first, sequence, s.first_page, held);
+  }
+  const std::size_t bytes = shape_.page_bytes();
+  if (out.size() % bytes != 0 || out.size() / bytes != static_cast<std::size_t>(count)) {
+    fail_invalid("cannot copy {} pages of {} bytes to {} bytes", count, bytes, out.size());
+  }
+  std::byte* to = out.data();
+  for (std::int64_t i = first; i < first + count; ++i, to += bytes) {
+    std::memcpy(to, s.pages[static_cast<std::size_t>(i)]->data.get(), bytes);
+    const std::int64_t filled = s.length - i * kKvPageTokens;
+    if (filled < kKvPageTokens) clear_tail(to, filled);
+  }
+}
+
+void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
+                           std::span<const std::byte> pages) {
+  Sequence& s = checked(sequence);
+  if (s.length % kKvPageTokens != 0) {
+    fail_invalid("cannot append pages to sequence {}: its length of {} is no multiple of {}",
+                 sequence, s.length, kKvPageTokens);
+  }
+  const std::size_t bytes = shape_.page_bytes();
+  const auto given = static_cast<std::int64_t>(pages.size() / bytes);
+  const std::int64_t missing = tokens < 1 ? -1 : pages_for(tokens) - given;
+  const bool may_miss = s.length == 0 && missing <= first_needed_page(tokens);
+  if (pages.size() % bytes != 0 || given == 0 || missing < 0 || (missing > 0 && !may_miss)) {
+    fail_invalid("cannot append {} positions to sequence {}: {} bytes are no {} pages of {}",
+                 tokens, sequence, pages.size(), tokens < 1 ? 0 : pages_for(tokens), bytes);
+  }
+  const Growth growth = {sequence, tokens - missing * kKvPageTokens};
+  try {
+    s.pages.reserve(s.pages.size() + static_cast<std::size_t>(pages_for(tokens)));
+  } catch (const std::bad_alloc&) {
+    fail_memory(static_cast<std::size_t>(pages_for(tokens)) * sizeof(Page*));
+  }
+  reserve({&growth, 1}, growth.count);
+  if (missing > 0) {
+    s.pages.assign(static_cast<std::size_t>(missing), nullptr);
+    s.first_page = missing;
+    s.length = missing * kKvPageTokens;
+  }
+  auto next = static_cast<std::size_t>(s.length / kKvPageTokens);
+  extend(sequence, growth.count);
+  for (const std::byte* from = pages.data(); next < s.pages.size(); ++next, from += bytes) {
+    std::memcpy(s.pages[next]->data.get(), from, bytes);
   }
 }
 

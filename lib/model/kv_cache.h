@@ -17,16 +17,17 @@
 // That order is what attention reads: one KV head of one layer, its 64 keys, then its 64
 // values. With a sliding window, pages that no later position can see are given back.
 //
-// Memory is counted in stored positions (shared ones once) against `max_tokens`; pages are
-// allocated when first used and kept for reuse. Errors: kLimit, kInvalid; a call that throws
-// has changed nothing. Belongs to one thread, except that pointers into pages may be read
-// and written by many threads between calls.
+// Memory is counted in stored positions (shared ones once) against `max_tokens`, and in pages
+// against `max_pages`; pages are allocated when first used and kept for reuse. Errors: kLimit,
+// kInvalid; a call that throws has changed nothing. Belongs to one thread, except that pointers
+// into pages may be read and written by many threads between calls.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lathe/model.h"
@@ -45,12 +46,15 @@ struct KvShape {
   // Bytes of one [64][head_dim] block.
   std::size_t block_bytes() const noexcept;
   std::size_t page_bytes() const noexcept;
+  // What KvLayout::fingerprint says.
+  std::string fingerprint() const;
 };
 
 class KvCache {
  public:
-  // max_tokens: positions that may be stored at once, over all sequences.
-  KvCache(const KvShape& shape, std::int64_t max_tokens);
+  // max_tokens: positions that may be stored at once, over all sequences; max_pages: pages
+  // that may be used for them (0: as many as it takes).
+  KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max_pages = 0);
   ~KvCache();
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
@@ -59,6 +63,7 @@ class KvCache {
   std::int64_t max_tokens() const noexcept { return max_tokens_; }
   // Positions stored now, shared ones counted once.
   std::int64_t stored() const noexcept { return stored_; }
+  KvUsage usage() const noexcept;
 
   SequenceId add();
   SequenceId fork(SequenceId source, std::int64_t length);
@@ -83,6 +88,12 @@ class KvCache {
   // Gives back the pages that no position from length() on can see through the window.
   void slide(SequenceId sequence) noexcept;
 
+  // As in lathe/model.h.
+  Session::SequencePages pages(SequenceId sequence) const;
+  void export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
+                    std::span<std::byte> out) const;
+  void append_pages(SequenceId sequence, std::int64_t tokens, std::span<const std::byte> pages);
+
   // The blocks of page `page` (positions from 64 · page) for one layer and KV head.
   std::byte* keys(SequenceId sequence, std::int64_t page, std::int64_t layer,
                   std::int64_t head) const noexcept;
@@ -101,10 +112,14 @@ class KvCache {
   // Positions of the page at `index` that sequences still use.
   void refit(Page& page, std::size_t index) noexcept;
   bool any_shared(const Sequence& sequence) const noexcept;
+  std::int64_t pages_used() const noexcept;
+  // Clears the positions from `filled` on in a copy of a page.
+  void clear_tail(std::byte* page, std::int64_t filled) const noexcept;
   std::int64_t first_needed_page(std::int64_t length) const noexcept;
 
   KvShape shape_;
   std::int64_t max_tokens_;
+  std::int64_t max_pages_;
   std::int64_t stored_ = 0;
   std::vector<Sequence> sequences_;
   std::vector<std::unique_ptr<Page>> pages_;  // every page ever allocated

@@ -22,6 +22,14 @@ std::int64_t common_window(const ModelConfig& config) {
   return window;
 }
 
+// The positions that the options allow over all sequences.
+std::int64_t kv_positions(const ModelConfig& config, const SessionOptions& options) {
+  if (options.max_tokens != 0) return options.max_tokens;
+  if (options.max_pages == 0) return config.max_position;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kKvPageTokens;
+  return std::min(options.max_pages, kMost) * kKvPageTokens;
+}
+
 KvShape kv_shape(const ModelConfig& config, KvType type) {
   if (type == KvType::kInt8) fail_unsupported("the KV type int8 is not supported yet");
   return {.layers = config.num_layers,
@@ -37,10 +45,10 @@ Session::~Session() = default;
 
 std::unique_ptr<Session> Session::create(std::shared_ptr<const Model> model,
                                          const SessionOptions& options) {
-  if (options.threads < 0 || options.max_tokens < 0 || options.chunk < 1) {
+  if (options.threads < 0 || options.max_tokens < 0 || options.max_pages < 0 || options.chunk < 1) {
     fail(ErrorCode::kUsage,
-         "a session cannot have {} threads, {} KV positions and pieces of {} tokens",
-         options.threads, options.max_tokens, options.chunk);
+         "a session cannot have {} threads, {} KV positions, {} KV pages and pieces of {} tokens",
+         options.threads, options.max_tokens, options.max_pages, options.chunk);
   }
   auto loaded = std::dynamic_pointer_cast<const LoadedModel>(std::move(model));
   if (loaded == nullptr) fail(ErrorCode::kUsage, "the model was not made by Model::load");
@@ -55,12 +63,34 @@ ModelSession::ModelSession(std::shared_ptr<const LoadedModel> model, const Sessi
     : model_(std::move(model)),
       chunk_(options.chunk),
       pool_(options.threads == 0 ? available_cpus() : options.threads),
-      cache_(kv_shape(model_->config(), options.kv_type),
-             options.max_tokens == 0 ? model_->config().max_position : options.max_tokens),
+      cache_(kv_shape(model_->config(), options.kv_type), kv_positions(model_->config(), options),
+             options.max_pages),
       forward_(*model_, cache_, pool_, options.observer) {}
 
 std::int64_t ModelSession::context() const noexcept {
-  return std::min(model_->config().max_position, cache_.max_tokens());
+  std::int64_t most = std::min(model_->config().max_position, cache_.max_tokens());
+  const std::int64_t pages = cache_.usage().max_pages;
+  if (pages != 0 && pages <= most / kKvPageTokens) most = pages * kKvPageTokens;
+  return most;
+}
+
+KvLayout ModelSession::kv_layout() const {
+  const KvShape& shape = cache_.shape();
+  return {.type = shape.type,
+          .page_tokens = kKvPageTokens,
+          .page_bytes = shape.page_bytes(),
+          .fingerprint = shape.fingerprint()};
+}
+
+void ModelSession::append_pages(SequenceId sequence, std::int64_t tokens,
+                                std::span<const std::byte> pages) {
+  const std::int64_t length = cache_.length(sequence);
+  const std::int64_t context = model_->config().max_position;
+  if (tokens > context - length) {
+    fail(ErrorCode::kLimit, "sequence {}: {} tokens do not fit the model's context of {}", sequence,
+         length + tokens, context);
+  }
+  cache_.append_pages(sequence, tokens, pages);
 }
 
 std::int64_t ModelSession::check(std::span<const SequenceInput> inputs) const {

@@ -30,6 +30,15 @@ class ModelSession final : public Session {
   std::span<const float> forward(std::span<const SequenceInput> inputs) override;
 
   std::int64_t context() const noexcept override;
+  KvLayout kv_layout() const override;
+  KvUsage kv_usage() const noexcept override { return cache_.usage(); }
+  SequencePages pages(SequenceId sequence) const override { return cache_.pages(sequence); }
+  void export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
+                    std::span<std::byte> out) const override {
+    cache_.export_pages(sequence, first, count, out);
+  }
+  void append_pages(SequenceId sequence, std::int64_t tokens,
+                    std::span<const std::byte> pages) override;
   const Model& model() const noexcept override { return *model_; }
   int threads() const noexcept override { return pool_.size(); }
 

@@ -7,10 +7,12 @@
 // thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lathe/checkpoint.h"
@@ -34,6 +36,28 @@ class LATHE_API Model {
 
 enum class KvType { kF16, kF32, kInt8 };
 
+// How a session keeps keys and values: in pages of page_tokens positions, each page those of
+// all layers and heads.
+struct KvLayout {
+  KvType type = KvType::kF16;
+  std::int64_t page_tokens = 0;
+  std::size_t page_bytes = 0;
+  // One line of text that says all that the bytes of a page depend on besides the weights and
+  // the tokens: type, sizes and a version of the arrangement. Pages may go from one session
+  // to another where these are equal and the model is the same. (For quantized models the
+  // bytes are then the same on every machine; for float models they may differ in the last
+  // bits, as the logits do.)
+  std::string fingerprint;
+};
+
+struct KvUsage {
+  std::int64_t tokens_stored = 0;  // positions, shared ones once
+  std::int64_t max_tokens = 0;
+  std::int64_t pages_used = 0;       // shared ones once
+  std::int64_t max_pages = 0;        // 0: not bounded
+  std::int64_t pages_allocated = 0;  // used now or before, and kept
+};
+
 // Which matrices an input goes to.
 enum class ActivationPoint {
   kAttentionInput,   // q, k and v
@@ -56,9 +80,11 @@ struct ActivationRows {
 using ActivationObserver = std::function<void(const ActivationRows&)>;
 
 struct SessionOptions {
-  int threads = 0;                   // 0: available_cpus()
-  KvType kv_type = KvType::kF16;     // float (unquantized) reference runs use kF32
-  std::int64_t max_tokens = 0;       // KV positions over all sequences; 0: the model's context
+  int threads = 0;                // 0: available_cpus()
+  KvType kv_type = KvType::kF16;  // float (unquantized) reference runs use kF32
+  // KV positions over all sequences. 0: as many as max_pages hold, or else the model's context.
+  std::int64_t max_tokens = 0;
+  std::int64_t max_pages = 0;        // pages of the KV cache; 0: no bound of their own
   std::int64_t chunk = 512;          // longest piece of a prefill computed at once
   ActivationObserver observer = {};  // for calibration; may be empty
 };
@@ -93,8 +119,32 @@ class LATHE_API Session {
   // kInvalid for a token id that is out of range: nothing has changed then.
   virtual std::span<const float> forward(std::span<const SequenceInput> inputs) = 0;
 
-  // Positions that one sequence may hold: the model's context, or less when max_tokens says so.
+  // Positions that one sequence may hold: the model's context, or less when max_tokens or
+  // max_pages say so.
   virtual std::int64_t context() const noexcept { return model().config().max_position; }
+
+  virtual KvLayout kv_layout() const = 0;
+  virtual KvUsage kv_usage() const noexcept = 0;
+  struct SequencePages {
+    std::int64_t first = 0;  // pages before it have left the sliding window (0 without one)
+    std::int64_t count = 0;  // pages from there on, the last perhaps in part
+    std::int64_t alone = 0;  // of those, the ones that no other sequence shares
+  };
+  virtual SequencePages pages(SequenceId sequence) const = 0;
+  // Copies `count` pages from page `first` on (positions from first · page_tokens) to `out`,
+  // of exactly count · page_bytes. Positions past the sequence's length are zeros: what an
+  // earlier sequence left in a page does not show. Throws kInvalid.
+  virtual void export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
+                            std::span<std::byte> out) const = 0;
+  // Lengthens a sequence, whose length must be a multiple of page_tokens, by `tokens`
+  // positions whose keys and values are given as export_pages() gave them; the last page may
+  // be in part. To restore a sequence whose first pages had left the window, append what is
+  // left to an empty one: `tokens` counts them all, and the missing pages are the first.
+  // Throws kInvalid (sizes that do not match), kLimit: nothing has changed then. What the
+  // bytes say is taken as it is: whoever stores them checks them.
+  virtual void append_pages(SequenceId sequence, std::int64_t tokens,
+                            std::span<const std::byte> pages) = 0;
+
   virtual const Model& model() const noexcept = 0;
   virtual int threads() const noexcept = 0;
 };

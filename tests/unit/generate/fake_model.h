@@ -2,6 +2,7 @@
 // and a few control tokens, and the logits after a sequence are what the test's function says.
 #pragma once
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -120,9 +121,31 @@ class FakeSession : public Session {
     last_ = logits_(ids);
     return last_;
   }
+  // Its keys and values are the ids themselves.
+  KvLayout kv_layout() const override {
+    return {.page_tokens = kPage, .page_bytes = kPage * sizeof(TokenId), .fingerprint = "fake"};
+  }
+  KvUsage kv_usage() const noexcept override { return {}; }
+  SequencePages pages(SequenceId s) const override {
+    const std::int64_t count = (length(s) + kPage - 1) / kPage;
+    return {.first = 0, .count = count, .alone = count};
+  }
+  void export_pages(SequenceId s, std::int64_t first, std::int64_t count,
+                    std::span<std::byte> out) const override {
+    auto ids = sequences_.at(static_cast<std::size_t>(s));
+    ids.resize(static_cast<std::size_t>((first + count) * kPage));
+    std::memcpy(out.data(), ids.data() + first * kPage, out.size());
+  }
+  void append_pages(SequenceId s, std::int64_t tokens, std::span<const std::byte> pages) override {
+    auto& ids = sequences_.at(static_cast<std::size_t>(s));
+    const std::size_t old = ids.size();
+    ids.resize(old + static_cast<std::size_t>(tokens));
+    std::memcpy(ids.data() + old, pages.data(), static_cast<std::size_t>(tokens) * sizeof(TokenId));
+  }
   const Model& model() const noexcept override { return model_; }
   int threads() const noexcept override { return 1; }
 
+  static constexpr std::int64_t kPage = 64;
   int alive = 0;  // sequences added and not dropped
   FakeModel model_;
 

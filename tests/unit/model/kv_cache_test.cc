@@ -1,8 +1,11 @@
 #include "model/kv_cache.h"
 
+#include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <map>
 #include <random>
+#include <vector>
 
 #include "fake_checkpoint.h"
 
@@ -186,6 +189,124 @@ TEST(KvCache, AWindowGivesPagesBack) {
   EXPECT_EQ(cache.stored(), 0);
   append(cache, b, 200, 4000);
   expect_tags(cache, b, 0, 200, 4000);
+}
+
+std::vector<std::byte> exported(const KvCache& cache, SequenceId s, std::int64_t first,
+                                std::int64_t count) {
+  std::vector<std::byte> out(static_cast<std::size_t>(count) * cache.shape().page_bytes(),
+                             std::byte{0x55});
+  cache.export_pages(s, first, count, out);
+  return out;
+}
+
+TEST(KvCache, PagesCanBeBoundedToo) {
+  KvCache cache(kShape, 1000, 3);
+  const SequenceId a = cache.add();
+  const SequenceId b = cache.add();
+  grow(cache, a, 65);
+  grow(cache, b, 1);
+  EXPECT_EQ(cache.usage().pages_used, 3);
+  EXPECT_EQ(cache.usage().max_pages, 3);
+  std::string message;
+  EXPECT_EQ(error_of([&] { grow(cache, b, 64); }, &message), ErrorCode::kLimit);
+  EXPECT_NE(message.find("holds 3"), std::string::npos) << message;
+  grow(cache, b, 63);
+  cache.truncate(a, 64);
+  grow(cache, b, 64);
+  EXPECT_EQ(cache.usage().pages_allocated, 3);
+  const SequenceId c = cache.fork(b, 100);
+  EXPECT_EQ(cache.usage().pages_used, 3);
+  EXPECT_EQ(cache.pages(b).count, 2);
+  EXPECT_EQ(cache.pages(b).alone, 0);
+  EXPECT_EQ(cache.pages(a).alone, 1);
+  EXPECT_EQ(error_of([&] { grow(cache, c, 1); }), ErrorCode::kLimit);  // wants a copy
+}
+
+TEST(KvCache, PagesGoOutAndInAgain) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+    KvShape shape = kShape;
+    shape.type = type;
+    KvCache cache(shape, 1000);
+    std::mt19937 random(9);
+    const auto scribble = [&](SequenceId s, std::int64_t page) {
+      std::byte* p = cache.keys(s, page, 0, 0);
+      for (std::size_t i = 0; i < shape.page_bytes(); ++i) p[i] = static_cast<std::byte>(random());
+    };
+    const SequenceId a = cache.add();
+    grow(cache, a, 150);
+    for (const std::int64_t page : {0, 1, 2}) scribble(a, page);
+    const auto all = exported(cache, a, 0, 3);
+    EXPECT_EQ(std::memcmp(all.data(), cache.keys(a, 0, 0, 0), shape.page_bytes()), 0);
+    // 22 positions of the last page are there, and not a byte of what is behind them.
+    const std::size_t per_position = shape.page_bytes() / 64;
+    const auto last = std::span(all).subspan(2 * shape.page_bytes());
+    const auto zeros = std::count(last.begin(), last.end(), std::byte{0});
+    EXPECT_GE(static_cast<std::size_t>(zeros), per_position * 42);
+    EXPECT_LT(static_cast<std::size_t>(zeros), per_position * 43);
+
+    const SequenceId b = cache.fork(a, 64);
+    cache.append_pages(b, 86, std::span(all).subspan(shape.page_bytes()));
+    EXPECT_EQ(cache.length(b), 150);
+    EXPECT_EQ(exported(cache, b, 0, 3), all);
+    EXPECT_EQ(cache.stored(), 150 + 86);
+    EXPECT_EQ(error_of([&] { cache.append_pages(b, 1, std::span(all).first(shape.page_bytes())); }),
+              ErrorCode::kInvalid);  // its last page is not full
+    // What is appended belongs to b alone.
+    scribble(b, 2);
+    EXPECT_EQ(exported(cache, a, 0, 3), all);
+  }
+}
+
+TEST(KvCache, PagesThatDoNotFitAreRefused) {
+  KvCache cache(kShape, 200);
+  const SequenceId a = cache.add();
+  const std::vector<std::byte> bytes(kShape.page_bytes() * 4);
+  const auto append = [&](std::int64_t tokens, std::size_t size) {
+    const ErrorCode code =
+        error_of([&] { cache.append_pages(a, tokens, std::span(bytes).first(size)); });
+    EXPECT_EQ(cache.length(a), code == ErrorCode::kFailed ? tokens : 0);
+    return code;
+  };
+  const std::size_t page = kShape.page_bytes();
+  EXPECT_EQ(append(64, page - 1), ErrorCode::kInvalid);
+  EXPECT_EQ(append(65, page), ErrorCode::kInvalid);
+  EXPECT_EQ(append(64, 2 * page), ErrorCode::kInvalid);
+  EXPECT_EQ(append(0, 0), ErrorCode::kInvalid);
+  EXPECT_EQ(append(-5, page), ErrorCode::kInvalid);
+  EXPECT_EQ(append(201, 4 * page), ErrorCode::kLimit);
+  EXPECT_EQ(append(130, 3 * page), ErrorCode::kFailed);
+  std::vector<std::byte> out(4 * page);
+  EXPECT_EQ(error_of([&] { cache.export_pages(a, 0, 4, out); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([&] { cache.export_pages(a, -1, 2, out); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([&] { cache.export_pages(a, 0, 3, out); }), ErrorCode::kInvalid);
+}
+
+TEST(KvCache, AWindowedSequenceIsRestoredFromItsLastPages) {
+  KvShape shape = kShape;
+  shape.window = 100;
+  KvCache cache(shape, 3000);
+  const SequenceId a = cache.add();
+  for (int i = 0; i < 100; ++i) {
+    append(cache, a, 10, 1000);
+    cache.slide(a);
+  }
+  const auto held = cache.pages(a);
+  EXPECT_EQ(held.first, 10);
+  EXPECT_EQ(held.count, 6);
+  const auto bytes = exported(cache, a, held.first, held.count);
+  EXPECT_EQ(error_of([&] { exported(cache, a, 9, 1); }), ErrorCode::kInvalid);
+  const SequenceId b = cache.add();
+  EXPECT_EQ(
+      error_of([&] { cache.append_pages(b, 1000, std::span(bytes).subspan(shape.page_bytes())); }),
+      ErrorCode::kInvalid);
+  cache.append_pages(b, 1000, bytes);
+  EXPECT_EQ(cache.length(b), 1000);
+  EXPECT_EQ(cache.first_stored(b), 640);
+  for (int i = 0; i < 20; ++i) {
+    append(cache, b, 10, 1000);
+    cache.slide(b);
+  }
+  expect_tags(cache, b, 1100, 1200, 1000);
 }
 
 TEST(KvCache, UnknownSequencesAndLengthsAreRefused) {

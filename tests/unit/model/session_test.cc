@@ -180,6 +180,57 @@ TEST_F(SessionTest, OptionsOutOfRangeAreRefused) {
   EXPECT_EQ(error_of([&] { session({.kv_type = KvType::kInt8}); }), ErrorCode::kUnsupported);
 }
 
+// What another session computed goes on as if it had been computed here.
+TEST_F(SessionTest, PagesOfAnotherSessionGiveTheSameBits) {
+  const auto tokens = some_tokens(180);
+  for (const KvType type : {KvType::kF32, KvType::kF16}) {
+    SessionOptions options = exact_;
+    options.kv_type = type;
+    const auto from = session(options);
+    const auto to = session(options);
+    const KvLayout layout = from->kv_layout();
+    EXPECT_EQ(layout.page_tokens, 64);
+    EXPECT_EQ(layout.fingerprint, to->kv_layout().fingerprint);
+    const SequenceId a = from->add();
+    const auto head = std::span(tokens).first(150);
+    all_logits(*from, a, head);
+    const auto want = all_logits(*from, a, std::span(tokens).subspan(150));
+
+    EXPECT_EQ(from->pages(a).count, 3);
+    from->truncate(a, 150);
+    std::vector<std::byte> bytes(3 * layout.page_bytes);
+    from->export_pages(a, 0, 3, bytes);
+    const SequenceId whole = to->add();
+    to->append_pages(whole, 150, bytes);
+    EXPECT_EQ(to->length(whole), 150);
+    EXPECT_EQ(all_logits(*to, whole, std::span(tokens).subspan(150)), want);
+
+    const SequenceId part = to->add();
+    to->append_pages(part, 128, std::span(bytes).first(2 * layout.page_bytes));
+    auto rest = all_logits(*to, part, std::span(tokens).subspan(128));
+    rest.erase(rest.begin(), rest.begin() + 22 * 50);
+    EXPECT_LT(largest_difference(rest, want), 2e-5F);
+    EXPECT_EQ(to->kv_usage().pages_used, 6);
+    EXPECT_EQ(to->kv_usage().tokens_stored, 360);
+    // Past the model's context.
+    const SequenceId c = to->add();
+    std::vector<std::byte> many(7 * layout.page_bytes);
+    EXPECT_EQ(error_of([&] { to->append_pages(c, 401, many); }), ErrorCode::kLimit);
+  }
+}
+
+TEST_F(SessionTest, ABudgetOfPages) {
+  SessionOptions options = exact_;
+  options.max_pages = 3;
+  const auto s = session(options);
+  EXPECT_EQ(s->context(), 192);
+  EXPECT_EQ(s->kv_usage().max_tokens, 192);
+  options.max_pages = 1000;
+  EXPECT_EQ(session(options)->context(), 400);
+  EXPECT_EQ(session(exact_)->kv_usage().max_tokens, 400);
+  EXPECT_NE(session(exact_)->kv_layout().fingerprint, session({})->kv_layout().fingerprint);
+}
+
 // A window that only some layers have: its pages must stay.
 TEST(SessionWindow, SomeLayersOnly) {
   ModelConfig c = small_config();
