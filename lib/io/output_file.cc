@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/final_name.h"
 #include "io/temporaries.h"
 
 namespace lathe {
@@ -19,19 +19,6 @@ namespace {
 // The file grows in aligned pieces of this size: a file system with large folios then keeps
 // them as large pages, which whoever maps the file (a model, soon after it was written) gets.
 constexpr std::size_t kBufferSize = std::size_t{4} << 20;
-
-std::string folder_of(const std::string& path) {
-  const auto slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-mode_t default_mode() {
-  // umask can only be read by setting it.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return static_cast<mode_t>(0666) & ~mask;
-}
 
 }  // namespace
 
@@ -160,25 +147,8 @@ void OutputFile::commit() {
   const int closed = ::close(s.fd);
   s.fd = -1;
   if (closed != 0) s.fail_errno("close");
-  const unsigned flags = s.overwrite ? 0u : static_cast<unsigned>(RENAME_NOREPLACE);
-  int renamed = ::renameat2(AT_FDCWD, s.temporary.c_str(), AT_FDCWD, s.path.c_str(), flags);
-  if (renamed != 0 && errno == EINVAL && flags != 0) {
-    // A file system without RENAME_NOREPLACE: link(2) refuses to replace as well.
-    renamed = ::link(s.temporary.c_str(), s.path.c_str());
-    if (renamed == 0) ::unlink(s.temporary.c_str());
-  }
-  if (renamed != 0) {
-    if (errno == EEXIST) {
-      fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
-    }
-    s.fail_errno("rename the finished file to");
-  }
+  give_final_name(s.temporary, s.path, s.overwrite);
   s.committed = true;
-  const int folder = ::open(folder_of(s.path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);  // best effort: some file systems refuse to sync a folder
-    ::close(folder);
-  }
 }
 
 }  // namespace lathe

@@ -1,0 +1,19 @@
+// Giving a finished temporary its final name, for the writers of io.
+//
+// Errors: kIo, naming the final path. Thread-safe but for default_mode(), which reads the umask
+// by setting it.
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+
+namespace lathe {
+
+// The mode of a new file, as the umask says.
+mode_t default_mode();
+
+// Renames `temporary` to `path` (without `overwrite`: refusing to replace, atomically), and
+// flushes the folder to disk. The content must be on disk already.
+void give_final_name(const std::string& temporary, const std::string& path, bool overwrite);
+
+}  // namespace lathe

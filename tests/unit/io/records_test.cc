@@ -1,0 +1,289 @@
+#include "lathe/records.h"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <random>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include "io/zstd_stream.h"
+#include "support/refusal.h"
+#include "support/temp_folder.h"
+
+namespace lathe {
+namespace {
+
+using test::expect_refused;
+using test::TempFolder;
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kRun = 0x1234;
+
+RecordFingerprint fingerprint(std::uint64_t index, std::uint64_t run = kRun) {
+  return {run, index * 77 + 5};
+}
+
+std::string record(std::uint64_t index) {
+  return fmt::format(R"({{"index":{},"text":"answer \"{}\"","more":{{"index":9,"list":[[],{{}}]}},)"
+                     R"("fingerprint":"{}"}})",
+                     index, index * index, fingerprint(index).text());
+}
+
+std::string records(std::uint64_t count) {
+  std::string out;
+  for (std::uint64_t i = 0; i < count; ++i) out += record(i) + "\n";
+  return out;
+}
+
+class RecordsTest : public testing::Test {
+ protected:
+  // Runs over `count` items as a tool does; ends without finish() after `until` new records.
+  std::uint64_t run(RecordLogOptions options, std::uint64_t count = 10,
+                    std::uint64_t until = 1000) {
+    RecordLog log(path_, options);
+    std::uint64_t added = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (log.has(i, fingerprint(i))) continue;
+      if (added == until) return added;
+      log.add(i, record(i));
+      ++added;
+    }
+    log.finish(count);
+    return added;
+  }
+  std::string content() const { return TempFolder::read(path_); }
+  std::string partial() const { return TempFolder::read(path_ + ".partial"); }
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(folder_.path())) {
+      out.push_back(entry.path().filename());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  std::string unzstd() const {
+    const std::string bytes = content();
+    ZstdReader reader(read_from_memory(std::as_bytes(std::span(bytes))), path_, 1 << 20);
+    std::string out(1 << 20, ' ');
+    std::size_t size = 0;
+    while (const std::size_t n =
+               reader.read(std::as_writable_bytes(std::span(out)).subspan(size))) {
+      size += n;
+    }
+    return out.substr(0, size);
+  }
+
+  TempFolder folder_;
+  std::string path_ = folder_.file("out.jsonl");
+};
+
+TEST_F(RecordsTest, AFinishedRunHasItsNameAndNothingElseIsLeft) {
+  run({});
+  EXPECT_EQ(content(), records(10));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+  struct stat about {};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  EXPECT_EQ(about.st_mode & 0777u, 0666u & ~mask);
+}
+
+TEST_F(RecordsTest, RecordsWaitForEarlierOnes) {
+  RecordLog log(path_, {});
+  for (const std::uint64_t i : {2u, 1u, 4u}) log.add(i, record(i));
+  EXPECT_EQ(partial(), "");
+  EXPECT_EQ(log.held(), 3u);
+  EXPECT_EQ(log.held_bytes(), record(1).size() + record(2).size() + record(4).size());
+  log.add(0, record(0));
+  EXPECT_EQ(partial(), records(3));
+  EXPECT_EQ(log.written(), 3u);
+  log.add(3, record(3));
+  EXPECT_EQ(log.held_bytes(), 0u);
+  log.finish(5);
+  EXPECT_EQ(content(), records(5));
+}
+
+TEST_F(RecordsTest, UnorderedRecordsAreWrittenAsTheyComeAndResumed) {
+  RecordLogOptions options;
+  options.ordered = false;
+  {
+    RecordLog log(path_, options);
+    for (const std::uint64_t i : {7u, 0u, 3u}) log.add(i, record(i));
+  }
+  EXPECT_EQ(partial(), record(7) + "\n" + record(0) + "\n" + record(3) + "\n");
+  RecordLogOptions ordered;
+  ordered.resume = true;
+  expect_refused(ErrorCode::kInvalid, "index 7", [&] { run(ordered); });
+  options.resume = true;
+  EXPECT_EQ(run(options), 7u);
+  EXPECT_EQ(content().size(), records(10).size());
+}
+
+TEST_F(RecordsTest, ARunMayEndAtAnyByteAndIsResumedToTheSameBytes) {
+  const std::string whole = records(10);
+  for (std::size_t cut = 0; cut <= whole.size(); cut += 7) {
+    folder_.write("out.jsonl.partial", whole.substr(0, cut));
+    RecordLogOptions options;
+    options.resume = true;
+    const auto kept = static_cast<std::uint64_t>(
+        std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(cut), '\n'));
+    ASSERT_EQ(run(options), 10 - kept) << cut;
+    ASSERT_EQ(content(), whole) << cut;
+    ASSERT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+    fs::remove(path_);
+  }
+}
+
+TEST_F(RecordsTest, AFileThatWasCutIsContinuedAsWell) {
+  folder_.write("out.jsonl", records(4) + "{\"index\":4,\"te");
+  RecordLogOptions options;
+  options.resume = true;
+  EXPECT_EQ(run(options, 10, 2), 2u);  // ended early: FILE is what it was
+  EXPECT_EQ(content(), records(4) + "{\"index\":4,\"te");
+  EXPECT_EQ(partial(), records(6));
+  EXPECT_EQ(run(options), 4u);
+  EXPECT_EQ(content(), records(10));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+}
+
+TEST_F(RecordsTest, AFinishedFileIsLeftAloneOrGrowsWithItsInput) {
+  run({});
+  const auto time = fs::last_write_time(path_);
+  const RecordLogOptions options{.resume = true};
+  EXPECT_EQ(run(options), 0u);
+  EXPECT_EQ(fs::last_write_time(path_), time);
+  EXPECT_EQ(run(options, 12), 2u);
+  EXPECT_EQ(content(), records(12));
+  expect_refused(ErrorCode::kInvalid, "the input has 11 items", [&] { run(options, 11); });
+  EXPECT_EQ(content(), records(12));
+}
+
+TEST_F(RecordsTest, ExistingFilesAreNotReplacedUnasked) {
+  folder_.write("out.jsonl", "precious");
+  expect_refused(ErrorCode::kIo, "the file exists", [&] { run({}); });
+  EXPECT_EQ(content(), "precious");
+  run({.overwrite = true});
+  EXPECT_EQ(content(), records(10));
+
+  fs::remove(path_);
+  folder_.write("out.jsonl.partial", records(3));
+  expect_refused(ErrorCode::kIo, "--resume", [&] { run({}); });
+  EXPECT_EQ(partial(), records(3));
+  EXPECT_EQ(run({.overwrite = true}), 10u);
+}
+
+TEST_F(RecordsTest, AnUnrelatedFileBesideAnUnfinishedRunStays) {
+  folder_.write("out.jsonl", "something else\n");
+  folder_.write("out.jsonl.partial", records(3));
+  expect_refused(ErrorCode::kIo, "none of its continuation", [&] { run({.resume = true}); });
+  EXPECT_EQ(run({.overwrite = true, .resume = true}), 7u);
+  EXPECT_EQ(content(), records(10));
+}
+
+TEST_F(RecordsTest, AnotherRunIsNotMixedIn) {
+  const RecordLogOptions options{.resume = true};
+  run(options, 10, 5);
+  RecordLog log(path_, options);
+  EXPECT_TRUE(log.has(4, fingerprint(4)));
+  EXPECT_FALSE(log.has(5, fingerprint(5)));
+  expect_refused(ErrorCode::kInvalid, "another model or other options",
+                 [&] { log.has(2, fingerprint(2, kRun + 1)); });
+  expect_refused(ErrorCode::kInvalid, "another input", [&] { log.has(2, fingerprint(3)); });
+}
+
+TEST_F(RecordsTest, WhatIsNoRecordIsRefusedUnlessItIsTheLastLine) {
+  const RecordLogOptions options{.resume = true};
+  const std::string good = records(2);
+  for (const std::string bad :
+       {"", "{}", "[]", "null", "{\"index\":2}", "{\"index\":-1,\"fingerprint\":\"x\"}", "\x1b[31m",
+        "{\"index\":2,\"fingerprint\":\"0000000000001234_0000000000001234\"}"}) {
+    folder_.write("out.jsonl.partial", good + bad + "\n" + record(3) + "\n");
+    expect_refused(ErrorCode::kInvalid, "line 3", [&] { run(options); });
+    folder_.write("out.jsonl.partial", good + bad + "\n");
+    EXPECT_EQ(run(options), 8u);
+    fs::remove(path_);
+  }
+  folder_.write("out.jsonl.partial", good + std::string(4096, '\0'));
+  EXPECT_EQ(run(options), 8u);
+  fs::remove(path_);
+  folder_.write("out.jsonl.partial", good + record(1) + "\n" + record(2) + "\n");
+  expect_refused(ErrorCode::kInvalid, "index 1", [&] { run(options); });
+}
+
+TEST_F(RecordsTest, EarlierRecordsAreShown) {
+  run({.resume = true}, 10, 4);
+  std::vector<std::string> seen;
+  RecordLog log(path_, {.resume = true}, [&](std::uint64_t index, std::string_view text) {
+    EXPECT_EQ(index, seen.size());
+    seen.emplace_back(text);
+  });
+  EXPECT_EQ(log.earlier(), 4u);
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[3], record(3));
+}
+
+TEST_F(RecordsTest, ASecondWriterIsRefused) {
+  RecordLog first(path_, {});
+  first.add(0, record(0));
+  for (const RecordLogOptions& options :
+       {RecordLogOptions{.overwrite = true}, RecordLogOptions{.resume = true}}) {
+    expect_refused(ErrorCode::kIo, "another process", [&] { RecordLog second(path_, options); });
+  }
+  first.add(1, record(1));
+  first.finish(2);
+  EXPECT_EQ(content(), records(2));
+}
+
+TEST_F(RecordsTest, CompressedAtTheEnd) {
+  path_ += ".zst";
+  const RecordLogOptions options{.resume = true};
+  run(options, 10, 5);
+  EXPECT_EQ(partial(), records(5));
+  EXPECT_EQ(run(options), 5u);
+  EXPECT_EQ(unzstd(), records(10));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl.zst"});
+  const std::string bytes = content();
+  EXPECT_EQ(run(options), 0u);
+  EXPECT_EQ(content(), bytes);
+  EXPECT_EQ(run(options, 11), 1u);
+  EXPECT_EQ(unzstd(), records(11));
+}
+
+TEST_F(RecordsTest, ASinkGetsWholeLines) {
+  std::vector<std::string> lines;
+  RecordLog log([&](std::string_view line) { lines.emplace_back(line); });
+  log.add(1, record(1));
+  EXPECT_TRUE(lines.empty());
+  log.add(0, record(0));
+  EXPECT_EQ(lines, (std::vector<std::string>{record(0) + "\n", record(1) + "\n"}));
+  expect_refused(ErrorCode::kBug, "twice", [&] { log.add(1, record(1)); });
+  expect_refused(ErrorCode::kBug, "3 items gave 2", [&] { log.finish(3); });
+  log.finish(2);
+}
+
+TEST_F(RecordsTest, DevicesAreWrittenInPlace) {
+  RecordLog null("/dev/null", {});
+  null.add(0, record(0));
+  null.finish(1);
+  RecordLog full("/dev/full", {});
+  expect_refused(ErrorCode::kIo, "No space left", [&] { full.add(0, record(0)); });
+  expect_refused(ErrorCode::kUsage, "/dev/null",
+                 [] { RecordLog log("/dev/null", {.resume = true}); });
+  expect_refused(ErrorCode::kIo, "folder", [&] { RecordLog log(folder_.path(), {}); });
+}
+
+TEST(HashParts, BordersCount) {
+  EXPECT_NE(hash_parts({"ab", "c"}), hash_parts({"a", "bc"}));
+  EXPECT_NE(hash_parts({"ab"}), hash_parts({"ab", ""}));
+  EXPECT_EQ(hash_parts({"ab", "c"}), hash_parts({"ab", "c"}));
+  EXPECT_EQ((RecordFingerprint{0x12, 0xfedcba9876543210}.text()),
+            "0000000000000012-fedcba9876543210");
+}
+
+}  // namespace
+}  // namespace lathe
