@@ -57,20 +57,23 @@ std::span<const TokenId> GenerationState::input() const noexcept {
   return std::span<const TokenId>(history_).subspan(computed_);
 }
 
-void GenerationState::accept(std::span<const float> logits) {
-  const bool first = result_.ids.empty();
-  if (first) result_.timings.prefill = seconds(Clock::now() - started_);
-  computed_ = history_.size();
+void GenerationState::choose(std::span<const float> logits) {
+  if (result_.ids.empty()) result_.timings.prefill = seconds(Clock::now() - started_);
+  choice_ = sampler_.choose(logits, history_);
+  if (choice_ && options_.logprobs > 0) chosen_ = describe(logits, *choice_);
+}
 
-  const std::optional<TokenId> choice = sampler_.choose(logits, history_);
-  if (!choice) {
+void GenerationState::advance() {
+  const bool first = result_.ids.empty();
+  const Clock::time_point now = Clock::now();
+  computed_ = history_.size();
+  if (!choice_) {
     fail_invalid(
         "the model's logits after {} tokens are not numbers: its weights are damaged, or too "
         "large for the arithmetic",
         history_.size());
   }
-  const TokenId id = *choice;
-  const Clock::time_point now = Clock::now();
+  const TokenId id = *choice_;
   if (first) {
     first_token_ = now;
     result_.timings.first_token = seconds(now - started_);
@@ -82,7 +85,7 @@ void GenerationState::accept(std::span<const float> logits) {
     finish(FinishReason::kStop);
     return;
   }
-  if (options_.logprobs > 0) record(logits, id);
+  if (options_.logprobs > 0) result_.tokens.push_back(std::move(chosen_));
   history_.push_back(id);
   result_.ids.push_back(id);
   show(stops_.push(stream_->push(id)));
@@ -96,6 +99,12 @@ void GenerationState::accept(std::span<const float> logits) {
   }
 }
 
+void GenerationState::cancel() {
+  if (finished_) return;
+  result_.reason = FinishReason::kCancelled;
+  finished_ = true;
+}
+
 Generation GenerationState::take() {
   // Where a stop text was met, what the tokenizer may still hold lies behind it.
   if (stops_.matched()) result_.stop_text = stops_.match();
@@ -106,7 +115,7 @@ bool GenerationState::ends(TokenId id) const noexcept {
   return std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end();
 }
 
-void GenerationState::record(std::span<const float> logits, TokenId id) {
+GeneratedToken GenerationState::describe(std::span<const float> logits, TokenId id) {
   select_largest(logits, options_.logprobs, ranked_);
   std::sort(ranked_.begin(), ranked_.end(), ranks_before);
   const double norm = log_sum_exp(logits, ranked_.front().value);
@@ -115,7 +124,7 @@ void GenerationState::record(std::span<const float> logits, TokenId id) {
   for (const RankedLogit& ranked : ranked_) {
     token.top.push_back({ranked.id, ranked.value - norm});
   }
-  result_.tokens.push_back(std::move(token));
+  return token;
 }
 
 void GenerationState::show(std::string_view text) {

@@ -2,18 +2,20 @@
 //
 //   state.input() ──> Session::forward ──> state.accept(logits) ──> ... until finished()
 //
-// generate() drives one state to its end; a batch scheduler drives many, giving the inputs of
-// those that run to one forward(), in pieces where a prompt is long (a piece that is not the
-// last needs no accept()).
+// generate() drives one state to its end; the engine drives many, giving the inputs of those
+// that run to one forward(), in pieces where a prompt is long (a piece that is not the last
+// needs no accept()). accept() is choose(), the arithmetic, which several threads may do for as
+// many states at once, and advance(), which tells the caller.
 //
 // Errors: the constructor throws kLimit (prompt longer than the context), kInvalid (empty
-// prompt), kUsage (options); accept() kInvalid when the logits are not numbers. Used by one
+// prompt), kUsage (options); advance() kInvalid when the logits are not numbers. Used by one
 // thread at a time.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,7 +41,17 @@ class GenerationState {
   std::span<const TokenId> history() const noexcept { return history_; }
 
   // Takes the logits that follow everything that input() has given, and chooses a token.
-  void accept(std::span<const float> logits);
+  void accept(std::span<const float> logits) {
+    choose(logits);
+    advance();
+  }
+  void choose(std::span<const float> logits);
+  void advance();
+
+  // Restarts the clock of the timings: the request's turn has come.
+  void begin() noexcept { started_ = Clock::now(); }
+  // Ends the answer where it is, as a callback that returns false does.
+  void cancel();
 
   // The outcome. Call once, when finished.
   Generation take();
@@ -48,7 +60,7 @@ class GenerationState {
   using Clock = std::chrono::steady_clock;
 
   bool ends(TokenId id) const noexcept;
-  void record(std::span<const float> logits, TokenId id);
+  GeneratedToken describe(std::span<const float> logits, TokenId id);
   void show(std::string_view text);
   void finish(FinishReason reason);
 
@@ -62,6 +74,8 @@ class GenerationState {
   StopMatcher stops_;
   std::unique_ptr<Tokenizer::Stream> stream_;
   std::vector<RankedLogit> ranked_;
+  std::optional<TokenId> choice_;  // made by choose(), for advance()
+  GeneratedToken chosen_;          // the same with its probabilities, where they are wanted
   Generation result_;
   bool finished_ = false;
   Clock::time_point started_ = Clock::now();

@@ -20,6 +20,7 @@ FLOORS = [
     ["quant"],
     ["model"],
     ["calibrate", "generate"],
+    ["engine"],
     ["eval"],
     ["about"],  # version_details.cc: asks every room below what it is
 ]

@@ -6,6 +6,7 @@
 //   auto session = lathe::Session::create(model);
 //   auto prompt = tokenizer->encode("Once upon a time");
 //   auto answer = lathe::generate(*session, *tokenizer, prompt, {});    // generate.h
+//   auto engine = lathe::Engine::create(model, tokenizer);              // engine.h: many at once
 //
 // Every function that opens or parses throws lathe::Error (error.h) and nothing else.
 #pragma once
@@ -15,6 +16,7 @@
 #include "lathe/convert.h"
 #include "lathe/cpu_count.h"
 #include "lathe/dtype.h"
+#include "lathe/engine.h"
 #include "lathe/error.h"
 #include "lathe/escape.h"
 #include "lathe/generate.h"

@@ -1,0 +1,83 @@
+#include "engine/memory_limit.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace lathe {
+namespace {
+
+std::optional<std::uint64_t> parse(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return value;
+}
+
+// The number after `key` in a file of lines such as "MemAvailable:  123 kB"; of the file's first
+// line when there is no key.
+std::optional<std::uint64_t> number_in(const std::string& path, std::string_view key = {}) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(key)) return parse(std::string_view(line).substr(key.size()));
+  }
+  return std::nullopt;
+}
+
+std::uint64_t left(std::uint64_t limit, std::uint64_t used) {
+  return limit > used ? limit - used : 0;
+}
+
+// File pages count as used, but the kernel gives them up first.
+std::uint64_t left_in(const std::string& folder, const char* limit_name, const char* used_name,
+                      std::string_view file_key) {
+  constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+  const auto limit = number_in(folder + limit_name);  // "max" is no number
+  const auto used = number_in(folder + used_name);
+  if (!limit || !used) return kNone;
+  const std::uint64_t files = number_in(folder + "/memory.stat", file_key).value_or(0);
+  return left(*limit, left(*used, files));
+}
+
+std::uint64_t cgroup_left() {
+  std::uint64_t least = left_in("/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
+                                "/memory.usage_in_bytes", "total_inactive_file ");
+  std::ifstream self("/proc/self/cgroup");
+  std::string line;
+  std::string group;
+  while (std::getline(self, line)) {
+    if (line.starts_with("0::")) group = line.substr(3);
+  }
+  for (;;) {
+    least = std::min(least, left_in("/sys/fs/cgroup" + group, "/memory.max", "/memory.current",
+                                    "inactive_file "));
+    if (group.empty() || group == "/") return least;
+    group.erase(group.find_last_of('/'));
+  }
+}
+
+std::uint64_t address_space_left() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return std::numeric_limits<std::uint64_t>::max();
+  }
+  const auto pages = number_in("/proc/self/statm").value_or(0);
+  return left(limit.rlim_cur, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+}
+
+}  // namespace
+
+std::uint64_t available_memory() {
+  const std::uint64_t system = number_in("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
+  return std::min({system, cgroup_left(), address_space_left()});
+}
+
+}  // namespace lathe

@@ -1,0 +1,204 @@
+#include "lathe/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/engine/small_model.h"
+
+namespace lathe {
+namespace {
+
+ErrorCode error_of(const std::function<void()>& call, std::string* message = nullptr) {
+  try {
+    call();
+  } catch (const Error& error) {
+    if (message != nullptr) *message = error.message();
+    return error.code();
+  }
+  return ErrorCode::kBug;
+}
+
+std::unique_ptr<Engine> make_engine(EngineOptions options = {}) {
+  if (options.threads == 0) options.threads = 2;
+  return Engine::create(small_model().model, small_model().tokenizer, options);
+}
+
+TEST(Engine, AnswersAreThoseOfSoloRuns) {
+  for (const std::int64_t chunk : {1, 7, 300}) {
+    const auto engine = make_engine({.max_batch = 1 + chunk % 5, .prefill_chunk = chunk});
+    std::vector<Request> requests;
+    for (std::uint32_t i = 0; i < 24; ++i) requests.push_back(some_request(i));
+    for (const Request& request : requests) engine->submit(request);
+    const auto done = run_all(*engine);
+    ASSERT_EQ(done.size(), requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) expect_solo(done.at(i + 1), requests[i]);
+    const EngineStats stats = engine->stats();
+    EXPECT_EQ(stats.submitted, 24);
+    EXPECT_EQ(stats.completed, 24);
+    EXPECT_EQ(stats.running + stats.waiting, 0);
+  }
+}
+
+TEST(Engine, StreamsWhatItAnswers) {
+  const auto engine = make_engine();
+  Request request = some_request(1);
+  request.samples = 2;
+  std::vector<std::string> streamed(2);
+  request.on_text = [&](int sample, std::string_view text) {
+    streamed.at(static_cast<std::size_t>(sample)) += text;
+    return true;
+  };
+  engine->submit(request);
+  const auto done = run_all(*engine);
+  EXPECT_EQ(streamed[0], done.at(1).samples[0].text);
+  EXPECT_EQ(streamed[1], done.at(1).samples[1].text);
+}
+
+TEST(Engine, ACallbackEndsItsSampleOnly) {
+  const auto engine = make_engine();
+  Request request;
+  request.prompt = village_prompt(3, 5);
+  request.options.ignore_eos = true;
+  request.samples = 2;
+  request.on_text = [](int sample, std::string_view) { return sample == 1; };
+  engine->submit(request);
+  const auto done = run_all(*engine);
+  EXPECT_EQ(done.at(1).samples[0].reason, FinishReason::kCancelled);
+  EXPECT_EQ(done.at(1).samples[1].reason, FinishReason::kLength);
+}
+
+TEST(Engine, AnErrorOfACallbackFailsItsRequestOnly) {
+  const auto engine = make_engine();
+  Request request = some_request(2);
+  request.samples = 2;
+  engine->submit(request);
+  request.on_text = [](int, std::string_view) -> bool {
+    throw Error(ErrorCode::kIo, "the reader is gone");
+  };
+  engine->submit(request);
+  const auto done = run_all(*engine);
+  EXPECT_FALSE(done.at(1).error);
+  ASSERT_TRUE(done.at(2).error);
+  EXPECT_EQ(done.at(2).error->code, ErrorCode::kIo);
+  EXPECT_EQ(done.at(2).error->message, "the reader is gone");
+  EXPECT_EQ(engine->stats().failed, 1);
+}
+
+// What the engine scores is what a forward pass over prompt and continuation says.
+TEST(Engine, ScoresContinuations) {
+  const auto engine = make_engine({.max_batch = 2, .prefill_chunk = 16});
+  Request request;
+  request.prompt = village_prompt(5, 30);
+  request.samples = 0;
+  for (const int words : {1, 4, 12}) {
+    const auto text = village_prompt(9, words);
+    request.continuations.emplace_back(text.begin() + 1, text.end());
+  }
+  request.continuations.push_back({request.continuations[0][0]});
+  engine->submit(request);
+  request.samples = 1;
+  engine->submit(request);
+  const auto done = run_all(*engine);
+  expect_solo(done.at(2), request);
+  for (const RequestId id : {RequestId{1}, RequestId{2}}) {
+    ASSERT_EQ(done.at(id).continuations.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::vector<TokenId>& text = request.continuations[i];
+      std::vector<TokenId> all = request.prompt;
+      all.insert(all.end(), text.begin(), text.end());
+      const auto session = solo_session();
+      const SequenceInput input = {session->add(), all, true};
+      const std::span<const float> logits = session->forward({&input, 1});
+      const ContinuationScore& score = done.at(id).continuations[i];
+      ASSERT_EQ(score.logprobs.size(), text.size());
+      double total = 0.0;
+      for (std::size_t j = 0; j < text.size(); ++j) {
+        const auto row = logits.subspan((request.prompt.size() - 1 + j) * 400, 400);
+        double sum = 0.0;
+        for (const float x : row) sum += std::exp(static_cast<double>(x));
+        const double want = row[static_cast<std::size_t>(text[j])] - std::log(sum);
+        EXPECT_NEAR(score.logprobs[j], want, 1e-9);
+        total += want;
+      }
+      EXPECT_NEAR(score.total, total, 1e-8);
+    }
+  }
+  EXPECT_EQ(done.at(1).continuations[3].logprobs[0], done.at(1).continuations[0].logprobs[0]);
+}
+
+TEST(Engine, RefusesWhatCouldNeverFit) {
+  const auto engine = make_engine({.context = 100});
+  EXPECT_EQ(engine->context(), 100);
+  std::string message;
+  Request request;
+  request.prompt.assign(101, 5);
+  EXPECT_EQ(error_of([&] { engine->submit(request); }, &message), ErrorCode::kLimit);
+  EXPECT_NE(message.find("101"), std::string::npos);
+  EXPECT_NE(message.find("100"), std::string::npos);
+  request.prompt.clear();
+  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kInvalid);
+  request.prompt = {1, 400};
+  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kInvalid);
+  request.prompt = {1};
+  request.options.max_tokens = -2;
+  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kUsage);
+  EXPECT_TRUE(engine->idle());
+  EXPECT_EQ(engine->stats().submitted, 0);
+  EXPECT_EQ(error_of([&] { make_engine({.kv_memory = 1}); }), ErrorCode::kLimit);
+  EXPECT_EQ(error_of([&] { make_engine({.max_batch = 0}); }), ErrorCode::kUsage);
+}
+
+TEST(Engine, CancelsWhatWaitsAndWhatRuns) {
+  const auto engine = make_engine({.max_batch = 1});
+  Request request;
+  request.prompt = village_prompt(3, 5);
+  request.options.ignore_eos = true;
+  request.options.max_tokens = 50;
+  for (int i = 0; i < 3; ++i) engine->submit(request);
+  for (int i = 0; i < 4; ++i) engine->step();
+  EXPECT_TRUE(engine->cancel(1));
+  EXPECT_TRUE(engine->cancel(3));
+  EXPECT_FALSE(engine->cancel(3));
+  EXPECT_FALSE(engine->cancel(99));
+  const auto done = run_all(*engine);
+  ASSERT_EQ(done.size(), 3U);
+  EXPECT_EQ(done.at(1).samples[0].reason, FinishReason::kCancelled);
+  EXPECT_EQ(done.at(1).samples[0].ids.size(), 4U);
+  EXPECT_EQ(done.at(3).samples[0].ids.size(), 0U);
+  expect_solo(done.at(2), request);
+  EXPECT_EQ(engine->stats().cancelled, 2);
+}
+
+TEST(Engine, TimesOut) {
+  const auto engine = make_engine();
+  Request request;
+  request.prompt = village_prompt(3, 5);
+  request.options.ignore_eos = true;
+  request.options.max_tokens = 400;
+  request.timeout = 1e-9;
+  engine->submit(request);
+  const auto done = run_all(*engine);
+  ASSERT_TRUE(done.at(1).error);
+  EXPECT_EQ(done.at(1).error->code, ErrorCode::kLimit);
+  EXPECT_LT(done.at(1).samples[0].ids.size(), 400U);
+}
+
+TEST(Engine, NothingToGenerateEndsAtOnce) {
+  const auto engine = make_engine();
+  Request request;
+  request.prompt = village_prompt(3, 5);
+  request.options.max_tokens = 0;
+  engine->submit(request);
+  EXPECT_FALSE(engine->idle());
+  const auto done = engine->step();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].samples[0].reason, FinishReason::kLength);
+  EXPECT_TRUE(engine->idle());
+  EXPECT_EQ(engine->stats().steps, 0);
+}
+
+TEST(Engine, TheDefaultMemoryIsSomeButNotAll) {
+  EXPECT_GE(default_kv_memory(), std::uint64_t{64} << 20);
+}
+
+}  // namespace
+}  // namespace lathe
