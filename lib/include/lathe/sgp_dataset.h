@@ -75,15 +75,14 @@ struct SgpDataset {
 LATHE_API SgpDataset load_sgp_data(std::span<const std::string> paths,
                                    const SgpDataOptions& options = {});
 
-// The parts of a question's text; views into it. Concatenated in this order, with the blank
-// lines between them, they are the text.
+// The parts of a question's text; views into it, without the blank lines between them.
 struct SgpParts {
   enum class Language { kNone, kSvg, kCad, kSketch };  // kCad: DeepCAD's; kSketch: SketchGraphs'
   Language language = Language::kNone;
   std::string_view preamble;  // "Examine the following SVG code ..."
   std::string_view program;   // "<svg ...>...</svg>"; empty where none was found
   std::string_view hint;      // "Hint: the CAD code has the following syntax: ..."
-  std::string_view question;  // what follows the last "Question: ", or the whole text
+  std::string_view question;  // what follows the last "Question:", or the whole text
 };
 LATHE_API SgpParts split_sgp_question(std::string_view text);
 

@@ -55,7 +55,7 @@ struct SgpSummary {
   std::vector<std::pair<std::string, SgpShare>> readings;
   std::int64_t prompt_tokens = 0, generated_tokens = 0;
   std::int64_t bad_rows = 0;  // of the errors: rows of the data that cannot be used
-  std::int64_t too_long = 0;  // of the errors: prompts longer than the context
+  std::int64_t not_run = 0;   // of the errors: prompts that did not fit the context, and such
 };
 
 LATHE_API SgpShare sgp_share(std::span<const double> scores, std::int64_t answered,
@@ -93,9 +93,8 @@ struct SgpComparison {
 LATHE_API SgpComparison compare_sgp(std::span<const SgpRecord> ours,
                                     std::span<const SgpRecord> base);
 
-// "svg<-2%" (lathe/bench_compare.h's syntax): missed when a row whose name begins with "svg" lost
-// more than two percentage points and McNemar's p is below 0.05; a demand to gain is missed without
-// that.
-LATHE_API bool sgp_gate_missed(std::string_view prefix, double percent, const SgpPaired& row);
+// "svg<-2%" (BenchGate's syntax, bench_compare.h): missed when the row of that name ("svg",
+// "svg/color"; "" is all) lost more than two percentage points.
+LATHE_API bool sgp_gate_missed(std::string_view name, double percent, const SgpPaired& row);
 
 }  // namespace lathe

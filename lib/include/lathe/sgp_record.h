@@ -3,10 +3,11 @@
 //   {"split":"svg","id":"svg-0001","subject":"color","prompt":"9f…","response":"…","extracted":"B",
 //    "answer":"B","score":1,"tries":1,"finish":"stop","tokens":{"prompt":311,"generated":7}}
 //
-// The other protocols add "robust", "judge" and "logprob"; a question that could not be asked has
-// "error": {"code", "message"} and score 0. The same model, questions and options give the same
-// bytes (for quantized models on every machine), so a record holds no times unless asked for.
-// Thread-safe.
+// "robust" (with the robust protocol "reference"), "judge" and "logprob" hold other readings of
+// the same response; a question that could not be asked has "error": {"code", "message"} and
+// score 0. RecordLog (records.h) puts "index" and "fingerprint" first. The same model, questions
+// and options give the same bytes (for quantized models on every machine), so a record holds no
+// times unless asked for. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +41,8 @@ struct SgpRecord {
   std::optional<std::string> response;  // raw; nothing with the logprob protocol and for errors
   std::optional<std::string> extracted;
   std::string answer;
-  double score = 0.0;  // by the protocol's own rule: 1 or 0
-  std::optional<SgpVerdict> robust;
+  double score = 0.0;                           // by the protocol's own rule: 1 or 0
+  std::optional<SgpVerdict> reference, robust;  // other readings of the response
   std::optional<SgpLogprobs> logprobs;
   std::optional<SgpJudged> judge;
   int tries = 0;       // 0: it was not asked here
@@ -52,8 +53,14 @@ struct SgpRecord {
   std::optional<SgpError> error;
 };
 
+// What makes the line a record of a RecordLog.
+struct SgpLogEntry {
+  std::uint64_t index = 0;
+  std::string fingerprint;
+};
+
 // One line, without the newline.
-LATHE_API std::string to_json_line(const SgpRecord& record);
+LATHE_API std::string to_json_line(const SgpRecord& record, const SgpLogEntry* entry = nullptr);
 
 // The reverse; keys that it does not know are passed over. Throws kInvalid, naming `origin` and
 // the line.
