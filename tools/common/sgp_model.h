@@ -1,0 +1,36 @@
+// A model that is about to answer questions: checkpoint, tokenizer, chat template, engine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lathe/engine.h"
+#include "lathe/sgp_run.h"
+
+namespace lathe::tool {
+
+class Tool;
+
+struct SgpModelOptions {
+  std::string path;
+  std::string chat_template;  // a name out of ChatTemplate::names(); "none"; "": the model's own
+  std::string kv_type = "f16";
+  std::int64_t max_batch = 32;
+  int threads = 1;
+};
+
+struct SgpModel {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  std::unique_ptr<Engine> engine;
+  SgpSpeaker speaker;
+};
+
+// Says on stderr when the model has no chat template. Errors as Checkpoint::open, Model::load and
+// ChatTemplate::recognise; kInvalid when it has no tokenizer.
+SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options);
+
+// What the system-message rule looks at: the last part of the path and the names inside.
+std::string sgp_model_names(const std::string& path, const Checkpoint* checkpoint);
+
+}  // namespace lathe::tool

@@ -1,0 +1,111 @@
+#include "common/sgp_options.h"
+
+#include <string_view>
+
+#include "lathe/chat.h"
+
+#include "common/fail.h"
+#include "common/tool.h"
+
+namespace lathe::tool {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<std::string>& values) {
+  std::vector<std::string> names;
+  for (std::string_view value : values) {
+    for (;;) {
+      const std::size_t comma = value.find(',');
+      if (comma != 0 && !value.empty()) names.emplace_back(value.substr(0, comma));
+      if (comma == std::string_view::npos) break;
+      value.remove_prefix(comma + 1);
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> SgpOptions::split_names() const { return names_of(splits); }
+std::vector<std::string> SgpOptions::subject_names() const { return names_of(subjects); }
+
+void check(const Tool& tool, const SgpOptions& o) {
+  const bool has_model = !tool.common().model.empty();
+  if (o.data.empty()) fail_usage("no questions: give --data FILE");
+  if (o.emit_prompts && !o.responses.empty()) {
+    fail_usage("--emit-prompts and --responses exclude each other");
+  }
+  if (!has_model && !o.emit_prompts && o.responses.empty()) {
+    fail_usage("nobody to ask: give -m MODEL, or --responses FILE to score answers");
+  }
+  if (o.seed_option->count() > 0 && o.limit == 0) fail_usage("--seed draws for --limit: give it");
+  if (o.resume && o.records.empty()) fail_usage("--resume continues a file: give --records FILE");
+  if (o.records == "-") fail_usage("--records -: the summary goes there; give a file");
+  if (!o.gates.empty() && o.baseline.empty())
+    fail_usage("--fail-if compares: give --baseline FILE");
+  const bool logprob = o.protocol == "logprob";
+  if (logprob && (o.emit_prompts || !o.responses.empty() || !o.judge.empty())) {
+    fail_usage("--protocol logprob looks into the model: no prompts, responses or judges");
+  }
+  if (!o.responses.empty() && (!o.judge.empty() || o.resume || o.times)) {
+    fail_usage("--responses runs no model: --judge, --resume and --times have no place there");
+  }
+}
+
+void add_options(Tool& tool, SgpOptions& o) {
+  CLI::App& app = tool.app();
+  const auto file = [&](const char* names, std::string& value, const char* help) {
+    return app.add_option(names, value, help)->type_name("FILE");
+  };
+  app.add_option("--data", o.data,
+                 "Questions: CSV or JSON lines, plain or .zst; folders; - is stdin")
+      ->type_name("FILE...");
+  app.add_option("--columns", o.columns,
+                 "The columns of a file without a header, or COLUMN=NAME for other names")
+      ->type_name("LIST");
+  tool.repeatable("--split", o.splits, "Only these splits, by commas; inv* is all that begin so");
+  tool.repeatable("--subjects", o.subjects, "Only these subjects, by commas");
+  tool.number("--limit", o.limit, "At most N questions of each split; 0 is all", 0, 1 << 30);
+  o.seed_option = tool.number("--seed", o.seed, "With --limit: draw them, rather than the first")
+                      ->default_str("");
+
+  constexpr const char* kAsking = "Asking";
+  tool.choice("--protocol", o.protocol, "How to ask and to score",
+              {"reference", "robust", "logprob"})
+      ->group(kAsking);
+  o.system_option = app.add_option("--system", o.system,
+                                   "The system message, in place of the reference's; \"\" is none")
+                        ->type_name("TEXT")
+                        ->group(kAsking);
+  std::vector<std::string> templates = ChatTemplate::names();
+  templates.emplace_back("none");
+  tool.choice("--chat-template", o.chat_template, "In place of the model's own", templates)
+      ->default_str("")
+      ->group(kAsking);
+  tool.number("-n,--tokens", o.max_tokens, "Most new tokens of an answer", 1, 1 << 30)
+      ->group(kAsking);
+  app.add_option("--judge", o.judge, "A second model that says which letter each response means")
+      ->type_name("MODEL")
+      ->group(kAsking);
+  tool.number("--max-batch", o.max_batch, "Most questions that are answered at once", 1, 4096)
+      ->group(kAsking);
+  tool.choice("--kv-type", o.kv_type, "Type of the KV cache", {"f16", "f32", "int8"})
+      ->group(kAsking);
+
+  constexpr const char* kRecords = "Records";
+  file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);
+  app.add_flag("--resume", o.resume, "Go on where --records ends")->group(kRecords);
+  app.add_flag("--times", o.times, "Put seconds into the records")->group(kRecords);
+  app.add_flag("--emit-prompts", o.emit_prompts, "Write the prompts as JSON lines, and ask nobody")
+      ->group(kRecords);
+  file("--responses", o.responses, "Score these answers (id, response); ask nobody")
+      ->group(kRecords);
+
+  constexpr const char* kCompare = "Comparing";
+  file("--baseline", o.baseline, "Compare with the records of another run")->group(kCompare);
+  app.add_flag("--changes", o.changes, "List the questions whose score changed")->group(kCompare);
+  tool.repeatable("--fail-if", o.gates,
+                  "Exit 1 when a split or split/subject lost more: svg<-2%; may be repeated")
+      ->group(kCompare);
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,36 @@
+// The options of sgp-eval: what they are called, and which of them go together.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class Option;
+}
+
+namespace lathe::tool {
+
+class Tool;
+
+struct SgpOptions {
+  std::vector<std::string> data, splits, subjects, gates;
+  std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
+  std::string baseline, kv_type = "f16";
+  std::int64_t limit = 0, max_tokens = 2048, max_batch = 32;
+  std::uint64_t seed = 0;
+  bool resume = false, times = false, emit_prompts = false, changes = false;
+  CLI::Option* seed_option = nullptr;
+  CLI::Option* system_option = nullptr;
+
+  // With commas as separators: "a,b" and "a" "b" are the same two names.
+  std::vector<std::string> split_names() const;
+  std::vector<std::string> subject_names() const;
+};
+
+void add_options(Tool& tool, SgpOptions& options);
+
+// Throws kUsage for options that contradict each other or lack another.
+void check(const Tool& tool, const SgpOptions& options);
+
+}  // namespace lathe::tool
