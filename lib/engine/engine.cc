@@ -1,6 +1,7 @@
 #include "lathe/engine.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/fail.h"
@@ -10,11 +11,19 @@
 namespace lathe {
 namespace {
 
-// Bytes of one position's keys and values over all layers.
-std::uint64_t position_bytes(const ModelConfig& config, KvType type) {
-  const std::uint64_t element = type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
-  const auto size = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
-  return 2 * element * size(config.num_layers) * size(config.num_kv_heads) * size(config.head_dim);
+// Pages of so many bytes in all, but no more than can be of use: twice what all places hold when
+// each is full, the other half for what is kept.
+std::int64_t page_count(const KvLayout& layout, std::uint64_t bytes, std::int64_t context,
+                        std::int64_t max_batch, bool by_default) {
+  const auto pages = static_cast<std::int64_t>(bytes / layout.page_bytes);
+  if (pages == 0) {
+    fail(ErrorCode::kLimit,
+         "a KV memory of {} bytes holds nothing: a page of {} positions has {} bytes", bytes,
+         layout.page_tokens, layout.page_bytes);
+  }
+  const std::int64_t each = (context + layout.page_tokens - 1) / layout.page_tokens;
+  const bool wraps = each > std::numeric_limits<std::int64_t>::max() / 4 / max_batch;
+  return !by_default || wraps ? pages : std::min(pages, 2 * max_batch * (each + 1));
 }
 
 }  // namespace
@@ -34,21 +43,20 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
          "an engine cannot run {} sequences with pieces of {} tokens in a context of {}",
          options.max_batch, options.prefill_chunk, options.context);
   }
-  const std::uint64_t bytes = options.kv_memory == 0 ? default_kv_memory() : options.kv_memory;
-  const std::uint64_t each = position_bytes(model->config(), options.kv_type);
-  const std::uint64_t positions = bytes / std::max<std::uint64_t>(1, each);
-  if (positions == 0) {
-    fail(ErrorCode::kLimit, "a KV memory of {} bytes holds no position: each takes {} bytes", bytes,
-         each);
-  }
   SessionOptions session_options;
-  session_options.threads = options.threads;
   session_options.kv_type = options.kv_type;
-  session_options.max_tokens = static_cast<std::int64_t>(positions);
+  // One that computes nothing, for the size of a page.
+  session_options.threads = 1;
+  const KvLayout layout = Session::create(model, session_options)->kv_layout();
+  const bool by_default = options.kv_memory == 0;
+  const std::uint64_t bytes = by_default ? default_kv_memory() : options.kv_memory;
+  const std::int64_t most = model->config().max_position;
+  const std::int64_t context = options.context > 0 ? std::min(options.context, most) : most;
+  session_options.threads = options.threads;
+  session_options.max_pages = page_count(layout, bytes, context, options.max_batch, by_default);
   session_options.chunk = std::max<std::int64_t>(512, options.prefill_chunk + options.max_batch);
   auto session = Session::create(std::move(model), session_options);
-  return std::make_unique<Scheduler>(std::move(session), std::move(tokenizer), options,
-                                     static_cast<std::int64_t>(positions));
+  return std::make_unique<Scheduler>(std::move(session), std::move(tokenizer), options);
 }
 
 }  // namespace lathe

@@ -55,12 +55,21 @@ void check(const Request& request, const Tokenizer* tokenizer, const ModelConfig
 }  // namespace
 
 std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer* tokenizer,
-                              const ModelConfig& config, std::int64_t context) {
-  check(request, tokenizer, config, context);
+                              const ModelConfig& config, const JobLimits& limits) {
+  check(request, tokenizer, config, limits.context);
   auto job = std::make_unique<Job>();
   job->id = id;
   job->request = std::move(request);
   const Request& r = job->request;
+  const bool endless = r.options.max_tokens < 0;
+  const std::int64_t context = endless ? std::min(limits.context, limits.capacity) : limits.context;
+  const std::int64_t most = most_positions(*job, context);
+  if (most > limits.capacity || std::cmp_greater(r.prompt.size(), context)) {
+    fail(ErrorCode::kLimit,
+         "the request may need {} positions, but the KV memory holds {}: ask for fewer tokens or "
+         "give it more memory",
+         std::max(most, job->prompt_size()), limits.capacity);
+  }
   for (int sample = 0; sample < r.samples; ++sample) {
     GenerateOptions options = r.options;
     options.sampling.seed += static_cast<std::uint64_t>(sample);
@@ -104,7 +113,7 @@ std::int64_t most_positions(const Job& job, std::int64_t context) noexcept {
   // The last token that is chosen needs no position.
   const std::int64_t answer =
       most < 0 ? context - prompt : std::min(std::max<std::int64_t>(0, most - 1), context - prompt);
-  std::int64_t longest = job.states.empty() ? 0 : answer;
+  std::int64_t longest = job.request.samples == 0 ? 0 : answer;
   for (const std::vector<TokenId>& text : job.request.continuations) {
     longest = std::max(longest, static_cast<std::int64_t>(text.size()) - 1);
   }

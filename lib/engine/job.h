@@ -18,6 +18,7 @@
 
 #include "lathe/engine.h"
 
+#include "engine/spill_file.h"
 #include "generate/decode.h"
 
 namespace lathe {
@@ -33,7 +34,6 @@ struct Job {
   std::int64_t lanes = 0;  // that wait or run; the job ends with the last
   bool started = false;    // has run
   bool prompt_done = false;
-  std::int64_t reserved = 0;  // positions
   std::int64_t cached_tokens = 0;
   std::int64_t preemptions = 0;
   std::optional<RequestError> error;
@@ -49,9 +49,12 @@ struct Lane {
 
   Job* job = nullptr;
   Kind kind = Kind::kPrompt;
-  std::size_t index = 0;      // of the sample or the continuation
-  SequenceId sequence = -1;   // -1: has none
-  std::int64_t computed = 0;  // positions in the sequence
+  std::size_t index = 0;                 // of the sample or the continuation
+  SequenceId sequence = -1;              // -1: has none
+  std::int64_t computed = 0;             // positions in the sequence
+  std::int64_t reached = 0;              // positions that it had before it was preempted
+  bool shares_tail = false;              // its last page may have to be copied before it grows
+  std::optional<SpillRun> spilled = {};  // the `reached` positions are in the spill file
 
   // What the sequence must hold before the next token can be chosen.
   std::span<const TokenId> tokens() const noexcept {
@@ -68,6 +71,16 @@ struct Lane {
   std::int64_t pending() const noexcept {
     return static_cast<std::int64_t>(tokens().size()) - computed;
   }
+  // Positions that may come from elsewhere: at least one token must be computed for its logits,
+  // and those of a continuation's tokens that have no score yet.
+  std::int64_t most_shared() const noexcept {
+    if (kind != Kind::kScore) return static_cast<std::int64_t>(tokens().size()) - 1;
+    return first_scored();
+  }
+  // kScore: the first position whose logits are wanted.
+  std::int64_t first_scored() const noexcept {
+    return job->prompt_size() - 1 + static_cast<std::int64_t>(job->scores[index].logprobs.size());
+  }
   // One token behind: it decodes. All others are filling up.
   bool decodes() const noexcept { return kind == Kind::kSample && pending() == 1; }
 };
@@ -77,15 +90,21 @@ inline bool older(const Lane& a, const Lane& b) noexcept {
   return a.job->id != b.job->id ? a.job->id < b.job->id : a.index < b.index;
 }
 
-// Checks a request as far as that needs no memory of the engine's, and makes its states. Throws
-// kInvalid, kUsage, and kLimit where a sequence would pass `context`.
+// Where a request must fit.
+struct JobLimits {
+  std::int64_t context = 0;   // positions of one sequence
+  std::int64_t capacity = 0;  // positions of the KV memory
+};
+
+// Checks a request and makes its states. Throws kInvalid, kUsage, and kLimit where a sequence
+// would pass the limits. An answer without a limit of its own ends where the memory does.
 std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer* tokenizer,
-                              const ModelConfig& config, std::int64_t context);
+                              const ModelConfig& config, const JobLimits& limits);
 
 // What the caller gets. The job is spent.
 Completion complete(Job& job);
 
-// Positions that the job's sequences may come to hold at most, the prompt shared.
+// Positions that one sequence of the job may come to hold.
 std::int64_t most_positions(const Job& job, std::int64_t context) noexcept;
 
 }  // namespace lathe

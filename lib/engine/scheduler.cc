@@ -32,19 +32,29 @@ std::optional<RequestError> attempt(Call&& call) {
 }  // namespace
 
 Scheduler::Scheduler(std::unique_ptr<Session> session, std::shared_ptr<const Tokenizer> tokenizer,
-                     EngineOptions options, std::int64_t max_positions)
+                     EngineOptions options)
     : session_(std::move(session)),
       tokenizer_(std::move(tokenizer)),
       options_(std::move(options)),
-      max_positions_(max_positions),
-      context_(std::min(session_->context(), max_positions)) {
+      page_tokens_(session_->kv_layout().page_tokens),
+      page_bytes_(session_->kv_layout().page_bytes),
+      context_(session_->model().config().max_position),
+      store_(*session_) {
   if (options_.context > 0) context_ = std::min(context_, options_.context);
+  if (!options_.spill_file.empty()) spill_ = std::make_unique<SpillFile>(options_.spill_file);
+  if (!options_.cache_dir.empty()) {
+    pages_ =
+        std::make_unique<PageCache>(options_.cache_dir, options_.cache_size, model().fingerprint(),
+                                    session_->kv_layout(), options_.on_warning);
+  }
 }
 
 Scheduler::~Scheduler() = default;
 
 RequestId Scheduler::submit(Request request) {
-  auto job = make_job(next_id_, std::move(request), tokenizer_.get(), model().config(), context_);
+  const std::int64_t capacity = session_->kv_usage().max_pages * page_tokens_;
+  auto job = make_job(next_id_, std::move(request), tokenizer_.get(), model().config(),
+                      {.context = context_, .capacity = capacity});
   const RequestId id = next_id_++;
   Job& made = *jobs_.emplace(id, std::move(job)).first->second;
   ++stats_.submitted;
@@ -71,6 +81,9 @@ bool Scheduler::idle() const noexcept { return jobs_.empty() && done_.empty(); }
 
 EngineStats Scheduler::stats() const noexcept {
   EngineStats out = stats_;
+  const KvUsage usage = session_->kv_usage();
+  out.kv_bytes = static_cast<std::uint64_t>(usage.max_pages) * page_bytes_;
+  out.kv_bytes_used = static_cast<std::uint64_t>(usage.pages_used) * page_bytes_;
   out.running = std::count_if(jobs_.begin(), jobs_.end(),
                               [](const auto& entry) { return entry.second->started; });
   out.waiting = static_cast<std::int64_t>(jobs_.size()) - out.running;
@@ -82,6 +95,7 @@ std::vector<Completion> Scheduler::step() {
   expire();
   admit();
   plan();
+  make_room();
   if (!parts_.empty()) compute();
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
   for (Lane& lane : born_) running_.push_back(lane);
@@ -108,25 +122,6 @@ void Scheduler::expire() {
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
 }
 
-void Scheduler::admit() {
-  while (!waiting_.empty() && std::cmp_less(running_.size(), options_.max_batch)) {
-    Lane lane = waiting_.front();
-    Job& job = *lane.job;
-    if (!job.started) {
-      const std::int64_t need = most_positions(job, context_);
-      if (reserved_ > 0 && reserved_ + need > max_positions_) return;
-      reserved_ += need;
-      job.reserved = need;
-      job.started = true;
-      job.admitted = EngineClock::now();
-      for (const auto& state : job.states) state->begin();
-    }
-    waiting_.pop_front();
-    lane.sequence = session_->add();
-    running_.push_back(lane);
-  }
-}
-
 void Scheduler::plan() {
   parts_.clear();
   inputs_.clear();
@@ -139,32 +134,60 @@ void Scheduler::plan() {
     parts_.push_back({.lane = index,
                       .count = count,
                       .complete = count == lane.pending(),
+                      .scores = all_logits,
                       .row = row,
                       .rows = all_logits ? n : 1});
     row += parts_.back().rows;
   };
   for (std::size_t i = 0; i < running_.size(); ++i) {
-    if (running_[i].decodes()) add(i, 1, false);
+    if (running_[i].job != nullptr && running_[i].decodes()) add(i, 1, false);
   }
   std::int64_t room = options_.prefill_chunk;
   for (std::size_t i = 0; i < running_.size() && room > 0; ++i) {
     const Lane& lane = running_[i];
-    if (lane.decodes()) continue;
+    if (lane.job == nullptr || lane.decodes()) continue;
     std::int64_t count = std::min(lane.pending(), room);
-    const std::int64_t prompt_left = lane.job->prompt_size() - lane.computed;
-    const bool scores = lane.kind == Lane::Kind::kScore && prompt_left <= 0;
-    if (lane.kind == Lane::Kind::kScore && !scores) count = std::min(count, prompt_left);
+    bool scores = false;
+    if (lane.kind == Lane::Kind::kScore) {
+      const std::int64_t before = lane.first_scored() - lane.computed;
+      scores = before <= 0;
+      if (!scores) count = std::min(count, before);
+    }
     add(i, count, scores);
     room -= count;
   }
 }
 
 void Scheduler::compute() {
-  const EngineClock::time_point start = EngineClock::now();
-  const std::span<const float> logits = session_->forward(inputs_);
-  stats_.forward_seconds += since(start);
-  ++stats_.steps;
-  deliver(logits);
+  for (;;) {
+    const EngineClock::time_point start = EngineClock::now();
+    std::span<const float> logits;
+    const std::optional<RequestError> error = attempt([&] { logits = session_->forward(inputs_); });
+    if (!error) {
+      learn_speed(since(start));
+      ++stats_.steps;
+      deliver(logits);
+      return;
+    }
+    // Nothing was computed. With less at once it may go; what cannot run alone never will.
+    Lane& last = youngest();
+    if (running_lanes() == 1) {
+      end_job(*last.job, *error);
+      return;
+    }
+    preempt(last);
+    plan();
+  }
+}
+
+void Scheduler::learn_speed(double seconds) {
+  constexpr std::int64_t kManyRows = 32;
+  stats_.forward_seconds += seconds;
+  std::int64_t rows = 0;
+  for (const Part& part : parts_) rows += part.count;
+  if (rows < kManyRows) return;
+  const double each = seconds / static_cast<double>(rows);
+  seconds_per_token_ += (seconds_per_token_ == 0.0 ? 1.0 : 0.25) * (each - seconds_per_token_);
 }
 
 void Scheduler::deliver(std::span<const float> logits) {
@@ -174,9 +197,14 @@ void Scheduler::deliver(std::span<const float> logits) {
     if (lane.job == nullptr) continue;  // an earlier lane of the same request has failed
     Job& job = *lane.job;
     const bool decodes = lane.decodes();
-    const std::int64_t first = lane.computed;
     lane.computed += part.count;
-    if (!decodes) stats_.prefilled_tokens += part.count;
+    lane.shares_tail = false;
+    if (!decodes) {
+      const std::int64_t again =
+          std::clamp<std::int64_t>(lane.reached - (lane.computed - part.count), 0, part.count);
+      stats_.recomputed_tokens += again;
+      stats_.prefilled_tokens += part.count - again;
+    }
     const std::span<const float> rows = logits.subspan(part.row * vocab, part.rows * vocab);
     const std::optional<RequestError> error = attempt([&] {
       switch (lane.kind) {
@@ -186,12 +214,10 @@ void Scheduler::deliver(std::span<const float> logits) {
         case Lane::Kind::kSample:
           if (part.complete) choose_token(lane, rows);
           break;
-        case Lane::Kind::kScore: {
-          const std::int64_t after = first - job.prompt_size() + 1;
-          if (after > 0) score(job, lane.index, static_cast<std::size_t>(after), rows);
+        case Lane::Kind::kScore:
+          if (part.scores) score(job, lane.index, rows);
           if (part.complete) retire(lane);
           break;
-        }
       }
     });
     if (error) end_job(job, *error);
@@ -216,7 +242,7 @@ void Scheduler::end_prompt(Lane& lane, std::span<const float> logits) {
   job.prompt_end = EngineClock::now();
   job.prompt_done = true;
   stats_.prompt_tokens += job.prompt_size();
-  for (std::size_t i = 0; i < job.scores.size(); ++i) score(job, i, 0, logits);
+  for (std::size_t i = 0; i < job.scores.size(); ++i) score(job, i, logits);
   for (const auto& state : job.states) {
     if (state->finished()) continue;
     state->accept(logits);
@@ -239,23 +265,24 @@ void Scheduler::end_prompt(Lane& lane, std::span<const float> logits) {
   }
 }
 
-void Scheduler::branch(const Lane& from, Lane::Kind kind, std::size_t index) {
+void Scheduler::branch(Lane& from, Lane::Kind kind, std::size_t index) {
   Lane lane{.job = from.job, .kind = kind, .index = index};
   ++lane.job->lanes;
-  if (std::cmp_less(running_.size() + born_.size(), options_.max_batch)) {
-    lane.sequence = session_->fork(from.sequence, lane.job->prompt_size());
-    lane.computed = lane.job->prompt_size();
+  if (running_lanes() + static_cast<std::int64_t>(born_.size()) < options_.max_batch) {
+    lane.sequence = session_->fork(from.sequence, from.computed);
+    lane.computed = from.computed;
+    lane.shares_tail = from.shares_tail = lane.computed % page_tokens_ != 0;
     born_.push_back(lane);
   } else {
     wait(lane);
   }
 }
 
-void Scheduler::score(Job& job, std::size_t index, std::size_t first,
-                      std::span<const float> logits) {
+void Scheduler::score(Job& job, std::size_t index, std::span<const float> logits) {
   const auto vocab = static_cast<std::size_t>(model().config().vocab_size);
   const std::vector<TokenId>& text = job.request.continuations[index];
   ContinuationScore& score = job.scores[index];
+  const std::size_t first = score.logprobs.size();
   for (std::size_t i = 0; i * vocab < logits.size(); ++i) {
     const std::span<const float> row = logits.subspan(i * vocab, vocab);
     const std::optional<RankedLogit> best = largest(row);
@@ -275,8 +302,8 @@ void Scheduler::wait(Lane lane) {
 }
 
 void Scheduler::retire(Lane& lane) {
+  if (lane.sequence >= 0) keep_or_drop(lane);
   Job& job = *std::exchange(lane.job, nullptr);
-  if (lane.sequence >= 0) session_->drop(std::exchange(lane.sequence, -1));
   if (--job.lanes == 0) finish(job);
 }
 
@@ -289,14 +316,21 @@ void Scheduler::end_job(Job& job, std::optional<RequestError> error) {
       if (lane.job == &job) retire(lane);
     }
   }
-  std::erase_if(waiting_, [&](const Lane& lane) { return lane.job == &job; });
+  std::erase_if(waiting_, [&](Lane& lane) {
+    if (lane.job == &job) release_spill(lane);
+    return lane.job == &job;
+  });
   std::erase_if(born_, [](const Lane& lane) { return lane.job == nullptr; });
   finish(job);
 }
 
 void Scheduler::finish(Job& job) {
   ++(job.error ? stats_.failed : stats_.completed);
-  reserved_ -= job.reserved;
+  for (const auto& state : job.states) {
+    const auto answer =
+        static_cast<double>(state->history().size()) - static_cast<double>(job.prompt_size());
+    likely_answer_ += 0.1 * (answer - likely_answer_);
+  }
   done_.push_back(complete(job));
   jobs_.erase(job.id);
 }

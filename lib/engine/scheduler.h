@@ -2,8 +2,14 @@
 //
 // One step: what has timed out ends; waiting lanes take free places, oldest first; the inputs
 // are one token of every lane that decodes and pieces of those that fill up; one forward pass;
-// each lane whose input was complete gets its row of logits. Errors of one request end that
-// request only.
+// each lane whose input was complete gets its row of logits (scheduler.cc). Errors of one
+// request end that request only.
+//
+// Memory (scheduler_memory.cc) is pages of the session. A lane starts when its tokens and what
+// it is likely to add fit beside what those that run are likely to add, and it starts from the
+// longest beginning that is at hand: kept ones, those of running lanes, and (page_cache.h) on
+// disk. Where a running lane is about to compute more of what it shares, it waits for that.
+// When pages run out, kept beginnings shrink first, then the youngest lane is put back.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +23,17 @@
 #include "lathe/engine.h"
 
 #include "engine/job.h"
+#include "engine/page_cache.h"
+#include "engine/prefix_store.h"
+#include "engine/spill_file.h"
 
 namespace lathe {
 
 class Scheduler final : public Engine {
  public:
-  // `session` holds at most `max_positions` positions over all its sequences.
+  // The session's max_pages is what there is to share out.
   Scheduler(std::unique_ptr<Session> session, std::shared_ptr<const Tokenizer> tokenizer,
-            EngineOptions options, std::int64_t max_positions);
+            EngineOptions options);
   ~Scheduler() override;
 
   RequestId submit(Request request) override;
@@ -39,24 +48,55 @@ class Scheduler final : public Engine {
  private:
   // A lane's part of the present step.
   struct Part {
-    std::size_t lane;  // in running_
-    std::int64_t count;
-    bool complete;        // the lane's next token can be chosen, or its text scored
-    std::size_t row = 0;  // first row of logits
+    std::size_t lane = 0;  // in running_
+    std::int64_t count = 0;
+    bool complete = false;  // nothing is pending after it
+    bool scores = false;    // all its rows are scored
+    std::size_t row = 0;    // first row of logits
     std::size_t rows = 1;
   };
 
   void expire();
+
+  // Memory.
+  enum class Start { kStarted, kLater, kNoMemory };
+  struct Source {
+    SequenceId sequence = -1;
+    std::int64_t length = 0;
+    Lane* lane = nullptr;     // when a running lane has it
+    std::int64_t coming = 0;  // that a running lane is about to compute
+  };
   void admit();
+  Start start(Lane& lane, std::int64_t committed);
+  Source find_source(const Lane& lane) noexcept;
+  void open(Lane& lane, const Source& source);
+  void load_pages(Lane& lane);
+  bool unspill(Lane& lane);
+  void release_spill(Lane& lane);
+  void keep_or_drop(Lane& lane);
+  void make_room();
+  void preempt(Lane& lane);
+  Lane& youngest();
+  std::int64_t running_lanes() const noexcept;
+  std::int64_t pages_for(std::int64_t positions) const noexcept {
+    return (positions + page_tokens_ - 1) / page_tokens_;
+  }
+  std::int64_t free_pages() const noexcept;
+  // Pages that a lane is likely to take until it ends.
+  std::int64_t likely_growth(const Lane& lane) const noexcept;
+  void warn(const std::string& message) const;
+
+  // Steps.
   void plan();
   void compute();
+  void learn_speed(double seconds);
   void deliver(std::span<const float> logits);
   void choose_token(Lane& lane, std::span<const float> logits);
   // Begins the answers and continuations that follow a prompt.
   void end_prompt(Lane& lane, std::span<const float> logits);
-  void branch(const Lane& from, Lane::Kind kind, std::size_t index);
-  // Scores tokens of a continuation from number `first` on, one per row of logits.
-  void score(Job& job, std::size_t index, std::size_t first, std::span<const float> logits);
+  void branch(Lane& from, Lane::Kind kind, std::size_t index);
+  // Scores the next tokens of a continuation, one per row of logits.
+  void score(Job& job, std::size_t index, std::span<const float> logits);
   void note_token(Job& job);
 
   // Puts a lane behind all older ones that wait.
@@ -70,9 +110,12 @@ class Scheduler final : public Engine {
   std::unique_ptr<Session> session_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   EngineOptions options_;
-  std::int64_t max_positions_;
-  std::int64_t reserved_ = 0;
+  std::int64_t page_tokens_;
+  std::uint64_t page_bytes_;
   std::int64_t context_;
+  PrefixStore store_;
+  std::unique_ptr<SpillFile> spill_;
+  std::unique_ptr<PageCache> pages_;
   RequestId next_id_ = 1;
   std::unordered_map<RequestId, std::unique_ptr<Job>> jobs_;
   std::deque<Lane> waiting_;   // oldest first
@@ -81,6 +124,8 @@ class Scheduler final : public Engine {
   std::vector<Completion> done_;
   std::vector<Part> parts_;
   std::vector<SequenceInput> inputs_;
+  double likely_answer_ = 128.0;    // tokens, a running mean
+  double seconds_per_token_ = 0.0;  // of a prefill, a running mean; 0: not known yet
   EngineStats stats_;
 };
 

@@ -28,7 +28,8 @@ mode_t default_mode() {
   return static_cast<mode_t>(0666) & ~mask;
 }
 
-void give_final_name(const std::string& temporary, const std::string& path, bool overwrite) {
+void give_final_name(const std::string& temporary, const std::string& path, bool overwrite,
+                     bool durable) {
   const unsigned flags = overwrite ? 0u : static_cast<unsigned>(RENAME_NOREPLACE);
   int renamed = ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), flags);
   if (renamed != 0 && errno == EINVAL && flags != 0) {
@@ -43,6 +44,7 @@ void give_final_name(const std::string& temporary, const std::string& path, bool
     fail(ErrorCode::kIo, "{}: cannot rename the finished file to: {}", quoted(path),
          std::strerror(errno));
   }
+  if (!durable) return;
   const int folder = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     ::fsync(folder);  // best effort: some file systems refuse to sync a folder

@@ -13,7 +13,8 @@ namespace lathe {
 mode_t default_mode();
 
 // Renames `temporary` to `path` (without `overwrite`: refusing to replace, atomically), and
-// flushes the folder to disk. The content must be on disk already.
-void give_final_name(const std::string& temporary, const std::string& path, bool overwrite);
+// flushes the folder to disk unless it is not to be durable. The content must be on disk already.
+void give_final_name(const std::string& temporary, const std::string& path, bool overwrite,
+                     bool durable = true);
 
 }  // namespace lathe

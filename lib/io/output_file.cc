@@ -132,7 +132,7 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 
 std::uint64_t OutputFile::size() const noexcept { return state_->size; }
 
-void OutputFile::commit() {
+void OutputFile::commit(bool durable) {
   State& s = *state_;
   s.flush();
   if (s.temporary.empty()) {
@@ -142,12 +142,12 @@ void OutputFile::commit() {
     s.committed = true;
     return;
   }
-  if (::fsync(s.fd) != 0) s.fail_errno("flush to disk");
+  if (durable && ::fsync(s.fd) != 0) s.fail_errno("flush to disk");
   if (::fchmod(s.fd, s.mode) != 0) s.fail_errno("set the mode of");
   const int closed = ::close(s.fd);
   s.fd = -1;
   if (closed != 0) s.fail_errno("close");
-  give_final_name(s.temporary, s.path, s.overwrite);
+  give_final_name(s.temporary, s.path, s.overwrite, durable);
   s.committed = true;
 }
 

@@ -17,6 +17,7 @@ class LoadedModel final : public Model {
   const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
   std::uint64_t parameters() const noexcept override { return weights_.parameters; }
   std::uint64_t weight_bytes() const noexcept override { return weights_.bytes; }
+  std::string fingerprint() const override { return lathe::fingerprint(*checkpoint_); }
 
   const Weights& weights() const noexcept { return weights_; }
   const Rope& rope() const noexcept { return rope_; }

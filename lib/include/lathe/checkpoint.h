@@ -84,6 +84,10 @@ class LATHE_API Checkpoint {
   virtual void drop(std::size_t tensor) const noexcept = 0;
 };
 
+// One line of text that differs between models that compute differently: of a .lathe file the
+// checksum that it carries, otherwise one over configuration and weights (which reads them all).
+LATHE_API std::string fingerprint(const Checkpoint& checkpoint);
+
 // The tokenizer of a model, or a bare one: tokenizer.json, tokenizer.model, llama2.c's
 // tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
 // GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there

@@ -32,6 +32,8 @@ class LATHE_API Model {
   virtual const ModelConfig& config() const noexcept = 0;
   virtual std::uint64_t parameters() const noexcept = 0;
   virtual std::uint64_t weight_bytes() const noexcept = 0;
+  // lathe::fingerprint() of the checkpoint.
+  virtual std::string fingerprint() const = 0;
 };
 
 enum class KvType { kF16, kF32, kInt8 };

@@ -38,7 +38,8 @@ class LATHE_API OutputFile {
   // Bytes written so far, without write_at.
   std::uint64_t size() const noexcept;
 
-  void commit();
+  // `durable` false: without the fsyncs, for what is checked when it is read and may be lost.
+  void commit(bool durable = true);
 
  private:
   struct State;

@@ -1,0 +1,252 @@
+#include "engine/page_cache.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <memory>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <utility>
+
+#include "lathe/version.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::string_view kSuffix = ".kv";
+constexpr std::size_t kNameSize = 32 + 1 + 32 + 3;
+
+// Names in a folder that begin with `prefix`; none when it cannot be read.
+std::vector<std::string> names_in(const std::string& folder, std::string_view prefix = {}) {
+  std::vector<std::string> out;
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
+  if (open == nullptr) return out;
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && name.starts_with(prefix)) out.emplace_back(name);
+  }
+  return out;
+}
+
+bool is_page_name(std::string_view name) {
+  return name.size() == kNameSize && name[32] == '-' && name.ends_with(kSuffix);
+}
+
+void make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return;
+  fail(ErrorCode::kIo, "{}: cannot make the cache folder: {}", quoted(path), std::strerror(errno));
+}
+
+std::int64_t shared_length(std::span<const TokenId> a, std::span<const TokenId> b) {
+  const std::size_t n = std::min(a.size(), b.size());
+  std::size_t i = 0;
+  while (i < n && a[i] == b[i]) ++i;
+  return static_cast<std::int64_t>(i);
+}
+
+void touch(const std::string& path) { ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); }
+
+}  // namespace
+
+PageCache::PageCache(std::string folder, std::uint64_t size, const std::string& model_fingerprint,
+                     const KvLayout& layout, std::function<void(const std::string&)> on_warning)
+    : folder_(std::move(folder)),
+      size_(size),
+      layout_(layout),
+      root_(
+          page_key(fmt::format("{}\n{}\n{}\n", version(), model_fingerprint, layout.fingerprint))),
+      on_warning_(std::move(on_warning)) {
+  make_folder(folder_);
+  if (::access(folder_.c_str(), R_OK | W_OK | X_OK) != 0) {
+    fail(ErrorCode::kIo, "{}: cannot use the cache folder: {}", quoted(folder_),
+         std::strerror(errno));
+  }
+  trim();
+}
+
+std::string PageCache::folder_of(const PageKey& before) const {
+  return fmt::format("{}/{}", folder_, before.text().substr(0, 2));
+}
+
+PageKey PageCache::key_at(std::span<const TokenId> tokens, std::int64_t length) const {
+  PageKey key = root_;
+  const auto page = static_cast<std::size_t>(layout_.page_tokens);
+  for (std::size_t at = 0; at + page <= static_cast<std::size_t>(length); at += page) {
+    key = page_key(key, tokens.subspan(at, page));
+  }
+  return key;
+}
+
+PageCache::Found PageCache::find(const PageKey& before, std::span<const TokenId> tokens) {
+  const std::string folder = folder_of(before);
+  const std::string prefix = before.text() + "-";
+  const auto page = std::min(tokens.size(), static_cast<std::size_t>(layout_.page_tokens));
+  const std::span<const TokenId> wanted = tokens.first(page);
+  // A whole page has a name that can be told; only for part of one all that follow are read.
+  const std::string whole = prefix + page_key(before, wanted).text() + std::string(kSuffix);
+  std::vector<std::string> names;
+  if (::access(fmt::format("{}/{}", folder, whole).c_str(), F_OK) == 0) {
+    names.push_back(whole);
+  } else {
+    names = names_in(folder, prefix);
+  }
+  Found best;
+  for (const std::string& name : names) {
+    if (!is_page_name(name)) continue;
+    std::string path = fmt::format("{}/{}", folder, name);
+    PageFile file;
+    const PageFileState state =
+        open_page(path, before, layout_.page_tokens, layout_.page_bytes, file);
+    if (state == PageFileState::kDamaged) remove_damaged(path);
+    if (state != PageFileState::kGood) continue;
+    const std::int64_t shared = shared_length(file.tokens, wanted);
+    if (shared > best.shared) best = {std::move(path), std::move(file), shared};
+  }
+  return best;
+}
+
+std::int64_t PageCache::reach(std::span<const TokenId> tokens, std::int64_t from) {
+  std::int64_t length = from;
+  PageKey key = key_at(tokens, from);
+  while (std::cmp_less(length, tokens.size())) {
+    const std::span<const TokenId> rest = tokens.subspan(static_cast<std::size_t>(length));
+    const Found found = find(key, rest);
+    length += found.shared;
+    if (found.shared < layout_.page_tokens) break;
+    key = page_key(key, rest.first(static_cast<std::size_t>(layout_.page_tokens)));
+  }
+  return length;
+}
+
+std::int64_t PageCache::load(Session& session, SequenceId sequence,
+                             std::span<const TokenId> tokens) {
+  std::int64_t length = session.length(sequence);
+  PageKey key = key_at(tokens, length);
+  std::vector<std::string> used;
+  while (std::cmp_less(length, tokens.size())) {
+    const std::span<const TokenId> rest = tokens.subspan(static_cast<std::size_t>(length));
+    const Found found = find(key, rest);
+    if (found.shared == 0) break;
+    if (!found.page.intact()) {
+      if (!remove_damaged(found.path)) break;
+      continue;  // perhaps another file has some of it
+    }
+    try {
+      session.append_pages(sequence, found.shared, found.page.page);
+    } catch (const Error&) {
+      break;  // no room
+    }
+    used.push_back(found.path);
+    length += found.shared;
+    if (found.shared < layout_.page_tokens) break;
+    key = page_key(key, rest.first(static_cast<std::size_t>(layout_.page_tokens)));
+  }
+  // The first pages get the latest times: without them the others are of no use.
+  for (auto path = used.rbegin(); path != used.rend(); ++path) touch(*path);
+  return length;
+}
+
+void PageCache::store(const Session& session, SequenceId sequence,
+                      std::span<const TokenId> tokens) {
+  if (broken_ || session.pages(sequence).first > 0) return;
+  const auto page = static_cast<std::size_t>(layout_.page_tokens);
+  PageKey key = root_;
+  for (std::size_t at = 0; at < tokens.size(); at += page) {
+    const std::span<const TokenId> own = tokens.subspan(at, std::min(page, tokens.size() - at));
+    const PageKey next = page_key(key, own);
+    const std::string name = fmt::format("{}-{}{}", key.text(), next.text(), kSuffix);
+    const std::string path = fmt::format("{}/{}", folder_of(key), name);
+    if (!stored_.contains(name) && lacks(path, key, own)) {
+      buffer_.resize(layout_.page_bytes);
+      try {
+        session.export_pages(sequence, static_cast<std::int64_t>(at / page), 1, buffer_);
+        make_folder(folder_of(key));
+        write_page(path, key, layout_.page_tokens, own, buffer_);
+      } catch (const Error& error) {
+        broken_ = true;
+        if (on_warning_) on_warning_(error.message() + "; no more is written there");
+        return;
+      }
+      bytes_ += layout_.page_bytes;
+    }
+    stored_.insert(name);
+    key = next;
+  }
+  if (bytes_ > size_) trim();
+}
+
+bool PageCache::lacks(const std::string& path, const PageKey& before,
+                      std::span<const TokenId> tokens) {
+  PageFile file;
+  switch (open_page(path, before, layout_.page_tokens, layout_.page_bytes, file)) {
+    case PageFileState::kGood:
+      if (file.intact()) return false;
+      break;
+    case PageFileState::kDamaged:
+      break;
+    case PageFileState::kMissing:
+      // Part of a page is only worth a file where none has more of the same.
+      return std::cmp_equal(tokens.size(), layout_.page_tokens) ||
+             std::cmp_less(find(before, tokens).shared, tokens.size());
+  }
+  remove_damaged(path);
+  return true;
+}
+
+bool PageCache::remove_damaged(const std::string& path) const {
+  const bool removed = ::unlink(path.c_str()) == 0;
+  if (on_warning_) {
+    on_warning_(fmt::format("{}: the cache entry is damaged: it is {}", quoted(path),
+                            removed ? "removed" : "left out"));
+  }
+  return removed;
+}
+
+void PageCache::trim() {
+  struct File {
+    std::string path;
+    timespec used;
+    std::uint64_t bytes;
+  };
+  std::vector<File> files;
+  bytes_ = 0;
+  for (const std::string& shard : names_in(folder_)) {
+    if (shard.size() != 2) continue;
+    for (const std::string& name : names_in(folder_ + "/" + shard)) {
+      std::string path = fmt::format("{}/{}/{}", folder_, shard, name);
+      struct stat info {};
+      if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+      constexpr ::time_t kHour = 3600;
+      if (!is_page_name(name)) {
+        // What a writer that was killed has left; a young one may be at work.
+        const bool ours = name.find(".kv.tmp.") != std::string::npos;
+        if (ours && info.st_mtime + kHour < ::time(nullptr)) ::unlink(path.c_str());
+        continue;
+      }
+      const auto bytes = static_cast<std::uint64_t>(info.st_size);
+      bytes_ += bytes;
+      files.push_back({std::move(path), info.st_mtim, bytes});
+    }
+  }
+  if (bytes_ <= size_) return;
+  std::sort(files.begin(), files.end(), [](const File& a, const File& b) {
+    return a.used.tv_sec != b.used.tv_sec ? a.used.tv_sec < b.used.tv_sec
+                                          : a.used.tv_nsec < b.used.tv_nsec;
+  });
+  // Some room at once, so that this is not done for every page.
+  const std::uint64_t goal = size_ - size_ / 8;
+  for (const File& file : files) {
+    if (bytes_ <= goal) break;
+    if (::unlink(file.path.c_str()) == 0) bytes_ -= file.bytes;
+  }
+  stored_.clear();
+}
+
+}  // namespace lathe

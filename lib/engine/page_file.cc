@@ -1,0 +1,111 @@
+#include "engine/page_file.h"
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "lathe/error.h"
+#include "lathe/output_file.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::array<char, 8> kMagic = {'L', 'T', 'H', 'K', 'V', 'P', 'G', '1'};
+constexpr std::size_t kDataAlignment = 4096;
+constexpr std::size_t kTokensAt = 40;
+
+static_assert(std::endian::native == std::endian::little, "pages are stored as they are in memory");
+
+std::size_t sums_at(std::int64_t page_tokens) {
+  return kTokensAt + static_cast<std::size_t>(page_tokens) * sizeof(TokenId);
+}
+
+std::size_t data_at(std::int64_t page_tokens) {
+  const std::size_t header = sums_at(page_tokens) + 2 * sizeof(std::uint64_t);
+  return (header + kDataAlignment - 1) / kDataAlignment * kDataAlignment;
+}
+
+template <typename T>
+T read_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+template <typename T>
+void write_to(std::vector<std::byte>& bytes, std::size_t at, const T& value) noexcept {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+
+PageKey to_key(XXH128_hash_t hash) noexcept { return {{hash.low64, hash.high64}}; }
+
+}  // namespace
+
+std::string PageKey::text() const { return fmt::format("{:016x}{:016x}", words[1], words[0]); }
+
+PageKey page_key(std::string_view identity) {
+  return to_key(XXH3_128bits(identity.data(), identity.size()));
+}
+
+PageKey page_key(const PageKey& before, std::span<const TokenId> tokens) {
+  std::vector<std::byte> bytes(sizeof before.words + tokens.size_bytes());
+  write_to(bytes, 0, before.words);
+  if (!tokens.empty()) {
+    std::memcpy(bytes.data() + sizeof before.words, tokens.data(), tokens.size_bytes());
+  }
+  return to_key(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+bool PageFile::intact() const noexcept { return XXH3_64bits(page.data(), page.size()) == checksum; }
+
+PageFileState open_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
+                        std::size_t page_bytes, PageFile& out) {
+  try {
+    out.file = MappedFile::open(path);
+  } catch (const Error&) {
+    return PageFileState::kMissing;
+  }
+  const std::span<const std::byte> bytes = out.file->bytes();
+  const std::size_t data = data_at(page_tokens);
+  const std::size_t sums = sums_at(page_tokens);
+  if (bytes.size() != data + page_bytes) return PageFileState::kDamaged;
+  const auto count = read_at<std::uint32_t>(bytes, 12);
+  if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0 ||
+      read_at<std::uint32_t>(bytes, 8) != static_cast<std::uint32_t>(page_tokens) || count == 0 ||
+      count > static_cast<std::uint32_t>(page_tokens) ||
+      read_at<std::uint64_t>(bytes, 16) != page_bytes ||
+      read_at<std::array<std::uint64_t, 2>>(bytes, 24) != before.words ||
+      read_at<std::uint64_t>(bytes, sums) != XXH3_64bits(bytes.data(), sums)) {
+    return PageFileState::kDamaged;
+  }
+  out.tokens.resize(count);
+  std::memcpy(out.tokens.data(), bytes.data() + kTokensAt, count * sizeof(TokenId));
+  out.page = bytes.subspan(data);
+  out.checksum = read_at<std::uint64_t>(bytes, sums + sizeof(std::uint64_t));
+  return PageFileState::kGood;
+}
+
+void write_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
+                std::span<const TokenId> tokens, std::span<const std::byte> page) {
+  const std::size_t sums = sums_at(page_tokens);
+  std::vector<std::byte> header(data_at(page_tokens));
+  std::memcpy(header.data(), kMagic.data(), kMagic.size());
+  write_to(header, 8, static_cast<std::uint32_t>(page_tokens));
+  write_to(header, 12, static_cast<std::uint32_t>(tokens.size()));
+  write_to(header, 16, static_cast<std::uint64_t>(page.size()));
+  write_to(header, 24, before.words);
+  std::memcpy(header.data() + kTokensAt, tokens.data(), tokens.size_bytes());
+  write_to<std::uint64_t>(header, sums, XXH3_64bits(header.data(), sums));
+  write_to<std::uint64_t>(header, sums + sizeof(std::uint64_t),
+                          XXH3_64bits(page.data(), page.size()));
+  OutputFile file(path, true);
+  file.write(header);
+  file.write(page);
+  file.commit(false);
+}
+
+}  // namespace lathe

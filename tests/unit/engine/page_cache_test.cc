@@ -1,0 +1,174 @@
+#include "engine/page_cache.h"
+
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "unit/engine/small_model.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PageCacheTest : public testing::Test {
+ protected:
+  std::unique_ptr<PageCache> cache(std::uint64_t size = 1 << 30, const std::string& model = "m") {
+    return std::make_unique<PageCache>(
+        folder_.file("cache"), size, model, session_->kv_layout(),
+        [this](const std::string& warning) { warnings_.push_back(warning); });
+  }
+  SequenceId computed(std::span<const TokenId> tokens) {
+    const SequenceInput input = {session_->add(), tokens, false};
+    session_->forward({&input, 1});
+    return input.sequence;
+  }
+  std::vector<std::byte> bytes_of(SequenceId sequence) {
+    const auto held = session_->pages(sequence);
+    std::vector<std::byte> out(static_cast<std::size_t>(held.count) *
+                               session_->kv_layout().page_bytes);
+    session_->export_pages(sequence, 0, held.count, out);
+    return out;
+  }
+  std::vector<fs::path> files() const {
+    std::vector<fs::path> out;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.file("cache"))) {
+      if (entry.is_regular_file()) out.push_back(entry.path());
+    }
+    return out;
+  }
+
+  test::TempFolder folder_;
+  std::unique_ptr<Session> session_ = solo_session();
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(PageCacheTest, GivesBackTheSameBytesToAnother) {
+  const auto text = village_prompt(1, 60);
+  ASSERT_GT(text.size(), 130U);
+  const SequenceId original = computed(text);
+  cache()->store(*session_, original, text);
+  EXPECT_EQ(files().size(), (text.size() + 63) / 64);
+
+  const auto again = cache();
+  const auto size = static_cast<std::int64_t>(text.size());
+  EXPECT_EQ(again->reach(text, 0), size);
+  EXPECT_EQ(again->reach(text, 64), size);
+  const SequenceId copy = session_->add();
+  EXPECT_EQ(again->load(*session_, copy, text), size);
+  EXPECT_EQ(bytes_of(copy), bytes_of(original));
+  again->store(*session_, copy, text);
+  EXPECT_EQ(files().size(), (text.size() + 63) / 64);
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(PageCacheTest, PartOfAPageServesAndNoOtherText) {
+  const auto text = village_prompt(1, 60);
+  const auto c = cache();
+  c->store(*session_, computed(text), text);
+  auto other = text;
+  other[100] += 1;
+  EXPECT_EQ(c->reach(other, 0), 100);
+  const SequenceId part = session_->add();
+  EXPECT_EQ(c->load(*session_, part, other), 100);
+  EXPECT_EQ(session_->length(part), 100);
+  EXPECT_EQ(c->reach(std::span(text).first(70), 0), 70);
+  other[0] += 1;
+  EXPECT_EQ(c->reach(other, 0), 0);
+  EXPECT_EQ(cache(1 << 30, "another model")->reach(text, 0), 0);
+}
+
+TEST_F(PageCacheTest, DamagedEntriesGoWithAWarning) {
+  const auto text = village_prompt(1, 60);
+  const std::size_t pages = (text.size() + 63) / 64;
+  const SequenceId original = computed(text);
+  int round = 0;
+  const auto damage = [&](auto&& how) {
+    ++round;
+    fs::remove_all(folder_.file("cache"));
+    cache()->store(*session_, original, text);
+    warnings_.clear();
+    for (const fs::path& path : files()) how(path);
+    const SequenceId copy = session_->add();
+    EXPECT_EQ(cache()->load(*session_, copy, text), 0) << round;
+    EXPECT_GE(warnings_.size(), 1U) << round;
+    EXPECT_LT(files().size(), pages) << round;
+    session_->drop(copy);
+  };
+  const auto flip = [](const fs::path& path, std::size_t at) {
+    std::string bytes = test::TempFolder::read(path);
+    bytes.at(at) = static_cast<char>(bytes.at(at) ^ 1);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  };
+  for (const std::size_t at : {0, 8, 12, 16, 24, 40, 60, 300}) {
+    damage([&](const fs::path& path) { flip(path, at); });
+  }
+  damage([&](const fs::path& path) { flip(path, fs::file_size(path) - 5); });
+  damage([&](const fs::path& path) { flip(path, 4096); });
+  damage([&](const fs::path& path) { fs::resize_file(path, fs::file_size(path) - 1); });
+  damage([&](const fs::path& path) { fs::resize_file(path, fs::file_size(path) + 1); });
+  damage([&](const fs::path& path) { fs::resize_file(path, 10); });
+  damage([&](const fs::path& path) { fs::resize_file(path, 0); });
+}
+
+// A file under the name of another text: its own words say what it is.
+TEST_F(PageCacheTest, AMisnamedFileIsNotBelieved) {
+  const auto text = village_prompt(1, 60);
+  const auto c = cache();
+  c->store(*session_, computed(text), text);
+  auto other = text;
+  other[5] += 1;
+  const PageKey root = page_key("somewhere else");
+  PageFile file;
+  for (const fs::path& path : files()) {
+    EXPECT_EQ(open_page(path, root, 64, session_->kv_layout().page_bytes, file),
+              PageFileState::kDamaged);
+  }
+}
+
+TEST_F(PageCacheTest, TheLeastRecentlyUsedGoes) {
+  const auto page_file = session_->kv_layout().page_bytes + 4096;
+  const auto text = [](std::uint32_t seed) {
+    auto out = village_prompt(seed, 60);
+    out.resize(128);
+    return out;
+  };
+  const auto c = cache(10 * page_file);
+  const auto store = [&](std::uint32_t seed) {
+    const SequenceId sequence = computed(text(seed));
+    c->store(*session_, sequence, text(seed));
+    session_->drop(sequence);
+  };
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) store(seed);
+  EXPECT_EQ(files().size(), 8U);
+  const SequenceId copy = session_->add();
+  EXPECT_EQ(c->load(*session_, copy, text(1)), 128);  // used now
+  for (std::uint32_t seed = 5; seed <= 6; ++seed) store(seed);
+  EXPECT_EQ(c->reach(text(1), 0), 128);
+  for (std::uint32_t seed = 7; seed <= 8; ++seed) store(seed);
+  EXPECT_LE(files().size(), 10U);
+  EXPECT_EQ(c->reach(text(8), 0), 128);
+  EXPECT_LT(c->reach(text(2), 0), 128);
+}
+
+TEST_F(PageCacheTest, AFolderThatCannotBeIsAnError) {
+  folder_.write("file", "");
+  EXPECT_THROW(PageCache(folder_.file("file"), 1, "m", session_->kv_layout(), {}), Error);
+  EXPECT_THROW(PageCache(folder_.file("no/such/place"), 1, "m", session_->kv_layout(), {}), Error);
+}
+
+TEST_F(PageCacheTest, WritersAtOnceLeaveWholeFiles) {
+  const auto text = village_prompt(1, 60);
+  const SequenceId original = computed(text);
+  const auto a = cache();
+  const auto b = cache();
+  a->store(*session_, original, text);
+  b->store(*session_, original, text);
+  fs::remove_all(folder_.file("cache"));  // by somebody else
+  EXPECT_EQ(a->reach(text, 0), 0);
+  const auto d = cache();
+  d->store(*session_, original, text);
+  EXPECT_EQ(b->reach(text, 0), static_cast<std::int64_t>(text.size()));
+}
+
+}  // namespace
+}  // namespace lathe
