@@ -52,8 +52,7 @@ void add_field(std::string& out, std::string_view field) {
 
 }  // namespace
 
-SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions,
-                         const SgpPerturbOptions& options) {
+SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions, const SgpPerturbOptions& options) {
   if (options.copies < 1 || options.copies > kMostCopies) {
     fail(ErrorCode::kUsage, "{} copies: give 1 to {}", options.copies, kMostCopies);
   }
@@ -80,8 +79,8 @@ SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions,
     }
     auto found = pictures.find(parts.program);
     if (found == pictures.end()) {
-      found = pictures.emplace(std::string(parts.program), moved_copies(parts.program, options))
-                  .first;
+      found =
+          pictures.emplace(std::string(parts.program), moved_copies(parts.program, options)).first;
     }
     const Moved& moved = found->second;
     if (!moved.refusal.empty()) {

@@ -42,12 +42,13 @@ class NumberWriter {
  public:
   explicit NumberWriter(std::string_view source) {
     out_.reserve(source.size() + source.size() / 4);
-    // ".5" somewhere: the author leaves out the zero.
-    for (std::size_t i = 0; i + 1 < source.size(); ++i) {
-      const bool digit_before = i > 0 && source[i - 1] >= '0' && source[i - 1] <= '9';
-      if (source[i] == '.' && !digit_before && source[i + 1] >= '0' && source[i + 1] <= '9') {
-        terse_ = true;
-      }
+    // ".5" somewhere, perhaps glued as in "1.5.5": the author leaves out the zero.
+    const auto digit = [&](std::size_t i) { return source[i] >= '0' && source[i] <= '9'; };
+    for (std::size_t i = 0; i + 1 < source.size() && !terse_; ++i) {
+      if (source[i] != '.' || !digit(i + 1)) continue;
+      std::size_t before = i;
+      while (before > 0 && digit(before - 1)) --before;
+      terse_ = before == i || (before > 0 && source[before - 1] == '.');
     }
     comma_ = source.find(',') != std::string_view::npos;
   }

@@ -1,6 +1,7 @@
 // Moving SVG markup: no crash, no hang, and a shift by nothing gives the same bytes.
-#include "fuzz_input.h"
 #include "lathe/svg_move.h"
+
+#include "fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lathe;

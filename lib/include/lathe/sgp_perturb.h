@@ -39,7 +39,7 @@ struct SgpPerturbed {
     std::string name;  // "inv", "inv_t0", ...
     std::vector<SgpQuestion> questions;
   };
-  std::vector<Set> sets;  // the originals first
+  std::vector<Set> sets;                // the originals first
   std::vector<SgpPerturbNote> notes;    // moved exactly, but an element was given a transform
   std::vector<SgpPerturbNote> refused;  // in no set
 };

@@ -22,7 +22,8 @@ SgpQuestion question(const std::string& id, const std::string& program) {
 }
 
 TEST(PerturbSgp, MovesTheProgramAndNothingElse) {
-  const std::string program = "<svg viewBox=\"0 0 100 100\"><circle cx=\"50\" cy=\"50\" r=\"9\"/></svg>";
+  const std::string program =
+      "<svg viewBox=\"0 0 100 100\"><circle cx=\"50\" cy=\"50\" r=\"9\"/></svg>";
   const std::vector<SgpQuestion> questions = {question("a", program), question("b", "no program"),
                                               question("c", program)};
   const SgpPerturbed out = perturb_sgp(questions, {SvgMoveKind::kTranslate, 2, 1});

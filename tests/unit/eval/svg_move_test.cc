@@ -48,8 +48,8 @@ TEST(MovePath, KeepsDigitsAndSpelling) {
 }
 
 TEST(MovePath, ArcFlagsMayBeGlued) {
-  EXPECT_EQ(shifted_path("M0 0A5 5 0 0110.5.5"), "M3-2A5 5 0 0113.5-1.5");
-  EXPECT_EQ(shifted_path("M0 0a5 5 0 01.5.5 5 5 0 1010 10"), "M3-2a5 5 0 01.5.5 5 5 0 1010 10");
+  EXPECT_EQ(shifted_path("M0 0A5 5 0 0110.5.5"), "M3 -2A5 5 0 0113.5-1.5");
+  EXPECT_EQ(shifted_path("M0 0a5 5 0 01.5.5 5 5 0 1010 10"), "M3 -2a5 5 0 01.5.5 5 5 0 1010 10");
 }
 
 TEST(MovePath, TurnsLinesAndAxes) {
@@ -75,15 +75,16 @@ TEST(MovePath, KeepsWhatComesAfterAnError) {
   EXPECT_EQ(shifted_path("M1 2x3 4"), "M4 0x3 4");
   EXPECT_EQ(shifted_path("L1 2"), "L1 2");
   EXPECT_EQ(shifted_path("M1 2L1e999 3"), "M4 0L1e999 3");
-  EXPECT_EQ(shifted_path("M0 0A5 5 0 2 1 3 4"), "M3-2A5 5 0 2 1 3 4");
+  EXPECT_EQ(shifted_path("M0 0A5 5 0 2 1 3 4"), "M3 -2A5 5 0 2 1 3 4");
   EXPECT_EQ(shifted_path(""), "");
 }
 
 TEST(MoveSvg, KeepsEveryOtherByte) {
-  EXPECT_EQ(shifted("<!-- x=\"1\" --><rect\n  y='4' x = \"1\"\tid=\"x\"  width=\"5\" height=\"6\" />"
-                    "<![CDATA[<rect x=\"1\"/>]]><title>x=\"1\"</title>"),
-            "<!-- x=\"1\" --><rect\n  y='2' x = \"4\"\tid=\"x\"  width=\"5\" height=\"6\" />"
-            "<![CDATA[<rect x=\"1\"/>]]><title>x=\"1\"</title>");
+  EXPECT_EQ(
+      shifted("<!-- x=\"1\" --><rect\n  y='4' x = \"1\"\tid=\"x\"  width=\"5\" height=\"6\" />"
+              "<![CDATA[<rect x=\"1\"/>]]><title>x=\"1\"</title>"),
+      "<!-- x=\"1\" --><rect\n  y='2' x = \"4\"\tid=\"x\"  width=\"5\" height=\"6\" />"
+      "<![CDATA[<rect x=\"1\"/>]]><title>x=\"1\"</title>");
 }
 
 TEST(MoveSvg, NoMoveChangesNoByte) {
@@ -108,13 +109,13 @@ TEST(MoveSvg, TransformsTakeTheShift) {
   EXPECT_EQ(shifted("<g transform=\"translate(1,2) scale(2)\"><path d=\"M1 1\"/></g>"),
             "<g transform=\"translate(4,0) scale(2)\"><path d=\"M1 1\"/></g>");
   EXPECT_EQ(shifted("<g transform=\"rotate(30 5 6)\"><path d=\"M1 1\"/></g>"),
-            "<g transform=\"rotate(30 8 4)\"><path d=\"M4-1\"/></g>");
+            "<g transform=\"rotate(30 8 4)\"><path d=\"M4 -1\"/></g>");
   EXPECT_EQ(shifted("<g transform=\"scale(2)\"><path d=\"M1 1\"/></g>"),
             "<g transform=\"scale(2)\"><path d=\"M2.5 0\"/></g>");
   EXPECT_EQ(shifted("<path transform=\"matrix(0 1 -1 0 5 6)\" d=\"M1 1\"/>"),
             "<path transform=\"matrix(0 1 -1 0 8 4)\" d=\"M1 1\"/>");
   EXPECT_EQ(shifted("<path transform=\"scale(-1 1)\" d=\"M1 1\"/>"),
-            "<path transform=\"scale(-1 1)\" d=\"M-2-1\"/>");
+            "<path transform=\"scale(-1 1)\" d=\"M-2 -1\"/>");
 }
 
 TEST(MoveSvg, TransformsTakeTheTurn) {
@@ -153,7 +154,7 @@ TEST(MoveSvg, DefinitionsInUserSpaceMoveOnce) {
   EXPECT_NE(moved.find("<use href=\"#u\" x=\"10\" y=\"-2\"/>"), std::string::npos) << moved;
   // What moved by itself needs no moving where it is used.
   EXPECT_EQ(shifted("<path id=\"a\" d=\"M1 1\"/><use href=\"#a\" x=\"7\"/>"),
-            "<path id=\"a\" d=\"M4-1\"/><use href=\"#a\" x=\"7\"/>");
+            "<path id=\"a\" d=\"M4 -1\"/><use href=\"#a\" x=\"7\"/>");
 }
 
 TEST(MoveSvg, TextTurnsAboutItsPosition) {
