@@ -39,7 +39,7 @@ struct KernelTable {
                       std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
 
   // ---- quantized matrices (tensor/packed_matrix.h)
-  // One row of activations to signed bytes, a scale per group (of 16, 32, 64 or 128 inputs):
+  // One row of activations to signed bytes, a scale per group (a multiple of 16 inputs):
   // scale = max|x| / 127, q = x · (127 / max|x|) rounded to nearest even, then -8·Σ q and
   // scale · Σ q. q is padded with zeros to a multiple of 32; there are ceil(padded / group)
   // groups. A group whose largest magnitude is below 2^-100 counts as zeros.
@@ -73,16 +73,18 @@ struct KernelTable {
   // and the unnormalised output o[head_dim]. Start with m = -inf, l = 0, o = 0; divide o by l
   // at the end. Row q sees keys [first[q], last[q]) of the page (empty ranges are skipped).
   // q: queries × head_dim, already scaled by 1/sqrt(head_dim) (or what the family says).
-  // keys, values: tokens of the page, `stride` elements apart, head_dim used of each.
+  // keys: [4][head_dim][16], element d of position t at [t / 16][d][t % 16]; values:
+  // [64][head_dim]. Of int8, 64 float scales follow either, one per position. next_keys: the
+  // keys that are asked for next, or these again; they are only prefetched.
   // Each page is one online-softmax block, so the bits depend on the page size, which is a
   // constant of the model (kKvPageTokens), and on nothing else.
-  void (*attend_f32)(const float* q, std::int64_t queries, std::int64_t head_dim, const float* keys,
-                     const float* values, std::int64_t stride, const std::int32_t* first,
-                     const std::int32_t* last, float* m, float* l, float* o);
-  void (*attend_f16)(const float* q, std::int64_t queries, std::int64_t head_dim,
-                     const std::uint16_t* keys, const std::uint16_t* values, std::int64_t stride,
-                     const std::int32_t* first, const std::int32_t* last, float* m, float* l,
-                     float* o);
+  using Attend = void (*)(const float* q, std::int64_t queries, std::int64_t head_dim,
+                          const void* keys, const void* values, const void* next_keys,
+                          const std::int32_t* first, const std::int32_t* last, float* m, float* l,
+                          float* o);
+  Attend attend_f32;
+  Attend attend_f16;
+  Attend attend_int8;
 
   // ---- sampling
   // Σ e^(x[i] - max), in the reduction order; max must be the maximum of x.

@@ -18,6 +18,13 @@ constexpr std::int64_t kStackedQueries = 32;
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
+KernelTable::Attend attend_function(KvType type) {
+  const KernelTable& table = kernels();
+  return type == KvType::kF32   ? table.attend_f32
+         : type == KvType::kF16 ? table.attend_f16
+                                : table.attend_int8;
+}
+
 // e^(x - max) with the kernels' exponential.
 float exp_minus(float x, float max) { return kernels().sum_exp(&x, 1, max); }
 
@@ -97,8 +104,7 @@ Attention::Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t hea
 void Attention::attend_piece(const Piece& piece, float* scratch) const noexcept {
   const std::int64_t queries = piece.rows * group_;
   const Scratch s(scratch, group_ * block_rows_, head_dim_);
-  const KernelTable& table = kernels();
-  const KvType type = piece.cache->shape().type;
+  const KernelTable::Attend attend = attend_function(piece.cache->shape().type);
   const std::int64_t row_stride = heads_ * head_dim_;
   const std::int64_t head_offset = piece.kv_head * group_ * head_dim_;
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim_));
@@ -135,15 +141,10 @@ void Attention::attend_piece(const Piece& piece, float* scratch) const noexcept 
       const std::byte* keys = piece.cache->keys(piece.sequence, page, piece.layer, piece.kv_head);
       const std::byte* values =
           piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head);
-      if (type == KvType::kF32) {
-        table.attend_f32(s.q, queries, head_dim_, reinterpret_cast<const float*>(keys),
-                         reinterpret_cast<const float*>(values), head_dim_, s.first, s.last, s.m,
-                         s.l, s.o);
-      } else {
-        table.attend_f16(s.q, queries, head_dim_, reinterpret_cast<const std::uint16_t*>(keys),
-                         reinterpret_cast<const std::uint16_t*>(values), head_dim_, s.first, s.last,
-                         s.m, s.l, s.o);
-      }
+      const std::int64_t next = (page + 1) * kKvPageTokens < end ? page + 1 : page;
+      const std::byte* next_keys =
+          piece.cache->keys(piece.sequence, next, piece.layer, piece.kv_head);
+      attend(s.q, queries, head_dim_, keys, values, next_keys, s.first, s.last, s.m, s.l, s.o);
     }
     for (std::int64_t i = 0; i < queries; ++i) {
       merge_state(s.m[i], s.l[i], s.o + i * head_dim_, head_dim_, s.total_m[i], s.total_l[i],

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/kernel_table.h"
+#include "model/kv_page.h"
 
 namespace lathe {
 namespace {
@@ -116,23 +117,27 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const std::int64_t dim = config_.head_dim;
   const std::int64_t half = dim / 2;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
-  for_rows(batch.rows(), q_size_ + 2 * kv_size_, [&](std::int64_t row) {
-    const float* cosines = cosines_.data() + row * half;
-    const float* sines = sines_.data() + row * half;
-    const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
-      for (std::int64_t h = 0; h < count; ++h) {
-        float* head = heads + h * dim;
-        if (!norm.empty()) table.rms_norm(head, norm.data(), eps, dim, head);
-        table.rope(cosines, sines, half, head);
-      }
-    };
-    float* key = keys_.data() + row * kv_size_;
-    turn(queries_.data() + row * q_size_, config_.num_heads, w.q_norm);
-    turn(key, config_.num_kv_heads, w.k_norm);
-    const auto index = static_cast<std::size_t>(row);
-    store_row(layer, batch.sequences[index], batch.positions[index], key,
-              values_.data() + row * kv_size_);
-  });
+  // Sixteen keys share their cache lines: a thread takes as many rows together.
+  for_rows(
+      batch.rows(), q_size_ + 2 * kv_size_,
+      [&](std::int64_t row) {
+        const float* cosines = cosines_.data() + row * half;
+        const float* sines = sines_.data() + row * half;
+        const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
+          for (std::int64_t h = 0; h < count; ++h) {
+            float* head = heads + h * dim;
+            if (!norm.empty()) table.rms_norm(head, norm.data(), eps, dim, head);
+            table.rope(cosines, sines, half, head);
+          }
+        };
+        float* key = keys_.data() + row * kv_size_;
+        turn(queries_.data() + row * q_size_, config_.num_heads, w.q_norm);
+        turn(key, config_.num_kv_heads, w.k_norm);
+        const auto index = static_cast<std::size_t>(row);
+        store_row(layer, batch.sequences[index], batch.positions[index], key,
+                  values_.data() + row * kv_size_);
+      },
+      kKvPageTokens / 4);
 }
 
 // key, value: [kv_heads][head_dim]
@@ -140,18 +145,11 @@ void Forward::store_row(std::int64_t layer, SequenceId sequence, std::int64_t po
                         const float* key, const float* value) noexcept {
   const std::int64_t dim = config_.head_dim;
   const std::int64_t page = position / kKvPageTokens;
-  const std::int64_t at = position % kKvPageTokens * dim;
-  const auto store = [&](std::byte* block, const float* from) {
-    if (cache_.shape().type == KvType::kF32) {
-      std::memcpy(reinterpret_cast<float*>(block) + at, from,
-                  static_cast<std::size_t>(dim) * sizeof(float));
-    } else {
-      kernels().f32_to_f16(from, dim, reinterpret_cast<std::uint16_t*>(block) + at);
-    }
-  };
+  const std::int64_t at = position % kKvPageTokens;
+  const KvType type = cache_.shape().type;
   for (std::int64_t h = 0; h < config_.num_kv_heads; ++h) {
-    store(cache_.keys(sequence, page, layer, h), key + h * dim);
-    store(cache_.values(sequence, page, layer, h), value + h * dim);
+    store_key(type, dim, at, key + h * dim, cache_.keys(sequence, page, layer, h));
+    store_value(type, dim, at, value + h * dim, cache_.values(sequence, page, layer, h));
   }
 }
 
@@ -208,12 +206,14 @@ void Forward::add_and_norm(const float* update, const std::vector<float>& weight
 }
 
 template <typename Body>
-void Forward::for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body) noexcept {
+void Forward::for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body,
+                       std::int64_t together) noexcept {
   if (rows * floats_per_row < kWorthSharing) {
     for (std::int64_t row = 0; row < rows; ++row) body(row);
     return;
   }
-  const std::int64_t grain = std::max<std::int64_t>(1, kWorthSharing / 2 / floats_per_row);
+  std::int64_t grain = std::max<std::int64_t>(1, kWorthSharing / 2 / floats_per_row);
+  if (rows > together) grain = (grain + together - 1) / together * together;
   pool_.parallel_for(rows, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t row = first; row < last; ++row) body(row);
   });

@@ -41,8 +41,11 @@ class Forward {
   void add_and_norm(const float* update, const std::vector<float>& weight, std::int64_t rows);
   // From here on only the wanted rows: moves their hidden states (and queries) to the front.
   void keep_wanted(const Batch& batch);
+  // Calls body(row) for all rows, shared among threads where that pays: in pieces of a multiple
+  // of `together` rows when there are more than that.
   template <typename Body>
-  void for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body) noexcept;
+  void for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body,
+                std::int64_t together = 1) noexcept;
 
   const LoadedModel& model_;
   const ModelConfig& config_;

@@ -1,13 +1,13 @@
 #include "model/kv_cache.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 #include <new>
 #include <utility>
 
 #include "base/fail.h"
+#include "model/kv_page.h"
 
 namespace lathe {
 namespace {
@@ -15,7 +15,10 @@ namespace {
 // Positions kept behind a sliding window, so that truncate() can go back a little.
 constexpr std::int64_t kWindowSlack = 256;
 
-constexpr std::size_t kAlignment = 64;
+// Pages are taken from slabs of about this size, in large pages of the system where it has
+// them; caches of small models are rather kept small.
+constexpr std::size_t kSlabBytes = std::size_t{16} << 20;
+constexpr std::size_t kWorthSlabs = std::size_t{256} << 10;  // bytes of a page
 
 std::int64_t pages_for(std::int64_t positions) {
   return (positions + kKvPageTokens - 1) / kKvPageTokens;
@@ -24,10 +27,6 @@ std::int64_t pages_for(std::int64_t positions) {
 [[noreturn]] void fail_memory(std::size_t bytes) {
   fail(ErrorCode::kLimit, "out of memory: the KV cache wants {} bytes more", bytes);
 }
-
-struct Freer {
-  void operator()(std::byte* p) const noexcept { std::free(p); }
-};
 
 }  // namespace
 
@@ -51,12 +50,12 @@ std::size_t KvShape::page_bytes() const noexcept {
 
 std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8";
-  return fmt::format("lathe-kv 1 {} page={} layers={} heads={} dim={} window={}", name,
+  return fmt::format("lathe-kv 2 {} page={} layers={} heads={} dim={} window={}", name,
                      kKvPageTokens, layers, kv_heads, head_dim, window);
 }
 
 struct KvCache::Page {
-  std::unique_ptr<std::byte, Freer> data;
+  std::byte* data = nullptr;
   std::int64_t refs = 0;
   std::int64_t filled = 0;  // positions that count as stored
   std::int64_t claims = 0;  // scratch of reserve()
@@ -259,18 +258,25 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
       if (want > s.pages.capacity()) s.pages.reserve(std::max(want, 2 * s.pages.capacity()));
     }
     while (static_cast<std::int64_t>(free_.size()) < pages) {
-      if (free_.capacity() <= pages_.size()) free_.reserve(2 * pages_.size() + 16);
-      auto page = std::make_unique<Page>();
-      page->data.reset(
-          static_cast<std::byte*>(std::aligned_alloc(kAlignment, shape_.page_bytes())));
-      if (page->data == nullptr) throw std::bad_alloc();
-      // Kernels may load (and mask) positions that were never written.
-      std::memset(page->data.get(), 0, shape_.page_bytes());
-      pages_.push_back(std::move(page));
-      free_.push_back(pages_.back().get());
+      add_pages();
     }
   } catch (const std::bad_alloc&) {
     fail_memory(shape_.page_bytes());
+  }
+}
+
+void KvCache::add_pages() {
+  const std::size_t bytes = shape_.page_bytes();
+  const std::size_t count = bytes < kWorthSlabs ? 1 : std::max<std::size_t>(1, kSlabBytes / bytes);
+  free_.reserve(pages_.size() + count);
+  pages_.reserve(pages_.size() + count);
+  slabs_.reserve(slabs_.size() + 1);
+  // Zeroed: kernels may load (and mask) positions that were never written.
+  slabs_.emplace_back(count * bytes, "the KV cache");
+  for (std::size_t i = 0; i < count; ++i) {
+    pages_.push_back(std::make_unique<Page>());
+    pages_.back()->data = slabs_.back().bytes().data() + i * bytes;
+    free_.push_back(pages_.back().get());
   }
 }
 
@@ -279,7 +285,7 @@ void KvCache::extend(SequenceId sequence, std::int64_t count) noexcept {
   if (s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1) {
     Page* shared = s.pages.back();
     Page* own = take_page();
-    std::memcpy(own->data.get(), shared->data.get(), shape_.page_bytes());
+    std::memcpy(own->data, shared->data, shape_.page_bytes());
     s.pages.back() = own;
     release(shared, s.pages.size() - 1);
   }
@@ -327,17 +333,10 @@ Session::SequencePages KvCache::pages(SequenceId sequence) const {
 }
 
 void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
-  const auto positions = static_cast<std::size_t>(kKvPageTokens);
-  const auto from = static_cast<std::size_t>(filled);
-  const std::size_t scales = shape_.type == KvType::kInt8 ? positions * sizeof(float) : 0;
   const std::size_t block = shape_.block_bytes();
-  const std::size_t elements = block - scales;
-  const std::size_t start = elements / positions * from;
-  for (std::size_t at = 0; at < shape_.page_bytes(); at += block) {
-    std::memset(page + at + start, 0, elements - start);
-    if (scales == 0) continue;
-    const std::size_t first = sizeof(float) * from;
-    std::memset(page + at + elements + first, 0, scales - first);
+  for (std::size_t at = 0; at < shape_.page_bytes(); at += 2 * block) {
+    clear_keys(shape_.type, shape_.head_dim, filled, page + at);
+    clear_values(shape_.type, shape_.head_dim, filled, page + at + block);
   }
 }
 
@@ -355,7 +354,7 @@ void KvCache::export_pages(SequenceId sequence, std::int64_t first, std::int64_t
   }
   std::byte* to = out.data();
   for (std::int64_t i = first; i < first + count; ++i, to += bytes) {
-    std::memcpy(to, s.pages[static_cast<std::size_t>(i)]->data.get(), bytes);
+    std::memcpy(to, s.pages[static_cast<std::size_t>(i)]->data, bytes);
     const std::int64_t filled = s.length - i * kKvPageTokens;
     if (filled < kKvPageTokens) clear_tail(to, filled);
   }
@@ -391,7 +390,7 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
   auto next = static_cast<std::size_t>(s.length / kKvPageTokens);
   extend(sequence, growth.count);
   for (const std::byte* from = pages.data(); next < s.pages.size(); ++next, from += bytes) {
-    std::memcpy(s.pages[next]->data.get(), from, bytes);
+    std::memcpy(s.pages[next]->data, from, bytes);
   }
 }
 
@@ -399,7 +398,7 @@ std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t la
                          std::int64_t head) const noexcept {
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   const auto block = static_cast<std::size_t>((layer * shape_.kv_heads + head) * 2);
-  return s.pages[static_cast<std::size_t>(page)]->data.get() + block * shape_.block_bytes();
+  return s.pages[static_cast<std::size_t>(page)]->data + block * shape_.block_bytes();
 }
 
 std::byte* KvCache::values(SequenceId sequence, std::int64_t page, std::int64_t layer,

@@ -8,11 +8,12 @@
 //
 //   one page     layer 0                                        layer 1 ...
 //                ┌ head 0 ────────────┬ head 1 ────────────┬ …
-//                │ keys     │ values  │ keys     │ values  │
-//                │ [64][hd] │ [64][hd]│ [64][hd] │ [64][hd]│
+//                │ 64 keys  │64 values│ 64 keys  │64 values│
 //                └──────────┴─────────┴──────────┴─────────┴ …
-//   each [64][head_dim] block is contiguous and starts on 64 bytes; its elements are float,
-//   IEEE half, or (int8) bytes followed by one float scale per position.
+//   each block of 64 · head_dim elements is contiguous and starts on 64 bytes; elements are
+//   float, IEEE half, or (int8) bytes followed by one float scale per position. Within a
+//   block keys lie [4][head_dim][16], sixteen positions side by side, and values
+//   [64][head_dim]: kv_page.h writes them, the attention kernels read them.
 //
 // That order is what attention reads: one KV head of one layer, its 64 keys, then its 64
 // values. With a sliding window, pages that no later position can see are given back.
@@ -33,6 +34,7 @@
 #include "lathe/model.h"
 
 #include "kernels/kernel_table.h"
+#include "model/weight_memory.h"
 
 namespace lathe {
 
@@ -43,7 +45,7 @@ struct KvShape {
   std::int64_t window = 0;  // positions a query sees, itself included; 0: all before it
   KvType type = KvType::kF16;
 
-  // Bytes of one [64][head_dim] block.
+  // Bytes of the keys, or the values, of one head and page.
   std::size_t block_bytes() const noexcept;
   std::size_t page_bytes() const noexcept;
   // What KvLayout::fingerprint says.
@@ -106,6 +108,7 @@ class KvCache {
 
   const Sequence& checked(SequenceId sequence) const;
   Sequence& checked(SequenceId sequence);
+  void add_pages();
   Page* take_page() noexcept;
   void release(Page* page, std::size_t index) noexcept;
   void set_filled(Page& page, std::int64_t filled) noexcept;
@@ -122,6 +125,7 @@ class KvCache {
   std::int64_t max_pages_;
   std::int64_t stored_ = 0;
   std::vector<Sequence> sequences_;
+  std::vector<WeightMemory> slabs_;           // that pages lie in
   std::vector<std::unique_ptr<Page>> pages_;  // every page ever allocated
   std::vector<Page*> free_;                   // capacity for all of pages_
 };

@@ -9,6 +9,7 @@
 #include "lathe/cpu_count.h"
 
 #include "base/fail.h"
+#include "model/kv_page.h"
 
 namespace lathe {
 namespace {
@@ -31,7 +32,10 @@ std::int64_t kv_positions(const ModelConfig& config, const SessionOptions& optio
 }
 
 KvShape kv_shape(const ModelConfig& config, KvType type) {
-  if (type == KvType::kInt8) fail_unsupported("the KV type int8 is not supported yet");
+  if (config.head_dim > kMostKvHeadDim) {
+    fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", config.head_dim,
+                     kMostKvHeadDim);
+  }
   return {.layers = config.num_layers,
           .kv_heads = config.num_kv_heads,
           .head_dim = config.head_dim,

@@ -67,6 +67,16 @@ inline Lanes load_bf16(const std::uint16_t* p, std::int64_t n) noexcept {
   const Halves h = gather_halves(p, n);
   return load_bf16(h.v);
 }
+inline __m256 widen_s8(const std::int8_t* p) noexcept {
+  const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight));
+}
+inline Lanes load_s8(const std::int8_t* p) noexcept { return {widen_s8(p), widen_s8(p + 8)}; }
+inline Lanes load_s8(const std::int8_t* p, std::int64_t n) noexcept {
+  std::int8_t bytes[16] = {};
+  __builtin_memcpy(bytes, p, static_cast<std::size_t>(n));
+  return load_s8(bytes);
+}
 inline void store_f16(Lanes a, std::uint16_t* p) noexcept {
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.lo, kNearest));
@@ -159,6 +169,8 @@ inline void prefetch(const void* p) noexcept {
 
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 3;
+constexpr int kAttendQueries = 4;
+constexpr int kScoreGroups = 1;
 constexpr int kValueWidth = 1;
 
 }  // namespace

@@ -41,6 +41,13 @@ inline Lanes load_bf16(const std::uint16_t* p) noexcept {
 inline Lanes load_bf16(const std::uint16_t* p, std::int64_t n) noexcept {
   return widen_bf16(_mm256_maskz_loadu_epi16(Lanes::mask(n), p));
 }
+inline Lanes widen_s8(__m128i b) noexcept { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(b))}; }
+inline Lanes load_s8(const std::int8_t* p) noexcept {
+  return widen_s8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline Lanes load_s8(const std::int8_t* p, std::int64_t n) noexcept {
+  return widen_s8(_mm_maskz_loadu_epi8(Lanes::mask(n), p));
+}
 inline __m256i narrow_f16(Lanes a) noexcept {
   return _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -109,7 +116,9 @@ inline void prefetch(const void* p) noexcept {
 
 constexpr int kMatvecRows = 4;
 constexpr int kMatvecBatch = 6;
-constexpr int kValueWidth = 4;
+constexpr int kAttendQueries = 8;
+constexpr int kScoreGroups = 2;
+constexpr int kValueWidth = 2;
 
 }  // namespace
 }  // namespace lathe

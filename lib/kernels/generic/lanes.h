@@ -99,6 +99,16 @@ inline Lanes load_bf16(const std::uint16_t* p, std::int64_t n) noexcept {
   for (std::int64_t i = 0; i < n; ++i) r.v[i] = float_of(static_cast<std::uint32_t>(p[i]) << 16);
   return r;
 }
+inline Lanes load_s8(const std::int8_t* p) noexcept {
+  Lanes r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i]);
+  return r;
+}
+inline Lanes load_s8(const std::int8_t* p, std::int64_t n) noexcept {
+  Lanes r = Lanes::zero();
+  for (std::int64_t i = 0; i < n; ++i) r.v[i] = static_cast<float>(p[i]);
+  return r;
+}
 inline void store_f16(Lanes a, std::uint16_t* p) noexcept {
   for (int i = 0; i < 16; ++i) p[i] = float_to_half(a.v[i]);
 }
@@ -193,7 +203,9 @@ inline void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
 // Register blocking of matvec.h: weight rows and input rows at a time.
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 2;
-// Registers of output per query in attention.h.
+// Register blocking of attention.h: query rows, groups of keys, registers of output per row.
+constexpr int kAttendQueries = 2;
+constexpr int kScoreGroups = 1;
 constexpr int kValueWidth = 1;
 
 }  // namespace

@@ -73,21 +73,6 @@ void matvec_block(const typename Weights::Element* w, std::int64_t w_stride, std
   }
 }
 
-// All rows against `Batch` inputs.
-template <typename Weights, int Batch>
-void matvec_inputs(const typename Weights::Element* w, std::int64_t w_stride, std::int64_t rows,
-                   std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
-                   std::int64_t y_stride) noexcept {
-  std::int64_t r = 0;
-  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
-    matvec_block<Weights, kMatvecRows, Batch>(w + r * w_stride, w_stride, cols, x, x_stride, y + r,
-                                              y_stride);
-  }
-  for (; r < rows; ++r) {
-    matvec_block<Weights, 1, Batch>(w + r * w_stride, w_stride, cols, x, x_stride, y + r, y_stride);
-  }
-}
-
 template <typename Weights, int Rows, int Batch = kMatvecBatch>
 void matvec_count(const typename Weights::Element* w, std::int64_t cols, const float* x,
                   std::int64_t x_stride, std::int64_t count, float* y,

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
@@ -257,20 +258,52 @@ struct Attention {
   std::int64_t pages;
 };
 
+enum class Stored { kF32, kF16, kInt8 };
+
+// A page's block of keys or values, its elements at the places that `index` says.
+template <typename Index>
+std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t head_dim,
+                                Stored stored, Floats* as_stored, Index index) {
+  const std::size_t width = stored == Stored::kF32 ? 4 : stored == Stored::kF16 ? 2 : 1;
+  const std::size_t elements = static_cast<std::size_t>(kKvPageTokens * head_dim) * width;
+  // What is not written looks like a large number, or none.
+  std::vector<std::byte> block(elements + kKvPageTokens * sizeof(float), std::byte{0x7f});
+  for (std::int64_t t = 0; t < count; ++t) {
+    const float* from = x + t * head_dim;
+    float most = 0.0f;
+    for (std::int64_t d = 0; d < head_dim; ++d) most = std::max(most, std::abs(from[d]));
+    const float scale = most / 127.0f;
+    for (std::int64_t d = 0; d < head_dim; ++d) {
+      std::byte* to = block.data() + static_cast<std::size_t>(index(t, d)) * width;
+      float value = from[d];
+      if (stored == Stored::kF32) {
+        std::memcpy(to, &value, 4);
+      } else if (stored == Stored::kF16) {
+        const std::uint16_t half = f32_to_f16(value);
+        std::memcpy(to, &half, 2);
+        value = f16_to_f32(half);
+      } else {
+        const auto byte = static_cast<std::int8_t>(std::nearbyint(value / scale));
+        std::memcpy(to, &byte, 1);
+        value = static_cast<float>(byte) * scale;
+      }
+      as_stored->push_back(value);
+    }
+    std::memcpy(block.data() + elements + static_cast<std::size_t>(t) * 4, &scale, 4);
+  }
+  return block;
+}
+
 // Runs `pages` pages over the queries; query row i sees the positions
 // [i / 4, context - i / 4).
-Floats attend(const KernelTable& t, const Attention& a, bool half, Floats* plain) {
-  const std::int64_t stride = a.head_dim + 5;
+Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* plain) {
   const std::int64_t context = a.pages * kKvPageTokens - 3;
-  const Floats q = random_floats(a.queries * a.head_dim, 1.0f, 10);
-  Floats k = random_floats(context * stride, 1.0f, 11);
-  Floats v = random_floats(context * stride, 1.0f, 12);
-  const Halves k16 = halves_of(k);
-  const Halves v16 = halves_of(v);
-  if (half) {
-    std::transform(k16.begin(), k16.end(), k.begin(), f16_to_f32);
-    std::transform(v16.begin(), v16.end(), v.begin(), f16_to_f32);
-  }
+  const std::int64_t dim = a.head_dim;
+  const Floats q = random_floats(a.queries * dim, 1.0f, 10);
+  const Floats all_keys = random_floats(context * dim, 1.0f, 11);
+  const Floats all_values = random_floats(context * dim, 1.0f, 12);
+  Floats k;
+  Floats v;
   const auto rows = static_cast<std::size_t>(a.queries);
   Floats m(rows, -std::numeric_limits<float>::infinity());
   Floats l(rows, 0.0f);
@@ -288,14 +321,18 @@ Floats attend(const KernelTable& t, const Attention& a, bool half, Floats* plain
       first[at] = clamp(i / 4);
       last[at] = clamp(context - i / 4);
     }
-    const std::int64_t offset = page * kKvPageTokens * stride;
-    if (half) {
-      t.attend_f16(q.data(), a.queries, a.head_dim, k16.data() + offset, v16.data() + offset,
-                   stride, first.data(), last.data(), m.data(), l.data(), o.data());
-    } else {
-      t.attend_f32(q.data(), a.queries, a.head_dim, k.data() + offset, v.data() + offset, stride,
-                   first.data(), last.data(), m.data(), l.data(), o.data());
-    }
+    const std::int64_t start = page * kKvPageTokens;
+    const std::int64_t count = std::min(kKvPageTokens, context - start);
+    const auto keys =
+        block_of(all_keys.data() + start * dim, count, dim, stored, &k,
+                 [&](std::int64_t p, std::int64_t d) { return (p / 16 * dim + d) * 16 + p % 16; });
+    const auto values = block_of(all_values.data() + start * dim, count, dim, stored, &v,
+                                 [&](std::int64_t p, std::int64_t d) { return p * dim + d; });
+    const auto kernel = stored == Stored::kF32   ? t.attend_f32
+                        : stored == Stored::kF16 ? t.attend_f16
+                                                 : t.attend_int8;
+    kernel(q.data(), a.queries, dim, keys.data(), values.data(), keys.data(), first.data(),
+           last.data(), m.data(), l.data(), o.data());
   }
   for (std::size_t i = 0; i < o.size(); ++i) o[i] /= l[i / static_cast<std::size_t>(a.head_dim)];
 
@@ -307,7 +344,7 @@ Floats attend(const KernelTable& t, const Attention& a, bool half, Floats* plain
       double dot = 0;
       for (std::int64_t d = 0; d < a.head_dim; ++d) {
         dot += static_cast<double>(q[static_cast<std::size_t>(i * a.head_dim + d)]) *
-               k[static_cast<std::size_t>(p * stride + d)];
+               k[static_cast<std::size_t>(p * dim + d)];
       }
       weight.push_back(std::exp(dot));
       total += weight.back();
@@ -315,8 +352,8 @@ Floats attend(const KernelTable& t, const Attention& a, bool half, Floats* plain
     for (std::int64_t d = 0; d < a.head_dim; ++d) {
       double sum = 0;
       for (std::int64_t p = i / 4; p < context - i / 4; ++p) {
-        sum += weight[static_cast<std::size_t>(p - i / 4)] *
-               v[static_cast<std::size_t>(p * stride + d)];
+        sum +=
+            weight[static_cast<std::size_t>(p - i / 4)] * v[static_cast<std::size_t>(p * dim + d)];
       }
       (*plain)[static_cast<std::size_t>(i * a.head_dim + d)] = static_cast<float>(sum / total);
     }
@@ -328,11 +365,11 @@ TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
   for (const Attention& a :
        {Attention{1, 8, 1}, Attention{3, 20, 2}, Attention{8, 64, 3}, Attention{5, 80, 2},
         Attention{9, 128, 1}, Attention{2, 7, 2}, Attention{32, 64, 1}, Attention{31, 144, 2}}) {
-    for (const bool half : {false, true}) {
+    for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8}) {
       Floats plain;
-      const Floats expected = attend(generic(), a, half, &plain);
-      const Floats got = attend(table(), a, half, &plain);
-      expect_same(got, expected, half ? "attend_f16" : "attend_f32");
+      const Floats expected = attend(generic(), a, stored, &plain);
+      const Floats got = attend(table(), a, stored, &plain);
+      expect_same(got, expected, "attend, type " + std::to_string(static_cast<int>(stored)));
       for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], plain[i], 3e-5);
     }
   }

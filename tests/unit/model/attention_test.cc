@@ -1,11 +1,12 @@
 #include "model/attention.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <gtest/gtest.h>
 #include <random>
 #include <vector>
 
+#include "model/kv_page.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -47,8 +48,12 @@ class AttentionCase {
     cache_.extend(sequence_, c.length);
     for (std::int64_t p = 0; p < c.length; ++p) {
       for (std::int64_t h = 0; h < c.kv_heads; ++h) {
-        store(cache_.keys(sequence_, p / kKvPageTokens, 0, h), p, h, keys_);
-        store(cache_.values(sequence_, p / kKvPageTokens, 0, h), p, h, values_);
+        const auto at = static_cast<std::size_t>((p * c.kv_heads + h) * c.head_dim);
+        const std::int64_t page = p / kKvPageTokens;
+        store_key(c.type, c.head_dim, p % kKvPageTokens, keys_.data() + at,
+                  cache_.keys(sequence_, page, 0, h));
+        store_value(c.type, c.head_dim, p % kKvPageTokens, values_.data() + at,
+                    cache_.values(sequence_, page, 0, h));
       }
     }
   }
@@ -90,19 +95,13 @@ class AttentionCase {
 
  private:
   float stored(const std::vector<float>& v, std::int64_t p, std::int64_t h, std::int64_t i) const {
-    const float x = v[static_cast<std::size_t>((p * c_.kv_heads + h) * c_.head_dim + i)];
-    return c_.type == KvType::kF32 ? x : f16_to_f32(f32_to_f16(x));
-  }
-  void store(std::byte* block, std::int64_t p, std::int64_t h, const std::vector<float>& v) {
-    for (std::int64_t i = 0; i < c_.head_dim; ++i) {
-      const float x = stored(v, p, h, i);
-      const std::int64_t at = p % kKvPageTokens * c_.head_dim + i;
-      if (c_.type == KvType::kF32) {
-        reinterpret_cast<float*>(block)[at] = x;
-      } else {
-        reinterpret_cast<std::uint16_t*>(block)[at] = f32_to_f16(x);
-      }
-    }
+    const float* vector = v.data() + (p * c_.kv_heads + h) * c_.head_dim;
+    const float x = vector[i];
+    if (c_.type == KvType::kF32) return x;
+    if (c_.type == KvType::kF16) return f16_to_f32(f32_to_f16(x));
+    float most = 0.0F;
+    for (std::int64_t d = 0; d < c_.head_dim; ++d) most = std::max(most, std::abs(vector[d]));
+    return std::nearbyint(x * (127.0F / most)) * (most / 127.0F);
   }
 
   Case c_;
@@ -146,7 +145,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{9, 3, 20, 0, 65, KvType::kF16}, Case{6, 1, 64, 0, 129, KvType::kF16},
                     Case{40, 1, 12, 0, 70, KvType::kF32}, Case{4, 2, 8, 24, 200, KvType::kF32},
                     Case{4, 2, 10, 64, 300, KvType::kF16}, Case{2, 1, 8, 0, 2500, KvType::kF32},
-                    Case{2, 1, 8, 1100, 2500, KvType::kF16}, Case{1, 1, 2, 1, 90, KvType::kF32}));
+                    Case{2, 1, 8, 1100, 2500, KvType::kF16}, Case{1, 1, 2, 1, 90, KvType::kF32},
+                    Case{8, 2, 64, 0, 200, KvType::kInt8}, Case{6, 2, 20, 90, 300, KvType::kInt8},
+                    Case{2, 1, 12, 0, 2200, KvType::kInt8}));
 
 }  // namespace
 }  // namespace lathe

@@ -1,0 +1,26 @@
+// How one position's keys and values lie in the blocks of a page (kv_cache.h).
+//
+// A vector of head_dim floats goes to position `at` of its block: as floats, rounded to IEEE
+// half, or (int8) as round(x · 127 / max|x|) with the scale max|x| / 127. The bits are the
+// same for every instruction set. Two threads may write to one block at different positions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lathe/model.h"
+
+namespace lathe {
+
+inline constexpr std::int64_t kMostKvHeadDim = 8192;
+
+void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
+               std::byte* block) noexcept;
+void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
+                 std::byte* block) noexcept;
+
+// Zeros the positions of a block from `from` on.
+void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) noexcept;
+void clear_values(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) noexcept;
+
+}  // namespace lathe
