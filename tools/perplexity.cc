@@ -26,6 +26,7 @@ struct Options {
   std::int64_t context = 512;
   std::int64_t chunks = 0;  // 0: all
   std::string kv_type = "f16";
+  std::string base_kv_type;  // empty: as kv_type
   bool per_token = false;
 };
 
@@ -35,11 +36,11 @@ KvType kv_type(const std::string& name) {
 }
 
 std::unique_ptr<Session> open_session(const std::shared_ptr<const Checkpoint>& checkpoint,
-                                      const Options& options, const PerplexityOptions& measure,
+                                      const std::string& type, const PerplexityOptions& measure,
                                       int threads) {
   SessionOptions session;
   session.threads = threads;
-  session.kv_type = kv_type(options.kv_type);
+  session.kv_type = kv_type(type);
   session.max_tokens = std::max(measure.step_tokens, measure.context);
   return Session::create(Model::load(checkpoint), session);
 }
@@ -125,10 +126,14 @@ int measure(const Tool& tool, const Options& options) {
   how.step_tokens = std::max<std::int64_t>(how.step_tokens, how.context);
 
   const int threads = common.threads_or_default();
-  const auto session = open_session(checkpoint, options, how, threads);
+  if (!options.base_kv_type.empty() && options.base.empty()) {
+    fail(ErrorCode::kUsage, "--base-kv-type needs --base");
+  }
+  const auto session = open_session(checkpoint, options.kv_type, how, threads);
   std::unique_ptr<Session> base;
   if (!options.base.empty()) {
-    base = open_session(Checkpoint::open(options.base), options, how, threads);
+    const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
+    base = open_session(Checkpoint::open(options.base), type, how, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
   const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
@@ -176,6 +181,9 @@ int main(int argc, char** argv) {
       ->type_name("MODEL");
   tool.app().add_flag("--per-token", options.per_token, "a JSON line for each scored token");
   tool.choice("--kv-type", options.kv_type, "type of the KV cache", {"f16", "f32", "int8"});
+  tool.choice("--base-kv-type", options.base_kv_type,
+              "type of the base model's KV cache; as --kv-type unless given",
+              {"f16", "f32", "int8"});
   tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");
   tool.example("perplexity -m w4.lathe --base f16.gguf -i book.txt --json",

@@ -41,7 +41,7 @@ class GenerateTest(ToolTest):
 class Text(GenerateTest):
     def test_greedy_ids_are_those_of_transformers(self):
         for prompt, ids in GREEDY.items():
-            for kv in ("f32", "f16"):
+            for kv in ("f32", "f16", "int8"):
                 answer = self.json("-p", prompt, "-n", "30", "--kv-type", kv)
                 self.assertEqual(answer["ids"], ids, prompt)
 

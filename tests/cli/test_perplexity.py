@@ -35,6 +35,17 @@ class Perplexity(ToolTest):
         self.assertEqual(figures["same_top"]["share"], 1)
         self.assertEqual(figures["base"]["perplexity"], figures["perplexity"])
 
+    def test_what_the_kv_type_costs(self):
+        def kl(kv, base):
+            out = self.ok("-m", self.model, "-b", self.model, "-i", self.text, "-c", "64", "--json",
+                          "--kv-type", kv, "--base-kv-type", base).out
+            return json.loads(out)["kl"]["mean"]
+        self.assertEqual(kl("f32", "f32"), 0)
+        self.assertLess(kl("f16", "f32"), 1e-6)
+        self.assertLess(kl("int8", "f32"), 1e-2)
+        self.assertGreater(kl("int8", "f32"), kl("f16", "f32"))
+        self.fails(2, "-m", self.model, "-i", self.text, "--base-kv-type", "f32", message="--base")
+
     def test_batches_change_nothing_for_a_quantized_model(self):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
         runs = {self.ok("-m", "w8.lathe", "-i", self.text, "-c", "64", "-t", t, "--per-token").stdout
