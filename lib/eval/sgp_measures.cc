@@ -111,8 +111,8 @@ SgpShare sgp_share(std::span<const double> scores, std::int64_t answered, std::i
   const double scale = 1.0 + kZ * kZ / n;
   const double middle = (p + kZ * kZ / (2.0 * n)) / scale;
   const double half = kZ * std::sqrt(p * (1.0 - p) / n + kZ * kZ / (4.0 * n * n)) / scale;
-  share.low = std::max(0.0, middle - half);
-  share.high = std::min(1.0, middle + half);
+  share.low = p == 0.0 ? 0.0 : std::max(0.0, middle - half);
+  share.high = p == 1.0 ? 1.0 : std::min(1.0, middle + half);
   return share;
 }
 
