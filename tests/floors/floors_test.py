@@ -21,7 +21,7 @@ FLOORS = [
     ["model"],
     ["calibrate", "generate"],
     ["engine"],
-    ["eval"],
+    ["batch", "eval"],
     ["about"],  # version_details.cc: asks every room below what it is
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

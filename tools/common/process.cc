@@ -14,7 +14,9 @@ namespace lathe::tool {
 namespace {
 
 std::atomic<bool> bar_is_drawn{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<bool> stops_at_next_step{false};
+std::atomic<int> requested_stop{0};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void open_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
@@ -27,12 +29,14 @@ void open_standard_descriptors() {
 }
 
 void end_by_signal(int number) {
+  if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) return;
   if (bar_is_drawn.load()) {
     const char newline = '\n';
     [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, &newline, 1);
   }
   lathe::remove_temporary_outputs();
-  std::raise(number);  // SA_RESETHAND: the default action, once this handler returns
+  std::signal(number, SIG_DFL);
+  std::raise(number);  // the default action, once this handler returns
 }
 
 void say(const char* text) {
@@ -64,7 +68,6 @@ void prepare_process() {
     if (::sigaction(number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;  // nohup
     struct sigaction action {};
     action.sa_handler = end_by_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
     sigemptyset(&action.sa_mask);
     ::sigaction(number, &action, nullptr);
   }
@@ -73,6 +76,17 @@ void prepare_process() {
   lost_page.sa_flags = SA_SIGINFO;
   sigemptyset(&lost_page.sa_mask);
   ::sigaction(SIGBUS, &lost_page, nullptr);
+}
+
+void stop_at_next_step() { stops_at_next_step.store(true); }
+
+int stop_signal() noexcept { return requested_stop.load(); }
+
+void die_of_signal(int number) {
+  lathe::remove_temporary_outputs();
+  std::signal(number, SIG_DFL);
+  std::raise(number);
+  std::_Exit(128 + number);  // the signal is blocked
 }
 
 void die_of_closed_pipe() {

@@ -10,6 +10,14 @@ namespace lathe::tool {
 // status 4 and a message rather than by SIGBUS.
 void prepare_process();
 
+// From now on the first INT, TERM or HUP only sets stop_signal(), for work that ends in an orderly
+// way at its next step; a second one takes its usual way.
+void stop_at_next_step();
+// The signal that asked for the end, 0 before. Async-signal-safe.
+int stop_signal() noexcept;
+// Ends the process by that signal, as if it had not been caught.
+[[noreturn]] void die_of_signal(int number);
+
 // Ends the process as an unhandled SIGPIPE would.
 [[noreturn]] void die_of_closed_pipe();
 

@@ -73,6 +73,30 @@ T parse_number(const std::string& name, const std::string& text, T min, T max) {
   return value;
 }
 
+std::uint64_t parse_size(const std::string& name, const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  const std::string suffix(rest, end);
+  std::uint64_t unit = 1;
+  if (suffix == "K" || suffix == "k") {
+    unit = 1'000;
+  } else if (suffix == "M") {
+    unit = 1'000'000;
+  } else if (suffix == "G") {
+    unit = 1'000'000'000;
+  } else if (suffix == "T") {
+    unit = 1'000'000'000'000;
+  } else if (!suffix.empty()) {
+    unit = 0;
+  }
+  if (error != std::errc() || unit == 0 || value == 0 || value > (std::uint64_t{1} << 60) / unit) {
+    throw CLI::ValidationError(
+        fmt::format("{}: {} is not a size such as 500M or 2G", name, lathe::quoted(text)));
+  }
+  return value * unit;
+}
+
 // "--tokens" of "-n,--tokens".
 std::string longest_name(const std::string& names) { return names.substr(names.rfind(',') + 1); }
 
@@ -236,6 +260,19 @@ CLI::Option* Tool::number(const std::string& names, double& value, const std::st
           help)
       ->type_name("X")
       ->default_str(fmt::format("{}", value));
+}
+
+CLI::Option* Tool::size(const std::string& names, std::uint64_t& value, const std::string& help,
+                        const std::string& shown_default) {
+  return app_
+      .add_option_function<std::string>(
+          names,
+          [&value, name = longest_name(names)](const std::string& text) {
+            value = parse_size(name, text);
+          },
+          help)
+      ->type_name("SIZE")
+      ->default_str(shown_default);
 }
 
 CLI::Option* Tool::choice(const std::string& names, std::string& value, const std::string& help,

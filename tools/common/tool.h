@@ -75,6 +75,9 @@ class Tool {
   CLI::Option* number(const std::string& names, std::uint64_t& value, const std::string& help);
   CLI::Option* number(const std::string& names, double& value, const std::string& help, double min,
                       double max);
+  // Bytes: "100000", "500M", "2G" (powers of ten). The default is shown as it is written here.
+  CLI::Option* size(const std::string& names, std::uint64_t& value, const std::string& help,
+                    const std::string& shown_default);
   // One of a few words.
   CLI::Option* choice(const std::string& names, std::string& value, const std::string& help,
                       const std::vector<std::string>& choices);

@@ -11,6 +11,8 @@
 // Every function that opens or parses throws lathe::Error (error.h) and nothing else.
 #pragma once
 
+#include "lathe/batch.h"
+#include "lathe/batch_row.h"
 #include "lathe/chat.h"
 #include "lathe/checkpoint.h"
 #include "lathe/convert.h"
@@ -26,6 +28,7 @@
 #include "lathe/model_config.h"
 #include "lathe/output_file.h"
 #include "lathe/progress.h"
+#include "lathe/prompt.h"
 #include "lathe/records.h"
 #include "lathe/tokenizer.h"
 #include "lathe/version.h"

@@ -1,0 +1,208 @@
+#include "lathe/batch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <unordered_map>
+#include <utility>
+
+#include "base/fail.h"
+#include "batch/batch_record.h"
+#include "batch/row_reader.h"
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Records that wait for an earlier one. Beyond this no row is begun until that one is there.
+constexpr std::size_t kMostHeld = 4096;
+constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
+// How long a signal may go unnoticed while the input is awaited.
+constexpr milliseconds kPatience{100};
+
+class Batch {
+ public:
+  Batch(Engine& engine, const Tokenizer& tokenizer, RowReader& rows, RecordLog& log,
+        const BatchOptions& options, std::uint64_t earlier_failed)
+      : engine_(engine), tokenizer_(tokenizer), rows_(rows), log_(log), options_(options) {
+    summary_.resumed = log.earlier();
+    summary_.failed = earlier_failed;
+    summary_.ok = log.earlier() - earlier_failed;
+    before_ = engine.stats();
+  }
+
+  BatchSummary run() {
+    std::exception_ptr broken_input;
+    while (!stopped()) {
+      try {
+        admit();
+      } catch (...) {
+        // What was read before still gets its records.
+        broken_input = std::current_exception();
+      }
+      if (engine_.idle() && rows_.ended()) break;
+      for (const Completion& done : engine_.step()) take(done);
+      report();
+    }
+    finish_summary();
+    if (summary_.stopped) return std::move(summary_);
+    if (broken_input) std::rethrow_exception(broken_input);
+    log_.finish(index_end_);
+    return std::move(summary_);
+  }
+
+ private:
+  bool stopped() {
+    summary_.stopped = options_.stop && options_.stop();
+    return summary_.stopped;
+  }
+
+  bool has_room() const {
+    return std::cmp_less(running_.size(), options_.submitted) && log_.held() < kMostHeld &&
+           log_.held_bytes() < kMostHeldBytes;
+  }
+
+  void admit() {
+    while (!rows_.ended() && has_room()) {
+      // Where nothing runs there is time to wait; otherwise what runs goes on.
+      auto ready = rows_.next(engine_.idle() ? kPatience : milliseconds(0));
+      if (!ready) return;
+      index_end_ = ready->index + 1;
+      if (!ready->done) begin(*std::move(ready));
+      report();
+      if (engine_.idle() && options_.stop && options_.stop()) return;
+    }
+  }
+
+  RecordContext context(const ReadyRow& ready) const {
+    return {ready.index, ready.fingerprint, options_.timings, options_.model};
+  }
+
+  void begin(ReadyRow ready) {
+    if (ready.row.error) {
+      fail_row(ready, *ready.row.error);
+      return;
+    }
+    Request request;
+    request.prompt = std::move(ready.prompt);
+    request.options = ready.row.options;
+    request.samples = ready.row.samples;
+    request.timeout = ready.row.timeout;
+    try {
+      const RequestId id = engine_.submit(std::move(request));
+      running_.emplace(id, std::move(ready));
+    } catch (const Error& error) {
+      const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
+      fail_row(ready, {code, error.message()});
+    }
+  }
+
+  void fail_row(const ReadyRow& ready, const RequestError& error, const char* name = nullptr) {
+    ++summary_.failed;
+    log_.add(ready.index, error_record(ready.row, name != nullptr ? name : error_name(error.code),
+                                       error.message, context(ready)));
+  }
+
+  void take(const Completion& done) {
+    const auto at = running_.find(done.id);
+    if (at == running_.end()) fail(ErrorCode::kBug, "request {} ended twice", done.id);
+    const ReadyRow ready = std::move(at->second);
+    running_.erase(at);
+    if (done.error) {
+      const bool timeout = done.error->code == ErrorCode::kLimit && ready.row.timeout > 0 &&
+                           done.timings.total - done.timings.queued >= ready.row.timeout;
+      fail_row(ready, *done.error, timeout ? "timeout" : nullptr);
+      return;
+    }
+    ++summary_.ok;
+    measure(done);
+    log_.add(ready.index, answer_record(ready.row, done, tokenizer_, context(ready)));
+  }
+
+  void measure(const Completion& done) {
+    std::size_t tokens = 0, longest = 0;
+    for (const Generation& sample : done.samples) {
+      tokens += sample.ids.size();
+      longest = std::max(longest, sample.ids.size());
+    }
+    const CompletionTimings& t = done.timings;
+    if (tokens > 0) first_token_.push_back(t.first_token - t.queued);
+    // The samples of a request decode side by side.
+    if (longest > 1) per_token_.push_back(t.decode / static_cast<double>(longest - 1));
+    total_.push_back(t.total - t.queued);
+  }
+
+  void report() {
+    if (!options_.on_progress) return;
+    const EngineStats now = engine_.stats();
+    BatchProgress progress;
+    progress.done = summary_.ok + summary_.failed;
+    progress.failed = summary_.failed;
+    progress.total = rows_.expected_lines();
+    progress.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
+    progress.generated_tokens = now.generated_tokens - before_.generated_tokens;
+    progress.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    options_.on_progress(progress);
+  }
+
+  void finish_summary() {
+    const EngineStats now = engine_.stats();
+    summary_.records = summary_.ok + summary_.failed;
+    summary_.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
+    summary_.cached_tokens = now.cached_tokens - before_.cached_tokens;
+    summary_.generated_tokens = now.generated_tokens - before_.generated_tokens;
+    summary_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    summary_.first_token = percentiles(std::move(first_token_));
+    summary_.per_token = percentiles(std::move(per_token_));
+    summary_.total = percentiles(std::move(total_));
+  }
+
+  Engine& engine_;
+  const Tokenizer& tokenizer_;
+  RowReader& rows_;
+  RecordLog& log_;
+  const BatchOptions& options_;
+  EngineStats before_;
+  Clock::time_point started_ = Clock::now();
+  std::unordered_map<RequestId, ReadyRow> running_;
+  std::uint64_t index_end_ = 0;  // lines seen
+  std::vector<double> first_token_, per_token_, total_;
+  BatchSummary summary_;
+};
+
+}  // namespace
+
+Percentiles percentiles(std::vector<double> values) {
+  Percentiles out;
+  if (values.empty()) return out;
+  std::sort(values.begin(), values.end());
+  for (const double value : values) out.mean += value / static_cast<double>(values.size());
+  // Nearest rank: always a value that was measured.
+  const auto at = [&](double share) {
+    const auto rank = static_cast<std::size_t>(
+        std::max(1.0, std::min(share * static_cast<double>(values.size()) + 0.999999,
+                               static_cast<double>(values.size()))));
+    return values[rank - 1];
+  };
+  out.p50 = at(0.50);
+  out.p90 = at(0.90);
+  out.p99 = at(0.99);
+  out.max = values.back();
+  return out;
+}
+
+double BatchSummary::tokens_per_second() const noexcept {
+  return seconds > 0 ? static_cast<double>(prompt_tokens + generated_tokens) / seconds : 0.0;
+}
+
+BatchSummary run_batch(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
+                       const std::string& input, RecordLog& log, const BatchOptions& options,
+                       std::uint64_t earlier_failed) {
+  const auto most_rows = static_cast<std::size_t>(std::max<std::int64_t>(16, options.submitted));
+  RowReader rows(tokenizer, input, log, options, most_rows);
+  return Batch(engine, *tokenizer, rows, log, options, earlier_failed).run();
+}
+
+}  // namespace lathe

@@ -1,0 +1,254 @@
+#include "batch/batch_record.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lathe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json parsed(const std::string& text) { return text.empty() ? Json() : Json::parse(text); }
+
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// ---- generate's own form
+
+Json token_json(const TokenLogprob& token, const Tokenizer& tokenizer) {
+  return {{"id", token.id}, {"piece", tokenizer.piece(token.id)}, {"logprob", token.logprob}};
+}
+
+Json logprobs_json(const Generation& sample, const BatchRow& row, const Tokenizer& tokenizer) {
+  Json list = Json::array();
+  const auto most = static_cast<std::size_t>(row.alternatives.value_or(0));
+  for (const GeneratedToken& token : sample.tokens) {
+    list.push_back(token_json({token.id, token.logprob}, tokenizer));
+    Json& top = list.back()["top"] = Json::array();
+    for (const TokenLogprob& other : token.top) {
+      if (top.size() < most) top.push_back(token_json(other, tokenizer));
+    }
+  }
+  return list;
+}
+
+void put_answer(Json& out, const Generation& sample, const BatchRow& row,
+                const Tokenizer& tokenizer) {
+  out["text"] = sample.text;
+  out["finish_reason"] = to_string(sample.reason);
+  if (!sample.stop_text.empty()) out["stop"] = sample.stop_text;
+  if (sample.end_token >= 0) out["end_token"] = sample.end_token;
+  if (row.alternatives) out["logprobs"] = logprobs_json(sample, row, tokenizer);
+}
+
+std::int64_t generated(const Completion& completion) {
+  std::int64_t tokens = 0;
+  for (const Generation& sample : completion.samples) {
+    tokens += static_cast<std::int64_t>(sample.ids.size());
+  }
+  return tokens;
+}
+
+Json timings_json(const Completion& completion) {
+  const CompletionTimings& t = completion.timings;
+  const double steps =
+      static_cast<double>(generated(completion)) - static_cast<double>(completion.samples.size());
+  return {{"queued", t.queued},
+          {"prefill", t.prefill},
+          {"ttft", t.first_token},
+          {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
+          {"total", t.total}};
+}
+
+Json plain_answer(const BatchRow& row, const Completion& completion, const Tokenizer& tokenizer,
+                  const RecordContext& context) {
+  Json out = {{"index", context.index}};
+  if (!row.id.empty()) out["id"] = parsed(row.id);
+  if (row.echo) {
+    if (!row.ids.empty()) {
+      out["prompt"] = row.ids;
+    } else if (row.messages.empty()) {
+      out["prompt"] = row.prompt;
+    } else {
+      Json& messages = out["messages"] = Json::array();
+      for (const ChatMessage& message : row.messages) {
+        messages.push_back({{"role", message.role}, {"content", message.content}});
+      }
+    }
+  }
+  if (row.samples == 1) {
+    put_answer(out, completion.samples.front(), row, tokenizer);
+  } else {
+    Json& choices = out["choices"] = Json::array();
+    for (const Generation& sample : completion.samples) {
+      Json choice = Json::object();
+      put_answer(choice, sample, row, tokenizer);
+      choice["tokens"] = sample.ids.size();
+      choices.push_back(std::move(choice));
+    }
+  }
+  out["prompt_tokens"] = completion.prompt_tokens;
+  out["tokens"] = generated(completion);
+  if (context.timings) {
+    out["cached_tokens"] = completion.cached_tokens;
+    out["timings"] = timings_json(completion);
+  }
+  return out;
+}
+
+// ---- OpenAI's form
+
+// A token's own text, without the rule that drops the space before a text's first word.
+std::string text_of(TokenId id, const Tokenizer& tokenizer) {
+  const TokenId one[] = {id}, two[] = {id, id};
+  const std::string first = tokenizer.decode(one, true), both = tokenizer.decode(two, true);
+  return both.size() >= first.size() ? both.substr(first.size()) : both;
+}
+
+Json bytes_of(const std::string& text) {
+  Json list = Json::array();
+  for (const char c : text) list.push_back(static_cast<unsigned char>(c));
+  return list;
+}
+
+Json openai_token(const TokenLogprob& token, const Tokenizer& tokenizer) {
+  const std::string text = text_of(token.id, tokenizer);
+  return {{"token", text}, {"logprob", token.logprob}, {"bytes", bytes_of(text)}};
+}
+
+Json openai_chat_logprobs(const Generation& sample, const BatchRow& row,
+                          const Tokenizer& tokenizer) {
+  Json content = Json::array();
+  const auto most = static_cast<std::size_t>(*row.alternatives);
+  for (const GeneratedToken& token : sample.tokens) {
+    content.push_back(openai_token({token.id, token.logprob}, tokenizer));
+    Json& top = content.back()["top_logprobs"] = Json::array();
+    for (const TokenLogprob& other : token.top) {
+      if (top.size() < most) top.push_back(openai_token(other, tokenizer));
+    }
+  }
+  return {{"content", std::move(content)}};
+}
+
+Json openai_text_logprobs(const Generation& sample, const BatchRow& row,
+                          const Tokenizer& tokenizer) {
+  Json tokens = Json::array(), values = Json::array(), tops = Json::array();
+  const auto most = static_cast<std::size_t>(*row.alternatives);
+  for (const GeneratedToken& token : sample.tokens) {
+    tokens.push_back(text_of(token.id, tokenizer));
+    values.push_back(token.logprob);
+    Json top = Json::object();
+    for (const TokenLogprob& other : token.top) {
+      if (top.size() < most) top[text_of(other.id, tokenizer)] = other.logprob;
+    }
+    tops.push_back(std::move(top));
+  }
+  return {{"tokens", std::move(tokens)},
+          {"token_logprobs", std::move(values)},
+          {"top_logprobs", std::move(tops)}};
+}
+
+// The context's end is the length's end there.
+const char* openai_reason(FinishReason reason) {
+  return reason == FinishReason::kStop ? "stop" : "length";
+}
+
+Json openai_choice(std::size_t number, const Generation& sample, const BatchRow& row,
+                   const Tokenizer& tokenizer) {
+  Json out = {{"index", number}};
+  if (row.form == BatchRow::Form::kOpenAiChat) {
+    out["message"] = {{"role", "assistant"}, {"content", sample.text}};
+    out["logprobs"] = row.alternatives ? openai_chat_logprobs(sample, row, tokenizer) : Json();
+  } else {
+    out["text"] = row.echo ? row.prompt + sample.text : sample.text;
+    out["logprobs"] = row.alternatives ? openai_text_logprobs(sample, row, tokenizer) : Json();
+  }
+  out["finish_reason"] = openai_reason(sample.reason);
+  return out;
+}
+
+Json openai_answer(const BatchRow& row, const Completion& completion, const Tokenizer& tokenizer,
+                   const RecordContext& context) {
+  const bool chat = row.form == BatchRow::Form::kOpenAiChat;
+  const std::string number = fmt::format("{}", context.index);
+  Json body = {{"id", (chat ? "chatcmpl-" : "cmpl-") + number},
+               {"object", chat ? "chat.completion" : "text_completion"},
+               {"created", 0},  // no clock in a record: a resumed run gives the same bytes
+               {"model", row.model.empty() ? context.model : row.model}};
+  Json& choices = body["choices"] = Json::array();
+  for (std::size_t i = 0; i < completion.samples.size(); ++i) {
+    choices.push_back(openai_choice(i, completion.samples[i], row, tokenizer));
+  }
+  const std::int64_t answer = generated(completion);
+  Json& usage = body["usage"] = {{"prompt_tokens", completion.prompt_tokens},
+                                 {"completion_tokens", answer},
+                                 {"total_tokens", completion.prompt_tokens + answer}};
+  if (context.timings) {
+    usage["prompt_tokens_details"] = {{"cached_tokens", completion.cached_tokens}};
+    body["timings"] = timings_json(completion);
+  }
+  Json out = {{"id", "batch_req_" + number}, {"custom_id", parsed(row.id)}};
+  out["response"] = {{"status_code", 200}, {"request_id", number}, {"body", std::move(body)}};
+  out["error"] = nullptr;
+  out["index"] = context.index;
+  return out;
+}
+
+std::string finished(Json& out, const BatchRow& row, const RecordContext& context) {
+  if (!row.metadata.empty() && row.form == BatchRow::Form::kPlain) {
+    out["metadata"] = parsed(row.metadata);
+  }
+  out["fingerprint"] = context.fingerprint.text();
+  return dump(out);
+}
+
+}  // namespace
+
+const char* error_name(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::kFailed:
+      return "failed";
+    case ErrorCode::kUsage:
+      return "usage";
+    case ErrorCode::kInvalid:
+      return "invalid_input";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kLimit:
+      return "limit";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kBug:
+      break;
+  }
+  return "bug";
+}
+
+std::string answer_record(const BatchRow& row, const Completion& completion,
+                          const Tokenizer& tokenizer, const RecordContext& context) {
+  Json out = row.form == BatchRow::Form::kPlain
+                 ? plain_answer(row, completion, tokenizer, context)
+                 : openai_answer(row, completion, tokenizer, context);
+  return finished(out, row, context);
+}
+
+std::string error_record(const BatchRow& row, const std::string& code, const std::string& message,
+                         const RecordContext& context) {
+  const Json error = {{"code", code}, {"message", message}};
+  Json out;
+  if (row.form == BatchRow::Form::kPlain) {
+    out = {{"index", context.index}};
+    if (!row.id.empty()) out["id"] = parsed(row.id);
+    out["error"] = error;
+  } else {
+    out = {{"id", fmt::format("batch_req_{}", context.index)},
+           {"custom_id", parsed(row.id)},
+           {"response", nullptr},
+           {"error", error},
+           {"index", context.index}};
+  }
+  return finished(out, row, context);
+}
+
+}  // namespace lathe

@@ -1,0 +1,388 @@
+#include "lathe/batch_row.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "base/json.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
+constexpr std::int64_t kMostAlternatives = 1000;
+constexpr std::int64_t kMostSamples = 1024;
+
+// What a row says before it is put together: some keys mean something only beside others.
+struct Draft {
+  BatchRow& row;
+  const RowDefaults& defaults;
+  std::uint64_t line;  // in messages
+  bool chat;           // a prompt is a message
+  bool max_tokens_given = false;
+  std::optional<std::string> prompt = {};
+  std::optional<std::string> system = {};
+  std::optional<std::int64_t> top_logprobs = {};
+  bool openai = false;
+};
+
+std::string text_of_content(const JsonView& content) {
+  if (content.is_string()) return content.as_string();
+  if (!content.is_array()) content.fail_here("is neither a string nor an array of parts");
+  std::string out;
+  for (const JsonView& part : content.items()) {
+    if (part.at("type").as_string() != "text") {
+      fail_unsupported("{}: only parts of type \"text\" are supported, not {}", part.path(),
+                       quoted(part.at("type").as_string()));
+    }
+    out += part.at("text").as_string();
+  }
+  return out;
+}
+
+ChatMessage read_message(const JsonView& view) {
+  ChatMessage message;
+  message.role = view.at("role").as_string();
+  if (message.role == "developer") message.role = "system";  // OpenAI's newer name
+  message.content = text_of_content(view.at("content"));
+  view.for_each([&](const std::string& key, const JsonView& value) {
+    if (key == "role" || key == "content" || value.json().is_null()) return;
+    fail_unsupported("{}: a message's {} is not supported", value.path(), quoted(key));
+  });
+  return message;
+}
+
+void read_messages(Draft& draft, const JsonView& value) {
+  for (const JsonView& item : value.items()) draft.row.messages.push_back(read_message(item));
+  if (draft.row.messages.empty()) value.fail_here("is empty");
+}
+
+void read_prompt(Draft& draft, const JsonView& value) {
+  if (value.is_string()) {
+    draft.prompt = value.as_string();
+    return;
+  }
+  if (!value.is_array()) value.fail_here("is neither a string nor an array of token ids");
+  draft.row.ids.reserve(value.size());
+  for (const JsonView& item : value.items()) {
+    if (!item.is_integer()) {
+      fail_unsupported("{}: several prompts in one row are not supported; give each its line",
+                       value.path());
+    }
+    draft.row.ids.push_back(
+        static_cast<TokenId>(item.as_int(0, std::numeric_limits<TokenId>::max())));
+  }
+  if (draft.row.ids.empty()) value.fail_here("is empty");
+}
+
+void read_stop(Draft& draft, const JsonView& value) {
+  std::vector<std::string> stops;
+  if (value.is_string()) {
+    stops.push_back(value.as_string());
+  } else {
+    for (const JsonView& item : value.items()) stops.push_back(item.as_string());
+  }
+  for (const std::string& stop : stops) {
+    if (stop.empty()) value.fail_here("has an empty text, which would stop before the first token");
+  }
+  draft.row.options.stop = std::move(stops);
+}
+
+// A number of alternatives (generate, OpenAI's completions), or whether at all (its chat).
+void read_logprobs(Draft& draft, const JsonView& value) {
+  if (value.is_bool()) {
+    if (value.as_bool()) {
+      draft.row.alternatives = draft.row.alternatives.value_or(0);
+    } else {
+      draft.row.alternatives.reset();
+    }
+    return;
+  }
+  const auto count = static_cast<int>(value.as_int(0, kMostAlternatives));
+  draft.row.alternatives = count;
+  if (count == 0 && !draft.openai) draft.row.alternatives.reset();
+}
+
+void read_max_tokens(Draft& draft, const JsonView& value) {
+  draft.row.options.max_tokens = value.as_int(-1, kMany);
+  draft.max_tokens_given = true;
+}
+
+void read_seed(Draft& draft, const JsonView& value) {
+  if (value.json().is_number_unsigned()) {
+    draft.row.options.sampling.seed = value.json().get<std::uint64_t>();
+  } else {
+    value.as_int(0);
+    draft.row.options.sampling.seed = value.json().get<std::uint64_t>();
+  }
+}
+
+double number_in(const JsonView& value, double least, double most) {
+  const double number = value.as_double();
+  if (!(number >= least && number <= most)) {
+    value.fail_here(fmt::format("is {}; {} to {} are possible", number, least, most));
+  }
+  return number;
+}
+
+using Reader = void (*)(Draft&, const JsonView&);
+
+struct Key {
+  std::string_view name;
+  Reader read;
+};
+
+template <double SamplingOptions::*Member, int Most>
+void read_sampling(Draft& draft, const JsonView& value) {
+  draft.row.options.sampling.*Member = number_in(value, 0, Most);
+}
+
+template <std::int64_t Least>
+std::int64_t integer(const JsonView& value) {
+  return value.as_int(Least, kMany);
+}
+
+void read_penalty(Draft& draft, const JsonView& value) {
+  draft.row.options.sampling.repeat_penalty = number_in(value, 1e-6, 1e6);
+}
+
+void read_samples(Draft& draft, const JsonView& value) {
+  draft.row.samples = static_cast<int>(value.as_int(1, kMostSamples));
+}
+
+void pass_over(Draft&, const JsonView&) {}
+
+// What OpenAI's API offers and this program does only in its neutral setting.
+void zero_only(Draft&, const JsonView& value) {
+  if (value.as_double() != 0) fail_unsupported("{}: only 0 is supported", value.path());
+}
+
+void false_only(Draft&, const JsonView& value) {
+  if (value.as_bool()) fail_unsupported("{}: only false is supported", value.path());
+}
+
+void empty_only(Draft&, const JsonView& value) {
+  if (value.size() != 0) fail_unsupported("{}: is not supported unless empty", value.path());
+}
+
+void text_format_only(Draft&, const JsonView& value) {
+  const std::string type = value.at("type").as_string();
+  if (type != "text") {
+    fail_unsupported("{}: only the type \"text\" is supported, not {}", value.path(), quoted(type));
+  }
+}
+
+void one_only(Draft&, const JsonView& value) {
+  if (value.as_int() != 1) fail_unsupported("{}: only 1 is supported; see n", value.path());
+}
+
+constexpr Key kKeys[] = {
+    {"prompt", read_prompt},
+    {"messages", read_messages},
+    {"system", [](Draft& d, const JsonView& v) { d.system = v.as_string(); }},
+    {"chat", [](Draft& d, const JsonView& v) { d.chat = v.as_bool(); }},
+    {"chat_template", [](Draft& d, const JsonView& v) { d.row.chat_template = v.as_string(); }},
+    {"tokens", read_max_tokens},
+    {"max_tokens", read_max_tokens},
+    {"max_completion_tokens", read_max_tokens},
+    {"stop", read_stop},
+    {"ignore_eos", [](Draft& d, const JsonView& v) { d.row.options.ignore_eos = v.as_bool(); }},
+    {"echo", [](Draft& d, const JsonView& v) { d.row.echo = v.as_bool(); }},
+    {"special", [](Draft& d, const JsonView& v) { d.row.special = v.as_bool(); }},
+    {"temp", read_sampling<&SamplingOptions::temperature, 1'000'000>},
+    {"temperature", read_sampling<&SamplingOptions::temperature, 1'000'000>},
+    {"top_k",
+     [](Draft& d, const JsonView& v) {
+       const auto k = integer<-1>(v);  // -1 is off elsewhere
+       d.row.options.sampling.top_k = k < 0 ? 0 : k;
+     }},
+    {"top_p", read_sampling<&SamplingOptions::top_p, 1>},
+    {"min_p", read_sampling<&SamplingOptions::min_p, 1>},
+    {"repeat_penalty", read_penalty},
+    {"repetition_penalty", read_penalty},
+    {"repeat_last",
+     [](Draft& d, const JsonView& v) { d.row.options.sampling.repeat_last = integer<-1>(v); }},
+    {"seed", read_seed},
+    {"n", read_samples},
+    {"n_best", read_samples},
+    {"logprobs", read_logprobs},
+    {"top_logprobs",
+     [](Draft& d, const JsonView& v) { d.top_logprobs = v.as_int(0, kMostAlternatives); }},
+    {"timeout", [](Draft& d, const JsonView& v) { d.row.timeout = number_in(v, 0, 1e9); }},
+    {"metadata", pass_over},
+    {"model", [](Draft& d, const JsonView& v) { d.row.model = v.as_string(); }},
+    {"user", pass_over},
+    {"store", pass_over},
+    {"service_tier", pass_over},
+    {"safety_identifier", pass_over},
+    {"prompt_cache_key", pass_over},
+    {"stream_options", pass_over},
+    {"parallel_tool_calls", pass_over},
+    {"stream", false_only},
+    {"presence_penalty", zero_only},
+    {"frequency_penalty", zero_only},
+    {"logit_bias", empty_only},
+    {"tools", empty_only},
+    {"response_format", text_format_only},
+    {"best_of", one_only},
+};
+
+const Key* find_key(std::string_view name) {
+  for (const Key& key : kKeys) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+void read_keys(Draft& draft, const JsonView& body) {
+  const auto read = [&](const std::string& name, const JsonView& value) {
+    if (value.json().is_null() || (name == "id" && !draft.openai)) return;
+    const Key* key = find_key(name);
+    if (key == nullptr) {
+      fail_unsupported("{}: unknown key {}; what is only to be carried along goes into metadata",
+                       quoted(body.file()), quoted(name));
+    }
+    // Names of the same thing.
+    if (key->read == read_max_tokens && draft.max_tokens_given) {
+      value.fail_here("says again how many tokens");
+    }
+    key->read(draft, value);
+  };
+  body.for_each(read);
+}
+
+std::string dump(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void put_together(Draft& draft) {
+  BatchRow& row = draft.row;
+  const int sources =
+      (draft.prompt ? 1 : 0) + (row.ids.empty() ? 0 : 1) + (row.messages.empty() ? 0 : 1);
+  if (sources != 1) {
+    fail_invalid("line {}: {}", draft.line,
+                 sources == 0 ? "there is neither \"prompt\" nor \"messages\""
+                              : "\"prompt\" and \"messages\" exclude each other");
+  }
+  if (draft.prompt) {
+    if (draft.chat) {
+      row.messages.push_back({"user", *std::move(draft.prompt)});
+    } else {
+      row.prompt = *std::move(draft.prompt);
+    }
+  }
+  if (row.messages.empty()) {
+    if (draft.system && !draft.chat)
+      fail_invalid("line {}: \"system\" is for a conversation", draft.line);
+  } else {
+    if (!draft.system) draft.system = draft.defaults.system;
+    if (draft.system && row.messages.front().role != "system") {
+      row.messages.insert(row.messages.begin(), {"system", *draft.system});
+    }
+    if (!draft.max_tokens_given) row.options.max_tokens = draft.defaults.chat_tokens;
+  }
+  if (draft.top_logprobs) {
+    if (!row.alternatives && *draft.top_logprobs > 0) {
+      fail_invalid("line {}: \"top_logprobs\" needs \"logprobs\": true", draft.line);
+    }
+    if (row.alternatives) row.alternatives = static_cast<int>(*draft.top_logprobs);
+  }
+  // The generator lists at least one alternative where it records anything.
+  row.options.logprobs = row.alternatives ? std::max(1, *row.alternatives) : 0;
+}
+
+void read_plain(const JsonView& root, Draft& draft) {
+  if (const auto id = root.find("id")) draft.row.id = dump(id->json());
+  if (const auto metadata = root.find("metadata")) draft.row.metadata = dump(metadata->json());
+  read_keys(draft, root);
+}
+
+void read_openai(const JsonView& root, Draft& draft) {
+  BatchRow& row = draft.row;
+  draft.openai = true;
+  row.form = BatchRow::Form::kOpenAiChat;
+  if (const auto id = root.find("custom_id")) row.id = dump(id->json());
+  const auto url = root.get_string("url").value_or("/v1/chat/completions");
+  if (url == "/v1/completions") {
+    row.form = BatchRow::Form::kOpenAiText;
+  } else if (url != "/v1/chat/completions") {
+    fail_unsupported("$.url: {} is not supported; /v1/chat/completions and /v1/completions are",
+                     quoted(url));
+  }
+  if (const auto method = root.get_string("method"); method && *method != "POST") {
+    fail_invalid("{}: $.method is {}; it should be \"POST\"", quoted(root.file()), quoted(*method));
+  }
+  root.for_each([&](const std::string& key, const JsonView& value) {
+    if (key == "custom_id" || key == "url" || key == "method" || key == "body" || key == "id" ||
+        value.json().is_null()) {
+      return;
+    }
+    fail_unsupported("{}: unknown key {} beside \"body\"", quoted(root.file()), quoted(key));
+  });
+  const JsonView body = root.at("body");
+  draft.chat = false;
+  read_keys(draft, body);
+  const bool chat = row.form == BatchRow::Form::kOpenAiChat;
+  if (chat && row.messages.empty()) body.fail_here("has no \"messages\"");
+  if (!chat && !row.messages.empty()) body.fail_here("has \"messages\", not a \"prompt\"");
+}
+
+BatchRow row_with(const RowDefaults& defaults) {
+  BatchRow row;
+  row.options = defaults.options;
+  if (defaults.options.logprobs > 0) row.alternatives = defaults.options.logprobs;
+  row.samples = defaults.samples;
+  row.timeout = defaults.timeout;
+  row.special = defaults.special;
+  row.echo = defaults.echo;
+  row.chat_template = defaults.chat_template;
+  return row;
+}
+
+// The record tells a row's errors apart by kind; a number out of its range is a bad input here.
+RequestError error_of(const Error& error) {
+  const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
+  return {code, error.message()};
+}
+
+}  // namespace
+
+BatchRow parse_batch_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
+  BatchRow row = row_with(defaults);
+  Draft draft{row, defaults, line, defaults.chat};
+  try {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) {
+      fail_invalid("line {} is blank: it should be a JSON object", line);
+    }
+    const std::string name = fmt::format("line {}", line);
+    const nlohmann::json document = parse_json(text, name);
+    const JsonView root(document, name);
+    if (!root.is_object()) root.fail_here("is no JSON object");
+    const bool openai = root.contains("custom_id") || root.contains("body");
+    openai ? read_openai(root, draft) : read_plain(root, draft);
+    put_together(draft);
+    validate(row.options.sampling);
+  } catch (const Error& error) {
+    row.error = error_of(error);
+  }
+  return row;
+}
+
+BatchRow plain_text_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
+  BatchRow row = row_with(defaults);
+  Draft draft{row, defaults, line, defaults.chat};
+  try {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) {
+      fail_invalid("line {} is blank: it should be a prompt", line);
+    }
+    draft.prompt = std::string(text);
+    put_together(draft);
+  } catch (const Error& error) {
+    row.error = error_of(error);
+  }
+  return row;
+}
+
+}  // namespace lathe

@@ -1,0 +1,167 @@
+#include "common/batch_command.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "lathe/batch.h"
+#include "lathe/output_file.h"
+
+#include "common/output.h"
+#include "common/process.h"
+#include "common/progress_bar.h"
+
+namespace lathe::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
+                           const Checkpoint& checkpoint) {
+  BatchOptions out;
+  out.lines = flags.lines;
+  out.timings = flags.timings;
+  out.model = tool.common().model;
+  out.submitted = 2 * flags.max_batch;  // whoever leaves finds a successor that is ready
+  RowDefaults& defaults = out.defaults;
+  defaults.options = flags.generate_options();
+  // As with --chat for one prompt: until the model ends its turn.
+  defaults.chat_tokens = flags.tokens_option->count() > 0 ? flags.tokens : -1;
+  defaults.samples = static_cast<int>(flags.n_best);
+  defaults.timeout = flags.request_timeout;
+  defaults.chat = flags.chat;
+  if (flags.system_option->count() > 0) defaults.system = flags.system;
+  defaults.chat_template = flags.chat_template;
+  defaults.special = flags.special;
+  defaults.echo = flags.echo;
+  const std::uint64_t hashes[] = {content_hash(checkpoint), options_hash(out)};
+  out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
+                        flags.kv_type,
+                        fmt::format("{}", flags.context)});
+  return out;
+}
+
+std::string share(std::int64_t part, std::int64_t whole) {
+  return fmt::format(
+      "{:.1f} %", whole > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0);
+}
+
+std::string spread(const Percentiles& p) {
+  return fmt::format("p50 {:.3g}, p90 {:.3g}, p99 {:.3g}", p.p50, p.p90, p.p99);
+}
+
+void print_summary(const Tool& tool, const BatchSummary& s) {
+  tool.note(fmt::format(
+      "{} in = {} ok + {} failed{}", s.records, s.ok, s.failed,
+      s.resumed > 0 ? fmt::format("; {} of them from an earlier run", s.resumed) : std::string()));
+  if (s.prompt_tokens == 0) return;
+  tool.note(fmt::format(
+      "{:.3g} s, {} tokens in ({} cached), {} out; {:.0f} tokens/s, {:.3g} ms per "
+      "output token",
+      s.seconds, s.prompt_tokens, share(s.cached_tokens, s.prompt_tokens), s.generated_tokens,
+      s.tokens_per_second(),
+      s.generated_tokens > 0 ? 1000 * s.seconds / static_cast<double>(s.generated_tokens) : 0.0));
+  tool.note(fmt::format("seconds to the first token: {}; for each further one: {}",
+                        spread(s.first_token), spread(s.per_token)));
+}
+
+Json json_of(const Percentiles& p) {
+  return {{"mean", p.mean}, {"p50", p.p50}, {"p90", p.p90}, {"p99", p.p99}, {"max", p.max}};
+}
+
+std::string summary_json(const std::string& model, const BatchSummary& s) {
+  const auto generated = static_cast<double>(s.generated_tokens);
+  const Json out = {
+      {"schema", "lathe.batch/1"},
+      {"model", model},
+      {"records", s.records},
+      {"ok", s.ok},
+      {"failed", s.failed},
+      {"resumed", s.resumed},
+      {"seconds", s.seconds},
+      {"prompt_tokens", s.prompt_tokens},
+      {"cached_tokens", s.cached_tokens},
+      {"tokens", s.generated_tokens},
+      {"throughput", s.tokens_per_second()},
+      {"latency", generated > 0 ? Json(s.seconds / generated) : Json()},
+      {"ttft", json_of(s.first_token)},
+      {"tpot", json_of(s.per_token)},
+      {"total", json_of(s.total)},
+  };
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void show_progress(ProgressBar& bar, const BatchProgress& progress) {
+  const double seconds = progress.seconds > 0 ? progress.seconds : 1;
+  bar.update(progress.done, progress.total,
+             fmt::format("tokens/s: {:.0f} in, {:.0f} out",
+                         static_cast<double>(progress.prompt_tokens) / seconds,
+                         static_cast<double>(progress.generated_tokens) / seconds));
+}
+
+struct Destination {
+  std::unique_ptr<Output> stdout_output;
+  std::unique_ptr<RecordLog> log;
+  std::uint64_t earlier_failed = 0;
+};
+
+Destination open_destination(const CommonValues& common, const GenerateFlags& flags) {
+  Destination out;
+  if (common.output == "-") {
+    out.stdout_output = std::make_unique<Output>("-", false);
+    Output& output = *out.stdout_output;
+    out.log = std::make_unique<RecordLog>(
+        [&output](std::string_view line) {
+          output.write(line);
+          output.flush();
+        },
+        !flags.unordered);
+    return out;
+  }
+  RecordLogOptions options;
+  options.overwrite = common.force;
+  options.resume = flags.resume;
+  options.ordered = !flags.unordered;
+  out.log = std::make_unique<RecordLog>(common.output, options,
+                                        [&out](std::uint64_t, std::string_view record) {
+                                          if (is_error_record(record)) ++out.earlier_failed;
+                                        });
+  return out;
+}
+
+}  // namespace
+
+int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
+  const CommonValues& common = tool.common();
+  std::unique_ptr<OutputFile> summary_file;
+  if (!flags.summary.empty()) {
+    summary_file = std::make_unique<OutputFile>(flags.summary, common.force);
+  }
+  // Before the model is read: what cannot be written should be known at once.
+  Destination to = open_destination(common, flags);
+  const OpenedModel opened = open_generate_model(common, flags);
+  BatchOptions options = batch_options(tool, flags, *opened.checkpoint);
+  const auto engine =
+      Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
+
+  ProgressBar bar(tool, "generate");
+  options.on_progress = [&bar](const BatchProgress& progress) { show_progress(bar, progress); };
+  options.stop = [] { return stop_signal() != 0; };
+  stop_at_next_step();
+  const BatchSummary summary =
+      run_batch(*engine, opened.tokenizer, common.input, *to.log, options, to.earlier_failed);
+  bar.finish();
+  if (to.stdout_output) to.stdout_output->finish();
+  if (summary.stopped) {
+    tool.note(fmt::format("stopped after {} records{}", summary.records,
+                          to.stdout_output ? "" : "; --resume continues"));
+    die_of_signal(stop_signal());
+  }
+  if (summary_file) {
+    summary_file->write(summary_json(common.model, summary));
+    summary_file->commit();
+  }
+  print_summary(tool, summary);
+  return summary.failed > 0 ? 1 : 0;
+}
+
+}  // namespace lathe::tool

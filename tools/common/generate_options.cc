@@ -1,0 +1,238 @@
+#include "common/generate_options.h"
+
+#include <future>
+#include <utility>
+
+namespace lathe::tool {
+namespace {
+
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
+
+void add_batch_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kBatch = "Many prompts";
+  CLI::App& app = tool.app();
+  app.add_flag("--jsonl", o.jsonl,
+               "The input has a JSON object a line, with a prompt or messages; print an object a "
+               "line")
+      ->group(kBatch);
+  app.add_flag("--lines", o.lines, "As --jsonl, but each line of the input is a prompt")
+      ->group(kBatch);
+  const auto batch_only = [&](CLI::Option* option) {
+    o.batch_only.push_back(option->group(kBatch));
+  };
+  batch_only(app.add_flag("--unordered", o.unordered,
+                          "Print records as they are ready, not in the input's order"));
+  batch_only(app.add_flag("--resume", o.resume,
+                          "Continue what an earlier run left of the output; -o names it"));
+  batch_only(tool.number("--n-best", o.n_best,
+                         "N answers to each prompt; number i is drawn with seed + i", 1, 1024));
+  batch_only(
+      tool.number("--max-batch", o.max_batch, "Answers that are generated at once", 1, 4096));
+  batch_only(tool.number("--timeout-per-request", o.request_timeout,
+                         "Give a prompt up X seconds after it was begun; 0 is never", 0, 1e9));
+  batch_only(
+      app.add_flag("--timings", o.timings,
+                   "Add times and cached tokens to the records, which then differ each time"));
+  batch_only(
+      app.add_option("--summary", o.summary, "Write the summary of the run to FILE, as JSON, too")
+          ->type_name("FILE"));
+}
+
+void add_memory_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kMemory = "Keys and values of earlier tokens";
+  CLI::App& app = tool.app();
+  tool.choice("--kv-type", o.kv_type, "Type of their numbers", {"f16", "f32", "int8"})
+      ->group(kMemory);
+  app.add_option("--cache-dir", o.cache_dir,
+                 "Keep them in DIR, for later prompts that begin with the same tokens")
+      ->type_name("DIR")
+      ->group(kMemory);
+  o.engine_only.push_back(
+      tool.size("--cache-size", o.cache_size,
+                "Remove from --cache-dir what was not used for longest, beyond SIZE bytes", "4G")
+          ->group(kMemory));
+  o.batch_only.push_back(tool.size("--kv-memory", o.kv_memory,
+                                   "With --jsonl: memory for all that run (default: half of what "
+                                   "is free)",
+                                   "")
+                             ->group(kMemory));
+  o.batch_only.push_back(
+      app.add_option("--kv-spill", o.kv_spill, "With --jsonl: a file for those that have to wait")
+          ->type_name("FILE")
+          ->group(kMemory));
+  o.engine_only.push_back(tool.number("--prefill-chunk", o.prefill_chunk,
+                                      "Tokens of prompts to read in one step beside the answers "
+                                      "that run",
+                                      1, 1 << 20)
+                              ->group(kMemory));
+}
+
+}  // namespace
+
+KvType GenerateFlags::kv() const {
+  if (kv_type == "f32") return KvType::kF32;
+  return kv_type == "int8" ? KvType::kInt8 : KvType::kF16;
+}
+
+GenerateOptions GenerateFlags::generate_options() const {
+  GenerateOptions how;
+  how.sampling = sampling;
+  how.max_tokens = tokens;
+  how.stop = stop;
+  how.ignore_eos = ignore_eos;
+  how.logprobs = static_cast<int>(logprobs);
+  return how;
+}
+
+void add_generate_options(Tool& tool, GenerateFlags& o) {
+  CLI::App& app = tool.app();
+  o.prompt_option =
+      app.add_option("-p,--prompt", o.prompt,
+                     "The prompt; without -p it is read from -i, less the last line's newline. "
+                     "\"\" begins a new text")
+          ->type_name("TEXT");
+  o.tokens_option =
+      tool.number("-n,--tokens", o.tokens,
+                  "Stop after N tokens; -1 is when the model ends the text or the context is "
+                  "full (the default with --chat)",
+                  -1, kMany);
+  tool.number("--ctx", o.context, "Positions for prompt and answer; 0 is all the model has", 0,
+              kMany);
+  tool.repeatable("--stop", o.stop, "End before TEXT; may be repeated");
+  app.add_flag("--ignore-eos", o.ignore_eos, "Go on when the model ends the text");
+  app.add_flag("--echo", o.echo, "Print the prompt before the answer");
+  app.add_option("--tokenizer", o.tokenizer,
+                 "A tokenizer to use instead of the model's own, or for want of one")
+      ->type_name("FILE");
+  app.add_flag("--special", o.special, "Control tokens spelled in the prompt count as such");
+  tool.number("--logprobs", o.logprobs,
+              "With --json or --jsonl: log-probabilities, with the N best tokens", 0, 1000);
+
+  constexpr const char* kChat = "Conversation";
+  app.add_flag("--chat", o.chat, "The prompt is a message; print the answer to it")->group(kChat);
+  o.system_option = app.add_option("--system", o.system, "With --chat: the system message")
+                        ->type_name("TEXT")
+                        ->group(kChat);
+  tool.choice("--chat-template", o.chat_template,
+              "With --chat: the format, in place of the model's own", ChatTemplate::names())
+      ->default_str("")
+      ->group(kChat);
+
+  constexpr const char* kSampling = "Sampling, in this order";
+  SamplingOptions& s = o.sampling;
+  tool.number("--repeat-penalty", s.repeat_penalty,
+              "Divide the logits of recent tokens by X; 1 is off", 1e-6, 1e6)
+      ->group(kSampling);
+  tool.number("--repeat-last", s.repeat_last, "How many tokens are recent; -1 is all", -1, kMany)
+      ->group(kSampling);
+  tool.number("--temp", s.temperature, "Temperature; 0 takes the most probable token each time", 0,
+              1e6)
+      ->group(kSampling);
+  tool.number("--top-k", s.top_k, "Keep the N most probable tokens; 0 is off", 0, kMany)
+      ->group(kSampling);
+  tool.number("--top-p", s.top_p, "Keep the most probable tokens that reach X together; 1 is off",
+              0, 1)
+      ->group(kSampling);
+  tool.number("--min-p", s.min_p, "Keep tokens at least X times as probable as the best; 0 is off",
+              0, 1)
+      ->group(kSampling);
+  tool.number("--seed", s.seed, "The same seed draws the same text")->group(kSampling);
+
+  add_batch_options(tool, o);
+  add_memory_options(tool, o);
+}
+
+void check_generate_options(const Tool& tool, const GenerateFlags& o) {
+  const bool prompt = o.prompt_option->count() > 0;
+  if (prompt && o.input_option->count() > 0) {
+    fail_usage("-p and -i exclude each other: a prompt has one source");
+  }
+  if (o.jsonl && o.lines) fail_usage("--jsonl and --lines exclude each other");
+  if (o.batch()) {
+    if (prompt) fail_usage("-p is one prompt; --jsonl and --lines read theirs from -i");
+    if (tool.common().json()) fail_usage("--json is for one prompt; --jsonl prints JSON anyway");
+    if (o.resume && tool.common().output == "-") {
+      fail_usage("--resume continues a file: name it with -o");
+    }
+  } else {
+    for (const CLI::Option* option : o.batch_only) {
+      if (option->count() > 0) {
+        fail_usage("{} is for many prompts: add --jsonl or --lines", option->get_name());
+      }
+    }
+    for (const CLI::Option* option : o.engine_only) {
+      if (option->count() > 0 && !o.uses_engine()) {
+        fail_usage("{} needs --cache-dir, --jsonl or --lines", option->get_name());
+      }
+    }
+    if (o.logprobs > 0 && !tool.common().json()) {
+      fail_usage("--logprobs has no place in plain text: add --json");
+    }
+  }
+  if (!o.chat && !o.jsonl && (o.system_option->count() > 0 || !o.chat_template.empty())) {
+    fail_usage("--system and --chat-template are for a conversation: add --chat");
+  }
+  if (o.chat && o.special) {
+    fail_usage("--special and --chat exclude each other: a message is plain text");
+  }
+  for (const std::string& stop : o.stop) {
+    if (stop.empty()) fail_usage("--stop: an empty text would stop before the first token");
+  }
+  const SamplingOptions& sampling = o.sampling;
+  if (sampling.temperature == 0 && !o.jsonl &&
+      (sampling.top_k > 0 || sampling.top_p < 1 || sampling.min_p > 0)) {
+    tool.warn("--top-k, --top-p and --min-p choose nothing at temperature 0: give --temp");
+  }
+}
+
+OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags) {
+  OpenOptions open;
+  open.tokenizer_path = flags.tokenizer;
+  OpenedModel out;
+  out.checkpoint = Checkpoint::open(common.model, open);
+  if (!out.checkpoint->tokenizer_files()) {
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
+         lathe::quoted(common.model));
+  }
+  // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
+  auto vocabulary = std::async(
+      std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
+  out.model = Model::load(out.checkpoint);
+  out.tokenizer = vocabulary.get();
+  return out;
+}
+
+int threads_for(const Model& model, const CommonValues& common) {
+  // A step over so few weights takes less time than waking a second thread for it.
+  constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
+  if (common.threads == 0 && model.weight_bytes() < kSmall) return 1;
+  return common.threads_or_default();
+}
+
+std::int64_t context_for(const Model& model, const CommonValues& common,
+                         const GenerateFlags& flags) {
+  const std::int64_t longest = model.config().max_position;
+  if (flags.context > longest) {
+    fail(ErrorCode::kLimit, "{}: --ctx {} is more than the model's context of {} tokens",
+         lathe::quoted(common.model), flags.context, longest);
+  }
+  return flags.context > 0 ? flags.context : longest;
+}
+
+EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags) {
+  const CommonValues& common = tool.common();
+  EngineOptions out;
+  out.threads = threads_for(model, common);
+  out.kv_type = flags.kv();
+  out.kv_memory = flags.kv_memory;
+  out.context = context_for(model, common, flags);
+  out.max_batch = flags.max_batch;
+  out.prefill_chunk = flags.prefill_chunk;
+  out.spill_file = flags.kv_spill;
+  out.cache_dir = flags.cache_dir;
+  out.cache_size = flags.cache_size;
+  out.on_warning = [&tool](const std::string& text) { tool.warn(text); };
+  return out;
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,66 @@
+// generate's options, for one prompt and for a batch of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lathe/engine.h"
+#include "lathe/lathe.h"
+
+#include "common/tool.h"
+
+namespace lathe::tool {
+
+struct GenerateFlags {
+  std::string prompt, system, tokenizer, chat_template, kv_type = "f16";
+  std::int64_t tokens = 128, context = 0, logprobs = 0;
+  bool chat = false, echo = false, special = false, ignore_eos = false;
+  std::vector<std::string> stop;
+  SamplingOptions sampling;
+
+  // Keys and values
+  std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
+  std::string kv_spill, cache_dir;
+  std::int64_t prefill_chunk = 256;
+
+  // Many prompts
+  bool jsonl = false, lines = false, unordered = false, resume = false, timings = false;
+  std::int64_t n_best = 1, max_batch = 32;
+  double request_timeout = 0;
+  std::string summary;
+
+  CLI::Option* tokens_option = nullptr;
+  CLI::Option* prompt_option = nullptr;
+  CLI::Option* input_option = nullptr;
+  CLI::Option* system_option = nullptr;
+  std::vector<const CLI::Option*> batch_only, engine_only;
+
+  bool batch() const { return jsonl || lines; }
+  // Whether one prompt, too, needs the engine and what it keeps.
+  bool uses_engine() const { return !cache_dir.empty(); }
+  KvType kv() const;
+  GenerateOptions generate_options() const;
+};
+
+void add_generate_options(Tool& tool, GenerateFlags& flags);
+// Combinations that mean nothing, or not what they seem to: throws kUsage, or warns.
+void check_generate_options(const Tool& tool, const GenerateFlags& flags);
+
+struct OpenedModel {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  std::shared_ptr<const Model> model;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags);
+
+// How many threads a step over this model is worth.
+int threads_for(const Model& model, const CommonValues& common);
+// Throws kLimit when --ctx is more than the model has.
+std::int64_t context_for(const Model& model, const CommonValues& common,
+                         const GenerateFlags& flags);
+EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags);
+
+}  // namespace lathe::tool
