@@ -17,6 +17,7 @@
 #include "lathe/machine.h"
 
 #include "common/input.h"
+#include "common/machine_text.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
@@ -36,6 +37,7 @@ struct Options {
   std::string batch = "512";
   std::string threads;
   std::string sequences = "1";
+  std::vector<std::string> mixed;
   std::string kv_type = "f16";
   std::string format = "md";
   std::string output = "-";
@@ -68,6 +70,7 @@ std::string utc_now() {
 std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
   std::int64_t most = 0;
   for (const BenchCase& c : cases) {
+    if (c.batched()) continue;
     constexpr std::int64_t kRound = 256;
     const std::int64_t each = c.n_prompt + c.n_gen + c.n_depth;
     most = std::max(most, (each + kRound) * (c.sequences + 1));
@@ -75,13 +78,30 @@ std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
   return most;
 }
 
+std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Model>& model,
+                                    const BenchCase& test, const SessionOptions& session) {
+  EngineOptions options;
+  options.threads = session.threads;
+  options.kv_type = session.kv_type;
+  options.prefill_chunk = session.chunk;
+  options.share_prefixes = test.n_depth > 0;
+  if (!test.traffic) options.max_batch = test.sequences;
+  return Engine::create(model, nullptr, options);
+}
+
 class Runner {
  public:
   Runner(const Tool& tool, const Options& options) : tool_(tool), options_(options) {}
 
   std::vector<BenchRow> run() {
-    const std::vector<BenchCase> cases = make_cases(
-        {options_.prompt, options_.gen, options_.prompt_gen, options_.depth, options_.sequences});
+    std::vector<BenchCase> cases;
+    for (const std::string& text : options_.mixed) {
+      cases.push_back({.traffic = parse_traffic(text)});
+    }
+    if (cases.empty()) {
+      cases = make_cases(
+          {options_.prompt, options_.gen, options_.prompt_gen, options_.depth, options_.sequences});
+    }
     std::vector<std::int64_t> threads = {tool_.common().threads_or_default()};
     if (!options_.threads.empty()) threads = parse_ranges(options_.threads);
     for (const std::string& path : options_.models) {
@@ -127,12 +147,21 @@ class Runner {
     for (const BenchCase& test : cases) {
       ProgressBar bar(tool_, "bench");
       const double stolen = stolen_seconds();
-      row.result = run_bench(*session, test, static_cast<int>(options_.repetitions),
-                             options_.no_warmup ? 0 : 1, bar.callback());
+      const auto repetitions = static_cast<int>(options_.repetitions);
+      const int warmup = options_.no_warmup ? 0 : 1;
+      if (test.batched()) {
+        const auto engine = make_engine(model, test, session_options);
+        row.result = run_engine_bench(*engine, test, repetitions, warmup, bar.callback());
+      } else {
+        row.result = run_bench(*session, test, repetitions, warmup, bar.callback());
+      }
       bar.finish();
-      const BenchLimit limit = bench_limit(test, cost, *limits_);
-      row.limit_ts = limit.tokens_per_second;
-      row.limit_kind = limit.kind;
+      row.limit_ts.reset();
+      if (!test.traffic) {
+        const BenchLimit limit = bench_limit(test, cost, *limits_);
+        row.limit_ts = limit.tokens_per_second;
+        row.limit_kind = limit.kind;
+      }
       rows_.push_back(row);
       const double lost = stolen_seconds() - stolen;
       if (lost > 0.1) {
@@ -147,23 +176,6 @@ class Runner {
   std::optional<MachineLimits> limits_;
   std::vector<BenchRow> rows_;
 };
-
-std::string machine_text(const MachineLimits& m, bool json) {
-  if (json) {
-    const Json out = {{"schema", "lathe.machine/1"},
-                      {"cpu", m.cpu},
-                      {"isa", m.isa},
-                      {"threads", m.threads},
-                      {"read_bytes_per_second", m.read_bytes},
-                      {"int8_ops_per_second", m.int8_ops},
-                      {"f32_ops_per_second", m.f32_ops}};
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  }
-  return fmt::format(
-      "cpu          {}\nisa          {}\nthreads      {}\nmemory read  {:.1f} GB/s\n"
-      "int8         {:.0f} Gop/s\nf32          {:.0f} Gop/s\n",
-      m.cpu, m.isa, m.threads, m.read_bytes / 1e9, m.int8_ops / 1e9, m.f32_ops / 1e9);
-}
 
 std::vector<BenchRecord> records_of(const std::vector<BenchRow>& rows) {
   std::vector<BenchRecord> records;
@@ -235,11 +247,13 @@ int bench(const Tool& tool, Options& options) {
     ours = records_of(rows);
     text = format_bench(rows, format);
     if (format == BenchFormat::kMarkdown) {
-      std::vector<BenchRow> batched;
+      std::vector<BenchRow> batched, traffic;
       for (const BenchRow& row : rows) {
         if (row.result.test.sequences > 1) batched.push_back(row);
+        if (row.result.test.traffic) traffic.push_back(row);
       }
       if (!batched.empty()) text += "\n" + format_batched(batched);
+      if (!traffic.empty()) text += "\n" + format_traffic(traffic);
     }
   } else if (options.compare.size() == 2) {
     ours = read_bench_records(read_all(options.compare[0]), options.compare[0]);
@@ -282,6 +296,9 @@ int main(int argc, char** argv) {
   app.add_option("-b,--batch-size", options.batch, "longest piece of a prompt computed at once")
       ->type_name("N");
   app.add_option("--npl", options.sequences, "sequences at once (also -npl)")->type_name("N");
+  tool.repeatable("--mixed", options.mixed,
+                  "requests of many lengths at once, as in=128..512,out=32..256,n=64")
+      ->type_name("SPEC");
   app.add_option("-t,--threads", options.threads,
                  "threads; the cores this process may use when not given")
       ->type_name("N");
@@ -306,6 +323,8 @@ int main(int argc, char** argv) {
   tool.example("bench -m model.lathe", "Prefill of 512 tokens and decode of 128");
   tool.example("bench -m model.lathe -p 0 -n 32 -d 0,1024-4096+1024", "Decode at growing depth");
   tool.example("bench -m model.lathe -p 128 -n 32 -npl 1-16*2", "1 to 16 sequences at once");
+  tool.example("bench -m model.lathe --mixed in=16..64,out=8..32,n=12 -r 1",
+               "Requests of many lengths through the engine");
   tool.example("bench -m model.lathe --compare base.json --fail-if 'tg<-5%'",
                "In CI: fail when decode got slower");
   tool.see_also("perplexity(1), quantize(1), lathe(7)");

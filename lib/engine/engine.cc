@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "engine/memory_limit.h"
+#include "engine/no_text.h"
 #include "engine/scheduler.h"
 
 namespace lathe {
@@ -55,6 +56,7 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
   session_options.threads = options.threads;
   session_options.max_pages = page_count(layout, bytes, context, options.max_batch, by_default);
   session_options.chunk = std::max<std::int64_t>(512, options.prefill_chunk + options.max_batch);
+  if (tokenizer == nullptr) tokenizer = std::make_shared<NoText>(model->config().vocab_size);
   auto session = Session::create(std::move(model), session_options);
   return std::make_unique<Scheduler>(std::move(session), std::move(tokenizer), options);
 }

@@ -22,14 +22,10 @@ void check_ids(std::span<const TokenId> ids, std::int64_t vocab) {
   }
 }
 
-void check(const Request& request, const Tokenizer* tokenizer, const ModelConfig& config,
-           std::int64_t context) {
+void check(const Request& request, const ModelConfig& config, std::int64_t context) {
   if (request.samples < 0 || request.timeout < 0.0) {
     fail(ErrorCode::kUsage, "a request cannot have {} samples and {} seconds", request.samples,
          request.timeout);
-  }
-  if (request.samples > 0 && tokenizer == nullptr) {
-    fail(ErrorCode::kUsage, "this engine has no tokenizer: it can only score continuations");
   }
   if (request.prompt.empty()) {
     fail_invalid("the prompt is empty: give it some text (this model has no token to begin with)");
@@ -54,9 +50,9 @@ void check(const Request& request, const Tokenizer* tokenizer, const ModelConfig
 
 }  // namespace
 
-std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer* tokenizer,
+std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer& tokenizer,
                               const ModelConfig& config, const JobLimits& limits) {
-  check(request, tokenizer, config, limits.context);
+  check(request, config, limits.context);
   auto job = std::make_unique<Job>();
   job->id = id;
   job->request = std::move(request);
@@ -78,7 +74,7 @@ std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer* to
       on_text = [&r, sample](std::string_view text) { return r.on_text(sample, text); };
     }
     job->states.push_back(std::make_unique<GenerationState>(
-        *tokenizer, config, context, r.prompt, std::move(options), std::move(on_text)));
+        tokenizer, config, context, r.prompt, std::move(options), std::move(on_text)));
   }
   job->scores.resize(r.continuations.size());
   job->scored.resize(r.continuations.size());

@@ -98,7 +98,7 @@ struct JobLimits {
 
 // Checks a request and makes its states. Throws kInvalid, kUsage, and kLimit where a sequence
 // would pass the limits. An answer without a limit of its own ends where the memory does.
-std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer* tokenizer,
+std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer& tokenizer,
                               const ModelConfig& config, const JobLimits& limits);
 
 // What the caller gets. The job is spent.

@@ -53,7 +53,7 @@ Scheduler::~Scheduler() = default;
 
 RequestId Scheduler::submit(Request request) {
   const std::int64_t capacity = session_->kv_usage().max_pages * page_tokens_;
-  auto job = make_job(next_id_, std::move(request), tokenizer_.get(), model().config(),
+  auto job = make_job(next_id_, std::move(request), *tokenizer_, model().config(),
                       {.context = context_, .capacity = capacity});
   const RequestId id = next_id_++;
   Job& made = *jobs_.emplace(id, std::move(job)).first->second;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+
+#include "eval/token_source.h"
+
 namespace lathe {
 namespace {
 
@@ -10,26 +13,6 @@ using Clock = std::chrono::steady_clock;
 std::int64_t since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
 }
-
-// Ids from a small linear congruential generator (Knuth's MMIX constants).
-class TokenSource {
- public:
-  explicit TokenSource(std::int64_t vocab) : vocab_(static_cast<std::uint64_t>(vocab)) {}
-
-  TokenId next() {
-    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<TokenId>((state_ >> 33) % vocab_);
-  }
-  std::vector<TokenId> next(std::int64_t count) {
-    std::vector<TokenId> ids(static_cast<std::size_t>(count));
-    for (TokenId& id : ids) id = next();
-    return ids;
-  }
-
- private:
-  std::uint64_t state_ = 1;
-  std::uint64_t vocab_;
-};
 
 // The sequences of one round; dropped at its end, also when a step throws.
 class Sequences {
@@ -84,6 +67,13 @@ BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
 }
 
 }  // namespace
+
+std::int64_t BenchResult::tokens() const {
+  if (!test.traffic) return (test.n_prompt + test.n_gen) * test.sequences;
+  std::int64_t sum = 0;
+  for (const BenchTraffic::Lengths& one : test.traffic->lengths()) sum += one.in + one.out;
+  return sum;
+}
 
 std::vector<double> BenchResult::tokens_per_second() const {
   std::vector<double> rates;

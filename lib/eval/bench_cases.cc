@@ -1,19 +1,78 @@
+#include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 
 #include "lathe/bench.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "eval/token_source.h"
 
 namespace lathe {
 
 std::string BenchCase::name() const {
   std::string name;
+  if (traffic) {
+    return fmt::format("mix{} in{}..{} out{}..{}", traffic->requests, traffic->in_min,
+                       traffic->in_max, traffic->out_min, traffic->out_max);
+  }
   if (n_prompt > 0) name = fmt::format("pp{}", n_prompt);
   if (n_gen > 0) name += fmt::format("{}tg{}", name.empty() ? "" : "+", n_gen);
   if (n_depth > 0) name += fmt::format("@d{}", n_depth);
   if (sequences > 1) name += fmt::format("x{}", sequences);
   return name;
+}
+
+std::vector<BenchTraffic::Lengths> BenchTraffic::lengths() const {
+  TokenSource source(1);
+  const auto draw = [&](std::int64_t least, std::int64_t most) {
+    return least +
+           static_cast<std::int64_t>(source.below(static_cast<std::uint64_t>(most - least) + 1));
+  };
+  std::vector<Lengths> out;
+  for (std::int64_t i = 0; i < requests; ++i) {
+    const std::int64_t in = draw(in_min, in_max);
+    out.push_back({in, draw(out_min, out_max)});
+  }
+  return out;
+}
+
+BenchTraffic parse_traffic(std::string_view text) {
+  const auto bad = [&]() {
+    fail(ErrorCode::kUsage,
+         "{}: not a description of traffic, such as in=128..512,out=32..256,n=64", quoted(text));
+  };
+  constexpr std::int64_t kMost = 1000000;
+  BenchTraffic out;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view part = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos) bad();
+    const std::string_view name = part.substr(0, equals);
+    const char* at = part.data() + equals + 1;
+    const char* end = part.data() + part.size();
+    std::int64_t least = 0;
+    auto read = std::from_chars(at, end, least);
+    if (read.ec != std::errc()) bad();
+    std::int64_t most = least;
+    if (std::string_view(read.ptr, static_cast<std::size_t>(end - read.ptr)).starts_with("..")) {
+      read = std::from_chars(read.ptr + 2, end, most);
+    }
+    if (read.ec != std::errc() || read.ptr != end || least < 1 || most < least || most > kMost)
+      bad();
+    if (name == "in") {
+      out.in_min = least, out.in_max = most;
+    } else if (name == "out") {
+      out.out_min = least, out.out_max = most;
+    } else if (name == "n" && least == most) {
+      out.requests = least;
+    } else {
+      bad();
+    }
+  }
+  if (out.in_min == 0 || out.out_min == 0 || out.requests == 0) bad();
+  return out;
 }
 
 std::vector<BenchCase> make_cases(const BenchLists& lists) {

@@ -28,6 +28,10 @@ BenchRecord record_of(const Json& row, std::size_t number, const std::string& or
   test.sequences = integer(row, "n_sequences", 1);
   BenchRecord record;
   record.test = test.name();
+  if (const auto name = row.find("test");
+      record.test.empty() && name != row.end() && name->is_string()) {
+    record.test = name->get<std::string>();  // traffic has no numbers of its own
+  }
   if (const auto model = row.find("model_filename"); model != row.end() && model->is_string()) {
     record.model = model->get<std::string>();
   }

@@ -217,6 +217,36 @@ std::string format_bench(std::span<const BenchRow> rows, BenchFormat format) {
   return "";
 }
 
+std::string format_traffic(std::span<const BenchRow> rows) {
+  std::vector<std::vector<std::string>> lines = {
+      {"requests", "in", "out", "T s", "S t/s", "TTFT p50 s", "p99 s", "step p50 ms", "p99 ms"}};
+  for (const BenchRow& row : rows) {
+    std::vector<double> total, first, step;
+    for (const BenchSample& sample : row.result.samples) {
+      total.push_back(static_cast<double>(sample.total_ns()));
+      first.insert(first.end(), sample.first_token_ns.begin(), sample.first_token_ns.end());
+      step.insert(step.end(), sample.step_ns.begin(), sample.step_ns.end());
+    }
+    std::int64_t in = 0, out = 0;
+    for (const BenchTraffic::Lengths& one : row.result.test.traffic->lengths()) {
+      in += one.in;
+      out += one.out;
+    }
+    const auto at = [](std::vector<double>& values, double share) {
+      if (values.empty()) return 0.0;
+      std::sort(values.begin(), values.end());
+      return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+    };
+    lines.push_back(
+        {fmt::format("{}", row.result.test.traffic->requests), fmt::format("{}", in),
+         fmt::format("{}", out), fmt::format("{:.3f}", at(total, 0.5) / kNs),
+         fmt::format("{:.2f}", summarize(row.result.tokens_per_second()).median),
+         fmt::format("{:.3f}", at(first, 0.5) / kNs), fmt::format("{:.3f}", at(first, 0.99) / kNs),
+         fmt::format("{:.2f}", at(step, 0.5) / 1e6), fmt::format("{:.2f}", at(step, 0.99) / 1e6)});
+  }
+  return table(lines, 0);
+}
+
 std::string format_batched(std::span<const BenchRow> rows) {
   std::vector<std::vector<std::string>> lines = {
       {"PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s"}};

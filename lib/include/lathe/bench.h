@@ -2,8 +2,9 @@
 //
 // A case is what llama-bench calls a test: n_prompt tokens computed at once and then n_gen
 // tokens one at a time, after n_depth tokens that are not timed; with `sequences` > 1 the
-// same for that many sequences in step (llama-batched-bench). Token ids are pseudo-random:
-// speed does not depend on them.
+// same for that many requests at once (llama-batched-bench), or with traffic for requests of
+// many lengths, through the engine (engine.h). Token ids are pseudo-random: speed does not
+// depend on them.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +14,40 @@
 #include <string_view>
 #include <vector>
 
+#include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/model.h"
 #include "lathe/progress.h"
 
 namespace lathe {
 
+// Requests that come all at once, each with a prompt and an answer of its own length: uniform
+// between the bounds, the same ones every time.
+struct BenchTraffic {
+  std::int64_t in_min = 0, in_max = 0;
+  std::int64_t out_min = 0, out_max = 0;
+  std::int64_t requests = 0;
+
+  struct Lengths {
+    std::int64_t in = 0, out = 0;
+  };
+  LATHE_API std::vector<Lengths> lengths() const;
+};
+
+// "in=128..512,out=32..256,n=64"; a single number stands for both bounds. Throws kUsage.
+LATHE_API BenchTraffic parse_traffic(std::string_view text);
+
 struct BenchCase {
   std::int64_t n_prompt = 0;
   std::int64_t n_gen = 0;
   std::int64_t n_depth = 0;
   std::int64_t sequences = 1;
+  std::optional<BenchTraffic> traffic = {};  // in place of the numbers above
 
-  // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply.
+  // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply; traffic is
+  // "mix64 in128..512 out32..256".
   LATHE_API std::string name() const;
+  bool batched() const noexcept { return sequences > 1 || traffic.has_value(); }
 };
 
 // Lists as parse_ranges reads them; `prompt_gen` holds pairs "P,N". Prompt and gen make cases
@@ -45,6 +66,8 @@ struct BenchSample {
   std::int64_t gen_ns = 0;
   // Decode steps one by one: the inter-token latencies.
   std::vector<std::int64_t> step_ns;
+  // Of batched cases: from the beginning to each request's first token.
+  std::vector<std::int64_t> first_token_ns = {};
 
   std::int64_t total_ns() const noexcept { return prompt_ns + gen_ns; }
 };
@@ -61,7 +84,7 @@ struct BenchResult {
   BenchCase test;
   std::vector<BenchSample> samples;
 
-  std::int64_t tokens() const noexcept { return (test.n_prompt + test.n_gen) * test.sequences; }
+  LATHE_API std::int64_t tokens() const;
   LATHE_API std::vector<double> tokens_per_second() const;
 };
 
@@ -69,6 +92,12 @@ struct BenchResult {
 // Throws kLimit when the case does not fit the session's context.
 LATHE_API BenchResult run_bench(Session& session, const BenchCase& test, int repetitions,
                                 int warmup = 1, const ProgressCallback& progress = {});
+
+// The same of a batched case, by an engine without shared prefixes but for the depth. As
+// llama-batched-bench counts, every token of an answer is also computed. prompt_ns is the time
+// until the last prompt is computed.
+LATHE_API BenchResult run_engine_bench(Engine& engine, const BenchCase& test, int repetitions,
+                                       int warmup = 1, const ProgressCallback& progress = {});
 
 LATHE_API BenchSummary summarize(std::span<const double> values);
 

@@ -49,4 +49,8 @@ LATHE_API std::string format_bench(std::span<const BenchRow> rows, BenchFormat f
 // T S (seconds and tokens per second, medians).
 LATHE_API std::string format_batched(std::span<const BenchRow> rows);
 
+// Rows with traffic: tokens per second, and percentiles of the times to the first token and
+// between tokens, over all runs.
+LATHE_API std::string format_traffic(std::span<const BenchRow> rows);
+
 }  // namespace lathe

@@ -131,7 +131,7 @@ struct EngineStats {
 
 class LATHE_API Engine {
  public:
-  // `tokenizer` may be null when every request only scores. Throws kUsage (options out of
+  // Without a tokenizer (null) answers have ids and no text. Throws kUsage (options out of
   // range), kLimit (memory), kIo (the spill file or the cache folder cannot be made).
   static std::unique_ptr<Engine> create(std::shared_ptr<const Model> model,
                                         std::shared_ptr<const Tokenizer> tokenizer,

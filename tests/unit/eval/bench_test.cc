@@ -50,6 +50,32 @@ TEST(BenchCases, PromptAndGenerationStandAloneUnlessBatched) {
   EXPECT_THROW(make_cases({"1", "1", {}, "0", "0"}), Error);
 }
 
+TEST(BenchTraffic, IsReadAndDrawnTheSameEveryTime) {
+  const BenchTraffic traffic = parse_traffic("in=128..512,out=32..256,n=64");
+  const auto lengths = traffic.lengths();
+  ASSERT_EQ(lengths.size(), 64U);
+  std::int64_t in = 0;
+  for (const BenchTraffic::Lengths& one : lengths) {
+    EXPECT_GE(one.in, 128);
+    EXPECT_LE(one.in, 512);
+    EXPECT_GE(one.out, 32);
+    EXPECT_LE(one.out, 256);
+    in += one.in;
+  }
+  EXPECT_GT(in, 64 * 250);
+  EXPECT_LT(in, 64 * 390);
+  EXPECT_EQ(traffic.lengths()[7].in, lengths[7].in);
+  BenchResult result;
+  result.test.traffic = parse_traffic("n=3,out=2,in=5");
+  EXPECT_EQ(result.tokens(), 21);
+  EXPECT_EQ(result.test.name(), "mix3 in5..5 out2..2");
+  for (const char* bad : {"", "in=1..2", "in=2..1,out=1,n=1", "in=0,out=1,n=1", "in=1,out=1,n=1..2",
+                          "in=1,out=1,n=x", "in=1,out=1,n=1,k=1", "in=1...2,out=1,n=1",
+                          "in=99999999999999999999,out=1,n=1", "in=1,out=,n=1"}) {
+    EXPECT_THROW(parse_traffic(bad), Error) << bad;
+  }
+}
+
 TEST(Summary, OfFourValues) {
   const double values[] = {4, 1, 3, 2};
   const BenchSummary s = summarize(values);
