@@ -1,10 +1,10 @@
 #include "model/attention.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstring>
+#include <iterator>
 #include <limits>
+#include <utility>
 
 namespace lathe {
 namespace {
@@ -15,6 +15,12 @@ constexpr std::int64_t kWorthSharing = 1 << 16;
 // Query rows stacked per piece: enough to make reading a page worth while, few enough that
 // queries and sums (head_dim 128: 16 KB each) stay in the first-level cache with the page.
 constexpr std::int64_t kStackedQueries = 32;
+
+// A sequence with fewer, larger pieces than this asks for is cut at its spans as well.
+constexpr std::int64_t kPiecesPerWorker = 4;
+
+// Memory for the states of spans: 32 MB. Beyond, pieces stay whole.
+constexpr std::int64_t kMostSlotFloats = 8 << 20;
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
@@ -50,6 +56,7 @@ void merge_state(float m, float l, const float* o, std::int64_t head_dim, float&
 
 }  // namespace
 
+// Some rows of one sequence and one KV head.
 struct Attention::Piece {
   const KvCache* cache;
   std::int64_t layer;
@@ -60,145 +67,242 @@ struct Attention::Piece {
   std::int64_t rows;
   const float* queries;  // of the first row
   float* out;
+
+  // Row r, at position p = first_position + r, sees [begin(p), p].
+  std::int64_t begin(std::int64_t position) const {
+    return window == 0 ? 0 : std::max<std::int64_t>(0, position - window + 1);
+  }
+  std::int64_t end() const { return first_position + rows; }
+  std::int64_t first_span() const { return begin(first_position) / kAttentionSpan; }
+  std::int64_t last_span() const { return (end() - 1) / kAttentionSpan; }
 };
 
-// One worker's memory, in floats: the stacked queries, the sums of the present span and of
-// all spans so far, and the ranges of keys that each query sees in a page.
-struct Attention::Scratch {
-  Scratch(float* p, std::int64_t queries, std::int64_t head_dim) {
-    const auto take = [&p](std::int64_t n) {
-      float* out = p;
-      p += padded(n);
-      return out;
-    };
-    q = take(queries * head_dim);
-    o = take(queries * head_dim);
-    total_o = take(queries * head_dim);
-    m = take(queries);
-    l = take(queries);
-    total_m = take(queries);
-    total_l = take(queries);
-    first = reinterpret_cast<std::int32_t*>(take(queries));
-    last = reinterpret_cast<std::int32_t*>(take(queries));
+// The online softmax of some queries: running maxima and sums, outputs that are not yet divided.
+struct Attention::State {
+  // Takes its memory from p on.
+  State(float*& p, std::int64_t queries, std::int64_t head_dim) {
+    o = take(p, queries * head_dim);
+    m = take(p, queries);
+    l = take(p, queries);
   }
-
   static std::int64_t padded(std::int64_t n) { return (n + 15) / 16 * 16; }
+  static float* take(float*& p, std::int64_t n) { return std::exchange(p, p + padded(n)); }
   static std::int64_t floats(std::int64_t queries, std::int64_t head_dim) {
-    return 3 * padded(queries * head_dim) + 6 * padded(queries);
+    return padded(queries * head_dim) + 2 * padded(queries);
   }
 
-  float *q, *o, *total_o, *m, *l, *total_m, *total_l;
+  float *o, *m, *l;
+};
+
+// One worker's memory: the stacked queries, the ranges of keys that each sees in a page, and the
+// sums of the present span and of all spans so far.
+struct Attention::Scratch {
+  Scratch(float* p, std::int64_t queries, std::int64_t head_dim)
+      : span(p, queries, head_dim), total(p, queries, head_dim) {
+    q = State::take(p, queries * head_dim);
+    first = reinterpret_cast<std::int32_t*>(State::take(p, queries));
+    last = reinterpret_cast<std::int32_t*>(State::take(p, queries));
+  }
+  static std::int64_t floats(std::int64_t queries, std::int64_t head_dim) {
+    return 2 * State::floats(queries, head_dim) + State::padded(queries * head_dim) +
+           2 * State::padded(queries);
+  }
+
+  State span, total;
+  float* q;
   std::int32_t *first, *last;
 };
 
-Attention::Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, int workers)
+Attention::Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                     std::int64_t context, int workers)
     : heads_(heads),
       kv_heads_(kv_heads),
       head_dim_(head_dim),
       group_(heads / kv_heads),
-      block_rows_(std::max<std::int64_t>(1, kStackedQueries / (heads / kv_heads))) {
-  scratch_floats_ = Scratch::floats(group_ * block_rows_, head_dim_);
+      block_rows_(std::max<std::int64_t>(1, kStackedQueries / (heads / kv_heads))),
+      workers_(workers) {
+  const std::int64_t queries = group_ * block_rows_;
+  scratch_floats_ = Scratch::floats(queries, head_dim_);
   scratch_.ensure(scratch_floats_ * workers);
+  if (workers == 1) return;
+  // Whether a span finds a slot changes nothing but the time that it takes.
+  slot_floats_ = State::floats(queries, head_dim_);
+  slots_ = std::min(kMostSlotFloats / slot_floats_,
+                    kPiecesPerWorker * workers * (context / kAttentionSpan + 1));
+  slot_memory_.ensure(slots_ * slot_floats_);
 }
 
-void Attention::attend_piece(const Piece& piece, float* scratch) const noexcept {
-  const std::int64_t queries = piece.rows * group_;
-  const Scratch s(scratch, group_ * block_rows_, head_dim_);
-  const KernelTable::Attend attend = attend_function(piece.cache->shape().type);
+// s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r.
+void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexcept {
   const std::int64_t row_stride = heads_ * head_dim_;
   const std::int64_t head_offset = piece.kv_head * group_ * head_dim_;
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim_));
-
-  // s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r.
   for (std::int64_t r = 0; r < piece.rows; ++r) {
     const float* from = piece.queries + r * row_stride + head_offset;
     float* to = s.q + r * group_ * head_dim_;
     for (std::int64_t i = 0; i < group_ * head_dim_; ++i) to[i] = from[i] * scale;
   }
-  std::fill(s.total_m, s.total_m + queries, kNothing);
+}
 
-  // Row r, at position p = first_position + r, sees [begin(p), p].
-  const auto begin = [&piece](std::int64_t position) {
-    return piece.window == 0 ? 0 : std::max<std::int64_t>(0, position - piece.window + 1);
+// The pages of one span, in order.
+void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
+                            const State& state) const noexcept {
+  const std::int64_t queries = piece.rows * group_;
+  const KernelTable::Attend attend = attend_function(piece.cache->shape().type);
+  std::fill(state.m, state.m + queries, kNothing);
+  std::fill(state.l, state.l + queries, 0.0F);
+  std::fill(state.o, state.o + queries * head_dim_, 0.0F);
+  const auto keys = [&piece](std::int64_t page) {
+    return piece.cache->keys(piece.sequence, page, piece.layer, piece.kv_head);
   };
-  const std::int64_t end = piece.first_position + piece.rows;
-  std::int64_t page = begin(piece.first_position) / kKvPageTokens;
-  while (page * kKvPageTokens < end) {
-    const std::int64_t span_end = (page * kKvPageTokens / kAttentionSpan + 1) * kAttentionSpan;
-    std::fill(s.m, s.m + queries, kNothing);
-    std::fill(s.l, s.l + queries, 0.0F);
-    std::fill(s.o, s.o + queries * head_dim_, 0.0F);
-    for (; page * kKvPageTokens < std::min(end, span_end); ++page) {
-      const std::int64_t start = page * kKvPageTokens;
-      for (std::int64_t r = 0; r < piece.rows; ++r) {
-        const std::int64_t position = piece.first_position + r;
-        const std::int64_t from =
-            std::clamp<std::int64_t>(begin(position) - start, 0, kKvPageTokens);
-        const std::int64_t to = std::clamp<std::int64_t>(position + 1 - start, 0, kKvPageTokens);
-        std::fill_n(s.first + r * group_, group_, static_cast<std::int32_t>(from));
-        std::fill_n(s.last + r * group_, group_, static_cast<std::int32_t>(to));
-      }
-      const std::byte* keys = piece.cache->keys(piece.sequence, page, piece.layer, piece.kv_head);
-      const std::byte* values =
-          piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head);
-      const std::int64_t next = (page + 1) * kKvPageTokens < end ? page + 1 : page;
-      const std::byte* next_keys =
-          piece.cache->keys(piece.sequence, next, piece.layer, piece.kv_head);
-      attend(s.q, queries, head_dim_, keys, values, next_keys, s.first, s.last, s.m, s.l, s.o);
+  const std::int64_t end = std::min(piece.end(), (span + 1) * kAttentionSpan);
+  std::int64_t page =
+      std::max(piece.begin(piece.first_position), span * kAttentionSpan) / kKvPageTokens;
+  for (; page * kKvPageTokens < end; ++page) {
+    const std::int64_t start = page * kKvPageTokens;
+    for (std::int64_t r = 0; r < piece.rows; ++r) {
+      const std::int64_t position = piece.first_position + r;
+      const std::int64_t from =
+          std::clamp<std::int64_t>(piece.begin(position) - start, 0, kKvPageTokens);
+      const std::int64_t to = std::clamp<std::int64_t>(position + 1 - start, 0, kKvPageTokens);
+      std::fill_n(s.first + r * group_, group_, static_cast<std::int32_t>(from));
+      std::fill_n(s.last + r * group_, group_, static_cast<std::int32_t>(to));
     }
-    for (std::int64_t i = 0; i < queries; ++i) {
-      merge_state(s.m[i], s.l[i], s.o + i * head_dim_, head_dim_, s.total_m[i], s.total_l[i],
-                  s.total_o + i * head_dim_);
-    }
+    const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
+    attend(s.q, queries, head_dim_, keys(page),
+           piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head), keys(next),
+           s.first, s.last, state.m, state.l, state.o);
   }
+}
 
+// Adds the state of one span to that of the spans before it.
+void Attention::merge(const State& span, std::int64_t queries, const State& total) const noexcept {
+  for (std::int64_t i = 0; i < queries; ++i) {
+    merge_state(span.m[i], span.l[i], span.o + i * head_dim_, head_dim_, total.m[i], total.l[i],
+                total.o + i * head_dim_);
+  }
+}
+
+void Attention::finish(const Piece& piece, const State& total) const noexcept {
   for (std::int64_t r = 0; r < piece.rows; ++r) {
-    float* to = piece.out + r * row_stride + head_offset;
+    float* to = piece.out + (r * heads_ + piece.kv_head * group_) * head_dim_;
     for (std::int64_t g = 0; g < group_; ++g) {
       const std::int64_t row = r * group_ + g;
-      const float* from = s.total_o + row * head_dim_;
-      const float inverse = 1.0F / s.total_l[row];
+      const float* from = total.o + row * head_dim_;
+      const float inverse = 1.0F / total.l[row];
       for (std::int64_t i = 0; i < head_dim_; ++i) to[g * head_dim_ + i] = from[i] * inverse;
     }
   }
 }
 
+void Attention::attend_piece(const Piece& piece, const Scratch& s) const noexcept {
+  const std::int64_t queries = piece.rows * group_;
+  gather_queries(piece, s);
+  std::fill(s.total.m, s.total.m + queries, kNothing);
+  for (std::int64_t span = piece.first_span(); span <= piece.last_span(); ++span) {
+    attend_span(piece, span, s, s.span);
+    merge(s.span, queries, s.total);
+  }
+  finish(piece, s.total);
+}
+
+Attention::Piece Attention::piece_at(const Call& call, const Segment& segment, std::int64_t block,
+                                     std::int64_t kv_head) const noexcept {
+  const std::int64_t row = block * block_rows_;
+  const std::int64_t offset = (segment.first_row + row) * heads_ * head_dim_;
+  return {.cache = &call.cache,
+          .layer = call.layer,
+          .window = call.window,
+          .kv_head = kv_head,
+          .sequence = segment.sequence,
+          .first_position = segment.first_position + row,
+          .rows = std::min(block_rows_, segment.rows - row),
+          .queries = call.queries + offset,
+          .out = call.out + offset};
+}
+
+std::int64_t Attention::blocks_of(const Segment& segment) const noexcept {
+  return (segment.rows + block_rows_ - 1) / block_rows_;
+}
+
+std::int64_t Attention::products_of(const Segment& segment) const noexcept {
+  return 2 * segment.rows * (segment.first_position + segment.rows) * heads_ * head_dim_;
+}
+
+// Late segments first: those of one prompt see more and more.
+void Attention::share_out(const Call& call) noexcept {
+  shares_.clear();
+  std::int64_t units = 0;
+  std::int64_t slots = 0;
+  for (auto s = call.segments.rbegin(); s != call.segments.rend(); ++s) {
+    Share share = {.segment = &*s, .first_unit = units, .first_slot = slots};
+    const std::int64_t products = products_of(*s);
+    const bool large = products > kWorthSharing &&
+                       products * kPiecesPerWorker * workers_ > call.products * kv_heads_;
+    if (large && blocks_of(*s) == 1) {
+      const Piece piece = piece_at(call, *s, 0, 0);
+      const std::int64_t spans = piece.last_span() - piece.first_span() + 1;
+      if (spans > 1 && slots + spans * kv_heads_ <= slots_) share.spans = spans;
+    }
+    slots += share.spans * kv_heads_;
+    units += kv_heads_ * (share.spans == 0 ? blocks_of(*s) : share.spans);
+    shares_.push_back(share);
+  }
+  units_ = units;
+}
+
+Attention::State Attention::slot(std::int64_t index) noexcept {
+  float* p = slot_memory_.data() + index * slot_floats_;
+  return {p, group_ * block_rows_, head_dim_};
+}
+
+void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& scratch) noexcept {
+  const Share& share =
+      *std::prev(std::upper_bound(shares_.begin(), shares_.end(), unit,
+                                  [](std::int64_t u, const Share& s) { return u < s.first_unit; }));
+  unit -= share.first_unit;
+  if (share.spans == 0) {
+    // Late blocks see the most keys: they go first, so that no thread ends on one.
+    const std::int64_t block = blocks_of(*share.segment) - 1 - unit / kv_heads_;
+    attend_piece(piece_at(call, *share.segment, block, unit % kv_heads_), scratch);
+    return;
+  }
+  const Piece piece = piece_at(call, *share.segment, 0, unit / share.spans);
+  gather_queries(piece, scratch);
+  attend_span(piece, piece.first_span() + unit % share.spans, scratch,
+              slot(share.first_slot + unit));
+}
+
+void Attention::merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
+                            const State& total) noexcept {
+  const Piece piece = piece_at(call, *share.segment, 0, kv_head);
+  const std::int64_t queries = piece.rows * group_;
+  std::fill(total.m, total.m + queries, kNothing);
+  for (std::int64_t i = 0; i < share.spans; ++i) {
+    merge(slot(share.first_slot + kv_head * share.spans + i), queries, total);
+  }
+  finish(piece, total);
+}
+
 void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, std::int64_t window,
                     std::span<const Segment> segments, const float* queries, float* out) noexcept {
-  const auto blocks_of = [this](const Segment& s) {
-    return (s.rows + block_rows_ - 1) / block_rows_;
+  Call call = {cache, layer, window, segments, queries, out, 0};
+  for (const Segment& s : segments) call.products += products_of(s);
+  share_out(call);
+  const auto scratch_of = [this](int worker) {
+    return Scratch(scratch_.data() + worker * scratch_floats_, group_ * block_rows_, head_dim_);
   };
-  std::int64_t blocks = 0;
-  std::int64_t products = 0;
-  for (const Segment& s : segments) {
-    blocks += blocks_of(s);
-    products += 2 * s.rows * (s.first_position + s.rows) * heads_ * head_dim_;
-  }
-  const std::int64_t pieces = blocks * kv_heads_;
-  const std::int64_t grain = products < kWorthSharing ? std::max<std::int64_t>(pieces, 1) : 1;
-
-  pool.parallel_for(pieces, grain, [&](int worker, std::int64_t first, std::int64_t last) {
-    for (std::int64_t index = first; index < last; ++index) {
-      // Late blocks see the most keys: they go first, so that no thread ends on one.
-      std::int64_t block = blocks - 1 - index / kv_heads_;
-      const Segment* s = segments.data();
-      while (block >= blocks_of(*s)) block -= blocks_of(*s++);
-      const std::int64_t row = block * block_rows_;
-      const std::int64_t offset = (s->first_row + row) * heads_ * head_dim_;
-      const Piece piece = {
-          .cache = &cache,
-          .layer = layer,
-          .window = window,
-          .kv_head = index % kv_heads_,
-          .sequence = s->sequence,
-          .first_position = s->first_position + row,
-          .rows = std::min(block_rows_, s->rows - row),
-          .queries = queries + offset,
-          .out = out + offset,
-      };
-      attend_piece(piece, scratch_.data() + worker * scratch_floats_);
-    }
+  const std::int64_t grain = call.products < kWorthSharing ? std::max<std::int64_t>(units_, 1) : 1;
+  pool.parallel_for(units_, grain, [&](int worker, std::int64_t first, std::int64_t last) {
+    const Scratch scratch = scratch_of(worker);
+    for (std::int64_t unit = first; unit < last; ++unit) attend_unit(call, unit, scratch);
   });
+  for (const Share& share : shares_) {
+    if (share.spans == 0) continue;
+    pool.parallel_for(kv_heads_, 1, [&](int worker, std::int64_t head, std::int64_t) {
+      merge_slots(call, share, head, scratch_of(worker).total);
+    });
+  }
 }
 
 }  // namespace lathe

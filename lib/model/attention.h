@@ -9,12 +9,14 @@
 // Bits: a query's result depends on its own values and on the keys and values it sees.
 // Positions are cut at multiples of kAttentionSpan; each span is summed on its own, page by
 // page, and spans are merged in order. How rows are grouped, and how pieces fall to threads,
-// changes nothing. (The spans are there so that a long context can one day be shared between
-// threads without changing the result.)
+// changes nothing. Where whole pieces would leave threads idle (few sequences, far into a
+// context) the spans of a piece go to different threads, and their sums wait in slots until
+// they are merged, in the same order.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "kernels/kernel_table.h"
 #include "model/batch.h"
@@ -28,26 +30,68 @@ inline constexpr std::int64_t kAttentionSpan = 16 * kKvPageTokens;
 
 class Attention {
  public:
-  Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, int workers);
+  // context: positions that a sequence may have (longer ones work, perhaps more slowly).
+  Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, std::int64_t context,
+            int workers);
 
-  // window: positions that a query sees, itself included; 0: all. May not throw: scratch was
-  // allocated by the constructor.
+  // Memory for batches of up to `segments` segments. Throws std::bad_alloc.
+  void reserve(std::int64_t segments) { shares_.reserve(static_cast<std::size_t>(segments)); }
+
+  // window: positions that a query sees, itself included; 0: all. Allocates nothing.
   void run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, std::int64_t window,
            std::span<const Segment> segments, const float* queries, float* out) noexcept;
 
  private:
+  struct Call {
+    const KvCache& cache;
+    std::int64_t layer;
+    std::int64_t window;
+    std::span<const Segment> segments;
+    const float* queries;
+    float* out;
+    std::int64_t products;
+  };
+  // How a segment is cut into units of work: pieces, or pieces × spans.
+  struct Share {
+    const Segment* segment;
+    std::int64_t first_unit;
+    std::int64_t first_slot;
+    std::int64_t spans = 0;  // 0: whole pieces
+  };
   struct Piece;
+  struct State;
   struct Scratch;
 
-  void attend_piece(const Piece& piece, float* scratch) const noexcept;
+  std::int64_t blocks_of(const Segment& segment) const noexcept;
+  std::int64_t products_of(const Segment& segment) const noexcept;
+  Piece piece_at(const Call& call, const Segment& segment, std::int64_t block,
+                 std::int64_t kv_head) const noexcept;
+  void share_out(const Call& call) noexcept;
+  State slot(std::int64_t index) noexcept;
+
+  void gather_queries(const Piece& piece, const Scratch& s) const noexcept;
+  void attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
+                   const State& state) const noexcept;
+  void merge(const State& span, std::int64_t queries, const State& total) const noexcept;
+  void finish(const Piece& piece, const State& total) const noexcept;
+  void attend_piece(const Piece& piece, const Scratch& s) const noexcept;
+  void attend_unit(const Call& call, std::int64_t unit, const Scratch& scratch) noexcept;
+  void merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
+                   const State& total) noexcept;
 
   std::int64_t heads_;
   std::int64_t kv_heads_;
   std::int64_t head_dim_;
   std::int64_t group_;       // query heads per KV head
   std::int64_t block_rows_;  // positions per piece
+  int workers_;
   std::int64_t scratch_floats_;
   FloatBuffer scratch_;  // [workers][scratch_floats_]
+  std::int64_t slot_floats_ = 0;
+  std::int64_t slots_ = 0;
+  FloatBuffer slot_memory_;  // [slots_][slot_floats_]
+  std::vector<Share> shares_;
+  std::int64_t units_ = 0;
 };
 
 }  // namespace lathe

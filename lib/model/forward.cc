@@ -22,7 +22,8 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
       config_(model.config()),
       cache_(cache),
       pool_(pool),
-      attention_(config_.num_heads, config_.num_kv_heads, config_.head_dim, pool.size()),
+      attention_(config_.num_heads, config_.num_kv_heads, config_.head_dim,
+                 std::min(config_.max_position, cache.max_tokens()), pool.size()),
       observer_(std::move(observer)),
       q_size_(config_.num_heads * config_.head_dim),
       kv_size_(config_.num_kv_heads * config_.head_dim) {}
@@ -39,6 +40,7 @@ void Forward::reserve(std::int64_t rows) {
   up_.ensure(rows * config_.intermediate_size);
   cosines_.ensure(rows * model_.rope().half());
   sines_.ensure(rows * model_.rope().half());
+  attention_.reserve(rows);
   kept_.reserve(static_cast<std::size_t>(rows));
 }
 

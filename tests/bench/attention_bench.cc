@@ -48,7 +48,8 @@ int run(int argc, char** argv) {
   std::vector<float> queries(floats, 0.01F);
   std::vector<float> out(floats);
   ThreadPool pool(threads);
-  Attention attention(heads, kv_heads, dim, threads);
+  Attention attention(heads, kv_heads, dim, depth, threads);
+  attention.reserve(sequences);
   double best = 1e9;
   double spent = 0;
   for (int i = 0; i < 3 || spent < 1.0; ++i) {
