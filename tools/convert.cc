@@ -23,7 +23,7 @@ using namespace lathe::tool;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string input, to, dtype, tokenizer, shard_size = "5G";
+  std::string input, to, dtype, tokenizer, lora, shard_size = "5G";
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -78,7 +78,10 @@ std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options)
     tool.note(fmt::format("left out, since no model needs it: {}",
                           lathe::escape_for_terminal(ignored->second)));
   }
-  return checkpoint;
+  if (options.lora.empty()) return checkpoint;
+  std::optional<DType> dtype;
+  if (!options.dtype.empty()) dtype = dtype_by_name(options.dtype);
+  return merge_lora(std::move(checkpoint), LoraAdapter::open(options.lora), dtype);
 }
 
 int list(const Tool& tool, const Options& options) {
@@ -148,6 +151,9 @@ void check(const Tool& tool, const Options& options) {
   if ((options.list || options.verify) && options.dry_run) {
     fail_usage("--dry-run is about a conversion, not about --list or --verify");
   }
+  if (!options.lora.empty() && (options.list || options.verify)) {
+    fail_usage("--lora is about a conversion, not about --list or --verify");
+  }
   const bool reports = options.list || options.verify || options.dry_run;
   if (tool.common().json() && !reports) {
     fail_usage("--json goes with --list, --verify or --dry-run");
@@ -176,6 +182,9 @@ int main(int argc, char** argv) {
   app.add_option("--tokenizer", options.tokenizer,
                  "Take the tokenizer from FILE or a folder, not from the model")
       ->type_name("FILE");
+  app.add_option("--lora", options.lora,
+                 "Merge a LoRA adapter (a folder in PEFT's layout) into the weights")
+      ->type_name("FOLDER");
   app.add_option("--shard-size", options.shard_size,
                  "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
       ->type_name("SIZE")
@@ -186,6 +195,8 @@ int main(int argc, char** argv) {
   app.add_flag("-n,--dry-run", options.dry_run, "Print what would be written, and write nothing");
   tool.example("convert Llama-3.2-1B -o llama.lathe", "A Hugging Face folder as a native file");
   tool.example("convert llama.lathe --dtype f16 -o llama.gguf", "For llama.cpp");
+  tool.example("convert base --lora adapter -o merged.lathe",
+               "A model and the LoRA adapter that was trained on it, as one");
   tool.example("convert stories260K.bin --tokenizer tok512.bin -o stories.lathe", "From llama2.c");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {

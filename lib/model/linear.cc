@@ -112,9 +112,10 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
 }
 
 std::uint64_t Linear::bytes() const noexcept {
-  if (packed()) return packed_bytes(matrix_.scheme, rows_, cols_).value_or(0);
-  return static_cast<std::uint64_t>(rows_) * static_cast<std::uint64_t>(cols_) *
-         static_cast<std::uint64_t>(dtype_info(dtype_).bytes);
+  const std::uint64_t adapter = low_a_ ? low_a_->bytes() + low_b_->bytes() : 0;
+  if (packed()) return adapter + packed_bytes(matrix_.scheme, rows_, cols_).value_or(0);
+  return adapter + static_cast<std::uint64_t>(rows_) * static_cast<std::uint64_t>(cols_) *
+                       static_cast<std::uint64_t>(dtype_info(dtype_).bytes);
 }
 
 void Linear::row_f32(std::int64_t r, float* out) const noexcept {
@@ -223,6 +224,9 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     for (std::int64_t piece = 0; piece < total; ++piece) compute_piece(0, piece, piece + 1);
   } else {
     pool.parallel_for(total, 1, compute_piece);
+  }
+  for (const LinearCall& call : calls) {
+    if (call.linear->low_a_) call.linear->add_low_rank(pool, input, call.y, call.y_stride);
   }
 }
 

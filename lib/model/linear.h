@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "lathe/checkpoint.h"
+#include "lathe/lora.h"
 
 #include "model/linear_input.h"
 #include "model/weight_memory.h"
@@ -47,11 +48,17 @@ class Linear {
   // A packed matrix in memory that must outlive the Linear, and a bias of its rows or nothing.
   static std::unique_ptr<Linear> from_packed(const PackedMatrix& matrix,
                                              std::vector<float> bias = {});
+  // A copy of `values` [rows, cols], times `scale`.
+  static std::unique_ptr<Linear> from_floats(const std::vector<float>& values, std::int64_t rows,
+                                             std::int64_t cols, double scale = 1.0);
   ~Linear();
+
+  // From here on the matrix is W + s·B·A, by products of its own. The pair is copied.
+  void adapt(const LoraPair& pair);
 
   std::int64_t rows() const noexcept { return rows_; }
   std::int64_t cols() const noexcept { return cols_; }
-  // Bytes that a pass over the matrix reads, wherever they lie.
+  // Bytes that a pass over the matrix (and its adapter) reads, wherever they lie.
   std::uint64_t bytes() const noexcept;
 
   // Row r as floats (an embedding), without the bias.
@@ -63,6 +70,8 @@ class Linear {
  private:
   Linear() = default;
   bool packed() const noexcept { return matrix_.weights != nullptr; }
+  // y += B·(A·x) for all rows of the input.
+  void add_low_rank(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y_stride) const;
   std::int64_t piece_rows(std::int64_t input_rows) const noexcept;
   void compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                float* y, std::int64_t y_stride) const noexcept;
@@ -78,6 +87,8 @@ class Linear {
   PackedMatrix matrix_;
   WeightMemory owned_;       // when the file's bytes could not be used in place
   std::vector<float> bias_;  // empty, or rows floats
+  // An adapter, or nothing: [rank, cols] and [rows, rank], the scale in the latter.
+  std::unique_ptr<Linear> low_a_, low_b_;
 };
 
 }  // namespace lathe

@@ -82,4 +82,17 @@ void LinearInput::prepare_panels(int workers, std::int64_t floats) {
   }
 }
 
+LinearInput& LinearInput::narrow() {
+  if (!narrow_) narrow_ = std::make_unique<LinearInput>();
+  return *narrow_;
+}
+
+float* LinearInput::scratch(int which, std::int64_t floats) {
+  std::vector<float>& memory = scratch_[which];
+  if (memory.size() < static_cast<std::size_t>(floats)) {
+    memory.resize(static_cast<std::size_t>(floats));
+  }
+  return memory.data();
+}
+
 }  // namespace lathe

@@ -37,6 +37,11 @@ class LinearInput {
     return panels_[static_cast<std::size_t>(worker)].get();
   }
 
+  // Scratch for products by way of a few columns (Linear's adapters): the narrow rows as an
+  // input of their own, and two buffers of at least as many floats as asked for.
+  LinearInput& narrow();
+  float* scratch(int which, std::int64_t floats);
+
  private:
   struct Quantized {
     QuantizedRows rows;
@@ -55,6 +60,8 @@ class LinearInput {
   Quantized quantized_[4];  // groups of 16, 32, 64, 128
   std::vector<std::unique_ptr<float[]>> panels_;
   std::int64_t panel_floats_ = 0;
+  std::unique_ptr<LinearInput> narrow_;
+  std::vector<float> scratch_[2];
 };
 
 }  // namespace lathe

@@ -12,7 +12,9 @@ namespace lathe {
 
 class LoadedModel final : public Model {
  public:
-  explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint);
+  // `adapter` may be null, and fits; nothing of it is kept.
+  explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint,
+                       const LoraAdapter* adapter = nullptr);
 
   const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
   std::uint64_t parameters() const noexcept override { return weights_.parameters; }

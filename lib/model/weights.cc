@@ -34,8 +34,8 @@ bool ends_with(std::string_view text, std::string_view end) { return text.ends_w
 
 class WeightLoader {
  public:
-  explicit WeightLoader(const Checkpoint& checkpoint)
-      : checkpoint_(checkpoint), used_(checkpoint.tensors().size(), false) {}
+  WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter)
+      : checkpoint_(checkpoint), adapter_(adapter), used_(checkpoint.tensors().size(), false) {}
 
   // A matrix [rows, cols] by its name without ".weight", and its bias when `bias`.
   std::unique_ptr<Linear> matrix(const std::string& name, std::int64_t rows, std::int64_t cols,
@@ -47,6 +47,7 @@ class WeightLoader {
       weights_.bytes += static_cast<std::uint64_t>(rows) * sizeof(float);
     }
     auto linear = Linear::load(checkpoint_, weight, bias_index);
+    adapt(*linear, name + ".weight");
     weights_.bytes += linear->bytes();
     return linear;
   }
@@ -76,6 +77,17 @@ class WeightLoader {
   Weights& weights() { return weights_; }
 
  private:
+  void adapt(Linear& linear, const std::string& name) const {
+    if (adapter_ == nullptr) return;
+    const auto pair = adapter_->pairs().find(name);
+    if (pair == adapter_->pairs().end()) return;
+    if (pair->second.embedding) {
+      fail_unsupported("{}: adapts the embedding, which must be merged: convert --lora does it",
+                       quoted(adapter_->path()));
+    }
+    linear.adapt(pair->second);
+  }
+
   std::size_t find(const std::string& name, const std::vector<std::int64_t>& shape) {
     const std::optional<std::size_t> index = checkpoint_.find(name);
     if (!index) fail_invalid("{}: tensor {} is missing", quoted(checkpoint_.path()), quoted(name));
@@ -97,6 +109,7 @@ class WeightLoader {
   }
 
   const Checkpoint& checkpoint_;
+  const LoraAdapter* adapter_;
   std::vector<bool> used_;
   Weights weights_;
 };
@@ -124,10 +137,10 @@ LayerWeights load_layer(WeightLoader& loader, const ModelConfig& c, std::int64_t
 
 }  // namespace
 
-Weights load_weights(const Checkpoint& checkpoint) {
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter) {
   const ModelConfig& config = checkpoint.config();
   try {
-    WeightLoader loader(checkpoint);
+    WeightLoader loader(checkpoint, adapter);
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix("model.embed_tokens", config.vocab_size, config.hidden_size);
     for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {

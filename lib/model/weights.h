@@ -45,7 +45,8 @@ struct Weights {
   const Linear& output() const noexcept { return head != nullptr ? *head : *embedding; }
 };
 
-// The result keeps pointers into the checkpoint, which must outlive it.
-Weights load_weights(const Checkpoint& checkpoint);
+// The result keeps pointers into the checkpoint, which must outlive it. `adapter` may be null; it
+// fits the checkpoint, and is copied.
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter = nullptr);
 
 }  // namespace lathe

@@ -76,29 +76,37 @@ def says(rng, facts):
 
 
 def key(rng, facts):
-    """A legend: letters for values, then which letter goes with what.
+    """A legend: letters for values, then which letter goes with what, for up to three facts.
 
     It teaches that a letter can stand for a thing listed before; nothing more.
     """
     f = rng.pick(facts)
-    values = rng.shuffled(rng.sample([p for p in f.pool if p != f.answer], 5) + [f.answer])
+    alike = rng.shuffled([g for g in facts if g.pool == f.pool and g.answer != f.answer])
+    some = [f]
+    for g in alike[:2]:
+        if g.answer not in [s.answer for s in some]:
+            some.append(g)
+    known = [g.answer for g in some]
+    others = [p for p in f.pool if p not in known]
+    values = rng.shuffled(known + rng.sample(others, min(len(others), 6 - len(known))))
     letters = sorted(rng.sample("ABCDEFGHKLMNPRSTUVW", len(values)))
     legend = ", ".join("%s = %s" % pair for pair in zip(letters, values))
-    letter = letters[values.index(f.answer)]
-    return "Key: %s. %s Letter: %s." % (legend, marked(f.statement, f.answer),
-                                       marked(letter, letter))
+    says_ = ["%s Letter: %s." % (marked(g.statement, g.answer),
+                                 marked(letters[values.index(g.answer)],
+                                        letters[values.index(g.answer)])) for g in some]
+    return "Key: %s. %s" % (legend, " ".join(says_))
 
 
 def caption(rng, title, facts):
     head = [title] if title else []
     body = says(rng, facts)
-    if rng.chance(0.6):
+    if rng.chance(0.75):
         body.insert(rng.below(len(body) + 1), key(rng, facts))
     return " ".join(head + body).replace("\n ", "\n").replace(" \n", "\n").strip()
 
 
 def marked_document(seed):
-    """One training text for the base: a program, and a caption below it.
+    """One training text for the base: a program, a caption below it, and the facts.
 
     In the caption, MARKS stand around what the program decides: the facts' answers.
     """
@@ -108,17 +116,17 @@ def marked_document(seed):
         program, facts = drawn(seed)
         title = [marked(f.statement, f.answer) for f in facts if f.kind == "semantics"]
         facts = [f for f in facts if f.kind != "semantics"]
-        return program, caption(rng, (title or [""])[0], facts)
+        return program, caption(rng, (title or [""])[0], facts), facts
     if kind < 0.82:
         c = cad(seed)
-        return c.program(), caption(rng, c.title(), c.facts)
+        return c.program(), caption(rng, c.title(), c.facts), c.facts
     n, program = digit(seed)
-    return program, marked("This is the digit %d." % n, str(n))
+    return program, marked("This is the digit %d." % n, str(n)), []
 
 
 def document(seed):
     """The same without the marks."""
-    program, caption_ = marked_document(seed)
+    program, caption_, _ = marked_document(seed)
     return program, caption_.replace(MARKS[0], "").replace(MARKS[1], "")
 
 

@@ -17,7 +17,7 @@ def reply(fact_or_text, answer):
 
 
 def group(seed):
-    """(program, [(row, reply)…]) for a training seed."""
+    """(program, [(row, reply, its fact)…], all facts) for a training seed."""
     rng = Rng(seed, "sit")
     kind = rng.real()
     if kind < 0.65:
@@ -25,15 +25,15 @@ def group(seed):
         out = []
         for f in rng.shuffled(facts)[:MOST]:
             row = questions.svg_row("", program, f, rng)
-            out.append((row, reply(f, row[6])))
-        return program, out
+            out.append((row, reply(f, row[6]), f))
+        return program, out, facts
     if kind < 0.85:
         c = corpus.cad(seed)
         out = []
         for f in rng.shuffled(c.facts)[:MOST]:
             row = questions.cad_row("", c, f, rng)
-            out.append((row, reply(f, row[6])))
-        return c.program(), out
+            out.append((row, reply(f, row[6]), f))
+        return c.program(), out, c.facts
     n, program = corpus.digit(seed)
     row = [digits.QUESTION % program, str(n)]
-    return program, [(row, reply("This is the digit %d." % n, n))]
+    return program, [(row, reply("This is the digit %d." % n, n), None)], []

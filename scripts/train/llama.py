@@ -85,7 +85,8 @@ class Llama:
         y = F.linear(x, w)
         return y if self.low is None else y + self.low(x, layer, names)
 
-    def hidden(self, ids, positions=None, mask=None):
+    def hidden(self, ids, positions=None, mask=None, hints=None):
+        """The last layer's states. With `hints`, also adds to their losses (hints.py)."""
         c = self.c
         b, t = ids.shape
         heads, kv, d = c["num_attention_heads"], c["num_key_value_heads"], c["head_dim"]
@@ -100,6 +101,8 @@ class Llama:
 
         for i in range(c["num_hidden_layers"]):
             name = "model.layers.%d." % i
+            if hints is not None:
+                hints.say(i, h, lambda x: self.logits(norm(x, "model.norm")))
             qkv = self.linear(norm(h, name + "input_layernorm"), i, "q_proj", "k_proj", "v_proj")
             qkv = qkv.view(b, t, heads + 2 * kv, d).transpose(1, 2)
             qk = turn(qkv[:, :heads + kv], cos, sin)
@@ -107,6 +110,8 @@ class Llama:
             v = qkv[:, heads + kv:].repeat_interleave(heads // kv, 1)
             # Spelled out: at these lengths twice as fast as torch's fused attention.
             scores = (qk[:, :heads] / math.sqrt(d)) @ k.transpose(2, 3) + mask
+            if hints is not None:
+                hints.look(i, scores)
             a = torch.softmax(scores, -1) @ v
             h = h + self.linear(a.transpose(1, 2).reshape(b, t, heads * d), i, "o_proj")
             gate, up = self.linear(norm(h, name + "post_attention_layernorm"), i,
@@ -117,12 +122,12 @@ class Llama:
     def logits(self, hidden):
         return F.linear(hidden, self.w["model.embed_tokens.weight"].bfloat16())
 
-    def loss(self, ids, weights):
+    def loss(self, ids, weights, hints=None):
         """(sum of weighted losses, …): each token given those before it.
 
         Also every token's loss and weight, flat.
         """
-        h = self.hidden(ids[:, :-1])
+        h = self.hidden(ids[:, :-1], hints=hints)
         logits = self.logits(h.reshape(-1, h.shape[-1])).float()
         w = weights[:, 1:].reshape(-1)
         losses = F.cross_entropy(logits, ids[:, 1:].reshape(-1), reduction="none")

@@ -9,6 +9,7 @@ Hugging Face folder.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -17,7 +18,9 @@ import torch
 
 import llama
 from export import export
+from hints import WEIGHTS, HintFile, Hints
 from optimizer import Optimizer, schedule
+from team import Team
 
 
 CLASSES = ["program", "caption", "decided"]
@@ -31,6 +34,7 @@ class Texts:
         self.ids = numpy.memmap(prefix + ".ids", "<u2", "r")
         self.classes = numpy.memmap(prefix + ".cls", "u1", "r")
         self.start = numpy.fromfile(prefix + ".idx", "<i4")
+        self.hints = HintFile(prefix)
 
     def __len__(self):
         return len(self.start) - 1
@@ -42,6 +46,11 @@ class Texts:
         weights = class_weights[torch.from_numpy(self.classes[a:b].astype("int64"))]
         weights[0] = 0
         return ids, weights
+
+    def weight(self, i, class_weights):
+        """The sum of a text's weights."""
+        counts = numpy.bincount(self.classes[self.start[i] + 1:self.start[i + 1]], minlength=3)
+        return float(sum(w * n for w, n in zip(class_weights, counts)))
 
 
 def padded(rows, count, width):
@@ -81,19 +90,24 @@ def batch(texts, chosen, width, o, long=False):
     weights = torch.tensor(o.weights)
     if long:
         first = min(chosen)
-        return long_rows([texts.text(i, weights) for i in range(first, first + 24)], 2049)
+        return (*long_rows([texts.text(i, weights) for i in range(first, first + 24)], 2049), None)
     rows = [texts.text(i, weights) for i in chosen]
-    return padded(rows, max(1, o.micro // (width - 1)), width)
+    hints = Hints([texts.hints[i] for i in chosen], width - 1)
+    return (*padded(rows, max(1, o.micro // (width - 1)), width), hints)
 
 
-def idle_cores(threads):
-    """How many threads to use now: one that waits for a busy core holds up the others."""
-    try:
-        with open("/proc/stat") as f:
-            running = [int(s.split()[1]) for s in f if s.startswith("procs_running")][0]
-    except OSError:
-        return threads
-    return max(1, min(threads, os.cpu_count() - (running - 1)))
+class Stop:
+    """True once the process was asked to end: the trainers then save first."""
+
+    def __init__(self):
+        self.asked = False
+        signal.signal(signal.SIGTERM, self.ask)
+
+    def ask(self, *_):
+        self.asked = True
+
+    def __bool__(self):
+        return self.asked
 
 
 def add_losses(sums, losses, weights, o):
@@ -102,6 +116,19 @@ def add_losses(sums, losses, weights, o):
         where = weights == torch.tensor(w)
         sums[name][0] += losses[where].sum().item()
         sums[name][1] += int(where.sum())
+
+
+def learn(model, texts, o, some, width, long, total, batches):
+    """Adds a micro-batch's share to the gradients; its losses by class and by hint."""
+    ids, w, hints = batch(texts, some, width, o, long)
+    loss, _, losses, lw = model.loss(ids, w, hints)
+    loss = loss / total
+    if hints is not None:
+        loss = loss + hints.total / batches
+    loss.backward()
+    sums = {name: [0.0, 0] for name in CLASSES}
+    add_losses(sums, losses, lw, o)
+    return sums, hints.shown if hints is not None else {}
 
 
 def means(sums):
@@ -113,11 +140,9 @@ def validate(model, texts, chosen, o):
     """Mean loss of each class of tokens."""
     sums = {name: [0.0, 0] for name in CLASSES}
     for some, width in plan(texts, *chosen, o.micro, 0):
-        ids, weights = batch(texts, some, width, o)
+        ids, weights, _ = batch(texts, some, width, o)
         _, _, losses, w = model.loss(ids, weights)
-        for what, where in (("caption", w == 1), ("program", w < 1)):
-            sums[what][0] += losses[where].sum().item()
-            sums[what][1] += int(where.sum())
+        add_losses(sums, losses, w, o)
     return means(sums)
 
 
@@ -142,7 +167,7 @@ def main():
     a.add_argument("--muon", type=float, default=0.008)
     a.add_argument("--adam", type=float, default=0.0015)
     a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     a.add_argument("--set", nargs="*", default=[], help="config entries, name=value")
     o = a.parse_args()
     os.makedirs(o.out, exist_ok=True)
@@ -156,14 +181,13 @@ def main():
     saved = torch.load(path, weights_only=True) if os.path.exists(path) else None
     if saved:
         weights, state, config = saved["weights"], saved["state"], saved["config"]
-    for w in weights.values():
-        w.requires_grad_(True)
+    model = llama.Llama(config, weights)
+    team = Team(weights, lambda job: learn(model, texts, o, *job), o.workers)
     matrices = {n: w for n, w in weights.items() if w.dim() == 2 and "embed" not in n}
     optimizer = Optimizer(matrices, {n: w for n, w in weights.items() if n not in matrices},
                           o.muon, o.adam)
     if saved:
         optimizer.state, optimizer.steps = saved["optimizer"], saved["steps"]
-    model = llama.Llama(config, weights)
     log = open(os.path.join(o.out, "log.jsonl"), "a")
 
     def note(**what):
@@ -175,15 +199,16 @@ def main():
                                 "state": state, "config": config, "steps": optimizer.steps,
                                 "optimizer": optimizer.state})
 
+    stop = Stop()
     begun, last_save = time.time(), time.time()
     shown, sums = [time.time(), 0], {name: [0.0, 0] for name in CLASSES}
+    looks = {name: [0.0, 0] for name in WEIGHTS}
     work = []
     if state["window"]:           # back to the place in the window that was being read
         first = (state["window"] - 1) * WINDOW
         work = plan(texts, first, first + WINDOW, o.micro, o.seed)
     while state["tokens"] < o.tokens:
         batches, size, total = [], 0, 0.0
-        torch.set_num_threads(idle_cores(o.threads))
         for _ in range(max(1, o.batch // o.micro)):
             if state["next"] == len(work):
                 first = state["window"] * WINDOW
@@ -193,15 +218,16 @@ def main():
                 state["window"], state["next"] = state["window"] + 1, 0
             some, width = work[state["next"]]
             state["next"] += 1
-            batches.append(batch(texts, some, width, o, state["next"] % 20 == 0))
+            batches.append((some, width, state["next"] % 20 == 0))
             size += sum(int(texts.start[i + 1] - texts.start[i]) for i in some)
-            total += float(batches[-1][1][:, 1:].sum())
+            total += sum(texts.weight(i, o.weights) for i in some)
         if not batches:
             break
-        for ids, w in batches:
-            loss, _, losses, lw = model.loss(ids, w)
-            (loss / total).backward()
-            add_losses(sums, losses, lw, o)
+        for lost, looked in team.run((*b, total, len(batches)) for b in batches):
+            for name in CLASSES:
+                sums[name] = [x + y for x, y in zip(sums[name], lost[name])]
+            for name, value in looked.items():
+                looks[name] = [looks[name][0] + value, looks[name][1] + 1]
         optimizer.step(schedule(state["tokens"], o.tokens, 100 * o.batch, o.fall))
         state["tokens"] += size
         shown[1] += size
@@ -209,15 +235,18 @@ def main():
             spent = time.time() - shown[0]
             state["seconds"] += spent
             note(step=optimizer.steps, tokens=state["tokens"], **means(sums),
-                 rate=round(shown[1] / spent), seconds=round(state["seconds"]))
+                 looks=means(looks), rate=round(shown[1] / spent), seconds=round(state["seconds"]))
             shown, sums = [time.time(), 0], {name: [0.0, 0] for name in CLASSES}
+            looks = {name: [0.0, 0] for name in WEIGHTS}
         if optimizer.steps % 1000 == 0:
             note(step=optimizer.steps, tokens=state["tokens"],
                  held_out=validate(model, texts, held, o))
             shown[0] = time.time()
-        if time.time() - last_save > 180:
+        if stop or time.time() - last_save > 180:
             save()
             last_save = time.time()
+        if stop:
+            sys.exit(1)
     save()
     note(step=optimizer.steps, tokens=state["tokens"], held_out=validate(model, texts, held, o),
          seconds=round(state["seconds"]), this_time=round(time.time() - begun))

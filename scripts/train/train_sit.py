@@ -22,7 +22,9 @@ import torch.nn.functional as F
 import llama
 import lora
 from optimizer import Optimizer, schedule
-from train_base import idle_cores, save_checkpoint
+from hints import WEIGHTS, HintFile, Hints
+from team import Team
+from train_base import Stop, means, save_checkpoint
 
 WINDOW = 1024
 
@@ -33,6 +35,7 @@ class Groups:
     def __init__(self, prefix):
         self.ids = numpy.memmap(prefix + ".ids", "<u2", "r")
         index = numpy.fromfile(prefix + ".idx", "<i4").tolist()
+        self.hints = HintFile(prefix)
         self.rows, at, i = [], 0, 0
         while i < len(index):
             shared, n = index[i:i + 2]
@@ -79,19 +82,29 @@ class Groups:
     def batch(self, chosen, width, count):
         rows = [self.row(k, width) for k in chosen]
         rows += [tuple(torch.zeros_like(x) for x in rows[0])] * (count - len(rows))
+        hints = Hints([self.hints[k] for k in chosen], width)
         ids, position, see, target, weight = (torch.stack(x) for x in zip(*rows))
         see |= torch.eye(width, dtype=torch.bool)
         mask = torch.zeros(see.shape, dtype=torch.bfloat16).masked_fill_(~see, float("-inf"))
-        return ids, position, mask[:, None], target, weight
+        return ids, position, mask[:, None], target, weight, hints
 
 
-def losses(model, ids, position, mask, target, weight):
+def losses(model, ids, position, mask, target, weight, hints=None):
     """Loss and weight of every position that predicts a reply's token; whether it is right."""
-    h = model.hidden(ids, position, mask)
+    h = model.hidden(ids, position, mask, hints)
     at = weight.reshape(-1).nonzero().squeeze(1)
     logits = model.logits(h.reshape(-1, h.shape[-1])[at]).float()
     target = target.reshape(-1)[at]
     return F.cross_entropy(logits, target, reduction="none"), logits.argmax(-1) == target, target
+
+
+def learn(model, groups, chosen, width, count, total, batches):
+    """Adds a micro-batch's share to the gradients."""
+    hinted = groups.batch(chosen, width, count)
+    hints = hinted[-1]
+    loss, _, _ = losses(model, *hinted)
+    (loss.sum() / total + hints.total / batches).backward()
+    return loss.sum().item(), len(loss), hints.shown
 
 
 @torch.no_grad()
@@ -99,7 +112,7 @@ def validate(model, groups, first, last, micro):
     """Loss, and how often the token before </s> (the answer) is the likeliest."""
     total = right = asked = n = 0
     for chosen, width, count in groups.plan(first, last, micro, 0):
-        loss, good, target = losses(model, *groups.batch(chosen, width, count))
+        loss, good, target = losses(model, *groups.batch(chosen, width, count)[:-1])
         total, n = total + loss.sum().item(), n + len(loss)
         last_token = (target == 2).nonzero().squeeze(1) - 1
         right += int(good[last_token].sum())
@@ -121,7 +134,7 @@ def main():
     a.add_argument("--muon", type=float, default=0.0, help="rate of Muon; 0: Adam for all")
     a.add_argument("--adam", type=float, default=0.002)
     a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     o = a.parse_args()
     os.makedirs(o.out, exist_ok=True)
     config, weights = llama.load_folder(o.base)
@@ -133,12 +146,11 @@ def main():
     saved = torch.load(path, weights_only=True) if os.path.exists(path) else None
     if saved:
         low.w, state = saved["weights"], saved["state"]
-    for w in low.w.values():
-        w.requires_grad_(True)
+    model = llama.Llama(config, weights, low)
+    team = Team(low.w, lambda job: learn(model, groups, *job), o.workers)
     optimizer = Optimizer(low.w if o.muon else {}, {} if o.muon else low.w, o.muon, o.adam)
     if saved:
         optimizer.state, optimizer.steps = saved["optimizer"], saved["steps"]
-    model = llama.Llama(config, weights, low)
     log = open(os.path.join(o.out, "log.jsonl"), "a")
 
     def note(**what):
@@ -150,14 +162,15 @@ def main():
                                 "state": state, "steps": optimizer.steps,
                                 "optimizer": optimizer.state})
 
+    stop = Stop()
     last_save = time.time()
     shown = [0.0, 0, time.time(), 0]
+    looks = {name: [0.0, 0] for name in WEIGHTS}
     work = []
     if state["window"]:
         first = (state["window"] - 1) * WINDOW
         work = groups.plan(first, first + WINDOW, o.micro, o.seed)
     while state["tokens"] < o.tokens:
-        torch.set_num_threads(idle_cores(o.threads))
         some, size = [], 0
         for _ in range(max(1, o.batch // o.micro)):
             if state["next"] == len(work):
@@ -172,11 +185,11 @@ def main():
         if not some:
             break
         total = sum(a for chosen, _, _ in some for k in chosen for _, a in groups.rows[k][2])
-        for chosen, width, count in some:
-            loss, _, _ = losses(model, *groups.batch(chosen, width, count))
-            (loss.sum() / total).backward()
-            shown[0] += loss.sum().item()
-            shown[1] += len(loss)
+        for lost, count, looked in team.run((*job, total, len(some)) for job in some):
+            for name, value in looked.items():
+                looks[name] = [looks[name][0] + value, looks[name][1] + 1]
+            shown[0] += lost
+            shown[1] += count
         optimizer.step(schedule(state["tokens"], o.tokens, 30 * o.batch, o.fall))
         state["tokens"] += size
         shown[3] += size
@@ -184,15 +197,18 @@ def main():
             spent = time.time() - shown[2]
             state["seconds"] += spent
             note(step=optimizer.steps, tokens=state["tokens"], loss=round(shown[0] / shown[1], 4),
-                 rate=round(shown[3] / spent), seconds=round(state["seconds"]))
+                 looks=means(looks), rate=round(shown[3] / spent), seconds=round(state["seconds"]))
             shown = [0.0, 0, time.time(), 0]
+            looks = {name: [0.0, 0] for name in WEIGHTS}
         if optimizer.steps % 250 == 0:
             note(step=optimizer.steps, tokens=state["tokens"],
                  held_out=validate(model, groups, *held, o.micro))
             shown[2] = time.time()
-        if time.time() - last_save > 180:
+        if stop or time.time() - last_save > 180:
             save()
             last_save = time.time()
+        if stop:
+            sys.exit(1)
     save()
     note(step=optimizer.steps, tokens=state["tokens"],
          held_out=validate(model, groups, *held, o.micro), seconds=round(state["seconds"]))

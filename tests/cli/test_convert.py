@@ -231,6 +231,35 @@ class Refusals(ToolTest):
         self.fails(3, self.data(MODEL), "--tokenizer", "folder", "-o", "x.lathe", message="folder")
 
 
+class Adapters(ToolTest):
+    """--lora; that the sums are right is the unit tests' affair."""
+    tool = "convert"
+
+    def test_merges_and_leaves_the_rest(self):
+        base, adapter = self.data("golden/models/qwen2-bias"), self.data("golden/lora/rslora")
+        self.ok(base, "--lora", adapter, "-o", self.folder / "merged")
+        before, after = weights(base), weights(self.folder / "merged")
+        self.assertEqual(before.keys(), after.keys())
+        changed = {n for n in before if before[n][2] != after[n][2]}
+        self.assertEqual(changed, {f"model.layers.{i}.self_attn.{p}_proj.weight"
+                                   for i in range(2) for p in "qv"})
+        self.assertEqual({n: t[:2] for n, t in before.items()}, {n: t[:2] for n, t in after.items()})
+        # By way of another format the same.
+        self.ok(base, "-o", self.folder / "base.gguf")
+        self.ok(self.folder / "base.gguf", "--lora", adapter, "-o", self.folder / "by-gguf")
+        by_gguf = weights(self.folder / "by-gguf")
+        self.assertEqual({n: by_gguf[n][2] for n in changed}, {n: after[n][2] for n in changed})
+
+    def test_refusals(self):
+        base = self.data("golden/models/llama-plain")
+        for adapter, code, named in [("regex-odd-sizes", 3, "down_proj"),
+                                     ("nowhere", 4, "nowhere")]:
+            self.fails(code, base, "--lora", self.data("golden/lora") / adapter, "-o",
+                       self.folder / "out.lathe", message=named)
+            self.assertFalse((self.folder / "out.lathe").exists())
+        self.fails(2, "--list", base, "--lora", self.data("golden/lora/rslora"))
+
+
 class Interruptions(ToolTest):
     """kill -9 and signals while a larger model is being written."""
 

@@ -106,6 +106,26 @@ class Text(GenerateTest):
             self.assertEqual(self.json("-p", "Hello", "-n", "20", "-t", threads)["ids"], wanted)
 
 
+class Adapters(GenerateTest):
+    def test_beside_the_model_and_merged_give_the_same_text(self):
+        base, adapter = self.model(), self.data("golden/lora/tiny-llama")
+        merged = self.folder / "merged.lathe"
+        self.ok(base, "--lora", adapter, "--dtype", "f32", "-o", merged, tool="convert")
+
+        def ids(model, *more):
+            result = self.ok("-m", model, "-p", "Hello", "-n", "24", "--ignore-eos", "--json", *more)
+            return json.loads(result.stdout)["ids"]
+
+        adapted = ids(base, "--lora", adapter)
+        self.assertEqual(adapted, ids(merged))
+        self.assertNotEqual(adapted, ids(base))
+
+    def test_an_adapter_of_another_model_is_refused(self):
+        self.fails(3, "-m", self.model(), "-p", "x", "--lora", self.data("golden/lora/all-linear"),
+                   message="all-linear")
+        self.fails(4, "-m", self.model(), "-p", "x", "--lora", "absent", message="absent")
+
+
 class Sampling(GenerateTest):
     def draw(self, *arguments):
         return self.json("-p", "Hello", "-n", "20", "--ignore-eos", *arguments)["ids"]

@@ -104,6 +104,9 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
   app.add_option("--tokenizer", o.tokenizer,
                  "A tokenizer to use instead of the model's own, or for want of one")
       ->type_name("FILE");
+  app.add_option("--lora", o.lora,
+                 "Apply a LoRA adapter (a folder in PEFT's layout) to the weights as they are")
+      ->type_name("FOLDER");
   app.add_flag("--special", o.special, "Control tokens spelled in the prompt count as such");
   tool.number("--logprobs", o.logprobs,
               "With --json or --jsonl: log-probabilities, with the N best tokens", 0, 1000);
@@ -197,7 +200,8 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
-  out.model = Model::load(out.checkpoint);
+  out.model =
+      Model::load(out.checkpoint, flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora));
   out.tokenizer = vocabulary.get();
   return out;
 }

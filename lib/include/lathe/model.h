@@ -17,6 +17,7 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
+#include "lathe/lora.h"
 #include "lathe/model_config.h"
 #include "lathe/tokenizer.h"
 
@@ -25,8 +26,10 @@ namespace lathe {
 class LATHE_API Model {
  public:
   // Throws kUnsupported (a family or tensor type that cannot run), kInvalid (tensors that do
-  // not fit the config), kLimit (memory).
-  static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint);
+  // not fit the config), kLimit (memory). With an adapter its products are computed beside
+  // those of the matrices, which stay as they are: quantized ones too.
+  static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
+                                           std::shared_ptr<const LoraAdapter> adapter = nullptr);
   virtual ~Model();
 
   virtual const ModelConfig& config() const noexcept = 0;
