@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/checksum.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/lora_config.h"
 #include "checkpoint/open.h"
@@ -180,6 +181,16 @@ std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& folder) 
     adapter->pairs_.emplace(module + ".weight", read_pair(*weights, module, pair, config));
   }
   return adapter;
+}
+
+std::string LoraAdapter::fingerprint() const {
+  Checksum sum;
+  for (const auto& [name, pair] : pairs_) {
+    sum.add(fmt::format("{} {} {} {} {}\n", name, pair.rank, pair.in, pair.out, pair.scale));
+    sum.add(std::as_bytes(std::span(pair.a)));
+    sum.add(std::as_bytes(std::span(pair.b)));
+  }
+  return sum.text();
 }
 
 void LoraAdapter::check_fits(const Checkpoint& checkpoint) const {

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
+#include "checkpoint/lathe_file.h"
 
 namespace lathe {
 namespace {
@@ -54,6 +55,7 @@ class MergedCheckpoint final : public Checkpoint {
                    std::shared_ptr<const LoraAdapter> adapter, std::optional<DType> dtype)
       : base_(std::move(base)), adapter_(std::move(adapter)), metadata_(base_->metadata()) {
     metadata_["lora"] = std::filesystem::path(adapter_->path() + "/").parent_path().filename();
+    metadata_.erase(lathe_file::kKeyHeaderSum);  // the base file's, by which it is known
     pairs_.resize(base_->tensors().size());
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       infos_.push_back(base_->tensors()[i]);

@@ -19,7 +19,10 @@ class LoadedModel final : public Model {
   const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
   std::uint64_t parameters() const noexcept override { return weights_.parameters; }
   std::uint64_t weight_bytes() const noexcept override { return weights_.bytes; }
-  std::string fingerprint() const override { return lathe::fingerprint(*checkpoint_); }
+  std::string fingerprint() const override {
+    const std::string base = lathe::fingerprint(*checkpoint_);
+    return adapter_.empty() ? base : base + " lora " + adapter_;
+  }
 
   const Weights& weights() const noexcept { return weights_; }
   const Rope& rope() const noexcept { return rope_; }
@@ -27,6 +30,7 @@ class LoadedModel final : public Model {
  private:
   std::shared_ptr<const Checkpoint> checkpoint_;  // weights point into it
   Weights weights_;
+  std::string adapter_;  // its fingerprint, or empty
   Rope rope_;
 };
 

@@ -15,6 +15,7 @@ Model::~Model() = default;
 LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const LoraAdapter* adapter)
     : checkpoint_(std::move(checkpoint)),
       weights_(load_weights(*checkpoint_, adapter)),
+      adapter_(adapter != nullptr ? adapter->fingerprint() : ""),
       rope_(checkpoint_->config().rope, checkpoint_->config().head_dim) {}
 
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,

@@ -37,6 +37,10 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
                         flags.kv_type,
                         fmt::format("{}", flags.context)});
+  if (!flags.lora.empty()) {
+    const std::string adapter = LoraAdapter::open(flags.lora)->fingerprint();
+    out.run = hash_parts({fmt::format("{}", out.run), adapter});
+  }
   return out;
 }
 

@@ -44,6 +44,9 @@ class LATHE_API LoraAdapter {
   // By the matrix's name as Checkpoint has it ("model.layers.0.self_attn.q_proj.weight").
   const std::map<std::string, LoraPair>& pairs() const noexcept { return pairs_; }
 
+  // A hash of all pairs, as text: what a cache of keys and values must know beside the model's.
+  std::string fingerprint() const;
+
   // Throws unless each pair has its matrix in the model, with its shape.
   void check_fits(const Checkpoint& checkpoint) const;
 

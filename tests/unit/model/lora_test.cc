@@ -82,6 +82,8 @@ TEST_P(LoraLogits, BesideTheModelAreThoseOfPeft) {
   }
   check(logits_of(Model::load(base_, adapter_), ids_, 512));
   check(logits_of(Model::load(base_, adapter_), ids_, 3));
+  // Whoever keeps keys and values must not take the one for the other.
+  EXPECT_NE(Model::load(base_, adapter_)->fingerprint(), Model::load(base_)->fingerprint());
 }
 
 INSTANTIATE_TEST_SUITE_P(Peft, LoraLogits,
