@@ -51,7 +51,7 @@ class Evaluation {
     data_ = load_sgp_data(options_.data, how);
     run_.protocol = protocol_of(options_.protocol);
     run_.max_tokens = options_.max_tokens;
-    run_.times = options_.times;
+    run_.timings = options_.timings;
     if (options_.emit_prompts) return emit_prompts();
     std::vector<SgpRecord> baseline;
     for (const std::string& gate : options_.gates) gates_.push_back(parse_gate(gate));
@@ -241,7 +241,8 @@ class Evaluation {
 
   // The options that change records.
   std::string run_text() const {
-    return fmt::format("{}|{}|{}|{}", options_.protocol, run_.max_tokens, run_.times, run_.system);
+    return fmt::format("{}|{}|{}|{}", options_.protocol, run_.max_tokens, run_.timings,
+                       run_.system);
   }
   RecordFingerprint fingerprint(std::uint64_t run, std::size_t place) const {
     const SgpQuestion& q = data_.questions[place];

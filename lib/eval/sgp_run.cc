@@ -139,7 +139,7 @@ struct SgpRun::State {
     asked.erase(at);
     SgpRecord& record = open.record;
     const SgpQuestion& question = questions[open.place];
-    if (options.times) record.seconds = done.timings.total - done.timings.queued;
+    if (options.timings) record.seconds = done.timings.total - done.timings.queued;
     if (done.error) {
       record.error = SgpError{done.error->code, done.error->message};
     } else if (options.protocol == SgpProtocol::kLogprob) {

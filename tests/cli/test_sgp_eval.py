@@ -327,9 +327,9 @@ class SgpEval(ToolTest):
         self.ask("-m", self.quantized(), "--data", self.small_set(2), "-n", "2", "-o", "/dev/full",
                  status=4)
 
-    def test_times_are_there_when_asked_for(self):
+    def test_timings_are_there_when_asked_for(self):
         self.ask("-m", self.quantized(), "--data", self.small_set(2), "-n", "2", "--records", "r.jsonl",
-                 "--times")
+                 "--timings")
         self.assertGreaterEqual(self.records(self.folder / "r.jsonl")[0]["seconds"], 0)
 
     # ---- prompts out, responses in
@@ -341,6 +341,18 @@ class SgpEval(ToolTest):
         two = json.loads(self.ok("--data", data, "--responses", "r.jsonl", "--json").out)
         for key in ("score", "answered", "splits", "readings"):
             self.assertEqual(one[key], two[key], key)
+
+    def test_prompts_through_generate_score_as_a_run(self):
+        data, model = self.small_set(6), self.long_village()
+        whole = json.loads(self.run_tool("-q", "--chat-template", "llama2", "-m", model, "--data", data,
+                                         "-n", "12", "--records", "r.jsonl", "--json").out)
+        done = self.shell("sgp-eval --data set.csv -n 12 --emit-prompts | "
+                          "generate -m village --jsonl --chat-template llama2 -q | "
+                          "sgp-eval -q --data set.csv --responses - --records g.jsonl --json")
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(json.loads(done.out)["score"], whole["score"])
+        self.assertEqual([r["response"] for r in self.records(self.folder / "g.jsonl")],
+                         [r["response"] for r in self.records(self.folder / "r.jsonl")])
 
     def test_a_missing_response_is_a_failure(self):
         self.write("a.jsonl", '{"id":"0","response":"Answer: A"}\n{"id":"77","response":"x"}\nno\n')

@@ -46,8 +46,8 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (logprob && (o.emit_prompts || !o.responses.empty() || !o.judge.empty())) {
     fail_usage("--protocol logprob looks into the model: no prompts, responses or judges");
   }
-  if (!o.responses.empty() && (!o.judge.empty() || o.resume || o.times)) {
-    fail_usage("--responses runs no model: --judge, --resume and --times have no place there");
+  if (!o.responses.empty() && (!o.judge.empty() || o.resume || o.timings)) {
+    fail_usage("--responses runs no model: --judge, --resume and --timings have no place there");
   }
 }
 
@@ -94,7 +94,7 @@ void add_options(Tool& tool, SgpOptions& o) {
   constexpr const char* kRecords = "Records";
   file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);
   app.add_flag("--resume", o.resume, "Go on where --records ends")->group(kRecords);
-  app.add_flag("--times", o.times, "Put seconds into the records")->group(kRecords);
+  app.add_flag("--timings", o.timings, "Put seconds into the records")->group(kRecords);
   app.add_flag("--emit-prompts", o.emit_prompts, "Write the prompts as JSON lines, and ask nobody")
       ->group(kRecords);
   file("--responses", o.responses, "Score these answers (id, response); ask nobody")

@@ -19,7 +19,7 @@ struct SgpOptions {
   std::string baseline, kv_type = "f16";
   std::int64_t limit = 0, max_tokens = 2048, max_batch = 32;
   std::uint64_t seed = 0;
-  bool resume = false, times = false, emit_prompts = false, changes = false;
+  bool resume = false, timings = false, emit_prompts = false, changes = false;
   CLI::Option* seed_option = nullptr;
   CLI::Option* system_option = nullptr;
 

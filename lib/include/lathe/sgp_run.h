@@ -34,7 +34,7 @@ struct SgpRunOptions {
   SgpProtocol protocol = SgpProtocol::kReference;
   std::string system;              // system message; empty: none
   std::int64_t max_tokens = 2048;  // of an answer
-  bool times = false;              // records get "seconds": no two runs have the same bytes then
+  bool timings = false;            // records get "seconds": no two runs have the same bytes then
 };
 
 // A model's voice: its tokenizer and its chat template. Without a template (a model that
@@ -81,8 +81,8 @@ LATHE_API SgpRecord score_sgp_response(const SgpQuestion& question, const SgpRun
 LATHE_API SgpRecord sgp_error_record(const SgpQuestion& question, const SgpRunOptions& options,
                                      const SgpError& error);
 
-// 16 hexadecimal digits that tell models apart by their contents, whatever their path: names,
-// types and shapes of all tensors, parts of the bytes of each, and the tokenizer.
+// 16 hexadecimal digits that tell models apart by what they would say, whatever their path:
+// fingerprint() (checkpoint.h) and the tokenizer.
 LATHE_API std::string sgp_model_identity(const Checkpoint& checkpoint);
 
 }  // namespace lathe
