@@ -39,12 +39,15 @@ struct KernelTable {
                       std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
 
   // ---- quantized matrices (tensor/packed_matrix.h)
-  // One row of activations to signed bytes, a scale per group (a multiple of 16 inputs):
-  // scale = max|x| / 127, q = x · (127 / max|x|) rounded to nearest even, then -8·Σ q and
-  // scale · Σ q. q is padded with zeros to a multiple of 32; there are ceil(padded / group)
-  // groups. A group whose largest magnitude is below 2^-100 counts as zeros.
-  void (*quantize_row)(const float* x, std::int64_t n, std::int64_t group, std::int8_t* q,
-                       float* scale, std::int32_t* minus_eight_sums, float* scaled_sums);
+  // Tokens that packed_matmul multiplies together at best: the largest QuantizedRows::block.
+  std::int64_t block_tokens;
+  // One token's activations (n of them, in to.inputs) to signed bytes, as token t of `to`.
+  // scale = max|x| / 127 of a span, q = x · (127 / max|x|) rounded to nearest even. A span whose
+  // largest magnitude is below 2^-100 counts as zeros.
+  void (*quantize_row)(const float* x, std::int64_t n, const QuantizedRows& to, std::int64_t t);
+  // Any vector to signed bytes with one scale, which is returned; q has room for n rounded up to
+  // 16. Arithmetic as above.
+  float (*quantize_vector)(const float* x, std::int64_t n, std::int8_t* q);
   // y[t · y_stride + r] for every token t of x and the rows r of tiles [first_tile,
   // last_tile): shared/packed.h says in which order. y is written only.
   void (*packed_matmul)(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,

@@ -34,10 +34,7 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
 template <typename Put>
 float to_bytes(const float* x, std::int64_t n, Put put) noexcept {
   std::int8_t bytes[kMostKvHeadDim];
-  float scale = 0.0F;
-  std::int32_t sums = 0;
-  float scaled_sums = 0.0F;
-  kernels().quantize_row(x, n, (n + 31) / 32 * 32, bytes, &scale, &sums, &scaled_sums);
+  const float scale = kernels().quantize_vector(x, n, bytes);
   put(0, n, bytes);
   return scale;
 }

@@ -25,9 +25,9 @@ constexpr std::int64_t kMatvecPiece = 32;
 constexpr std::int64_t kSpanBytes = 512 << 10;
 constexpr std::int64_t kSpanStep = 12;  // a multiple of the rows that kernels take at once
 
-// Of packed weights: two tiles share the inputs in the kernels' large form; a few rows of
-// input take this many bytes of weights, which last about ten microseconds.
-constexpr std::int64_t kPackedGemmPiece = 32;
+// Of packed weights: a few tiles share the inputs in a cache; a few rows of input take this many
+// bytes of weights, which last about ten microseconds.
+constexpr std::int64_t kPackedGemmPiece = 64;
 constexpr std::int64_t kPackedBytes = 128 << 10;
 constexpr std::int64_t kPackedFewRows = 8;
 
@@ -37,11 +37,6 @@ const Element* row_of(const void* weights, std::int64_t row, std::int64_t cols) 
 }
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
-
-// Inputs that share a scale of the activations.
-std::int64_t group_of(const PackedScheme& scheme) noexcept {
-  return scheme.group == 0 ? kRowGroup : scheme.group;
-}
 
 bool aligned(const void* p, std::size_t alignment) noexcept {
   return reinterpret_cast<std::uintptr_t>(p) % alignment == 0;
@@ -181,7 +176,7 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
   const KernelTable& table = kernels();
   if (packed()) {
     table.packed_matmul(matrix_, first / 16, (last + 15) / 16,
-                        input.quantized(group_of(matrix_.scheme)), y, y_stride);
+                        input.quantized(matrix_.scheme), y, y_stride);
   } else {
     compute_float(input, worker, first, last, y, y_stride);
   }
@@ -201,7 +196,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     products += linear.rows() * linear.cols() * input.rows();
     total += divide_up(linear.rows(), linear.piece_rows(input.rows()));
     if (linear.packed()) {
-      input.prepare_quantized(pool, group_of(linear.matrix_.scheme));
+      input.prepare_quantized(pool, linear.matrix_.scheme);
     } else if (input.rows() >= kernels().library_gemm_from) {
       input.prepare_panels(pool.size(), kFloatPanelRows * input.cols());
     }

@@ -29,45 +29,49 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
   for (Quantized& q : quantized_) q.ready = false;
 }
 
-std::size_t LinearInput::slot_of(std::int64_t group) noexcept {
-  return group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3;
+std::size_t LinearInput::slot_of(const PackedScheme& scheme) noexcept {
+  const std::int64_t group = inputs_per_group(scheme);
+  const std::size_t slot = group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3;
+  return inputs_per_span(scheme) == kWideSpan ? slot : slot + 4;
 }
 
-const QuantizedRows& LinearInput::quantized(std::int64_t group) const noexcept {
-  return quantized_[slot_of(group)].rows;
+const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme) const noexcept {
+  return quantized_[slot_of(scheme)].rows;
 }
 
-void LinearInput::prepare_quantized(ThreadPool& pool, std::int64_t group) {
-  Quantized& q = quantized_[slot_of(group)];
+void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme) {
+  Quantized& q = quantized_[slot_of(scheme)];
   if (q.ready) return;
-  const std::int64_t padded = divide_up(cols_, 32) * 32;
-  const std::int64_t groups = divide_up(padded, group);
-  // Rows a power of two apart would compete for the same few lines of a cache.
-  const std::int64_t stride = padded + 64;
-  make_room(&q.q, rows_ * stride);
-  make_room(&q.scale, rows_ * groups);
-  make_room(&q.scaled_sum, rows_ * groups);
-  make_room(&q.minus_eight_sums, rows_ * groups);
-  q.rows = {rows_,
-            group,
-            q.q.data(),
-            stride,
-            q.scale.data(),
-            q.minus_eight_sums.data(),
-            q.scaled_sum.data(),
-            groups};
   const KernelTable& table = kernels();
+  // Blocks as even as they come: a last one of a token or two would have too few independent
+  // sums.
+  const std::int64_t block = divide_up(rows_, divide_up(rows_, table.block_tokens));
+  QuantizedRows& to = q.rows;
+  to.rows = rows_;
+  to.block = block;
+  to.inputs = divide_up(cols_, 32) * 32;
+  to.span = inputs_per_span(scheme);
+  to.group = inputs_per_group(scheme);
+  const std::int64_t room = to.blocks() * block;
+  make_room(&q.q, room * to.inputs);
+  make_room(&q.scale, room * to.spans());
+  make_room(&q.sum, room * to.groups());
+  make_room(&q.minus_eight_sum, room * to.groups());
+  to.q = q.q.data();
+  to.scale = q.scale.data();
+  to.sum = q.sum.data();
+  to.minus_eight_sum = q.minus_eight_sum.data();
   const auto quantize = [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t m = first; m < last; ++m) {
-      table.quantize_row(x_ + m * stride_, cols_, group, q.q.data() + m * stride,
-                         q.scale.data() + m * groups, q.minus_eight_sums.data() + m * groups,
-                         q.scaled_sum.data() + m * groups);
+    for (std::int64_t t = first; t < last; ++t) {
+      table.quantize_row(x_ + t * stride_, cols_, to, t);
     }
   };
   if (rows_ * cols_ < kWorthAFork) {
     quantize(0, rows_);
   } else {
-    pool.parallel_for(rows_, std::max<std::int64_t>(1, kWorthAFork / 2 / cols_), quantize);
+    // Whole blocks, whose tokens share lines of the cache.
+    const std::int64_t grain = divide_up(kWorthAFork / 2, cols_ * block) * block;
+    pool.parallel_for(rows_, grain, quantize);
   }
   q.ready = true;
 }

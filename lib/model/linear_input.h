@@ -26,10 +26,10 @@ class LinearInput {
   std::int64_t cols() const noexcept { return cols_; }
   std::int64_t stride() const noexcept { return stride_; }
 
-  // The rows as signed bytes with one scale per `group` inputs (16, 32, 64 or 128): made by
-  // prepare_quantized(), which may throw std::bad_alloc, and then to be had until set().
-  void prepare_quantized(ThreadPool& pool, std::int64_t group);
-  const QuantizedRows& quantized(std::int64_t group) const noexcept;
+  // The rows as signed bytes, as matrices of a scheme want them: made by prepare_quantized(),
+  // which may throw std::bad_alloc, and then to be had until set().
+  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme);
+  const QuantizedRows& quantized(const PackedScheme& scheme) const noexcept;
 
   // Scratch of one worker: at least as many floats as the last prepare_panels() asked for.
   void prepare_panels(int workers, std::int64_t floats);
@@ -48,16 +48,16 @@ class LinearInput {
     bool ready = false;
     std::vector<std::int8_t> q;
     std::vector<float> scale;
-    std::vector<float> scaled_sum;
-    std::vector<std::int32_t> minus_eight_sums;
+    std::vector<float> sum;
+    std::vector<std::int32_t> minus_eight_sum;
   };
-  static std::size_t slot_of(std::int64_t group) noexcept;
+  static std::size_t slot_of(const PackedScheme& scheme) noexcept;
 
   const float* x_ = nullptr;
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t stride_ = 0;
-  Quantized quantized_[4];  // groups of 16, 32, 64, 128
+  Quantized quantized_[8];  // groups of 16, 32, 64, 128; the same with narrow spans
   std::vector<std::unique_ptr<float[]>> panels_;
   std::int64_t panel_floats_ = 0;
   std::unique_ptr<LinearInput> narrow_;

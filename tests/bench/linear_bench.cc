@@ -20,6 +20,7 @@
 
 #include "../unit/model/memory_checkpoint.h"
 #include "kernels/kernel_table.h"
+#include "model/float_buffer.h"
 #include "model/linear.h"
 #include "tensor/packed_layout.h"
 
@@ -214,10 +215,11 @@ int run(int argc, char** argv) {
       peak / 1e9);
   LinearInput input;
   for (const std::int64_t batch : batches) {
-    const auto floats = static_cast<std::size_t>(batch) * 32000;
     std::vector<float> x(static_cast<std::size_t>(batch) * 5632);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 251) / 125.0f - 1.0f;
-    std::vector<float> y(batch > 64 ? static_cast<std::size_t>(batch) * 3 * 5632 : floats);
+    // Aligned to lines of the cache, as in a forward pass.
+    FloatBuffer y;
+    y.ensure(batch > 64 ? batch * 3 * 5632 : batch * 32000);
     // As in a forward pass, a long prefill does not multiply the head.
     const std::size_t count = batch > 64 ? linears.size() - 1 : linears.size();
     double done_weights = 0;

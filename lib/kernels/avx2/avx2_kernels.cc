@@ -8,6 +8,7 @@
 #include "kernels/shared/matvec.h"
 #include "kernels/shared/packed.h"
 #include "kernels/shared/probe.h"
+#include "kernels/shared/quantize_row.h"
 #include "kernels/shared/scale_search.h"
 
 namespace lathe {
@@ -19,7 +20,9 @@ const KernelTable kAvx2Kernels = {
     .matvec_f32 = matvec<F32Weights>,
     .matvec_f16 = matvec<F16Weights>,
     .matvec_bf16 = matvec<Bf16Weights>,
+    .block_tokens = kBlockTokens,
     .quantize_row = quantize_row,
+    .quantize_vector = quantize_vector,
     .packed_matmul = packed_matmul,
     .f16_to_f32 = convert_f16,
     .bf16_to_f32 = convert_bf16,

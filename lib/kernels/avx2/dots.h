@@ -81,7 +81,7 @@ inline __m256i widen_sums(__m256i c, __m256i sums) noexcept {
 // Nibbles: eight quads of a tile in 16 bits, then widen.
 template <int Tokens>
 inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, std::int64_t count,
-                                                     const std::int8_t* x, std::int64_t x_stride,
+                                                     const std::int8_t* x, std::int64_t quad_stride,
                                                      IntLanes (&c)[Tokens]) noexcept {
   constexpr std::int64_t kRun = 4;
   for (std::int64_t start = 0; start < count; start += kRun) {
@@ -95,12 +95,13 @@ inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, 
       const __m256i low = load32(p);
       const __m256i high = load32(p + 32);
       for (int t = 0; t < Tokens; ++t) {
-        const __m256i first = _mm256_set1_epi32(four_inputs(x + t * x_stride + 8 * l));
+        const __m256i first = _mm256_set1_epi32(four_inputs(x + 2 * l * quad_stride + 4 * t));
         lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(low_nibbles(low), first));
         hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(low_nibbles(high), first));
       }
       for (int t = 0; t < Tokens; ++t) {
-        const __m256i second = _mm256_set1_epi32(four_inputs(x + t * x_stride + 8 * l + 4));
+        const __m256i second =
+            _mm256_set1_epi32(four_inputs(x + (2 * l + 1) * quad_stride + 4 * t));
         lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(high_nibbles(low), second));
         hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(high_nibbles(high), second));
       }
@@ -129,7 +130,7 @@ inline __m256i join_pairs(__m256i a, __m256i b) noexcept {
 template <Source kSource, int Tokens>
 inline __attribute__((always_inline)) void add_wide(Grid grid, const std::uint8_t* lines,
                                                     std::int64_t count, const std::int8_t* x,
-                                                    std::int64_t x_stride,
+                                                    std::int64_t quad_stride,
                                                     IntLanes (&c)[Tokens]) noexcept {
   Pairs sums[Tokens];
   for (int t = 0; t < Tokens; ++t) {
@@ -155,7 +156,7 @@ inline __attribute__((always_inline)) void add_wide(Grid grid, const std::uint8_
         }
       }
       for (int t = 0; t < Tokens; ++t) {
-        const std::int8_t* in = x + t * x_stride + 4 * (quads_per_line(kSource) * l + quad);
+        const std::int8_t* in = x + (quads_per_line(kSource) * l + quad) * quad_stride + 4 * t;
         add_pairs(&sums[t], w, _mm256_cvtepi8_epi16(_mm_set1_epi32(four_inputs(in))));
       }
     }
@@ -169,12 +170,12 @@ inline __attribute__((always_inline)) void add_wide(Grid grid, const std::uint8_
 template <Source kSource, int Tokens>
 inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* lines,
                                                     std::int64_t count, const std::int8_t* x,
-                                                    std::int64_t x_stride,
+                                                    std::int64_t quad_stride,
                                                     IntLanes (&c)[Tokens]) noexcept {
   if constexpr (kSource == Source::kNibbles) {
-    add_small<Tokens>(lines, count, x, x_stride, c);
+    add_small<Tokens>(lines, count, x, quad_stride, c);
   } else {
-    add_wide<kSource, Tokens>(grid, lines, count, x, x_stride, c);
+    add_wide<kSource, Tokens>(grid, lines, count, x, quad_stride, c);
   }
 }
 

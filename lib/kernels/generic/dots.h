@@ -75,10 +75,12 @@ constexpr int quads_per_line(Source source) noexcept {
   return source == Source::kNibbles || source == Source::kGridNibbles ? 2 : 1;
 }
 
-// c[t] += the products of `count` lines of a tile with the inputs at x + t · x_stride.
+// c[t] += the products of `count` lines of a tile with the inputs of token t: quad j at
+// x + j · quad_stride + 4 · t.
 template <Source kSource, int Tokens>
 inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
-                     const std::int8_t* x, std::int64_t x_stride, IntLanes (&c)[Tokens]) noexcept {
+                     const std::int8_t* x, std::int64_t quad_stride,
+                     IntLanes (&c)[Tokens]) noexcept {
   constexpr int kQuads = quads_per_line(kSource);
   for (std::int64_t l = 0; l < count; ++l) {
     const std::uint8_t* line = lines + 64 * l;
@@ -88,7 +90,7 @@ inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t c
         w[i] = static_cast<std::int32_t>(weight_of<kSource>(grid, line[i], quad));
       }
       for (int t = 0; t < Tokens; ++t) {
-        const std::int8_t* in = x + t * x_stride + 4 * (kQuads * l + quad);
+        const std::int8_t* in = x + (kQuads * l + quad) * quad_stride + 4 * t;
         for (int i = 0; i < 16; ++i) {
           c[t].v[i] +=
               w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] + w[4 * i + 3] * in[3];

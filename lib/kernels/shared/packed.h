@@ -1,204 +1,222 @@
 // Packed matrices times quantized rows. Included by each table after its lanes.h and dots.h.
 //
 // The arithmetic, for output row r and token t, the same in every form and table:
-//   per group g in increasing order
-//     d   = Σ (q - zero)·x                       exact, 32 bits
-//     acc = fma(float(d), scale[r][g] · xscale[t][g], acc)
-//     acc = fma(minimum[r][g], xscale[t][g]·Σx, acc)        with minimums
+//   acc = 0
+//   per span s of inputs in increasing order
+//     part = 0
+//     per group g of the span in increasing order
+//       d    = Σ (q - zero)·x                      exact, 32 bits
+//       part = fma(float(d), scale[r][g], part)
+//       part = fma(float(Σ x), minimum[r][g], part)          with minimums
+//     acc = fma(part, xscale[t][s], acc)
 //   y = acc · unit
+// With one scale for the whole row, it waits for the end:
+//     acc = fma(float(d), xscale[t][s], acc)
+//   y = acc · scale[r] · unit
+// Dot products and these steps compete for the same units, so their number counts: a group of 32
+// is eight dot products and one step.
+//
 // Nibbles are unpacked in registers, once per block of tokens: for one token the stream of
 // weights is the limit, and for many the few instructions hide beside the dot products
-// (measured: unpacking a tile to the cache first was slower for every number of tokens).
+// (measured: unpacking a tile to the cache first was slower for every number of tokens, and so
+// was keeping its scales as floats).
 #pragma once
 
-#include "kernels/shared/elementwise.h"
 #include "tensor/packed_matrix.h"
 
 namespace lathe {
 namespace {
 
-// Tokens are taken in spans whose inputs stay in a second-level cache while the tiles pass.
-constexpr std::int64_t kInputBytes = 256 << 10;
+// Tokens are taken in runs of blocks whose inputs stay in a second-level cache while the tiles
+// pass.
+constexpr std::int64_t kInputBytes = 512 << 10;
 
-// What the loops need of a matrix.
-struct PackedShape {
-  std::int64_t group;
-  std::int64_t groups;  // of `group` inputs; the last may be shorter
-  bool whole_row;
-  bool two_level;
+// The scales or minimums of one tile, group after group.
+class TileValues {
+ public:
+  TileValues(const PackedMatrix& m, const void* values, const std::uint16_t* supers,
+             std::int64_t tile) noexcept
+      : two_level_(m.scheme.form == ScaleForm::kTwoLevel),
+        last_(m.groups - 1),
+        halves_(static_cast<const std::uint16_t*>(values) + tile * m.groups * 16),
+        bytes_(static_cast<const std::int8_t*>(values) + tile * m.groups * 16),
+        supers_(supers + tile * m.super_groups * 16),
+        unit_(Lanes::zero()) {}
+
+  // A span's inputs share a super-scale.
+  void start_span(std::int64_t input) noexcept {
+    if (two_level_) unit_ = load_f16(supers_ + input / 256 * 16);
+  }
+
+  // The sixteen rows' values of group g. The inputs are padded to 32, but there are values up to
+  // the last real input's group only, and one if it is for the whole row.
+  Lanes group(std::int64_t g) const noexcept {
+    const std::int64_t at = 16 * (g < last_ ? g : last_);
+    return two_level_ ? mul(widen_bytes(bytes_ + at), unit_) : load_f16(halves_ + at);
+  }
+
+ private:
+  bool two_level_;
+  std::int64_t last_;
+  const std::uint16_t* halves_;
+  const std::int8_t* bytes_;
+  const std::uint16_t* supers_;
+  Lanes unit_;
 };
 
-inline PackedShape shape_of(const PackedMatrix& m) noexcept {
-  PackedShape s;
-  s.whole_row = m.scheme.group == 0;
-  s.group = s.whole_row ? kRowGroup : m.scheme.group;
-  s.groups = (m.inputs + s.group - 1) / s.group;
-  s.two_level = m.scheme.form == ScaleForm::kTwoLevel;
-  return s;
+enum class Scales {
+  kPerRow,
+  kPerGroup,
+  kPerGroupWithMinimums,
+};
+
+// Asks for `bytes` bytes.
+inline void prefetch_all(const void* p, std::int64_t bytes) noexcept {
+  for (std::int64_t at = 0; at < bytes; at += 64) prefetch(static_cast<const char*>(p) + at);
 }
 
-// The scales (or minimums) of group g of a tile's sixteen rows.
-inline Lanes scales_of(const PackedMatrix& m, const PackedShape& s, const void* scales,
-                       const std::uint16_t* supers, std::int64_t tile, std::int64_t g) noexcept {
-  // The inputs are padded to 32 but scales are stored up to the last real input's group.
-  const std::int64_t at = s.whole_row ? 0 : (g < m.groups ? g : m.groups - 1);
-  if (!s.two_level) {
-    return load_f16(static_cast<const std::uint16_t*>(scales) + (tile * m.groups + at) * 16);
+// Asks for the scales and minimums of a tile. Beside the weights the
+// scales are streams too thin for the processor to see them coming, and every miss would stop
+// it for the time of a hundred dot products.
+inline void prefetch_tile(const PackedMatrix& m, std::int64_t tile) noexcept {
+  const std::int64_t bytes = m.groups * (m.scheme.form == ScaleForm::kTwoLevel ? 16 : 32);
+  const std::int64_t super_bytes = m.super_groups * 32;
+  prefetch_all(static_cast<const char*>(m.scales) + tile * bytes, bytes);
+  prefetch_all(m.super_scales + tile * super_bytes / 2, super_bytes);
+  if (m.scheme.minimums) {
+    prefetch_all(static_cast<const char*>(m.minimums) + tile * bytes, bytes);
+    prefetch_all(m.super_minimums + tile * super_bytes / 2, super_bytes);
   }
-  const std::int64_t super = at * s.group / 256;
-  const Lanes unit = load_f16(supers + (tile * m.super_groups + super) * 16);
-  return mul(widen_bytes(static_cast<const std::int8_t*>(scales) + (tile * m.groups + at) * 16),
-             unit);
 }
 
 // What the sums of a group start from: -zero · Σ of the inputs.
-template <Source kSource, bool kMinimums>
-inline IntLanes start_of(const QuantizedRows& x, std::int64_t at) noexcept {
-  if constexpr (kMinimums) {
+template <Source kSource, Scales kScales>
+inline IntLanes start_of(std::int32_t minus_eight_sum) noexcept {
+  if constexpr (kScales == Scales::kPerGroupWithMinimums) {
     return IntLanes::all(0);
   } else if constexpr (kSource == Source::kNibbles) {
-    return IntLanes::all(x.minus_eight_sums[at]);
+    return IntLanes::all(minus_eight_sum);
   } else {
-    return IntLanes::all(x.minus_eight_sums[at]).times_sixteen();
+    return IntLanes::all(minus_eight_sum).times_sixteen();
   }
 }
 
-// A tile's scales and minimums as floats, for when several blocks of tokens use them.
-struct TileScales {
-  static constexpr std::int64_t kGroups = 512;
-  alignas(64) float scales[kGroups][16];
-  alignas(64) float minimums[kGroups][16];
-
-  void fill(const PackedMatrix& m, const PackedShape& s, std::int64_t tile) noexcept {
-    for (std::int64_t g = 0; g < s.groups; ++g) {
-      scales_of(m, s, m.scales, m.super_scales, tile, g).store(scales[g]);
-      if (m.scheme.minimums) {
-        scales_of(m, s, m.minimums, m.super_minimums, tile, g).store(minimums[g]);
-      }
-    }
-  }
-};
-
-// One tile against `Tokens` tokens. kReady: `ready` holds the tile's scales.
-template <Source kSource, bool kMinimums, bool kReady, int Tokens>
-void multiply_tile(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
-                   const TileScales* ready, const QuantizedRows& x, std::int64_t token, float* y,
-                   std::int64_t y_stride) noexcept {
+// One tile against the first `Tokens` tokens of a block.
+template <Source kSource, Scales kScales, int Tokens>
+void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
+                   std::int64_t block, float* y, std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
+  const std::int64_t step = x.block;
+  const std::int64_t groups = x.groups();
+  constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;
   const std::uint8_t* lines = m.weights + tile * m.tile_bytes;
-  const std::int64_t stride = x.group_stride;
+  const std::int8_t* q = x.q + block * x.inputs * step;
+  const float* xscale = x.scale + block * x.spans() * step;
+  const std::int32_t* starts = x.minus_eight_sum + block * groups * step;
+  const float* sums = x.sum + block * groups * step;
+  TileValues scales(m, m.scales, m.super_scales, tile);
+  TileValues minimums(m, m.minimums, m.super_minimums, tile);
+
+  const std::int64_t left = m.rows - tile * 16;
+  float* out = y + block * step * y_stride + tile * 16;
+  // Each token's row of y is elsewhere: asked for now, its line is there when it is written.
+  for (int t = 0; t < Tokens; ++t) prefetch(out + t * y_stride);
+
   Lanes acc[Tokens];
   for (int t = 0; t < Tokens; ++t) acc[t] = Lanes::zero();
-  for (std::int64_t g = 0; g < s.groups; ++g) {
-    const std::int64_t first = g * s.group;
-    const std::int64_t inputs = m.inputs - first < s.group ? m.inputs - first : s.group;
-    const std::int64_t count = inputs / (4 * quads_per_line(kSource));
-    const std::int64_t at = token * stride + g;
-    IntLanes dots[Tokens];
-    for (int t = 0; t < Tokens; ++t) dots[t] = start_of<kSource, kMinimums>(x, at + t * stride);
-    add_dots<kSource, Tokens>(grid, lines, count, x.q + token * x.q_stride + first, x.q_stride,
-                              dots);
-    lines += 64 * count;
-    const Lanes scale =
-        kReady ? Lanes::load(ready->scales[g]) : scales_of(m, s, m.scales, m.super_scales, tile, g);
-    for (int t = 0; t < Tokens; ++t) {
-      const Lanes both = mul(scale, Lanes::all(x.scale[at + t * stride]));
-      acc[t] = fma(to_float(dots[t]), both, acc[t]);
-    }
-    if constexpr (kMinimums) {
-      const Lanes minimum = kReady ? Lanes::load(ready->minimums[g])
-                                   : scales_of(m, s, m.minimums, m.super_minimums, tile, g);
-      for (int t = 0; t < Tokens; ++t) {
-        acc[t] = fma(minimum, Lanes::all(x.scaled_sum[at + t * stride]), acc[t]);
+  std::int64_t g = 0;
+  for (std::int64_t span = 0; span < x.inputs; span += x.span) {
+    const std::int64_t span_end = span + x.span < x.inputs ? span + x.span : x.inputs;
+    scales.start_span(span);
+    if constexpr (kMinimums) minimums.start_span(span);
+    Lanes part[Tokens];
+    for (int t = 0; t < Tokens; ++t) part[t] = Lanes::zero();
+    for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
+      const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
+      const std::int64_t count = inputs / (4 * quads_per_line(kSource));
+      IntLanes dots[Tokens];
+      for (int t = 0; t < Tokens; ++t) dots[t] = start_of<kSource, kScales>(starts[t]);
+      add_dots<kSource, Tokens>(grid, lines, count, q, 4 * step, dots);
+      lines += 64 * count;
+      q += inputs * step;
+      starts += step;
+      if constexpr (kScales == Scales::kPerRow) {
+        for (int t = 0; t < Tokens; ++t) part[t] = to_float(dots[t]);
+      } else {
+        const Lanes scale = scales.group(g);
+        for (int t = 0; t < Tokens; ++t) part[t] = fma(to_float(dots[t]), scale, part[t]);
+      }
+      if constexpr (kMinimums) {
+        const Lanes minimum = minimums.group(g);
+        for (int t = 0; t < Tokens; ++t) part[t] = fma(Lanes::all(sums[t]), minimum, part[t]);
+        sums += step;
       }
     }
+    for (int t = 0; t < Tokens; ++t) acc[t] = fma(part[t], Lanes::all(xscale[t]), acc[t]);
+    xscale += step;
   }
-  const std::int64_t left = m.rows - tile * 16;
+  const Lanes unit = Lanes::all(m.unit);
+#pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) {
-    const Lanes result = mul(acc[t], Lanes::all(m.unit));
-    float* out = y + (token + t) * y_stride + tile * 16;
-    left >= 16 ? result.store(out) : result.store(out, left);
+    if constexpr (kScales == Scales::kPerRow) acc[t] = mul(acc[t], scales.group(0));
+    const Lanes result = mul(acc[t], unit);
+    left >= 16 ? result.store(out + t * y_stride) : result.store(out + t * y_stride, left);
   }
 }
 
-// All tokens of x over one tile, in blocks as even as they come: the last block alone would
-// have too few independent sums.
-template <Source kSource, bool kMinimums, bool kReady, int Tokens = kBlockTokens>
-void multiply_block(const PackedMatrix& m, const PackedShape& s, std::int64_t tile,
-                    const TileScales* ready, const QuantizedRows& x, std::int64_t token,
-                    std::int64_t count, float* y, std::int64_t y_stride) noexcept {
-  if (count == Tokens) {
-    multiply_tile<kSource, kMinimums, kReady, Tokens>(m, s, tile, ready, x, token, y, y_stride);
-  } else if constexpr (Tokens > 1) {
-    multiply_block<kSource, kMinimums, kReady, Tokens - 1>(m, s, tile, ready, x, token, count, y,
-                                                           y_stride);
-  }
-}
-
-template <Source kSource, bool kMinimums>
-void multiply_tiles(const PackedMatrix& m, const PackedShape& s, std::int64_t first_tile,
-                    std::int64_t last_tile, const QuantizedRows& x, float* y,
+// The same for `count` tokens.
+template <Source kSource, Scales kScales, int Tokens = kBlockTokens>
+void multiply_block(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
+                    std::int64_t block, std::int64_t count, float* y,
                     std::int64_t y_stride) noexcept {
-  const std::int64_t fit = kInputBytes / m.inputs / kBlockTokens * kBlockTokens;
-  const std::int64_t span = fit > kBlockTokens ? fit : kBlockTokens;
-  TileScales scales;
-  for (std::int64_t start = 0; start < x.rows; start += span) {
-    const std::int64_t tokens = x.rows - start < span ? x.rows - start : span;
-    const std::int64_t blocks = (tokens + kBlockTokens - 1) / kBlockTokens;
-    const bool worthwhile = blocks > 1 && s.groups <= TileScales::kGroups;
+  if (count == Tokens) {
+    multiply_tile<kSource, kScales, Tokens>(m, tile, x, block, y, y_stride);
+  } else if constexpr (Tokens > 1) {
+    multiply_block<kSource, kScales, Tokens - 1>(m, tile, x, block, count, y, y_stride);
+  }
+}
+
+template <Source kSource, Scales kScales>
+void multiply_tiles(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                    const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
+  const std::int64_t blocks = x.blocks();
+  const std::int64_t fit = kInputBytes / (x.inputs * x.block);
+  const std::int64_t run = fit > 1 ? fit : 1;
+  for (std::int64_t start = 0; start < blocks; start += run) {
+    const std::int64_t end = start + run < blocks ? start + run : blocks;
+    prefetch_tile(m, first_tile);
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
-      if (worthwhile) scales.fill(m, s, tile);
-      const auto multiply = worthwhile ? multiply_block<kSource, kMinimums, true>
-                                       : multiply_block<kSource, kMinimums, false>;
-      std::int64_t done = 0;
-      for (std::int64_t left = blocks; left > 0; --left) {
-        const std::int64_t count = (tokens - done + left - 1) / left;
-        multiply(m, s, tile, &scales, x, start + done, count, y, y_stride);
-        done += count;
+      if (tile + 1 < last_tile) prefetch_tile(m, tile + 1);
+      for (std::int64_t block = start; block < end; ++block) {
+        const std::int64_t left = x.rows - block * x.block;
+        multiply_block<kSource, kScales>(m, tile, x, block, left < x.block ? left : x.block, y,
+                                         y_stride);
       }
     }
+  }
+}
+
+template <Source kSource>
+void multiply_source(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                     const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
+  if (m.scheme.minimums) {
+    if constexpr (kSource != Source::kGridNibbles) {  // has none
+      multiply_tiles<kSource, Scales::kPerGroupWithMinimums>(m, first_tile, last_tile, x, y,
+                                                             y_stride);
+    }
+  } else if (m.scheme.group == 0) {
+    multiply_tiles<kSource, Scales::kPerRow>(m, first_tile, last_tile, x, y, y_stride);
+  } else {
+    multiply_tiles<kSource, Scales::kPerGroup>(m, first_tile, last_tile, x, y, y_stride);
   }
 }
 
 void packed_matmul(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
                    const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
-  const PackedShape s = shape_of(m);
-  const auto multiply =
-      m.scheme.bits == 8 ? (m.scheme.minimums ? multiply_tiles<Source::kBytes, true>
-                                              : multiply_tiles<Source::kBytes, false>)
-      : m.scheme.grid    ? multiply_tiles<Source::kGridNibbles, false>
-                         : (m.scheme.minimums ? multiply_tiles<Source::kNibbles, true>
-                                              : multiply_tiles<Source::kNibbles, false>);
-  multiply(m, s, first_tile, last_tile, x, y, y_stride);
-}
-
-void quantize_row(const float* x, std::int64_t n, std::int64_t group, std::int8_t* q, float* scale,
-                  std::int32_t* minus_eight_sums, float* scaled_sums) noexcept {
-  const Lanes magic = Lanes::all(12582912.0f);  // 1.5·2^23: adding it rounds to an integer
-  const std::int64_t padded = (n + 31) / 32 * 32;
-  std::int64_t g = 0;
-  for (std::int64_t first = 0; first < padded; first += group, ++g) {
-    const std::int64_t end = first + group < padded ? first + group : padded;
-    const auto load = [&](std::int64_t i) {
-      return i + 16 <= n ? Lanes::load(x + i) : i < n ? Lanes::load(x + i, n - i) : Lanes::zero();
-    };
-    Lanes high = Lanes::zero();
-    for (std::int64_t i = first; i < end; i += 16) high = max(magnitude(load(i)), high);
-    const float top = largest(high);
-    // Below this 127 / top would not be finite; such a group counts as zeros.
-    const bool tiny = !(top >= 0x1p-100f);
-    scale[g] = tiny ? 0.0f : top / 127.0f;
-    const Lanes inverse = Lanes::all(tiny ? 0.0f : 127.0f / top);
-    Lanes total = Lanes::zero();
-    for (std::int64_t i = first; i < end; i += 16) {
-      const Lanes rounded = add(mul(load(i), inverse), magic);
-      store_low_bytes(rounded, q + i);
-      total = add(total, sub(rounded, magic));
-    }
-    const float all = sum(total);
-    minus_eight_sums[g] = static_cast<std::int32_t>(-8.0f * all);
-    scaled_sums[g] = scale[g] * all;
-  }
+  const auto multiply = m.scheme.bits == 8 ? multiply_source<Source::kBytes>
+                        : m.scheme.grid    ? multiply_source<Source::kGridNibbles>
+                                           : multiply_source<Source::kNibbles>;
+  multiply(m, first_tile, last_tile, x, y, y_stride);
 }
 
 }  // namespace

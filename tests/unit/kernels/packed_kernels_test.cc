@@ -1,6 +1,7 @@
 // Packed matrix kernels: every table gives the generic one's bits, for every scheme, odd size
 // and number of tokens, whichever tiles are asked for at once; and the result is the exact
 // product of the unpacked numbers up to float rounding.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -67,42 +68,48 @@ struct Packed {
   PackedMatrix matrix;
 };
 
+// Tokens [first, first + rows) of x, quantized in blocks.
 struct Activations {
-  Activations(const KernelTable& table, const Floats& x, std::int64_t rows, std::int64_t cols,
-              std::int64_t group) {
-    const std::int64_t padded = (cols + 31) / 32 * 32;
-    const std::int64_t groups = (padded + group - 1) / group;
-    q.assign(static_cast<std::size_t>(rows * padded), 99);
-    scale.assign(static_cast<std::size_t>(rows * groups), -1.0f);
-    scaled_sum = scale;
-    minus_eight_sums.assign(scale.size(), -1);
-    for (std::int64_t m = 0; m < rows; ++m) {
-      table.quantize_row(x.data() + m * cols, cols, group, q.data() + m * padded,
-                         scale.data() + m * groups, minus_eight_sums.data() + m * groups,
-                         scaled_sum.data() + m * groups);
+  Activations(const KernelTable& table, const Floats& x, std::int64_t first, std::int64_t rows,
+              std::int64_t cols, std::int64_t group, std::int64_t block,
+              std::int64_t span = kWideSpan) {
+    view.rows = rows;
+    view.block = block;
+    view.inputs = (cols + 31) / 32 * 32;
+    view.span = span;
+    view.group = group;
+    const std::int64_t room = view.blocks() * block;
+    q.assign(static_cast<std::size_t>(room * view.inputs), 99);
+    scale.assign(static_cast<std::size_t>(room * view.spans()), -1.0f);
+    sum.assign(static_cast<std::size_t>(room * view.groups()), -1.0f);
+    minus_eight_sum.assign(sum.size(), -1);
+    view.q = q.data();
+    view.scale = scale.data();
+    view.sum = sum.data();
+    view.minus_eight_sum = minus_eight_sum.data();
+    for (std::int64_t t = 0; t < rows; ++t) {
+      table.quantize_row(x.data() + (first + t) * cols, cols, view, t);
     }
-    view = {
-        rows,  group, q.data(), padded, scale.data(), minus_eight_sums.data(), scaled_sum.data(),
-        groups};
   }
-  // The first `count` rows from row `first`.
-  QuantizedRows part(std::int64_t first, std::int64_t count) const {
-    QuantizedRows p = view;
-    p.rows = count;
-    p.q += first * p.q_stride;
-    p.scale += first * p.group_stride;
-    p.minus_eight_sums += first * p.group_stride;
-    p.scaled_sum += first * p.group_stride;
-    return p;
+  // Where token t's values begin among those of `per_token` each, `wide` of them together.
+  std::int64_t at(std::int64_t t, std::int64_t per_token, std::int64_t i,
+                  std::int64_t wide = 1) const {
+    const std::int64_t block = t / view.block;
+    return (block * per_token + i / wide * wide) * view.block + t % view.block * wide + i % wide;
   }
+  int code(std::int64_t t, std::int64_t k) const {
+    return q[static_cast<std::size_t>(at(t, view.inputs, k, 4))];
+  }
+  float scale_of(std::int64_t t, std::int64_t k) const {
+    return scale[static_cast<std::size_t>(at(t, view.spans(), k / view.span))];
+  }
+
   std::vector<std::int8_t> q;
   Floats scale;
-  Floats scaled_sum;
-  std::vector<std::int32_t> minus_eight_sums;
+  Floats sum;
+  std::vector<std::int32_t> minus_eight_sum;
   QuantizedRows view;
 };
-
-std::int64_t group_of(const PackedScheme& s) { return s.group == 0 ? 128 : s.group; }
 
 Floats multiply(const KernelTable& table, const PackedMatrix& m, const QuantizedRows& x) {
   Floats y(static_cast<std::size_t>(x.rows * (m.rows + 3)), -5.0f);
@@ -139,18 +146,30 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
         x[static_cast<std::size_t>(cols + k)] *= 1e-38f;     // a tiny row
         x[static_cast<std::size_t>(2 * cols + k)] *= 1e37f;  // and a huge one
       }
-      const Activations expected(generic(), x, 3, cols, group);
-      const Activations got(table(), x, 3, cols, group);
-      EXPECT_EQ(got.q, expected.q);
-      EXPECT_TRUE(same_bits(got.scale, expected.scale));
-      EXPECT_TRUE(same_bits(got.scaled_sum, expected.scaled_sum));
-      EXPECT_EQ(got.minus_eight_sums, expected.minus_eight_sums);
-      for (std::int64_t k = 0; k < got.view.q_stride; ++k) {
-        const auto at = static_cast<std::size_t>(k);
-        const float real = k < cols ? x[at] : 0.0f;
-        const float scale = got.scale[static_cast<std::size_t>(k / group)];
-        EXPECT_LE(std::abs(scale * got.q[at] - real), 0.5001f * scale);
-        EXPECT_GE(got.q[at], -127);
+      for (const std::int64_t span : {32, 64, 128}) {
+        if (span < group) continue;
+        const std::int64_t block = span == 32 ? 1 : span == 64 ? 8 : 2;
+        const Activations expected(generic(), x, 0, 3, cols, group, block, span);
+        const Activations got(table(), x, 0, 3, cols, group, block, span);
+        EXPECT_EQ(got.q, expected.q);
+        EXPECT_TRUE(same_bits(got.scale, expected.scale));
+        EXPECT_TRUE(same_bits(got.sum, expected.sum));
+        EXPECT_EQ(got.minus_eight_sum, expected.minus_eight_sum);
+        for (const std::int64_t t : {0, 2}) {
+          std::int32_t sum = 0;
+          for (std::int64_t k = 0; k < got.view.inputs; ++k) {
+            const float real = k < cols ? x[static_cast<std::size_t>(t * cols + k)] : 0.0f;
+            const float scale = got.scale_of(t, k);
+            EXPECT_LE(std::abs(scale * static_cast<float>(got.code(t, k)) - real), 0.5001f * scale);
+            EXPECT_GE(got.code(t, k), -127);
+            sum += got.code(t, k);
+            if ((k + 1) % group != 0 && k + 1 != got.view.inputs) continue;
+            const auto at = static_cast<std::size_t>(got.at(t, got.view.groups(), k / group));
+            EXPECT_EQ(got.minus_eight_sum[at], -8 * sum);
+            EXPECT_EQ(got.sum[at], static_cast<float>(sum));
+            sum = 0;
+          }
+        }
       }
     }
   }
@@ -167,18 +186,23 @@ TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
         constexpr std::int64_t kTokens = 15;
         const Packed packed(s, rows, cols, 2);
         const Floats x = random_floats(kTokens * cols, 1.0f, 3);
-        const Activations activations(generic(), x, kTokens, cols, group_of(s));
+        const std::int64_t group = inputs_per_group(s);
+        const std::int64_t span = inputs_per_span(s);
+        const Activations activations(generic(), x, 0, kTokens, cols, group, generic().block_tokens,
+                                      span);
         const Floats expected = multiply(generic(), packed.matrix, activations.view);
-        ASSERT_TRUE(same_bits(multiply(table(), packed.matrix, activations.view), expected));
-        // Any number of tokens at once gives the same bits for each.
+        const Activations whole(table(), x, 0, kTokens, cols, group, table().block_tokens, span);
+        ASSERT_TRUE(same_bits(multiply(table(), packed.matrix, whole.view), expected));
+        // Any number of tokens at once, in blocks of any size, gives the same bits for each.
         for (std::int64_t count = 1; count <= 7; ++count) {
           const std::int64_t first = (count * 2) % (kTokens - count);
-          const Floats some = multiply(table(), packed.matrix, activations.part(first, count));
+          const std::int64_t block = std::min((count + 1) / 2 + first % 2, table().block_tokens);
+          const Activations part(table(), x, first, count, cols, group, block, span);
+          const Floats some = multiply(table(), packed.matrix, part.view);
           const auto begin = expected.begin() + first * (rows + 3);
           ASSERT_TRUE(same_bits(some, Floats(begin, begin + count * (rows + 3)))) << count;
         }
         // The unpacked numbers, in double.
-        const std::int64_t group = group_of(s);
         Floats row(static_cast<std::size_t>(cols));
         for (std::int64_t r = 0; r < rows; ++r) {
           unpack_row(packed.matrix, r, row.data());
@@ -186,15 +210,12 @@ TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
             double sum = 0;
             double size = 0;
             for (std::int64_t k = 0; k < cols; ++k) {
-              const auto at = static_cast<std::size_t>(t * activations.view.q_stride + k);
-              const auto g =
-                  static_cast<std::size_t>(t * activations.view.group_stride + k / group);
-              const double term = static_cast<double>(row[static_cast<std::size_t>(k)]) *
-                                  activations.scale[g] * activations.q[at];
+              const double input =
+                  static_cast<double>(activations.scale_of(t, k)) * activations.code(t, k);
+              const double term = static_cast<double>(row[static_cast<std::size_t>(k)]) * input;
               sum += term;
               // With minimums a product is a difference of two larger ones.
-              size += s.minimums ? std::abs(0.1 * activations.scale[g] * activations.q[at])
-                                 : std::abs(term);
+              size += s.minimums ? std::abs(0.1 * input) : std::abs(term);
             }
             ASSERT_NEAR(expected[static_cast<std::size_t>(t * (rows + 3) + r)], sum,
                         1e-6 * size + 1e-30);
@@ -210,7 +231,8 @@ TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
   const Packed packed(s, 90, 320, 4);
   const Floats x = random_floats(9 * 320, 1.0f, 5);
   for (const std::int64_t tokens : {1, 3, 9}) {
-    const Activations activations(table(), x, tokens, 320, 64);
+    const Activations activations(table(), x, 0, tokens, 320, 64,
+                                  std::min(tokens, table().block_tokens));
     const Floats expected = multiply(table(), packed.matrix, activations.view);
     for (std::int64_t first = 0; first < packed.matrix.tiles; ++first) {
       for (std::int64_t last = first; last <= packed.matrix.tiles; ++last) {
@@ -245,10 +267,11 @@ TEST_P(PackedKernels, ExtremeCodesAreExact) {
       if (minimums) row.half_minimums = none;
       for (std::int64_t r = 0; r < 16; ++r) writer.set_row(r, row);
       const Floats x(7 * kCols, -127.0f);
-      const Activations activations(table(), x, 7, kCols, 128);
       const int top = (1 << bits) - 1 - (minimums ? 0 : bits == 4 ? 8 : 128);
       for (const std::int64_t tokens : {1, 2, 7}) {
-        const Floats y = multiply(table(), writer.view(), activations.part(0, tokens));
+        const Activations activations(table(), x, 0, tokens, kCols, 128,
+                                      std::min(tokens, table().block_tokens));
+        const Floats y = multiply(table(), writer.view(), activations.view);
         for (std::int64_t r = 0; r < 16; ++r) {
           EXPECT_EQ(y[static_cast<std::size_t>(r)], static_cast<float>(-127 * kCols * top));
         }

@@ -1,0 +1,138 @@
+// Activations to signed bytes (QuantizedRows). Included by each table after its lanes.h and
+// dots.h.
+//
+//   per span of 32, 64 or 128 inputs
+//     scale = max|x| / 127
+//     q     = x · (127 / max|x|), rounded to nearest even
+#pragma once
+
+#include "tensor/packed_matrix.h"
+
+namespace lathe {
+namespace {
+
+constexpr int kSpanLanes = kWideSpan / 16;
+
+// Where the next values of one token go.
+struct TokenPlace {
+  std::int64_t step;  // tokens per block
+  std::int8_t* q;
+  float* scale;
+  float* sum;
+  std::int32_t* minus_eight_sum;
+
+  void put_scale(float value) noexcept {
+    *scale = value;
+    scale += step;
+  }
+  void put_sum(float value) noexcept {
+    *sum = value;
+    *minus_eight_sum = static_cast<std::int32_t>(-8.0f * value);
+    sum += step;
+    minus_eight_sum += step;
+  }
+  // Whole numbers, whose low bytes the lanes hold.
+  void put_codes(Lanes codes) noexcept {
+    alignas(16) std::int8_t bytes[16];
+    store_low_bytes(codes, bytes);
+    for (int quad = 0; quad < 4; ++quad) {
+      __builtin_memcpy(q + 4 * step * quad, bytes + 4 * quad, 4);
+    }
+    q += 16 * step;
+  }
+};
+
+// Scale of values of which the largest has this magnitude, and its inverse. Below 2^-100 the
+// inverse would not be finite: such values count as zeros.
+struct ByteScale {
+  explicit ByteScale(float top) noexcept
+      : scale(top >= 0x1p-100f ? top / 127.0f : 0.0f),
+        inverse(top >= 0x1p-100f ? 127.0f / top : 0.0f) {}
+  float scale;
+  float inverse;
+};
+
+// Adding it rounds to a whole number, left in the low bits: 1.5·2^23.
+constexpr float kRounder = 12582912.0f;
+
+// The first `inputs` (a multiple of 32) of a span; x is zero behind them.
+template <int kCount>
+void quantize_span(const Lanes (&x)[kSpanLanes], std::int64_t inputs, std::int64_t group,
+                   TokenPlace* to) noexcept {
+  Lanes high = Lanes::zero();
+  for (int i = 0; i < kCount; ++i) high = max(magnitude(x[i]), high);
+  const ByteScale scale(largest(high));
+  to->put_scale(scale.scale);
+  const Lanes inverse = Lanes::all(scale.inverse);
+  const Lanes magic = Lanes::all(kRounder);
+  Lanes whole[kSpanLanes];
+  for (Lanes& v : whole) v = Lanes::zero();
+  for (int i = 0; i < kCount; ++i) {
+    const Lanes rounded = add(mul(x[i], inverse), magic);
+    if (16 * i < inputs) to->put_codes(rounded);
+    whole[i] = sub(rounded, magic);
+  }
+  // Sums of whole numbers have no order.
+  float sums[kSpanLanes];
+  for (int i = 0; i < kCount; i += 4) {
+    sum_four(whole[i], whole[i + 1], whole[i + 2], whole[i + 3], sums + i);
+  }
+  for (std::int64_t first = 0; first < inputs; first += group) {
+    float total = 0.0f;
+    for (std::int64_t i = first / 16; i < (first + group) / 16; ++i) total += sums[i];
+    to->put_sum(total);
+  }
+}
+
+template <int kCount>
+void quantize_spans(const float* x, std::int64_t n, const QuantizedRows& to,
+                    TokenPlace place) noexcept {
+  constexpr std::int64_t kSpan = 16 * kCount;
+  Lanes values[kSpanLanes];
+  std::int64_t span = 0;
+  for (; span + kSpan <= n; span += kSpan) {
+    for (int i = 0; i < kCount; ++i) values[i] = Lanes::load(x + span + 16 * i);
+    quantize_span<kCount>(values, kSpan, to.group, &place);
+  }
+  if (span == to.inputs) return;
+  for (int i = 0; i < kCount; ++i) {
+    const std::int64_t at = span + 16 * i;
+    values[i] = at + 16 <= n ? Lanes::load(x + at)
+                : at < n     ? Lanes::load(x + at, n - at)
+                             : Lanes::zero();
+  }
+  quantize_span<kCount>(values, to.inputs - span, to.group, &place);
+}
+
+void quantize_row(const float* x, std::int64_t n, const QuantizedRows& to,
+                  std::int64_t t) noexcept {
+  const std::int64_t step = to.block;
+  const std::int64_t block = t / step;
+  const std::int64_t token = t % step;
+  const std::int64_t first_sum = block * to.groups() * step + token;
+  const TokenPlace place = {step, to.q + block * to.inputs * step + 4 * token,
+                            to.scale + block * to.spans() * step + token, to.sum + first_sum,
+                            to.minus_eight_sum + first_sum};
+  const auto quantize = to.span == 128  ? quantize_spans<8>
+                        : to.span == 64 ? quantize_spans<4>
+                                        : quantize_spans<2>;
+  quantize(x, n, to, place);
+}
+
+float quantize_vector(const float* x, std::int64_t n, std::int8_t* q) noexcept {
+  const auto load = [x, n](std::int64_t i) {
+    return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
+  };
+  Lanes high = Lanes::zero();
+  for (std::int64_t i = 0; i < n; i += 16) high = max(magnitude(load(i)), high);
+  const ByteScale scale(largest(high));
+  const Lanes inverse = Lanes::all(scale.inverse);
+  const Lanes magic = Lanes::all(kRounder);
+  for (std::int64_t i = 0; i < n; i += 16) {
+    store_low_bytes(add(mul(load(i), inverse), magic), q + i);
+  }
+  return scale.scale;
+}
+
+}  // namespace
+}  // namespace lathe
