@@ -174,12 +174,13 @@ void PageCache::store(const Session& session, SequenceId sequence,
         if (on_warning_) on_warning_(error.message() + "; no more is written there");
         return;
       }
-      bytes_ += layout_.page_bytes;
+      written_ += layout_.page_bytes;
     }
     stored_.insert(name);
     key = next;
   }
-  if (bytes_ > size_) trim();
+  // Others write too: look at all that is there now and then, not only at what is ours.
+  if (bytes_ + written_ > size_ || written_ > size_ / 16) trim();
 }
 
 bool PageCache::lacks(const std::string& path, const PageKey& before,
@@ -217,6 +218,7 @@ void PageCache::trim() {
   };
   std::vector<File> files;
   bytes_ = 0;
+  written_ = 0;
   for (const std::string& shard : names_in(folder_)) {
     if (shard.size() != 2) continue;
     for (const std::string& name : names_in(folder_ + "/" + shard)) {

@@ -60,7 +60,8 @@ class PageCache {
   PageKey root_;
   std::function<void(const std::string&)> on_warning_;
   std::unordered_set<std::string> stored_;  // names that are known to be there
-  std::uint64_t bytes_ = 0;                 // in the folder, as far as is known
+  std::uint64_t bytes_ = 0;                 // in the folder, when it was last looked at
+  std::uint64_t written_ = 0;               // since then
   std::vector<std::byte> buffer_;
   bool broken_ = false;  // a write failed: no more of them
 };

@@ -88,6 +88,8 @@ class Scheduler final : public Engine {
 
   // Steps.
   void plan();
+  // Tokens of prompts that this step computes at most.
+  std::int64_t prefill_room() const noexcept;
   void compute();
   void learn_speed(double seconds);
   void deliver(std::span<const float> logits);

@@ -42,7 +42,10 @@ struct EngineOptions {
   std::uint64_t kv_memory = 0;
   std::int64_t context = 0;          // positions that one sequence may hold; 0: the model's
   std::int64_t max_batch = 32;       // sequences that run at once
-  std::int64_t prefill_chunk = 256;  // prompt tokens computed in one step beside the decoding
+  // Prompt tokens computed in one step, at most. Where more sequences decode than prompts are
+  // under way it is fewer: about three for each that decodes, so that these wait for a step no
+  // longer than some three times as long as without.
+  std::int64_t prefill_chunk = 256;
   // Computes beginnings that requests share once, and keeps them while memory allows.
   bool share_prefixes = true;
   // Where a sequence that must give way may be written, when reading it back is cheaper than

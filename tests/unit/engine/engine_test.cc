@@ -182,6 +182,34 @@ TEST(Engine, TimesOut) {
   EXPECT_LT(done.at(1).samples[0].ids.size(), 400U);
 }
 
+// A long prompt rides along in pieces that those who decode can bear.
+TEST(Engine, ALongPromptDoesNotHoldUpWhatDecodes) {
+  const auto engine = make_engine();
+  Request request;
+  request.options.ignore_eos = true;
+  request.options.max_tokens = 100;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    request.prompt = village_prompt(i, 5);
+    engine->submit(request);
+  }
+  engine->step();
+  ASSERT_EQ(engine->stats().generated_tokens, 8);
+  request.prompt = village_prompt(20, 150);
+  ASSERT_GT(request.prompt.size(), 300U);
+  engine->submit(request);
+  int steps = 0;
+  for (EngineStats before = engine->stats();; ++steps) {
+    engine->step();
+    const EngineStats now = engine->stats();
+    EXPECT_GE(now.generated_tokens - before.generated_tokens, 8) << steps;
+    EXPECT_LE(now.prefilled_tokens - before.prefilled_tokens, 24);
+    before = now;
+    if (now.prompt_tokens > 300) break;
+  }
+  EXPECT_GE(steps, 12);
+  run_all(*engine);
+}
+
 TEST(Engine, NothingToGenerateEndsAtOnce) {
   const auto engine = make_engine();
   Request request;
