@@ -11,12 +11,14 @@
 #include "lathe/records.h"
 #include "lathe/sgp_measures.h"
 #include "lathe/sgp_prompts.h"
+#include "lathe/sgp_report.h"
 #include "lathe/sgp_responses.h"
 #include "lathe/sgp_run.h"
 #include "lathe/sgp_summary.h"
 
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/sgp_extras.h"
 #include "common/sgp_model.h"
 #include "common/sgp_options.h"
 #include "common/tool.h"
@@ -49,10 +51,14 @@ class Evaluation {
     how.limit = options_.limit;
     if (options_.seed_option->count() > 0) how.seed = options_.seed;
     data_ = load_sgp_data(options_.data, how);
+    if (!options_.perturb.empty()) return perturb(tool_, options_, data_);
+    if (!options_.export_sit.empty()) return export_tuning(tool_, options_, data_);
     run_.protocol = protocol_of(options_.protocol);
     run_.max_tokens = options_.max_tokens;
     run_.timings = options_.timings;
     if (options_.emit_prompts) return emit_prompts();
+    // At once: a name that can't be written shall not show after hours.
+    if (!options_.report.empty()) page_.emplace(options_.report, tool_.common().force);
     std::vector<SgpRecord> baseline;
     for (const std::string& gate : options_.gates) gates_.push_back(parse_gate(gate));
     if (!options_.baseline.empty()) baseline = read_sgp_records(options_.baseline);
@@ -193,11 +199,29 @@ class Evaluation {
     std::optional<SgpComparison> comparison;
     if (!options_.baseline.empty()) comparison = compare_sgp(records_, baseline);
     const SgpComparison* compared = comparison ? &*comparison : nullptr;
+    const std::string name = facts_.model.empty() ? "these responses" : facts_.model;
+    const SgpLeaderboard board = sgp_leaderboard(summary, name, options_.protocol);
+    const SgpLeaderboard* published = options_.leaderboard ? &board : nullptr;
     Output output(tool_.common().output, tool_.common().force);
-    output.write(tool_.common().json()
-                     ? sgp_summary_json(summary, facts_, compared)
-                     : sgp_summary_text(summary, facts_, compared, options_.changes));
+    if (tool_.common().json()) {
+      output.write(sgp_summary_json(summary, facts_, compared, published));
+    } else {
+      output.write(sgp_summary_text(summary, facts_, compared, options_.changes));
+      if (published != nullptr) output.write("\n" + sgp_leaderboard_text(board));
+    }
     output.finish();
+    if (page_) {
+      SgpReport page;
+      page.questions = data_.questions;
+      page.records = records_;
+      page.baseline = baseline;
+      page.summary = &summary;
+      page.facts = &facts_;
+      page.comparison = compared;
+      page.leaderboard = published;
+      write_sgp_report(page, [&](std::string_view text) { page_->write(text); });
+      page_->finish();
+    }
     tell_failures(summary);
     const bool passed = compared == nullptr || gates_hold(*compared);
     return passed && summary.overall.errors == 0 && failed_lines_ == 0 ? 0 : 1;
@@ -262,6 +286,7 @@ class Evaluation {
   std::vector<BenchGate> gates_;
   std::vector<SgpRecord> records_;
   SgpRunFacts facts_;
+  std::optional<Output> page_;  // --report
   std::int64_t failed_lines_ = 0;
 };
 
@@ -277,6 +302,10 @@ int main(int argc, char** argv) {
                "SGP-Bench's svg questions by the reference's protocol");
   tool.example("sgp-eval -m w4.lathe --data svg.csv --baseline f32.jsonl --fail-if 'svg<-2%'",
                "What quantization cost, as a gate for CI");
+  tool.example("sgp-eval --data svg.csv --responses answers.jsonl --report page.html --leaderboard",
+               "A page to look at, with the published scores beside ours");
+  tool.example("sgp-eval --data svg.csv --perturb rotate --copies 5 -o inv",
+               "Sets with the pictures turned, for consistency");
   tool.example("sgp-eval --data svg.csv --responses answers.jsonl --json",
                "Score answers that came from anywhere");
   tool.see_also("generate(1), perplexity(1), bench(1), lathe(7)");

@@ -14,7 +14,7 @@ constexpr int kMostCopies = 100;
 // The programs of one picture, in the order of the sets; empty when it was refused.
 struct Moved {
   std::vector<std::string> programs;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, moves;
   std::string refusal;
 };
 
@@ -22,7 +22,9 @@ Moved moved_copies(std::string_view program, const SgpPerturbOptions& options) {
   Moved out;
   try {
     for (int copy = 0; copy < options.copies; ++copy) {
-      MovedSvg moved = move_svg(program, draw_svg_move(program, options.kind, options.seed, copy));
+      const SvgMove move = draw_svg_move(program, options.kind, options.seed, copy);
+      MovedSvg moved = move_svg(program, move);
+      out.moves.push_back(fmt::format("copy {}: {}", copy, svg_transform_of(move)));
       out.programs.push_back(std::move(moved.text));
       for (std::string& note : moved.notes) {
         if (std::find(out.notes.begin(), out.notes.end(), note) == out.notes.end()) {
@@ -88,6 +90,7 @@ SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions, const SgpPertur
       continue;
     }
     for (const std::string& note : moved.notes) out.notes.push_back({q.id, q.row, note});
+    for (const std::string& move : moved.moves) out.moves.push_back({q.id, q.row, move});
     const auto at = static_cast<std::size_t>(parts.program.data() - q.question.data());
     for (std::size_t i = 0; i < out.sets.size(); ++i) {
       SgpQuestion copy = q;

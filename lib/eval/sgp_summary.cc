@@ -140,7 +140,7 @@ std::string sgp_summary_text(const SgpSummary& summary, const SgpRunFacts& facts
 }
 
 std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts,
-                             const SgpComparison* comparison) {
+                             const SgpComparison* comparison, const SgpLeaderboard* leaderboard) {
   Json out = {{"schema", "lathe.sgp-eval/1"},
               {"score", summary.overall.mean},
               {"score:std", summary.overall.std}};
@@ -179,6 +179,7 @@ std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts
   out["tokens"] = {{"prompt", summary.prompt_tokens}, {"generated", summary.generated_tokens}};
   if (facts.seconds > 0.0) out["seconds"] = facts.seconds;
   if (comparison != nullptr) out["baseline"] = json_of(*comparison, facts);
+  if (leaderboard != nullptr) out["leaderboard"] = Json::parse(sgp_leaderboard_json(*leaderboard));
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -321,6 +321,7 @@ std::string apply_edits(std::string_view text, std::vector<Edit> edits) {
   out.reserve(text.size() + 64 * edits.size());
   std::size_t at = 0;
   for (const Edit& edit : edits) {
+    if (edit.begin < at) continue;  // an attribute given twice
     out += text.substr(at, edit.begin - at);
     out += edit.text;
     at = edit.end;

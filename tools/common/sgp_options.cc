@@ -34,10 +34,31 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (o.emit_prompts && !o.responses.empty()) {
     fail_usage("--emit-prompts and --responses exclude each other");
   }
+  const bool only_data = !o.perturb.empty() || !o.export_sit.empty();
+  if (only_data) {
+    if (!o.perturb.empty() && !o.export_sit.empty()) {
+      fail_usage("--perturb and --export-sit exclude each other");
+    }
+    if (has_model || o.emit_prompts || !o.responses.empty() || !o.records.empty() ||
+        !o.baseline.empty() || !o.report.empty() || o.leaderboard) {
+      fail_usage("--perturb and --export-sit rewrite questions: nobody is asked, nothing scored");
+    }
+    if (!o.perturb.empty() && tool.common().output == "-") {
+      fail_usage("--perturb writes several files: give their folder, -o FOLDER");
+    }
+    return;
+  }
+  if (o.emit_prompts && (!o.report.empty() || o.leaderboard)) {
+    fail_usage("--emit-prompts asks nobody: there is nothing to report");
+  }
+  if (o.report == "-") fail_usage("--report -: the summary goes there; give a file");
+  if (o.open_answers) fail_usage("--open-answers belongs to --export-sit");
   if (!has_model && !o.emit_prompts && o.responses.empty()) {
     fail_usage("nobody to ask: give -m MODEL, or --responses FILE to score answers");
   }
-  if (o.seed_option->count() > 0 && o.limit == 0) fail_usage("--seed draws for --limit: give it");
+  if (o.seed_option->count() > 0 && o.limit == 0) {
+    fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
+  }
   if (o.resume && o.records.empty()) fail_usage("--resume continues a file: give --records FILE");
   if (o.records == "-") fail_usage("--records -: the summary goes there; give a file");
   if (!o.gates.empty() && o.baseline.empty())
@@ -65,8 +86,10 @@ void add_options(Tool& tool, SgpOptions& o) {
   tool.repeatable("--split", o.splits, "Only these splits, by commas; inv* is all that begin so");
   tool.repeatable("--subjects", o.subjects, "Only these subjects, by commas");
   tool.number("--limit", o.limit, "At most N questions of each split; 0 is all", 0, 1 << 30);
-  o.seed_option = tool.number("--seed", o.seed, "With --limit: draw them, rather than the first")
-                      ->default_str("");
+  o.seed_option =
+      tool.number("--seed", o.seed,
+                  "With --limit: draw them, rather than the first; with --perturb: of the moves")
+          ->default_str("");
 
   constexpr const char* kAsking = "Asking";
   tool.choice("--protocol", o.protocol, "How to ask and to score",
@@ -100,12 +123,30 @@ void add_options(Tool& tool, SgpOptions& o) {
   file("--responses", o.responses, "Score these answers (id, response); ask nobody")
       ->group(kRecords);
 
+  file("--report", o.report, "Write a page with scores, pictures, answers and words (HTML)")
+      ->group(kRecords);
+
   constexpr const char* kCompare = "Comparing";
   file("--baseline", o.baseline, "Compare with the records of another run")->group(kCompare);
   app.add_flag("--changes", o.changes, "List the questions whose score changed")->group(kCompare);
+  app.add_flag("--leaderboard", o.leaderboard, "Show the scores among the published ones")
+      ->group(kCompare);
   tool.repeatable("--fail-if", o.gates,
                   "Exit 1 when a split or split/subject lost more: svg<-2%; may be repeated")
       ->group(kCompare);
+
+  constexpr const char* kMaking = "Making sets";
+  tool.choice("--perturb", o.perturb, "Write sets with the pictures moved into the folder -o",
+              {"translate", "rotate"})
+      ->default_str("")
+      ->group(kMaking);
+  tool.number("--copies", o.copies, "With --perturb: how many moved sets", 1, 100)->group(kMaking);
+  tool.choice("--export-sit", o.export_sit, "Write instruction-tuning records",
+              {"alpaca", "jsonl", "chat"})
+      ->default_str("")
+      ->group(kMaking);
+  app.add_flag("--open-answers", o.open_answers, "With --export-sit: no options, a free answer")
+      ->group(kMaking);
 }
 
 }  // namespace lathe::tool

@@ -17,9 +17,11 @@ struct SgpOptions {
   std::vector<std::string> data, splits, subjects, gates;
   std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
   std::string baseline, kv_type = "f16";
-  std::int64_t limit = 0, max_tokens = 2048, max_batch = 32;
+  std::string perturb, export_sit, report;
+  std::int64_t limit = 0, max_tokens = 2048, max_batch = 32, copies = 5;
   std::uint64_t seed = 0;
   bool resume = false, timings = false, emit_prompts = false, changes = false;
+  bool open_answers = false, leaderboard = false;
   CLI::Option* seed_option = nullptr;
   CLI::Option* system_option = nullptr;
 

@@ -42,6 +42,7 @@ struct SgpPerturbed {
   std::vector<Set> sets;                // the originals first
   std::vector<SgpPerturbNote> notes;    // moved exactly, but an element was given a transform
   std::vector<SgpPerturbNote> refused;  // in no set
+  std::vector<SgpPerturbNote> moves;    // "copy 0: translate(3 -4)", as an SVG transform
 };
 
 // Throws kUsage for fewer than 1 or more than 100 copies.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lathe/export.h"
+#include "lathe/sgp_leaderboard.h"
 #include "lathe/sgp_measures.h"
 
 namespace lathe {
@@ -20,8 +21,9 @@ struct SgpRunFacts {
 LATHE_API std::string sgp_summary_text(const SgpSummary& summary, const SgpRunFacts& facts,
                                        const SgpComparison* comparison, bool changes);
 
-// One object, schema lathe.sgp-eval/1 (sgp-eval(1)).
+// One object, schema lathe.sgp-eval/1 (sgp-eval(1)). Null leaves the last two out.
 LATHE_API std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts,
-                                       const SgpComparison* comparison);
+                                       const SgpComparison* comparison,
+                                       const SgpLeaderboard* leaderboard = nullptr);
 
 }  // namespace lathe
