@@ -40,8 +40,8 @@ struct EngineOptions {
   KvType kv_type = KvType::kF16;
   // Bytes for keys and values of everything that runs or is kept; 0: default_kv_memory().
   std::uint64_t kv_memory = 0;
-  std::int64_t context = 0;          // positions that one sequence may hold; 0: the model's
-  std::int64_t max_batch = 32;       // sequences that run at once
+  std::int64_t context = 0;     // positions that one sequence may hold; 0: the model's
+  std::int64_t max_batch = 32;  // sequences that run at once
   // Prompt tokens computed in one step, at most. Where more sequences decode than prompts are
   // under way it is fewer: about three for each that decodes, so that these wait for a step no
   // longer than some three times as long as without.
