@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -34,28 +35,24 @@ class Batch {
   }
 
   BatchSummary run() {
-    std::exception_ptr broken_input;
     while (!stopped()) {
-      try {
-        admit();
-      } catch (...) {
-        // What was read before still gets its records.
-        broken_input = std::current_exception();
-      }
-      if (engine_.idle() && rows_.ended()) break;
+      admit();
+      if (engine_.idle() && input_ended()) break;
       for (const Completion& done : engine_.step()) take(done);
       report();
     }
     finish_summary();
     if (summary_.stopped) return std::move(summary_);
-    if (broken_input) std::rethrow_exception(broken_input);
+    if (broken_input_) std::rethrow_exception(broken_input_);
     log_.finish(index_end_);
     return std::move(summary_);
   }
 
  private:
+  bool asked_to_stop() const { return options_.stop && options_.stop(); }
+
   bool stopped() {
-    summary_.stopped = options_.stop && options_.stop();
+    summary_.stopped = asked_to_stop();
     return summary_.stopped;
   }
 
@@ -64,15 +61,33 @@ class Batch {
            log_.held_bytes() < kMostHeldBytes;
   }
 
+  bool input_ended() const { return rows_.ended() || broken_input_; }
+
+  // The next row, if there is one now. What was read before a broken place still gets its records.
+  std::optional<ReadyRow> next_row() {
+    try {
+      for (;;) {
+        // Where nothing runs there is time to wait; otherwise what runs goes on. A file's rows
+        // are waited for always: they are nearly there, and each run then makes the same steps.
+        const bool wait = engine_.idle() || rows_.reads_file();
+        auto row = rows_.next(wait ? kPatience : milliseconds(0));
+        if (row || rows_.ended() || !rows_.reads_file() || asked_to_stop()) return row;
+      }
+    } catch (const Error&) {
+      broken_input_ = std::current_exception();
+      return std::nullopt;
+    }
+  }
+
   void admit() {
-    while (!rows_.ended() && has_room()) {
-      // Where nothing runs there is time to wait; otherwise what runs goes on.
-      auto ready = rows_.next(engine_.idle() ? kPatience : milliseconds(0));
+    while (!input_ended() && has_room()) {
+      auto ready = next_row();
       if (!ready) return;
       index_end_ = ready->index + 1;
       if (!ready->done) begin(*std::move(ready));
       report();
-      if (engine_.idle() && options_.stop && options_.stop()) return;
+      // Rows that need no engine leave no step after which to ask.
+      if (engine_.idle() && asked_to_stop()) return;
     }
   }
 
@@ -168,6 +183,7 @@ class Batch {
   Clock::time_point started_ = Clock::now();
   std::unordered_map<RequestId, ReadyRow> running_;
   std::uint64_t index_end_ = 0;  // lines seen
+  std::exception_ptr broken_input_;
   std::vector<double> first_token_, per_token_, total_;
   BatchSummary summary_;
 };

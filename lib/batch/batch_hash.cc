@@ -72,10 +72,9 @@ std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
 
 std::uint64_t options_hash(const BatchOptions& options) {
   const RowDefaults& d = options.defaults;
-  const Json rest = {options.lines,   options.timings,     options.longest_line,
-                     options.model,   d.chat_tokens,       d.samples,
-                     d.chat,          d.special,           d.echo,
-                     d.chat_template, d.system.has_value()};
+  const Json rest = {
+      options.lines, options.timings, options.longest_line, d.chat_tokens,       d.samples, d.chat,
+      d.special,     d.echo,          d.chat_template,      d.system.has_value()};
   return hash_parts({kVersion, dump(json_of(d.options)), dump(rest), d.system.value_or("")});
 }
 

@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
-std::uint64_t size_of_file(const std::string& path) {
+// The size of a regular file.
+std::optional<std::uint64_t> size_of_file(const std::string& path) {
   struct stat about {};
   const int failed = path == "-" ? ::fstat(STDIN_FILENO, &about) : ::stat(path.c_str(), &about);
-  if (failed != 0 || !S_ISREG(about.st_mode) || about.st_size < 0) return 0;
+  if (failed != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
   return static_cast<std::uint64_t>(about.st_size);
 }
 
@@ -36,7 +37,9 @@ RowReader::RowReader(std::shared_ptr<const Tokenizer> tokenizer, const std::stri
     lines.longest = options.longest_line;
     lines.cancel_descriptor = wake_[0];
     source_ = std::make_unique<LineSource>(input, lines);
-    file_size_ = size_of_file(input);
+    const auto size = size_of_file(input);
+    is_file_ = size.has_value();
+    file_size_ = size.value_or(0);
     thread_ = std::thread([this] { run(); });
   } catch (...) {
     ::close(wake_[0]);

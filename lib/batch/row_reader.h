@@ -47,6 +47,8 @@ class RowReader {
   std::optional<ReadyRow> next(std::chrono::milliseconds patience);
   bool ended() const noexcept { return ended_; }  // nothing more will come
 
+  // Whether rows are there for the taking: then a run admits them in the same steps each time.
+  bool reads_file() const noexcept { return is_file_; }
   // Lines in all: exact at the end of the input, before an estimate from a file's size; 0: unknown.
   std::uint64_t expected_lines() const noexcept;
 
@@ -64,6 +66,7 @@ class RowReader {
   int wake_[2] = {-1, -1};                         // a pipe: the destructor ends a wait for input
   std::unique_ptr<LineSource> source_;
   std::uint64_t file_size_ = 0;
+  bool is_file_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -138,7 +138,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   const CommonValues& common = tool.common();
   std::unique_ptr<OutputFile> summary_file;
   if (!flags.summary.empty()) {
-    summary_file = std::make_unique<OutputFile>(flags.summary, common.force);
+    summary_file = std::make_unique<OutputFile>(flags.summary, common.force || flags.resume);
   }
   // Before the model is read: what cannot be written should be known at once.
   Destination to = open_destination(common, flags);

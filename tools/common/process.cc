@@ -16,6 +16,7 @@ namespace {
 std::atomic<bool> bar_is_drawn{false};
 std::atomic<bool> stops_at_next_step{false};
 std::atomic<int> requested_stop{0};
+constexpr unsigned kSecondsToStop = 10;
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void open_standard_descriptors() {
@@ -29,7 +30,10 @@ void open_standard_descriptors() {
 }
 
 void end_by_signal(int number) {
-  if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) return;
+  if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) {
+    ::alarm(kSecondsToStop);
+    return;
+  }
   if (bar_is_drawn.load()) {
     const char newline = '\n';
     [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, &newline, 1);
@@ -38,6 +42,9 @@ void end_by_signal(int number) {
   std::signal(number, SIG_DFL);
   std::raise(number);  // the default action, once this handler returns
 }
+
+// The orderly end does not come: a write blocks, perhaps, on a pipe that nobody reads.
+void end_by_alarm(int) { end_by_signal(requested_stop.load()); }
 
 void say(const char* text) {
   [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, text, std::strlen(text));
@@ -78,7 +85,10 @@ void prepare_process() {
   ::sigaction(SIGBUS, &lost_page, nullptr);
 }
 
-void stop_at_next_step() { stops_at_next_step.store(true); }
+void stop_at_next_step() {
+  std::signal(SIGALRM, end_by_alarm);
+  stops_at_next_step.store(true);
+}
 
 int stop_signal() noexcept { return requested_stop.load(); }
 

@@ -11,7 +11,7 @@ namespace lathe::tool {
 void prepare_process();
 
 // From now on the first INT, TERM or HUP only sets stop_signal(), for work that ends in an orderly
-// way at its next step; a second one takes its usual way.
+// way at its next step; a second one, or the passing of ten seconds, takes the usual way.
 void stop_at_next_step();
 // The signal that asked for the end, 0 before. Async-signal-safe.
 int stop_signal() noexcept;

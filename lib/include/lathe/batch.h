@@ -39,7 +39,7 @@ struct BatchOptions {
   std::uint64_t run = 0;  // of the records' fingerprints: model and options
   std::string model;      // as OpenAI's records name it
   std::int64_t submitted = 64;  // rows that the engine holds at once, waiting ones included
-  std::size_t longest_line = std::size_t{64} << 20;  // bytes; a longer one is an error
+  std::size_t longest_line = std::size_t{16} << 20;  // bytes; a longer one is an error
   std::function<void(const BatchProgress&)> on_progress;
   // Asked between steps: true ends the run after the record at hand; rows that run are dropped.
   std::function<bool()> stop;
