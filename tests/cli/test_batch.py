@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from harness import ToolTest, main, program, run_process
+from harness import ROOT, ToolTest, main, program, run_process
 
 KILLS = int(os.environ.get("LATHE_KILLS", "6"))
 WORDS = ["The", "miller", "found", "nine", "letters", "beside", "the", "well", "A", "heron", "My",
@@ -460,6 +460,51 @@ class Output(BatchTest):
         self.assert_failed(result, 4)
         result = self.shell(f"'{program('generate')}' -m '{self.model()}' --jsonl <&-")
         self.assert_failed(result, 4)
+
+
+class FaultyCalls(BatchTest):
+    """read(2) and write(2) that fail, or do less than they were asked for."""
+
+    def setUp(self):
+        super().setUp()
+        library = self.folder / "faulty_io.so"
+        source = ROOT / "tests/support/faulty_io.c"
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            self.skipTest("no C compiler")
+        built = run_process([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"])
+        self.assertEqual(built.status, 0, built)
+        self.preload = {"LD_PRELOAD": str(library)}
+        if self.run_tool("--version", env=self.preload).status != 0:
+            self.skipTest("nothing can be preloaded here (a sanitizer)")
+        self.write("in.jsonl", "".join(line + "\n" for line in rows(30)))
+        self.wanted = self.run_tool("-m", self.model(), "--jsonl", "-q", "-i", "in.jsonl").stdout
+
+    def go(self, call, how, name="", *more):
+        env = dict(self.preload, FAULTY_IO=how, FAULTY_CALL=call, FAULTY_NAME=name)
+        return self.run_tool("-m", self.model(), "--jsonl", "-q", "-i", "in.jsonl", *more, env=env)
+
+    def test_short_and_interrupted_calls_change_nothing(self):
+        for call in ("read", "write"):
+            self.assertEqual(self.go(call, "short").stdout, self.wanted)
+            result = self.go(call, "short", "", "-o", "out.jsonl", "-f")
+            self.assertEqual(result.status, 1, result)
+            self.assertEqual((self.folder / "out.jsonl").read_bytes(), self.wanted)
+
+    def test_a_read_error_is_told_and_resumed(self):
+        self.assert_failed(self.go("read", "eio:1", "in.jsonl"), 4, message="in.jsonl")
+
+    def test_a_write_error_leaves_whole_records(self):
+        for call in (1, 2, 9, 30):
+            result = self.go("write", f"eio:{call}", "out.jsonl.partial", "-o", "out.jsonl", "--resume")
+            self.assert_failed(result, 4, message="out.jsonl.partial")
+            left = (self.folder / "out.jsonl.partial").read_bytes()
+            self.assertTrue(self.wanted.startswith(left))
+            self.assertEqual(left.count(b"\n"), call - 1)
+            (self.folder / "out.jsonl.partial").unlink()
+        self.write("out.jsonl.partial", left)
+        result = self.go("read", "none", "", "-o", "out.jsonl", "--resume")
+        self.assertEqual((self.folder / "out.jsonl").read_bytes(), self.wanted, result)
 
 
 class Pipes(BatchTest):
