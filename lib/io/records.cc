@@ -125,21 +125,26 @@ struct RecordLog::State {
     if (fd < 0) fail_errno(path, "open for writing");
   }
 
-  // FILE alone is there: its whole records become FILE.partial, in one step.
-  void take_over_final(const Visitor& none) {
-    const RecordScan scan = scan_records(path, ordered, none);
-    OutputFile copy(partial, false);
+  // FILE alone is there: its whole records become FILE.partial, in one step. Who is killed here
+  // leaves a file that the next one to do this takes.
+  void take_over_final() {
+    const RecordScan scan = scan_records(path, ordered, {});
+    const std::string copy = partial + ".new";
+    fd = open_alone(copy);
+    if (::ftruncate(fd, 0) != 0) fail_errno(copy, "empty");
     LineOptions line_options;
     line_options.longest = kLongestRecord;
     LineSource lines(path, line_options);
     for (std::size_t i = 0; i < scan.records.size(); ++i) {
       const auto line = lines.next();
-      if (!line || line->too_long)
+      if (!line || line->too_long) {
         fail(ErrorCode::kIo, "{}: changed while it was read", quoted(path));
-      copy.write(line->text);
-      copy.write(std::string_view("\n"));
+      }
+      write_all(line->text);
+      write_all("\n");
     }
-    copy.commit();
+    if (::fsync(fd) != 0) fail_errno(copy, "flush to disk");
+    give_final_name(copy, partial, false);
     from_final = !scan.torn;
   }
 
@@ -163,8 +168,11 @@ struct RecordLog::State {
       fail(ErrorCode::kIo,
            "{}: the file exists; use --resume to continue it, --force to replace it", quoted(path));
     }
-    if (options.resume && final_file.exists && !begun.exists) take_over_final({});
-    fd = open_alone(partial);
+    if (options.resume && final_file.exists && !begun.exists) {
+      take_over_final();
+    } else {
+      fd = open_alone(partial);
+    }
     if (options.resume) {
       if (final_file.exists && begun.exists && !options.overwrite &&
           !is_beginning_of(path, partial)) {

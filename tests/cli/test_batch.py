@@ -80,7 +80,7 @@ class BatchTest(ToolTest):
 
     def leftovers(self):
         return sorted(name for name in os.listdir(self.folder)
-                      if ".tmp." in name or name.endswith(".partial"))
+                      if ".tmp." in name or ".partial" in name)
 
 
 class Answers(BatchTest):

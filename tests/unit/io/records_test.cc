@@ -151,6 +151,14 @@ TEST_F(RecordsTest, AFileThatWasCutIsContinuedAsWell) {
   EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
 }
 
+TEST_F(RecordsTest, WhoeverWasKilledWhileTakingOverIsCleanedUpAfter) {
+  folder_.write("out.jsonl", records(4));
+  folder_.write("out.jsonl.partial.new", records(9) + "left");
+  EXPECT_EQ(run({.resume = true}), 6u);
+  EXPECT_EQ(content(), records(10));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+}
+
 TEST_F(RecordsTest, AFinishedFileIsLeftAloneOrGrowsWithItsInput) {
   run({});
   const auto time = fs::last_write_time(path_);
