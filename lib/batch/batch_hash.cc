@@ -1,5 +1,4 @@
 // Fingerprints of a batch: what a record was made from (lathe/records.h).
-#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -24,31 +23,6 @@ Json json_of(const GenerateOptions& options) {
 
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// Rows at the beginning, in the middle and at the end: two models of one shape differ there.
-std::string sample_of(const Checkpoint& checkpoint, std::size_t tensor) {
-  constexpr std::size_t kPiece = 4096;
-  const auto bytes = checkpoint.bytes_in_place(tensor);
-  const TensorInfo& info = checkpoint.tensors()[tensor];
-  std::string out;
-  if (!bytes.empty()) {
-    for (const std::size_t at : {std::size_t{0}, bytes.size() / 2, bytes.size()}) {
-      const std::size_t begin = std::min(at, bytes.size() - std::min(kPiece, bytes.size()));
-      const auto piece = bytes.subspan(begin, std::min(kPiece, bytes.size() - begin));
-      out.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    }
-    return out;
-  }
-  const std::int64_t rows = info.rows();
-  if (rows <= 0 || info.bytes == 0) return out;
-  const auto row_bytes = static_cast<std::size_t>(info.bytes / static_cast<std::uint64_t>(rows));
-  std::vector<std::byte> row(row_bytes);
-  for (const std::int64_t at : {std::int64_t{0}, rows / 2, rows - 1}) {
-    checkpoint.read_rows(tensor, at, 1, row);
-    out.append(reinterpret_cast<const char*>(row.data()), row.size());
-  }
-  return out;
 }
 
 std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
@@ -79,36 +53,9 @@ std::uint64_t options_hash(const BatchOptions& options) {
 }
 
 std::uint64_t content_hash(const Checkpoint& checkpoint) {
-  const ModelConfig& c = checkpoint.config();
-  const RopeConfig& r = c.rope;
-  const std::string config = dump({c.family,
-                                   c.num_heads,
-                                   c.num_kv_heads,
-                                   c.max_position,
-                                   c.sliding_window,
-                                   c.windowed_layers,
-                                   c.rms_norm_eps,
-                                   static_cast<int>(c.activation),
-                                   c.eos_tokens,
-                                   r.theta,
-                                   static_cast<int>(r.scaling),
-                                   r.factor,
-                                   r.original_max_position,
-                                   r.low_freq_factor,
-                                   r.high_freq_factor,
-                                   r.beta_fast,
-                                   r.beta_slow,
-                                   r.attention_factor,
-                                   r.truncate,
-                                   r.frequency_factors});
   const auto& files = checkpoint.tokenizer_files();
-  std::uint64_t hash = hash_parts({config, fmt::format("{}", files ? tokenizer_hash(*files) : 0)});
-  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
-    const TensorInfo& info = checkpoint.tensors()[i];
-    hash = hash_parts({fmt::format("{} {} {}", hash, static_cast<int>(info.dtype), info.bytes),
-                       info.name, dump(info.shape), sample_of(checkpoint, i)});
-  }
-  return hash;
+  return hash_parts(
+      {fingerprint(checkpoint), fmt::format("{}", files ? tokenizer_hash(*files) : 0)});
 }
 
 bool is_error_record(std::string_view record) {

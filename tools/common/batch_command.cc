@@ -97,7 +97,7 @@ std::string summary_json(const std::string& model, const BatchSummary& s) {
 void show_progress(ProgressBar& bar, const BatchProgress& progress) {
   const double seconds = progress.seconds > 0 ? progress.seconds : 1;
   bar.update(progress.done, progress.total,
-             fmt::format("tokens/s: {:.0f} in, {:.0f} out",
+             fmt::format("{:.0f} in, {:.0f} out tok/s",
                          static_cast<double>(progress.prompt_tokens) / seconds,
                          static_cast<double>(progress.generated_tokens) / seconds));
 }
@@ -147,7 +147,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
 
-  ProgressBar bar(tool, "generate");
+  ProgressBar bar(tool, "rows");
   options.on_progress = [&bar](const BatchProgress& progress) { show_progress(bar, progress); };
   options.stop = [] { return stop_signal() != 0; };
   stop_at_next_step();

@@ -70,8 +70,7 @@ struct BatchSummary {
 // The options' part of a fingerprint: everything of the defaults that changes an answer or its
 // record. (The model's part is content_hash.)
 LATHE_API std::uint64_t options_hash(const BatchOptions& options);
-// What tells one model from another: configuration, tokenizer, tensors' names, types and
-// shapes, and samples of their bytes; not the file's name or date.
+// What tells one model from another: fingerprint() of the checkpoint, and its tokenizer.
 LATHE_API std::uint64_t content_hash(const Checkpoint& checkpoint);
 
 // True for a record with an "error".
