@@ -60,7 +60,6 @@ SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRe
 
   SgpComparison out;
   Pairs all;
-  std::vector<std::string> order;
   std::map<std::string, Pairs> splits;
   std::map<std::string, std::map<std::string, Pairs>> subjects;
   for (const SgpRecord& mine : ours) {
@@ -73,7 +72,6 @@ SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRe
     theirs.erase(found);
     if (mine.prompt_hash != other.prompt_hash) ++out.other_prompt;
     all.add(mine.score, other.score);
-    if (splits.find(mine.split) == splits.end()) order.push_back(mine.split);
     splits[mine.split].add(mine.score, other.score);
     if (!mine.subject.empty()) subjects[mine.split][mine.subject].add(mine.score, other.score);
     if (mine.score != other.score) {
@@ -83,8 +81,8 @@ SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRe
   }
   out.only_base = static_cast<std::int64_t>(theirs.size());
   out.rows.push_back(all.row(""));
-  for (const std::string& split : order) {
-    out.rows.push_back(splits[split].row(split));
+  for (const auto& [split, all_subjects] : splits) {
+    out.rows.push_back(all_subjects.row(split));
     for (const auto& [subject, pairs] : subjects[split]) {
       out.rows.push_back(pairs.row(split + "/" + subject));
     }

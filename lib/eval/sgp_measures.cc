@@ -150,6 +150,8 @@ SgpSummary summarize_sgp(std::span<const SgpRecord> records) {
     }
   }
   out.overall = overall.share();
+  std::sort(splits.begin(), splits.end(),
+            [](const SplitGroup& a, const SplitGroup& b) { return a.name < b.name; });
   for (const SplitGroup& group : splits) {
     SgpSplit split{group.name, group.all.share(), {}};
     for (const auto& [name, subject] : group.subjects)

@@ -49,7 +49,7 @@ struct SgpConsistency {
 
 struct SgpSummary {
   SgpShare overall;
-  std::vector<SgpSplit> splits;  // in the order of the records
+  std::vector<SgpSplit> splits;  // in byte order of their names
   std::vector<SgpConsistency> consistency;
   // Other readings of the same responses, over all: "robust", "judge", "text", "text per byte".
   std::vector<std::pair<std::string, SgpShare>> readings;

@@ -55,13 +55,14 @@ TEST(SgpSummary, CountsBySplitAndSubject) {
   EXPECT_EQ(s.bad_rows, 1);
   EXPECT_EQ(s.not_run, 1);
   ASSERT_EQ(s.splits.size(), 2u);
-  EXPECT_EQ(s.splits[0].name, "svg");
-  EXPECT_DOUBLE_EQ(s.splits[0].share.mean, 1.0 / 3);
-  EXPECT_DOUBLE_EQ(s.splits[0].share.answered, 2.0 / 3);
-  ASSERT_EQ(s.splits[0].subjects.size(), 2u);
-  EXPECT_EQ(s.splits[0].subjects[0].name, "color");
-  EXPECT_DOUBLE_EQ(s.splits[0].subjects[0].share.mean, 0.5);
-  ASSERT_EQ(s.splits[1].subjects.size(), 1u);
+  EXPECT_EQ(s.splits[0].name, "cad");
+  ASSERT_EQ(s.splits[0].subjects.size(), 1u);
+  EXPECT_EQ(s.splits[1].name, "svg");
+  EXPECT_DOUBLE_EQ(s.splits[1].share.mean, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(s.splits[1].share.answered, 2.0 / 3);
+  ASSERT_EQ(s.splits[1].subjects.size(), 2u);
+  EXPECT_EQ(s.splits[1].subjects[0].name, "color");
+  EXPECT_DOUBLE_EQ(s.splits[1].subjects[0].share.mean, 0.5);
 }
 
 TEST(SgpConsistency, IsTheMajoritysShareOfTheSixSets) {
