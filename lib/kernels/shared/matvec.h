@@ -99,17 +99,27 @@ void matvec_rows(const typename Weights::Element* w, std::int64_t cols, const fl
   }
 }
 
-template <typename Weights>
-void matvec(const typename Weights::Element* w, std::int64_t rows, std::int64_t cols,
-            const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
-            std::int64_t y_stride) noexcept {
+template <typename Weights, int Rows>
+void matvec_by(const typename Weights::Element* w, std::int64_t rows, std::int64_t cols,
+               const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+               std::int64_t y_stride) noexcept {
   std::int64_t r = 0;
-  for (; r + kMatvecRows <= rows; r += kMatvecRows) {
-    matvec_rows<Weights, kMatvecRows>(w + r * cols, cols, x, x_stride, batch, y + r, y_stride);
+  for (; r + Rows <= rows; r += Rows) {
+    matvec_rows<Weights, Rows>(w + r * cols, cols, x, x_stride, batch, y + r, y_stride);
   }
   for (; r < rows; ++r) {
     matvec_rows<Weights, 1>(w + r * cols, cols, x, x_stride, batch, y + r, y_stride);
   }
+}
+
+template <typename Weights>
+void matvec(const typename Weights::Element* w, std::int64_t rows, std::int64_t cols,
+            const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+            std::int64_t y_stride) noexcept {
+  // One input waits for memory only, which comes faster in fewer streams (measured: two rows at
+  // a time read a fifth faster than four).
+  const auto multiply = batch == 1 ? matvec_by<Weights, 2> : matvec_by<Weights, kMatvecRows>;
+  multiply(w, rows, cols, x, x_stride, batch, y, y_stride);
 }
 
 }  // namespace
