@@ -78,6 +78,13 @@ inline __m256i widen_sums(__m256i c, __m256i sums) noexcept {
   return _mm256_add_epi32(c, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
 }
 
+// sums += products of two neighbours each. The empty assembler keeps GCC from adding the products
+// of several calls first, for which it has too few registers.
+inline void add_products(__m256i* sums, __m256i weights, __m256i inputs) noexcept {
+  *sums = _mm256_add_epi16(*sums, _mm256_maddubs_epi16(weights, inputs));
+  __asm__("" : "+x"(*sums));
+}
+
 // Nibbles: eight quads of a tile in 16 bits, then widen.
 template <int Tokens>
 inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, std::int64_t count,
@@ -96,14 +103,14 @@ inline __attribute__((always_inline)) void add_small(const std::uint8_t* lines, 
       const __m256i high = load32(p + 32);
       for (int t = 0; t < Tokens; ++t) {
         const __m256i first = _mm256_set1_epi32(four_inputs(x + 2 * l * quad_stride + 4 * t));
-        lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(low_nibbles(low), first));
-        hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(low_nibbles(high), first));
+        add_products(&lo[t], low_nibbles(low), first);
+        add_products(&hi[t], low_nibbles(high), first);
       }
       for (int t = 0; t < Tokens; ++t) {
         const __m256i second =
             _mm256_set1_epi32(four_inputs(x + (2 * l + 1) * quad_stride + 4 * t));
-        lo[t] = _mm256_add_epi16(lo[t], _mm256_maddubs_epi16(high_nibbles(low), second));
-        hi[t] = _mm256_add_epi16(hi[t], _mm256_maddubs_epi16(high_nibbles(high), second));
+        add_products(&lo[t], high_nibbles(low), second);
+        add_products(&hi[t], high_nibbles(high), second);
       }
     }
     for (int t = 0; t < Tokens; ++t) {
@@ -131,7 +138,7 @@ template <Source kSource, int Tokens>
 inline __attribute__((always_inline)) void add_wide(Grid grid, const std::uint8_t* lines,
                                                     std::int64_t count, const std::int8_t* x,
                                                     std::int64_t quad_stride,
-                                                    IntLanes (&c)[Tokens]) noexcept {
+                                                    IntLanes* c) noexcept {
   Pairs sums[Tokens];
   for (int t = 0; t < Tokens; ++t) {
     for (__m256i& s : sums[t].four) s = _mm256_setzero_si256();
@@ -175,12 +182,20 @@ inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_
   if constexpr (kSource == Source::kNibbles) {
     add_small<Tokens>(lines, count, x, quad_stride, c);
   } else {
-    add_wide<kSource, Tokens>(grid, lines, count, x, quad_stride, c);
+    // Two at a time, whose sums are half of the registers.
+    constexpr int kPairs = Tokens / 2;
+    for (int t = 0; t < 2 * kPairs; t += 2) {
+      add_wide<kSource, 2>(grid, lines, count, x + 4 * t, quad_stride, c + t);
+    }
+    if constexpr (Tokens % 2 == 1) {
+      add_wide<kSource, 1>(grid, lines, count, x + 8 * kPairs, quad_stride, c + 2 * kPairs);
+    }
   }
 }
 
-// Six sums in 16 bits and six in 32 fit the sixteen registers.
-constexpr int kBlockTokens = 3;
+// Eight sums in 16 bits leave room for weights and inputs in sixteen registers; the others wait in
+// memory for the end of a group.
+constexpr int kBlockTokens = 4;
 
 }  // namespace
 }  // namespace lathe
