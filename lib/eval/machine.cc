@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <memory>
-#include <new>
+#include <span>
+
+#include "lathe/error.h"
 
 #include "kernels/kernel_table.h"
+#include "model/weight_memory.h"
 #include "parallel/cpu_count.h"
 #include "parallel/thread_pool.h"
 
@@ -32,25 +34,25 @@ double best_rate(double amount, Round&& round) {
   return best;
 }
 
-struct Buffer {
-  std::unique_ptr<std::byte[]> bytes;
-  std::size_t size = 0;
-};
-
-Buffer allocate_buffer() {
-  for (std::size_t size = kReadBytes; size >= kLeastBytes; size /= 2) {
-    if (auto* bytes = new (std::nothrow) std::byte[size]) {
-      return {std::unique_ptr<std::byte[]>(bytes), size};
+// In large pages where the system has them, as weights are: with small ones the limit would be
+// the TLB's, and a model could be faster than "the limit".
+WeightMemory allocate_buffer() {
+  for (std::size_t size = kReadBytes; size > kLeastBytes; size /= 2) {
+    try {
+      return WeightMemory(size, "the memory to read");
+    } catch (const Error&) {
+      // Less will do.
     }
   }
-  throw std::bad_alloc();
+  return WeightMemory(kLeastBytes, "the memory to read");
 }
 
 double read_rate(ThreadPool& pool) {
-  const Buffer buffer = allocate_buffer();
-  const std::size_t share = buffer.size / static_cast<std::size_t>(pool.size()) / kLine * kLine;
+  WeightMemory memory = allocate_buffer();
+  const std::span<std::byte> buffer = memory.bytes();
+  const std::size_t share = buffer.size() / static_cast<std::size_t>(pool.size()) / kLine * kLine;
   const auto part = [&](int worker) {
-    return buffer.bytes.get() + static_cast<std::size_t>(worker) * share;
+    return buffer.data() + static_cast<std::size_t>(worker) * share;
   };
   // Each worker touches its own part first, so that its pages are near it.
   pool.run([&](int worker) { std::memset(part(worker), 1, share); });
