@@ -466,6 +466,23 @@ class SgpEval(ToolTest):
             self.assertEqual("gate missed" in result.err, status == 1)
         self.fails(2, *compare, "--fail-if", "set", message="not a gate")
 
+    def test_precisions_of_the_projects_model_side_by_side(self):
+        models = self.data("sgp").parent / "models"
+        if not (models / "sit").exists():
+            self.skipTest("the project's model is not here")
+        self.ok(models / "base", "--lora", models / "sit", "-o", "f.lathe", tool="convert")
+        data = ["--data", *self.sets("svg", "cad"), "--limit", "40", "--json"]
+        said = json.loads(self.ok("-q", "-m", "f.lathe", *data, "--records", "f.jsonl").out)
+        self.assertGreater(said["score"], 0.5)  # chance is 0.25
+        self.assertGreater(said["answered"], 0.95)
+        for scheme in ("w8", "w4"):
+            self.ok("-m", "f.lathe", "-o", f"{scheme}.lathe", "-s", scheme, tool="quantize")
+            said = json.loads(self.ok("-q", "-m", f"{scheme}.lathe", *data, "--baseline",
+                                      "f.jsonl").out)
+            everything = said["baseline"]["rows"][0]
+            self.assertEqual(everything["count"], 80)
+            self.assertGreater(everything["p"], 0.001, "far from the float model")
+
     # ---- usage
 
     def test_options_that_do_not_go_together(self):
