@@ -1,0 +1,10 @@
+// CAD programs: a drawing or a reason, never both, and never an exception.
+#include "eval/cad_drawing.h"
+#include "fuzz_input.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace lathe;
+  const CadDrawing drawing = draw_cad(fuzz::text_of(data, size));
+  if (drawing.svg.empty() == drawing.problem.empty()) std::abort();
+  return 0;
+}
