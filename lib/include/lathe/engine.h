@@ -43,7 +43,7 @@ struct EngineOptions {
   std::int64_t context = 0;     // positions that one sequence may hold; 0: the model's
   std::int64_t max_batch = 32;  // sequences that run at once
   // Prompt tokens computed in one step, at most. Where more sequences decode than prompts are
-  // under way it is fewer: about three for each that decodes, so that these wait for a step no
+  // under way it is fewer: about two for each that decodes, so that these wait for a step no
   // longer than some three times as long as without.
   std::int64_t prefill_chunk = 256;
   // Computes beginnings that requests share once, and keeps them while memory allows.
