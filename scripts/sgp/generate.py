@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the test sets: svg, cad, inv, inv_t0…4, inv_r0…4, mnist.
+"""Writes the test sets: svg, cad, inv, inv_t0…4, inv_r0…4, mnist; and texts held out.
 
 The same arguments give the same bytes, on every machine and every Python 3.
 """
@@ -107,6 +107,7 @@ def main():
     a.add_argument("--cad", type=int, default=80, help="questions of each of the three kinds")
     a.add_argument("--inv", type=int, default=12, help="questions of each kind")
     a.add_argument("--mnist", type=int, default=12, help="of each digit")
+    a.add_argument("--texts", type=int, default=80, help="programs with captions, for perplexity")
     a.add_argument("--plain", action="store_true", help=".csv rather than .csv.zst")
     o = a.parse_args()
     os.makedirs(o.output, exist_ok=True)
@@ -115,6 +116,10 @@ def main():
     end = ".csv" if o.plain else ".csv.zst"
     for name, rows in sets.items():
         writer.write(os.path.join(o.output, name + end), questions.COLUMNS, rows)
+    texts = "\n\n".join("\n".join(corpus.document(s))
+                        for s in range(o.first + 800_000, o.first + 800_000 + o.texts))
+    writer.write_bytes(os.path.join(o.output, "heldout.txt" + end[len(".csv"):]),
+                       (texts + "\n").encode())
     writer.write(os.path.join(o.output, "mnist" + end), ["Question", "Answer"],
                  mnist_set(o.first, o.mnist))
 
