@@ -9,6 +9,7 @@ import questions
 from rng import Rng
 
 MOST = 8          # questions on one program
+DIGITS = 5        # digits that are asked together
 
 
 def reply(fact_or_text, answer):
@@ -17,23 +18,29 @@ def reply(fact_or_text, answer):
 
 
 def group(seed):
-    """(program, [(row, reply, its fact)…], all facts) for a training seed."""
+    """(program, [(row, reply, its fact)…], all facts) for a training seed.
+
+    Digits come together too, and each has a program of its own: the first is None then.
+    """
     rng = Rng(seed, "sit")
     kind = rng.real()
-    if kind < 0.65:
+    if kind < 0.5:
         program, facts = corpus.drawn(seed)
         out = []
         for f in rng.shuffled(facts)[:MOST]:
             row = questions.svg_row("", program, f, rng)
             out.append((row, reply(f, row[6]), f))
         return program, out, facts
-    if kind < 0.85:
+    if kind < 0.65:
         c = corpus.cad(seed)
         out = []
         for f in rng.shuffled(c.facts)[:MOST]:
             row = questions.cad_row("", c, f, rng)
             out.append((row, reply(f, row[6]), f))
         return c.program(), out, c.facts
-    n, program = corpus.digit(seed)
-    row = [digits.QUESTION % program, str(n)]
-    return program, [(row, reply("This is the digit %d." % n, n), None)], []
+    out = []
+    for k in range(DIGITS):
+        n, program = corpus.digit(seed * DIGITS + k)
+        row = [digits.QUESTION % program, str(n)]
+        out.append((row, reply("This is the digit %d." % n, n), None))
+    return None, out, []

@@ -169,13 +169,14 @@ def sit_groups(sp, first, count, banned):
     """
     seed = first
     while count:
-        program, questions, facts = sit.group(seed)
+        _, questions, facts = sit.group(seed)
         seed += 1
-        if corpus.normal(program) in banned:
+        programs = [row[1 if len(row) > 2 else 0].split("\n\n")[1] for row, _, _ in questions]
+        if any(corpus.normal(p) in banned for p in programs):
             continue
         count -= 1
         texts = []
-        for row, reply, fact in questions:
+        for (row, reply, fact), program in zip(questions, programs):
             prompt = prompts.chat(prompts.user_message(row))
             ids = [BOS] + sp.encode(prompt)
             text = Text(sp, prompt + " " + reply)

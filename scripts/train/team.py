@@ -22,14 +22,20 @@ class Team:
         for p in leaves.values():
             p.share_memory_()
             p.requires_grad_(True)
-        self.grads, self.pipes = [], []
+        self.grads, self.pipes, self.members = [], [], []
         fork = multiprocessing.get_context("fork")
         for _ in range(size):
             grads = {n: torch.zeros_like(p).share_memory_() for n, p in leaves.items()}
             ours, theirs = fork.Pipe()
-            fork.Process(target=self.serve, args=(theirs, grads, compute), daemon=True).start()
+            member = fork.Process(target=self.serve, args=(theirs, grads, compute), daemon=True)
+            member.start()
+            self.members.append(member)
             self.grads.append(grads)
             self.pipes.append(ours)
+
+    def close(self):
+        for member in self.members:
+            member.kill()      # they ignore SIGTERM, which is for the one who saves
 
     def serve(self, pipe, grads, compute):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -246,10 +246,12 @@ def main():
             save()
             last_save = time.time()
         if stop:
+            team.close()
             sys.exit(1)
     save()
     note(step=optimizer.steps, tokens=state["tokens"], held_out=validate(model, texts, held, o),
          seconds=round(state["seconds"]), this_time=round(time.time() - begun))
+    team.close()
     export(os.path.join(o.out, "model"), config, weights, o.tokenizer)
 
 

@@ -208,10 +208,12 @@ def main():
             save()
             last_save = time.time()
         if stop:
+            team.close()
             sys.exit(1)
     save()
     note(step=optimizer.steps, tokens=state["tokens"],
          held_out=validate(model, groups, *held, o.micro), seconds=round(state["seconds"]))
+    team.close()
     low.save(o.out, os.path.basename(os.path.normpath(o.base)))
 
 
