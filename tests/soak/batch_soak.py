@@ -136,13 +136,14 @@ class Soak:
         while process.poll() is None:
             try:
                 watched.append(figures.figures())
-            except (OSError, KeyError):  # it ended while it was looked at
-                return
+            except (OSError, KeyError):  # it begins, or ended while it was looked at
+                pass
             time.sleep(1)
 
     def judge(self, watched):
         """The last half takes no more than the second quarter did, but for a little."""
         if len(watched) < 20:
+            print("too short a run to judge its memory")
             return
         early, late = watched[len(watched) // 4:len(watched) // 2], watched[len(watched) // 2:]
         for what, column, slack in (("kB of memory", 0, 4096), ("descriptors", 1, 1),
