@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sgp"))
 import corpus  # noqa: E402
@@ -43,6 +44,17 @@ def sentences(n):
             yield from prompts.user_message(row).split("\n")
 
 
+def forget_names(path):
+    """Takes the names of files out of a model: the same bytes wherever it was made."""
+    model = sentencepiece_model_pb2.ModelProto()
+    with open(path, "rb") as f:
+        model.ParseFromString(f.read())
+    del model.trainer_spec.input[:]
+    model.trainer_spec.ClearField("model_prefix")
+    with open(path, "wb") as f:
+        f.write(model.SerializeToString())
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--size", type=int, default=1280)
@@ -63,6 +75,7 @@ def main():
             pretokenization_delimiter=BORDER, max_sentencepiece_length=24, num_threads=1,
             minloglevel=1)
     os.remove(os.path.join(o.output, "tokenizer.vocab"))
+    forget_names(os.path.join(o.output, "tokenizer.model"))
 
 
 if __name__ == "__main__":
