@@ -123,6 +123,8 @@ inline constexpr std::int64_t kKvPageTokens = 64;
 // (kUnsupported) when LATHE_ISA names a table that is unknown or that the CPU lacks; the
 // choice is made once.
 const KernelTable& kernels();
+// Makes kernels() another table, for tests that compare them; while nothing computes.
+void use_kernels(const KernelTable& table) noexcept;
 
 // Every table this CPU can run, generic first: for tests and for --version.
 struct KernelTables {

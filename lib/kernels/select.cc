@@ -1,5 +1,6 @@
 // Which kernel table runs: the best that the processor and the operating system support, or
 // the one that LATHE_ISA names.
+#include <atomic>
 #include <cstdlib>
 #include <string_view>
 
@@ -15,6 +16,8 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 
 namespace {
+
+std::atomic<const KernelTable*> in_use{nullptr};
 
 // GCC and Clang answer these from CPUID, and from XGETBV for the registers that the
 // operating system saves.
@@ -62,8 +65,16 @@ KernelTables available_kernels() noexcept {
 }
 
 const KernelTable& kernels() {
-  static const KernelTable& chosen = choose();
-  return chosen;
+  const KernelTable* table = in_use.load(std::memory_order_relaxed);
+  if (table == nullptr) {
+    table = &choose();
+    in_use.store(table, std::memory_order_relaxed);
+  }
+  return *table;
+}
+
+void use_kernels(const KernelTable& table) noexcept {
+  in_use.store(&table, std::memory_order_relaxed);
 }
 
 }  // namespace lathe

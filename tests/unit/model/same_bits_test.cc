@@ -1,0 +1,290 @@
+// A quantized model's logits are the same bits for every kernel table, thread count, batch,
+// cut of the prompt and neighbour, for each type of weights and of KV cache.
+//
+// Everything is compared with one run: plain kernels, one thread, token by token.
+#include <array>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "lathe/model.h"
+
+#include "fake_checkpoint.h"
+#include "kernels/kernel_table.h"
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kPrompt = 150;  // two pages and a part
+
+// A random checkpoint's matrices as quantized ones.
+class QuantizedCheckpoint final : public FakeCheckpoint {
+ public:
+  explicit QuantizedCheckpoint(const ModelConfig& config) : FakeCheckpoint(config) {
+    const auto floats = random_checkpoint(config);
+    for (std::size_t i = 0; i < floats->tensors().size(); ++i) {
+      infos_.push_back(floats->tensors()[i]);
+      const auto bytes = floats->bytes_in_place(i);
+      bytes_.push_back(aligned(bytes.size()));
+      std::copy(bytes.begin(), bytes.end(), bytes_.back().begin());
+    }
+  }
+  ~QuantizedCheckpoint() override {
+    for (const auto& bytes : bytes_) std::free(bytes.data());
+  }
+  QuantizedCheckpoint(const QuantizedCheckpoint&) = delete;
+  QuantizedCheckpoint& operator=(const QuantizedCheckpoint&) = delete;
+
+  void pack(const PackedScheme& scheme) {
+    constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                   1,    13,   25,  38,  53,  69,  89,  113};
+    each_matrix([&](TensorInfo& info, std::span<std::byte>& bytes) {
+      const std::size_t size = *packed_bytes(scheme, info.rows(), info.cols());
+      const std::span<std::byte> packed = aligned(size);
+      pack_nearest(scheme, reinterpret_cast<const float*>(bytes.data()), info.rows(), info.cols(),
+                   kGrid, packed);
+      info.dtype = DType::kPacked;
+      replace(info, bytes, packed);
+    });
+  }
+
+  // Blocks of random numbers with scales of 2^-10 to 2^-8; `scales` are where in a block.
+  void make_blocks(DType dtype, const std::vector<std::size_t>& scales) {
+    std::mt19937 generator(10);
+    each_matrix([&](TensorInfo& info, std::span<std::byte>& bytes) {
+      const auto elements = static_cast<std::uint64_t>(info.rows() * info.cols());
+      const std::span<std::byte> blocks = aligned(*dtype_bytes(dtype, elements));
+      for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
+      const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
+      for (std::size_t at = 0; at < blocks.size(); at += block) {
+        for (const std::size_t scale : scales) blocks[at + scale + 1] = std::byte{0x14};
+      }
+      info.dtype = dtype;
+      replace(info, bytes, blocks);
+    });
+  }
+
+  std::span<const TensorInfo> tensors() const noexcept override { return infos_; }
+  std::optional<std::size_t> find(std::string_view name) const noexcept override {
+    for (std::size_t i = 0; i < infos_.size(); ++i) {
+      if (infos_[i].name == name) return i;
+    }
+    return std::nullopt;
+  }
+  std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
+    return bytes_[tensor];
+  }
+  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                 std::span<std::byte> out) const override {
+    const std::size_t row = bytes_[tensor].size() / static_cast<std::size_t>(infos_[tensor].rows());
+    std::memcpy(out.data(), bytes_[tensor].data() + static_cast<std::size_t>(first) * row,
+                static_cast<std::size_t>(count) * row);
+  }
+
+ private:
+  static std::span<std::byte> aligned(std::size_t size) {
+    const std::size_t bytes = (size + 63) / 64 * 64;
+    auto* data = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
+    std::memset(data, 0, bytes);
+    return {data, size};
+  }
+  static void replace(TensorInfo& info, std::span<std::byte>& bytes, std::span<std::byte> by) {
+    std::free(bytes.data());
+    bytes = by;
+    info.bytes = by.size();
+  }
+  template <typename Change>
+  void each_matrix(Change change) {
+    for (std::size_t i = 0; i < infos_.size(); ++i) {
+      if (infos_[i].shape.size() == 2) change(infos_[i], bytes_[i]);
+    }
+  }
+
+  std::vector<TensorInfo> infos_;
+  std::vector<std::span<std::byte>> bytes_;
+};
+
+ModelConfig config_of(std::int64_t hidden) {
+  ModelConfig c = small_config();
+  c.hidden_size = hidden;
+  c.intermediate_size = hidden + hidden % 256;  // 192 for 128
+  c.num_heads = 8;
+  c.num_kv_heads = 2;
+  c.head_dim = hidden / 8;
+  c.max_position = 3000;
+  return c;
+}
+
+std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
+  const auto checkpoint = std::make_shared<QuantizedCheckpoint>(config_of(128));
+  checkpoint->pack(scheme);
+  return Model::load(checkpoint);
+}
+
+std::shared_ptr<const Model> block_model(DType dtype, const std::vector<std::size_t>& scales) {
+  const auto checkpoint =
+      std::make_shared<QuantizedCheckpoint>(config_of(dtype == DType::kQ4_0 ? 128 : 256));
+  checkpoint->make_blocks(dtype, scales);
+  return Model::load(checkpoint);
+}
+
+std::vector<TokenId> some_tokens(std::size_t count) {
+  std::mt19937 random(8);
+  std::vector<TokenId> out(count);
+  for (TokenId& id : out) id = static_cast<TokenId>(random() % 50);
+  return out;
+}
+
+// Logits of every position, as the reference computes them.
+std::vector<float> token_by_token(const std::shared_ptr<const Model>& model, KvType kv,
+                                  std::span<const TokenId> tokens) {
+  use_kernels(*available_kernels().tables[0]);
+  const auto session = Session::create(model, {.threads = 1, .kv_type = kv});
+  const SequenceId s = session->add();
+  std::vector<float> out;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const SequenceInput input = {s, tokens.subspan(i, 1), false};
+    const auto row = session->forward({&input, 1});
+    out.insert(out.end(), row.begin(), row.end());
+  }
+  return out;
+}
+
+bool same(std::span<const float> got, std::span<const float> want) {
+  return got.size() == want.size() &&
+         std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0;
+}
+
+struct Kind {
+  const char* name;
+  std::shared_ptr<const Model> (*make)();
+};
+
+const Kind kKinds[] = {
+    {"w4g64",
+     [] {
+       return packed_model({4, 64, ScaleForm::kHalf, false, false});
+     }},
+    {"w4g64a",
+     [] {
+       return packed_model({4, 64, ScaleForm::kHalf, true, false});
+     }},
+    {"w4nlg32d",
+     [] {
+       return packed_model({4, 32, ScaleForm::kTwoLevel, false, true});
+     }},
+    {"w8",
+     [] {
+       return packed_model({8, 0, ScaleForm::kHalf, false, false});
+     }},
+    {"Q4_0", [] { return block_model(DType::kQ4_0, {0}); }},
+    {"Q4_K",
+     [] {
+       return block_model(DType::kQ4_K, {0, 2});
+     }},
+    {"Q6_K", [] { return block_model(DType::kQ6_K, {208}); }},
+};
+
+class SameBits : public testing::TestWithParam<Kind> {
+ protected:
+  void TearDown() override {
+    const KernelTables tables = available_kernels();
+    use_kernels(*tables.tables[tables.count - 1]);
+  }
+};
+
+// Prompts in one piece or several, then `batch` sequences of different lengths in one step.
+void expect_same(Session& session, std::span<const TokenId> tokens, const std::vector<float>& want,
+                 const std::string& what) {
+  const auto vocab = static_cast<std::size_t>(session.model().config().vocab_size);
+  const SequenceId whole = session.add();
+  const SequenceInput prompt = {whole, tokens, true};
+  ASSERT_TRUE(same(session.forward({&prompt, 1}), want)) << what << ", the prompt";
+  for (const std::size_t batch : {1U, 2U, 7U, 32U}) {
+    std::vector<SequenceInput> inputs;
+    std::vector<std::size_t> lengths;
+    for (std::size_t i = 0; i < batch; ++i) {
+      // The positions of the last steps, and page borders among them.
+      lengths.push_back(batch < 32 ? tokens.size() - 1 - i * 21 : 50 + i * 3);
+      const SequenceId s = session.fork(whole, static_cast<std::int64_t>(lengths.back()));
+      // One of them brings a piece of prompt.
+      const std::size_t count = i == 3 ? 5 : 1;
+      inputs.push_back({s, tokens.subspan(lengths.back(), count), false});
+      lengths.back() += count - 1;
+    }
+    const auto got = session.forward(inputs);
+    for (std::size_t i = 0; i < batch; ++i) {
+      ASSERT_TRUE(
+          same(got.subspan(i * vocab, vocab), std::span(want).subspan(lengths[i] * vocab, vocab)))
+          << what << ", batch " << batch << ", sequence " << i;
+      session.drop(inputs[i].sequence);
+    }
+  }
+  session.drop(whole);
+}
+
+TEST_P(SameBits, ForEveryTableThreadCountBatchAndCut) {
+  const auto model = GetParam().make();
+  const auto tokens = some_tokens(kPrompt);
+  const KernelTables tables = available_kernels();
+  for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8}) {
+    const std::vector<float> want = token_by_token(model, kv, tokens);
+    for (const float x : want) ASSERT_TRUE(std::isfinite(x));
+    for (int t = 0; t < tables.count; ++t) {
+      use_kernels(*tables.tables[t]);
+      for (const int threads : {1, 2, 3, 8}) {
+        // The plain kernels are slow: two thread counts cut the prompt, two do not.
+        for (const std::int64_t chunk : {512, 37}) {
+          if (t == 0 && (chunk == 37) != (threads % 2 == 1)) continue;
+          const auto session =
+              Session::create(model, {.threads = threads, .kv_type = kv, .chunk = chunk});
+          expect_same(*session, tokens, want,
+                      std::string(tables.tables[t]->name) + ", KV type " +
+                          std::to_string(static_cast<int>(kv)) + ", " + std::to_string(threads) +
+                          " threads, pieces of " + std::to_string(chunk));
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SameBits, testing::ValuesIn(kKinds),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// Far enough for a context to be shared between threads.
+TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
+  const auto model = kKinds[0].make();
+  const auto tokens = some_tokens(2100);
+  const KernelTables tables = available_kernels();
+  for (const KvType kv : {KvType::kF16, KvType::kInt8}) {
+    std::vector<float> want;
+    for (int t = tables.count - 1; t >= 0; --t) {
+      use_kernels(*tables.tables[t]);
+      for (const int threads : {1, 2, 3, 8}) {
+        if (t == 0 && threads != 3) continue;
+        const auto session = Session::create(model, {.threads = threads, .kv_type = kv});
+        const SequenceId s = session->add();
+        std::vector<float> got;
+        for (const auto& [from, count] : {std::pair(0, 2097), {2097, 1}, {2098, 1}, {2099, 1}}) {
+          const SequenceInput input = {s,
+                                       std::span(tokens).subspan(static_cast<std::size_t>(from),
+                                                                 static_cast<std::size_t>(count)),
+                                       false};
+          const auto row = session->forward({&input, 1});
+          got.insert(got.end(), row.begin(), row.end());
+        }
+        if (want.empty()) want = got;
+        EXPECT_TRUE(same(got, want)) << tables.tables[t]->name << " " << threads;
+      }
+    }
+  }
+  use_kernels(*tables.tables[tables.count - 1]);
+}
+
+}  // namespace
+}  // namespace lathe
