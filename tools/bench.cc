@@ -17,6 +17,7 @@
 #include "lathe/machine.h"
 
 #include "common/input.h"
+#include "common/load_options.h"
 #include "common/machine_text.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
@@ -39,6 +40,7 @@ struct Options {
   std::string sequences = "1";
   std::vector<std::string> mixed;
   std::string kv_type = "f16";
+  LoadOptions load;
   std::string format = "md";
   std::string output = "-";
   bool force = false;
@@ -106,7 +108,7 @@ class Runner {
     if (!options_.threads.empty()) threads = parse_ranges(options_.threads);
     for (const std::string& path : options_.models) {
       const auto checkpoint = Checkpoint::open(path);
-      const auto model = Model::load(checkpoint);
+      const auto model = Model::load(checkpoint, nullptr, options_.load);
       for (const std::int64_t t : threads) {
         for (const std::int64_t batch : parse_ranges(options_.batch)) {
           run_model(path, *checkpoint, model, cases, static_cast<int>(t), batch);
@@ -303,6 +305,7 @@ int main(int argc, char** argv) {
                  "threads; the cores this process may use when not given")
       ->type_name("N");
   tool.choice("--kv-type", options.kv_type, "type of the KV cache", {"f16", "f32", "int8"});
+  add_load_options(tool, options.load);
   tool.number("-r,--repetitions", options.repetitions, "timed runs of each test", 1, 100000);
   app.add_flag("--no-warmup", options.no_warmup, "no untimed run first");
   tool.choice("--format", options.format, "form of the results",

@@ -11,6 +11,7 @@
 #include "lathe/lathe.h"
 
 #include "common/input.h"
+#include "common/load_options.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
@@ -28,6 +29,7 @@ struct Options {
   std::string kv_type = "f16";
   std::string base_kv_type;  // empty: as kv_type
   bool per_token = false;
+  LoadOptions load;
 };
 
 KvType kv_type(const std::string& name) {
@@ -37,12 +39,12 @@ KvType kv_type(const std::string& name) {
 
 std::unique_ptr<Session> open_session(const std::shared_ptr<const Checkpoint>& checkpoint,
                                       const std::string& type, const PerplexityOptions& measure,
-                                      int threads) {
+                                      const LoadOptions& load, int threads) {
   SessionOptions session;
   session.threads = threads;
   session.kv_type = kv_type(type);
   session.max_tokens = std::max(measure.step_tokens, measure.context);
-  return Session::create(Model::load(checkpoint), session);
+  return Session::create(Model::load(checkpoint, nullptr, load), session);
 }
 
 Json json_of(const PerplexityFigures& f) {
@@ -129,11 +131,11 @@ int measure(const Tool& tool, const Options& options) {
   if (!options.base_kv_type.empty() && options.base.empty()) {
     fail(ErrorCode::kUsage, "--base-kv-type needs --base");
   }
-  const auto session = open_session(checkpoint, options.kv_type, how, threads);
+  const auto session = open_session(checkpoint, options.kv_type, how, options.load, threads);
   std::unique_ptr<Session> base;
   if (!options.base.empty()) {
     const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
-    base = open_session(Checkpoint::open(options.base), type, how, threads);
+    base = open_session(Checkpoint::open(options.base), type, how, options.load, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
   const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
@@ -184,6 +186,7 @@ int main(int argc, char** argv) {
   tool.choice("--base-kv-type", options.base_kv_type,
               "type of the base model's KV cache; as --kv-type unless given",
               {"f16", "f32", "int8"});
+  add_load_options(tool, options.load);
   tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");
   tool.example("perplexity -m w4.lathe --base f16.gguf -i book.txt --json",

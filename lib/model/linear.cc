@@ -67,8 +67,9 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
     checkpoint.read_rows_f32(*bias, 0, 1, linear->bias_);
   };
   if (info.dtype == DType::kPacked) {
+    linear->in_place_ = checkpoint.bytes_in_place(weight);
     linear->matrix_ =
-        view_packed(checkpoint.bytes_in_place(weight),
+        view_packed(linear->in_place_,
                     fmt::format("{}: tensor {}", quoted(checkpoint.path()), quoted(info.name)));
     load_bias();
     return linear;
@@ -85,6 +86,7 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
   const auto element = static_cast<std::size_t>(dtype_info(linear->dtype_).bytes);
   if (plain && !in_place.empty() && aligned(in_place.data(), element)) {
     linear->weights_ = in_place.data();
+    linear->in_place_ = in_place;
   } else {
     const std::string what =
         fmt::format("{}: tensor {}", quoted(checkpoint.path()), quoted(info.name));

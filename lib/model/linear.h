@@ -61,6 +61,11 @@ class Linear {
   // Bytes that a pass over the matrix (and its adapter) reads, wherever they lie.
   std::uint64_t bytes() const noexcept;
 
+  // Where they lie: in the file's mapping, or in memory of the Linear.
+  std::span<const std::byte> memory() const noexcept {
+    return owned_.bytes().empty() ? in_place_ : owned_.bytes();
+  }
+
   // Row r as floats (an embedding), without the bias.
   void row_f32(std::int64_t r, float* out) const noexcept;
 
@@ -85,8 +90,9 @@ class Linear {
   const void* weights_ = nullptr;
   // ... or a packed matrix.
   PackedMatrix matrix_;
-  WeightMemory owned_;       // when the file's bytes could not be used in place
-  std::vector<float> bias_;  // empty, or rows floats
+  std::span<const std::byte> in_place_;  // the file's bytes, or
+  WeightMemory owned_;                   // when the file's bytes could not be used in place
+  std::vector<float> bias_;              // empty, or rows floats
   // An adapter, or nothing: [rank, cols] and [rows, rank], the scale in the latter.
   std::unique_ptr<Linear> low_a_, low_b_;
 };

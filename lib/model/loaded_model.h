@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "lathe/model.h"
 
+#include "model/locked_memory.h"
 #include "model/rope.h"
 #include "model/weights.h"
 
@@ -14,7 +16,7 @@ class LoadedModel final : public Model {
  public:
   // `adapter` may be null, and fits; nothing of it is kept.
   explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint,
-                       const LoraAdapter* adapter = nullptr);
+                       const LoraAdapter* adapter = nullptr, const LoadOptions& options = {});
 
   const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
   std::uint64_t parameters() const noexcept override { return weights_.parameters; }
@@ -32,6 +34,7 @@ class LoadedModel final : public Model {
   Weights weights_;
   std::string adapter_;  // its fingerprint, or empty
   Rope rope_;
+  std::optional<LockedMemory> lock_;
 };
 
 }  // namespace lathe

@@ -1,8 +1,10 @@
 """generate: text, sampling, stops, conversations, JSON, and what goes wrong."""
+import ctypes
 import json
 import math
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 
@@ -36,6 +38,28 @@ class GenerateTest(ToolTest):
 
     def json(self, *arguments, **more):
         return json.loads(self.ok("-m", self.model(), "--json", *arguments, **more).stdout)
+
+
+def lock_little():
+    """In the child: no more than 4 KB may be locked, for root neither."""
+    drop_from_bounding_set, may_lock = 24, 14
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, may_lock, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 4096))
+
+
+class Weights(GenerateTest):
+    def test_where_they_lie_changes_nothing(self):
+        answer = self.json("-p", "Hello", "-n", "12")
+        self.ok("-m", self.model(), "-o", "w4.lathe", "-s", "w4", tool="quantize")
+        quantized = self.ok("-m", "w4.lathe", "-p", "Hello", "-n", "12").stdout
+        for options in (["--no-mmap"], ["--lock"], ["--no-mmap", "--lock"]):
+            self.assertEqual(self.json("-p", "Hello", "-n", "12", *options)["ids"], answer["ids"])
+            self.assertEqual(
+                self.ok("-m", "w4.lathe", "-p", "Hello", "-n", "12", *options).stdout, quantized)
+
+    def test_too_low_a_limit_is_named(self):
+        self.fails(5, "-m", self.model(), "-p", "Hello", "-n", "1", "--lock",
+                   preexec_fn=lock_little, message="is 4096 bytes")
 
 
 class Text(GenerateTest):

@@ -3,6 +3,8 @@
 #include <future>
 #include <utility>
 
+#include "common/load_options.h"
+
 namespace lathe::tool {
 namespace {
 
@@ -104,6 +106,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
   app.add_option("--tokenizer", o.tokenizer,
                  "A tokenizer to use instead of the model's own, or for want of one")
       ->type_name("FILE");
+  add_load_options(tool, o.load);
   app.add_option("--lora", o.lora,
                  "Apply a LoRA adapter (a folder in PEFT's layout) to the weights as they are")
       ->type_name("FOLDER");
@@ -200,8 +203,8 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
-  out.model =
-      Model::load(out.checkpoint, flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora));
+  out.model = Model::load(out.checkpoint,
+                          flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora), flags.load);
   out.tokenizer = vocabulary.get();
   return out;
 }

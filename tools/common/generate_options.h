@@ -20,6 +20,8 @@ struct GenerateFlags {
   std::vector<std::string> stop;
   SamplingOptions sampling;
 
+  LoadOptions load;
+
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
   std::string kv_spill, cache_dir;

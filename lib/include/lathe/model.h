@@ -23,13 +23,22 @@
 
 namespace lathe {
 
+struct LoadOptions {
+  // Reads the weights into memory of the process; otherwise they are used where the file is
+  // mapped, and shared with other processes.
+  bool in_memory = false;
+  // Keeps the weights from being paged out. kLimit when the process may not lock so much.
+  bool lock = false;
+};
+
 class LATHE_API Model {
  public:
   // Throws kUnsupported (a family or tensor type that cannot run), kInvalid (tensors that do
   // not fit the config), kLimit (memory). With an adapter its products are computed beside
   // those of the matrices, which stay as they are: quantized ones too.
   static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
-                                           std::shared_ptr<const LoraAdapter> adapter = nullptr);
+                                           std::shared_ptr<const LoraAdapter> adapter = nullptr,
+                                           const LoadOptions& options = {});
   virtual ~Model();
 
   virtual const ModelConfig& config() const noexcept = 0;

@@ -12,7 +12,7 @@
 
 namespace lathe {
 
-class FakeCheckpoint final : public Checkpoint {
+class FakeCheckpoint : public Checkpoint {
  public:
   explicit FakeCheckpoint(ModelConfig config) : config_(std::move(config)) {}
 

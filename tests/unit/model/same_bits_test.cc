@@ -232,6 +232,8 @@ TEST_P(SameBits, ForEveryTableThreadCountBatchAndCut) {
   const auto tokens = some_tokens(kPrompt);
   const KernelTables tables = available_kernels();
   for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8}) {
+    // Weights and cache meet nowhere: the wide models try one type.
+    if (kv != KvType::kF16 && model->config().hidden_size > 128) continue;
     const std::vector<float> want = token_by_token(model, kv, tokens);
     for (const float x : want) ASSERT_TRUE(std::isfinite(x));
     for (int t = 0; t < tables.count; ++t) {
@@ -259,7 +261,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SameBits, testing::ValuesIn(kKinds),
 // Far enough for a context to be shared between threads.
 TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
   const auto model = kKinds[0].make();
-  const auto tokens = some_tokens(2100);
+  const auto tokens = some_tokens(1100);
   const KernelTables tables = available_kernels();
   for (const KvType kv : {KvType::kF16, KvType::kInt8}) {
     std::vector<float> want;
@@ -270,7 +272,7 @@ TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
         const auto session = Session::create(model, {.threads = threads, .kv_type = kv});
         const SequenceId s = session->add();
         std::vector<float> got;
-        for (const auto& [from, count] : {std::pair(0, 2097), {2097, 1}, {2098, 1}, {2099, 1}}) {
+        for (const auto& [from, count] : {std::pair(0, 1098), {1098, 1}, {1099, 1}}) {
           const SequenceInput input = {s,
                                        std::span(tokens).subspan(static_cast<std::size_t>(from),
                                                                  static_cast<std::size_t>(count)),

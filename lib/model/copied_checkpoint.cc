@@ -1,0 +1,85 @@
+#include "model/copied_checkpoint.h"
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "model/weight_memory.h"
+
+namespace lathe {
+namespace {
+
+// What a kernel may ask of a matrix.
+constexpr std::size_t kAlignment = 64;
+
+bool used_in_place(const TensorInfo& info) {
+  return info.dtype == DType::kPacked || info.dtype == DType::kF32 || info.dtype == DType::kF16 ||
+         info.dtype == DType::kBF16;
+}
+
+class CopiedCheckpoint final : public Checkpoint {
+ public:
+  explicit CopiedCheckpoint(std::shared_ptr<const Checkpoint> from)
+      : from_(std::move(from)), places_(from_->tensors().size()) {
+    const auto padded = [](std::size_t n) {
+      return (n + kAlignment - 1) / kAlignment * kAlignment;
+    };
+    std::size_t total = 0;
+    const auto wanted = [&](std::size_t i) {
+      return used_in_place(from_->tensors()[i]) ? from_->bytes_in_place(i)
+                                                : std::span<const std::byte>();
+    };
+    for (std::size_t i = 0; i < places_.size(); ++i) total += padded(wanted(i).size());
+    if (total == 0) return;
+    memory_ = WeightMemory(total, quoted(path()).c_str());
+    std::byte* to = memory_.bytes().data();
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const std::span<const std::byte> bytes = wanted(i);
+      if (bytes.empty()) continue;
+      std::memcpy(to, bytes.data(), bytes.size());
+      from_->drop(i);  // one copy is enough
+      places_[i] = {to, bytes.size()};
+      to += padded(bytes.size());
+    }
+  }
+
+  CheckpointFormat format() const noexcept override { return from_->format(); }
+  const std::string& path() const noexcept override { return from_->path(); }
+  bool has_model() const noexcept override { return from_->has_model(); }
+  const ModelConfig& config() const noexcept override { return from_->config(); }
+  const std::optional<TokenizerFiles>& tokenizer_files() const noexcept override {
+    return from_->tokenizer_files();
+  }
+  const std::map<std::string, std::string>& metadata() const noexcept override {
+    return from_->metadata();
+  }
+  std::span<const TensorInfo> tensors() const noexcept override { return from_->tensors(); }
+  std::optional<std::size_t> find(std::string_view name) const noexcept override {
+    return from_->find(name);
+  }
+  std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
+    return places_[tensor].empty() ? from_->bytes_in_place(tensor) : places_[tensor];
+  }
+  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                 std::span<std::byte> out) const override {
+    from_->read_rows(tensor, first, count, out);
+  }
+  void drop(std::size_t tensor) const noexcept override {
+    if (places_[tensor].empty()) from_->drop(tensor);
+  }
+
+ private:
+  std::shared_ptr<const Checkpoint> from_;
+  WeightMemory memory_;
+  std::vector<std::span<const std::byte>> places_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint) {
+  return std::make_shared<const CopiedCheckpoint>(std::move(checkpoint));
+}
+
+}  // namespace lathe
