@@ -30,7 +30,10 @@ struct Options {
   std::string importance;
   std::string importance_out;
   std::string tokenizer;
+  std::string verify;   // a file, to be rebuilt
+  std::string against;  // from this
   bool dry_run = false;
+  bool resume = false;
 };
 
 // "a=b" at the last '=': a regular expression may hold one itself.
@@ -57,6 +60,7 @@ QuantizeOptions make_options(const Tool& tool, const Options& options, const std
   }
   out.threads = tool.common().threads_or_default();
   out.overwrite = tool.common().force;
+  out.resume = options.resume;
   return out;
 }
 
@@ -126,61 +130,125 @@ Json json_of(const QuantizeReport& report, const std::string& output) {
           {"source_bytes", report.source_bytes},
           {"output_bytes", report.output_bytes},
           {"bits_per_weight", report.bits_per_weight},
+          {"kept_tensors", report.kept},
           {"seconds", report.seconds},
           {"tensors", std::move(tensors)}};
 }
 
 std::string summary_of(const QuantizeReport& report, const std::string& output) {
-  return fmt::format("{}: {:.1f} MB from {:.1f} MB, {:.3f} bits per weight, {:.1f} s",
+  const std::string kept =
+      report.kept > 0 ? fmt::format(", {} tensors kept from before", report.kept) : "";
+  return fmt::format("{}: {:.1f} MB from {:.1f} MB, {:.3f} bits per weight, {:.1f} s{}",
                      lathe::quoted(output), static_cast<double>(report.output_bytes) / 1e6,
                      static_cast<double>(report.source_bytes) / 1e6, report.bits_per_weight,
-                     report.seconds);
+                     report.seconds, kept);
 }
 
-int run(const Tool& tool, const Options& options) {
-  const CommonValues& common = tool.common();
+void check_options(const Tool& tool, const Options& options) {
   if (!options.calibration.empty() && !options.importance.empty()) {
     fail_usage("--calib and --importance both say how much each input matters; give one");
   }
   if (!options.importance_out.empty() && options.calibration.empty()) {
     fail_usage("--save-importance needs --calib TEXT");
   }
-  std::vector<std::pair<std::string, std::string>> outputs = {{options.scheme, common.output}};
+  const CommonValues& common = tool.common();
+  if (options.verify.empty() != options.against.empty()) {
+    fail_usage("--verify FILE needs --against MODEL, and the other way round");
+  }
+  if (!options.verify.empty()) {
+    if (!common.model.empty() || common.output != "-" || !options.also.empty()) {
+      fail_usage("--verify writes nothing: leave -m, -o and --also out");
+    }
+    return;
+  }
+  if (common.model.empty()) fail_usage("a model is needed: -m MODEL");
+  if (!options.dry_run && common.output == "-") fail_usage("an output file is needed: -o FILE");
+}
+
+void print_json(const Tool& tool, const Json& json) {
+  if (!tool.common().json()) return;
+  Output output("-", false);
+  output.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  output.finish();
+}
+
+// 0 when the file is what its recipe makes, 1 otherwise.
+int verify(const Tool& tool, const Options& options) {
+  OpenOptions open;
+  open.tokenizer_path = options.tokenizer;
+  const auto checkpoint = Checkpoint::open(options.against, open);
+  RebuildOptions how;
+  how.importance = find_importance(tool, options, checkpoint).columns;
+  how.threads = tool.common().threads_or_default();
+  ProgressBar bar(tool, "verify", ProgressBar::Unit::kBytes);
+  how.progress = bar.callback();
+  const RebuildReport report = rebuild(options.verify, *checkpoint, how);
+  bar.finish();
+  print_json(tool, {{"schema", "lathe.quantize.verify/1"},
+                    {"file", options.verify},
+                    {"against", options.against},
+                    {"recipe", report.recipe},
+                    {"tensors", report.tensors},
+                    {"same", report.differing.empty()},
+                    {"differing", report.differing}});
+  if (report.differing.empty()) {
+    if (!tool.common().json()) {
+      Output output("-", false);
+      output.write(fmt::format("{}: ok, {} tensors\n", lathe::escape_for_terminal(options.verify),
+                               report.tensors));
+      output.finish();
+    }
+    return 0;
+  }
+  tool.warn(fmt::format("{}: is not what its recipe makes of {}: {} differs first, {} of {} in all",
+                        lathe::quoted(options.verify), lathe::quoted(options.against),
+                        lathe::quoted(report.differing.front()), report.differing.size(),
+                        report.tensors));
+  return 1;
+}
+
+int run(const Tool& tool, const Options& options) {
+  const CommonValues& common = tool.common();
+  check_options(tool, options);
+  if (!options.verify.empty()) return verify(tool, options);
+  std::vector<QuantizeTarget> targets(1);
+  targets[0] = {common.output, make_options(tool, options, options.scheme)};
   for (const std::string& also : options.also) {
-    outputs.push_back(split(also, "--also", also.find('=')));
+    const auto [scheme, path] = split(also, "--also", also.find('='));
+    targets.push_back({path, make_options(tool, options, scheme)});
   }
   OpenOptions open;
   open.tokenizer_path = options.tokenizer;
   const auto checkpoint = Checkpoint::open(common.model, open);
-  ImportanceMatrix importance;
-  if (!options.dry_run) importance = find_importance(tool, options, checkpoint);
 
+  std::vector<QuantizeReport> reports;
+  if (options.dry_run) {
+    for (const QuantizeTarget& target : targets) {
+      reports.push_back(plan_quantization(*checkpoint, target.output, target.options));
+    }
+  } else {
+    const ImportanceMatrix importance = find_importance(tool, options, checkpoint);
+    ProgressBar bar(tool, "quantize", ProgressBar::Unit::kBytes);
+    for (QuantizeTarget& target : targets) {
+      target.options.importance = importance.columns;
+      target.options.progress = bar.callback();
+    }
+    reports = quantize(*checkpoint, targets);
+    bar.finish();
+  }
   Json all = Json::array();
   std::string text;
-  for (const auto& [scheme, path] : outputs) {
-    QuantizeOptions how = make_options(tool, options, scheme);
-    how.importance = importance.columns;
-    QuantizeReport report;
-    if (options.dry_run) {
-      report = plan_quantization(*checkpoint, path, how);
-    } else {
-      ProgressBar bar(tool, "quantize", ProgressBar::Unit::kBytes);
-      how.progress = bar.callback();
-      report = quantize(*checkpoint, path, how);
-      bar.finish();
-      tool.note(summary_of(report, path));
-    }
-    all.push_back(json_of(report, path));
-    if (options.dry_run || common.verbose > 0) text += table_of(report);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (!options.dry_run) tool.note(summary_of(reports[i], targets[i].output));
+    all.push_back(json_of(reports[i], targets[i].output));
+    if (options.dry_run || common.verbose > 0) text += table_of(reports[i]);
+  }
+  if (common.json()) {
+    print_json(tool, {{"schema", "lathe.quantize/1"}, {"outputs", all}});
+    return 0;
   }
   Output output("-", false);
-  if (common.json()) {
-    output.write(Json{{"schema", "lathe.quantize/1"}, {"outputs", all}}.dump(
-                     2, ' ', false, Json::error_handler_t::replace) +
-                 "\n");
-  } else {
-    output.write(text);
-  }
+  output.write(text);
   output.finish();
   return 0;
 }
@@ -191,7 +259,7 @@ int main(int argc, char** argv) {
   Tool tool("quantize", "make a model smaller and faster");
   Options options;
   CLI::App& app = tool.app();
-  tool.add_common(kModel | kOutput | kThreads | kJson);
+  tool.add_common(kModelOptional | kOutput | kThreads | kJson);
   app.add_option("-s,--scheme", options.scheme,
                  "how weights are stored: w4, w8, w4g64, w8g32, q8_0, ...")
       ->type_name("SCHEME");
@@ -213,18 +281,20 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--tokenizer", options.tokenizer, "a tokenizer instead of the model's own")
       ->type_name("FILE");
+  app.add_flag("--resume", options.resume,
+               "keep what a killed run left in FILE.partial, and leave that on a kill");
+  app.add_option("--verify", options.verify,
+                 "make this file again from its recipe, and compare bit for bit")
+      ->type_name("FILE");
+  app.add_option("--against", options.against, "what --verify makes it from")->type_name("MODEL");
   app.add_flag("--dry-run", options.dry_run, "show the table of tensors, write nothing");
   tool.synopsis("-m MODEL -o FILE [-s SCHEME] [OPTION]...");
-  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.3 bits per weight");
+  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.4 bits per weight");
   tool.example("quantize -m hf-folder -o w8.lathe -s w8 --also w4=w4.lathe", "Two files, one run");
   tool.example("quantize -m hf-folder -o m.gguf -s q8_0", "A GGUF file for other programs");
   tool.example("quantize -m hf-folder -o w4.lathe --calib book.txt",
                "Weighted by what a text needs");
   tool.see_also("convert(1), perplexity(1), bench(1), lathe(5), lathe(7)");
-  return tool.run(argc, argv, [&] {
-    if (!options.dry_run && tool.common().output == "-") {
-      fail_usage("an output file is needed: -o FILE");
-    }
-    return run(tool, options);
-  });
+  tool.example("quantize --verify w4.lathe --against hf-folder", "Is it what it says?");
+  return tool.run(argc, argv, [&] { return run(tool, options); });
 }

@@ -26,6 +26,8 @@ void Checksum::add(std::string_view text) noexcept {
   XXH3_64bits_update(state_->xxh3, text.data(), text.size());
 }
 
+void Checksum::reset() noexcept { XXH3_64bits_reset(state_->xxh3); }
+
 std::string Checksum::text() const {
   return fmt::format("{:016x}", XXH3_64bits_digest(state_->xxh3));
 }

@@ -21,6 +21,7 @@ class Checksum {
   void add(std::string_view text) noexcept;
   // 16 lower-case hexadecimal digits of what was added so far.
   std::string text() const;
+  void reset() noexcept;
 
  private:
   struct State;

@@ -36,6 +36,9 @@ inline constexpr const char* kRopeOriginal = "lathe.rope.original_context_length
 inline constexpr const char* kRopeLow = "lathe.rope.low_freq_factor";
 inline constexpr const char* kRopeHigh = "lathe.rope.high_freq_factor";
 inline constexpr const char* kGenerationConfig = "lathe.generation_config";
+// How quantized weights were made (quant/recipe.h), and XXH3-64 of what they were made of.
+inline constexpr const char* kRecipe = "lathe.recipe";
+inline constexpr const char* kSourceHash = "lathe.source.xxh3";
 }  // namespace gguf_keys
 
 }  // namespace lathe

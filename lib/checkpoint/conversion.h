@@ -1,15 +1,19 @@
-// The parts of convert(): a plan of what is written, and the stream of each tensor's bytes.
+// The parts of convert() and quantize(): a plan of what is written, the stream of each tensor's
+// bytes, and the writers of the formats (write_pass.h brings them together).
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "lathe/convert.h"
 
+#include "checkpoint/checksum.h"
 #include "container/tensor_entry.h"
+#include "container/tensor_stream.h"
 
 namespace lathe {
 
@@ -20,7 +24,8 @@ struct PlannedTensor {
   bool interleave = false;  // rows go from half to interleaved order
   std::uint64_t bytes = 0;
   // Where the bytes come from when not from the source: makes all of them, in rows of the
-  // source's order, in memory that stays valid until the next call (quantize).
+  // source's order, in memory that stays valid until the next call but one, of any tensor of
+  // the pass (quantize).
   std::function<std::span<std::byte>()> make;
   std::string scheme;  // of a packed matrix, for the metadata
 };
@@ -30,6 +35,7 @@ struct Plan {
   DType main_type = DType::kF32;          // of most bytes of matrices
   std::vector<std::string> vector_types;  // GGUF: gguf_keys::kVectorTypes
   std::vector<std::string> notes;
+  std::string source_name;  // for the file's provenance; empty: the last part of the path
 };
 
 // Throws where the target cannot hold a tensor.
@@ -37,36 +43,72 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
 
 using ByteSink = std::function<void(std::span<const std::byte>)>;
 
-// Feeds the tensors through, in pieces, with progress over the whole checkpoint.
+// Feeds the tensors that are not made through, in pieces.
 class TensorFeeder {
  public:
-  TensorFeeder(const Checkpoint& checkpoint, const ConvertOptions& options);
+  // Progress is in bytes of the source, each counted `passes` times.
+  TensorFeeder(const Checkpoint& checkpoint, const ProgressCallback& progress,
+               std::uint64_t passes = 1);
 
   // The tensor's bytes as planned. `source_sink`, where given, gets them as the source has them.
   void feed(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink = {});
+  // The bytes as the source has them.
+  void feed_source(std::size_t source, const ByteSink& source_sink);
+  // Work on the tensor begins, or is done, outside of feed().
+  void begin(std::size_t source);
+  void end(std::size_t source);
   // Reports that all is done.
   void finish();
 
+  // Rows from half to interleaved order, in place.
+  void interleave(std::span<std::byte> rows, std::size_t row_bytes);
+
  private:
-  void feed_made(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
   void feed_packed(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
   void feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
                   const ByteSink& sink, const ByteSink& source_sink);
-  void interleave(std::span<std::byte> rows, std::size_t row_bytes);
 
   const Checkpoint& checkpoint_;
-  const ConvertOptions& options_;
+  ProgressCallback progress_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   std::vector<std::byte> raw_, converted_, permuted_;
   std::vector<float> floats_;
 };
 
-// The writers. Each writes, commits, and adds nothing to the report but notes.
-void write_lathe(const Checkpoint& checkpoint, const Plan& plan, const std::string& path,
-                 const ConvertOptions& options);
-void write_gguf(const Checkpoint& checkpoint, const Plan& plan, const std::string& path,
-                const ConvertOptions& options);
+// A file under way: its header at construction, then the plan's tensors in order, each appended
+// in pieces and ended, or kept (it is there already), then what comes after them.
+class PlanWriter {
+ public:
+  virtual ~PlanWriter() = default;
+
+  void append(std::span<const std::byte> bytes);
+  std::string end_tensor();  // its checksum
+  void keep_tensor(const std::string& sum);
+  // `source`: checksum of the source's weights.
+  virtual void finish(const std::string& source) = 0;
+
+  // Where the tensor at hand stands.
+  virtual const TensorStream::Place& current() const = 0;
+  virtual const std::string& header() const = 0;  // as first written
+  virtual std::uint64_t file_size() const = 0;    // at the end
+
+ protected:
+  virtual void put(std::span<const std::byte> bytes) = 0;
+  virtual void keep() = 0;
+
+  std::string sums_;  // of the tensors so far, each with a space behind
+
+ private:
+  Checksum sum_;
+};
+
+std::unique_ptr<PlanWriter> make_lathe_writer(const Checkpoint& checkpoint, const Plan& plan,
+                                              const ConvertOptions& options, ByteOutput& out);
+std::unique_ptr<PlanWriter> make_gguf_writer(const Checkpoint& checkpoint, const Plan& plan,
+                                             const ConvertOptions& options, ByteOutput& out);
+
+// Writes and commits.
 void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const std::string& folder,
                         const ConvertOptions& options);
 

@@ -1,7 +1,7 @@
 #include "lathe/convert.h"
 
 #include "base/fail.h"
-#include "checkpoint/conversion.h"
+#include "checkpoint/write_pass.h"
 
 namespace lathe {
 namespace {
@@ -41,18 +41,16 @@ ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions
 ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
                       const ConvertOptions& options) {
   const Plan plan = checked_plan(checkpoint, options);
-  switch (options.format) {
-    case CheckpointFormat::kLathe:
-      write_lathe(checkpoint, plan, output, options);
-      break;
-    case CheckpointFormat::kGguf:
-      write_gguf(checkpoint, plan, output, options);
-      break;
-    case CheckpointFormat::kHuggingFace:
-      write_hugging_face(checkpoint, plan, output, options);
-      break;
-    case CheckpointFormat::kLlama2c:
-      fail(ErrorCode::kBug, "a plan for llama2.c");
+  if (options.format == CheckpointFormat::kHuggingFace) {
+    write_hugging_face(checkpoint, plan, output, options);
+  } else {
+    OutputFile file(output, options.overwrite);
+    PassOutput pass;
+    pass.plan = &plan;
+    pass.options = &options;
+    pass.path = output;
+    pass.out = pass.file = &file;
+    write_in_one_pass(checkpoint, std::span(&pass, 1), options.progress);
   }
   return report_of(checkpoint, plan);
 }

@@ -15,18 +15,15 @@ constexpr std::uint64_t kDropBytes = std::uint64_t{64} << 20;
 
 }  // namespace
 
-TensorFeeder::TensorFeeder(const Checkpoint& checkpoint, const ConvertOptions& options)
-    : checkpoint_(checkpoint), options_(options) {
-  for (const TensorInfo& info : checkpoint.tensors()) total_ += info.bytes;
+TensorFeeder::TensorFeeder(const Checkpoint& checkpoint, const ProgressCallback& progress,
+                           std::uint64_t passes)
+    : checkpoint_(checkpoint), progress_(progress) {
+  for (const TensorInfo& info : checkpoint.tensors()) total_ += info.bytes * passes;
 }
 
 void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
                         const ByteSink& source_sink) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-  if (tensor.make) {
-    feed_made(tensor, sink, source_sink);
-    return;
-  }
   if (info.dtype == DType::kPacked && tensor.to == DType::kPacked) {
     feed_packed(tensor, sink, source_sink);
     return;
@@ -43,7 +40,7 @@ void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
   }
   std::uint64_t since_drop = 0;
   for (std::int64_t first = 0; first < rows; first += at_once) {
-    if (options_.progress) options_.progress(done_, total_, info.name);
+    if (progress_) progress_(done_, total_, info.name);
     const std::int64_t count = std::min(at_once, rows - first);
     feed_piece(tensor, first, count, sink, source_sink);
     const std::uint64_t read = raw_.size();
@@ -57,34 +54,37 @@ void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
   checkpoint_.drop(tensor.source);
 }
 
-void TensorFeeder::feed_made(const PlannedTensor& tensor, const ByteSink& sink,
-                             const ByteSink& source_sink) {
-  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-  if (options_.progress) options_.progress(done_, total_, info.name);
-  const std::span<std::byte> bytes = tensor.make();
-  if (tensor.interleave) interleave(bytes, bytes.size() / static_cast<std::size_t>(info.rows()));
-  sink(bytes);
-  if (source_sink) {
-    // The hash of the source covers what the bytes were made of.
-    const auto in_place = checkpoint_.bytes_in_place(tensor.source);
-    if (!in_place.empty()) {
-      source_sink(in_place);
-    } else {
-      raw_.resize(static_cast<std::size_t>(info.bytes));
-      checkpoint_.read_rows(tensor.source, 0, info.rows(), raw_);
-      source_sink(raw_);
-    }
+void TensorFeeder::feed_source(std::size_t source, const ByteSink& source_sink) {
+  const TensorInfo& info = checkpoint_.tensors()[source];
+  const auto in_place = checkpoint_.bytes_in_place(source);
+  if (!in_place.empty()) {
+    source_sink(in_place);
+    return;
   }
-  done_ += info.bytes;
-  checkpoint_.drop(tensor.source);
+  if (info.bytes == 0) return;
+  const std::uint64_t row_bytes = info.bytes / static_cast<std::uint64_t>(info.rows());
+  const auto at_once =
+      static_cast<std::int64_t>(std::max<std::uint64_t>(1, kPieceBytes / row_bytes));
+  for (std::int64_t first = 0; first < info.rows(); first += at_once) {
+    const std::int64_t count = std::min(at_once, info.rows() - first);
+    raw_.resize(static_cast<std::size_t>(row_bytes * static_cast<std::uint64_t>(count)));
+    checkpoint_.read_rows(source, first, count, raw_);
+    source_sink(raw_);
+  }
 }
+
+void TensorFeeder::begin(std::size_t source) {
+  if (progress_) progress_(done_, total_, checkpoint_.tensors()[source].name);
+}
+
+void TensorFeeder::end(std::size_t source) { done_ += checkpoint_.tensors()[source].bytes; }
 
 void TensorFeeder::feed_packed(const PlannedTensor& tensor, const ByteSink& sink,
                                const ByteSink& source_sink) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
   const auto bytes = checkpoint_.bytes_in_place(tensor.source);
   for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
-    if (options_.progress) options_.progress(done_ + at, total_, info.name);
+    if (progress_) progress_(done_ + at, total_, info.name);
     const auto piece = bytes.subspan(at, std::min<std::size_t>(kPieceBytes, bytes.size() - at));
     sink(piece);
     if (source_sink) source_sink(piece);
@@ -140,7 +140,7 @@ void TensorFeeder::interleave(std::span<std::byte> rows, std::size_t row_bytes) 
 }
 
 void TensorFeeder::finish() {
-  if (options_.progress) options_.progress(total_, total_, "");
+  if (progress_) progress_(total_, total_, "");
 }
 
 }  // namespace lathe

@@ -116,36 +116,63 @@ void check_gguf_can_hold(const Checkpoint& checkpoint) {
   }
 }
 
-void write_gguf(const Checkpoint& checkpoint, const Plan& plan, const std::string& path,
-                const ConvertOptions& options) {
-  const ModelConfig& config = checkpoint.config();
+namespace {
+
+GgufMetadata make_keys(const Checkpoint& checkpoint, const Plan& plan,
+                       const ConvertOptions& options) {
   GgufMetadata keys;
   put_general(checkpoint, plan, keys);
-  put_config(config, keys);
+  put_config(checkpoint.config(), keys);
   put_tokenizer(checkpoint, keys);
   if (!plan.vector_types.empty()) keys.set_strings(gguf_keys::kVectorTypes, plan.vector_types);
   const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
   if (generation != checkpoint.metadata().end()) {
     keys.set_string(gguf_keys::kGenerationConfig, generation->second);
   }
-  if (!options.recipe.empty()) keys.set_string("lathe.recipe", options.recipe);
-
-  const std::vector<float> factors = rope_factors(config);
-  std::vector<TensorSpec> specs;
-  if (!factors.empty()) {
-    specs.push_back({kRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
+  if (!options.recipe.empty()) {
+    keys.set_string(gguf_keys::kRecipe, options.recipe);
+    keys.set_string(gguf_keys::kSourceHash, std::string(16, '0'));  // known at the end
   }
-  for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
+  return keys;
+}
 
-  OutputFile out(path, options.overwrite);
-  GgufWriter writer(out, keys, std::move(specs));
-  TensorFeeder feeder(checkpoint, options);
-  const auto sink = [&](std::span<const std::byte> bytes) { writer.append(bytes); };
-  if (!factors.empty()) sink(std::as_bytes(std::span(factors)));
-  for (const PlannedTensor& tensor : plan.tensors) feeder.feed(tensor, sink);
-  feeder.finish();
-  writer.finish();
-  out.commit();
+class PlanGgufWriter final : public PlanWriter {
+ public:
+  PlanGgufWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
+                 ByteOutput& out)
+      : has_recipe_(!options.recipe.empty()) {
+    const std::vector<float> factors = rope_factors(checkpoint.config());
+    std::vector<TensorSpec> specs;
+    if (!factors.empty()) {
+      specs.push_back({kRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
+    }
+    for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
+    writer_.emplace(out, make_keys(checkpoint, plan, options), std::move(specs));
+    if (!factors.empty()) writer_->append(std::as_bytes(std::span(factors)));
+  }
+
+  void finish(const std::string& source) override {
+    writer_->finish();
+    if (has_recipe_) writer_->replace_string(gguf_keys::kSourceHash, source);
+  }
+
+  const TensorStream::Place& current() const override { return writer_->current(); }
+  const std::string& header() const override { return writer_->header(); }
+  std::uint64_t file_size() const override { return writer_->file_size(); }
+
+ private:
+  void put(std::span<const std::byte> bytes) override { writer_->append(bytes); }
+  void keep() override { writer_->keep(); }
+
+  bool has_recipe_;
+  std::optional<GgufWriter> writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<PlanWriter> make_gguf_writer(const Checkpoint& checkpoint, const Plan& plan,
+                                             const ConvertOptions& options, ByteOutput& out) {
+  return std::make_unique<PlanGgufWriter>(checkpoint, plan, options, out);
 }
 
 }  // namespace lathe

@@ -99,7 +99,7 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   }
   const auto shards = make_shards(plan, options.shard_size);
   if (shards.size() > 1) write_file(out, "model.safetensors.index.json", make_index(shards));
-  TensorFeeder feeder(checkpoint, options);
+  TensorFeeder feeder(checkpoint, options.progress);
   for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), feeder);
   feeder.finish();
   out.commit();

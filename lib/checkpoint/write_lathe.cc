@@ -7,7 +7,6 @@
 #include "lathe/version.h"
 
 #include "base/utf8.h"
-#include "checkpoint/checksum.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/conversion.h"
 #include "checkpoint/lathe_file.h"
@@ -55,7 +54,8 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
     out[lathe_file::kKeyRecipe] = replace_invalid_utf8(options.recipe);
   }
   out[lathe_file::kKeySourceFormat] = format_name(checkpoint.format());
-  out[lathe_file::kKeySourceName] = base_name(checkpoint.path());
+  out[lathe_file::kKeySourceName] =
+      plan.source_name.empty() ? base_name(checkpoint.path()) : plan.source_name;
   nlohmann::json blocks = nlohmann::json::object();
   nlohmann::json packed = nlohmann::json::object();
   for (const PlannedTensor& tensor : plan.tensors) {
@@ -90,55 +90,57 @@ std::vector<std::pair<std::string, std::string>> make_files(const Checkpoint& ch
   return files;
 }
 
+class LatheWriter final : public PlanWriter {
+ public:
+  LatheWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
+              ByteOutput& out)
+      : files_(make_files(checkpoint, plan)), metadata_(make_metadata(checkpoint, plan, options)) {
+    for (const PlannedTensor& tensor : plan.tensors) specs_.push_back(tensor.out);
+    for (const auto& [name, content] : files_) {
+      specs_.push_back({std::string(lathe_file::kFilePrefix) + name,
+                        DType::kU8,
+                        {static_cast<std::int64_t>(content.size())}});
+    }
+    const std::string zeros(16, '0');
+    metadata_[lathe_file::kKeySourceHash] = zeros;
+    metadata_[lathe_file::kKeyHeaderSum] = zeros;
+    metadata_[lathe_file::kKeyTensorSums] = std::string(specs_.size() * 17 - 1, '0');
+    writer_.emplace(out, specs_, metadata_,
+                    SafetensorsOptions{.data_alignment = lathe_file::kDataAlignment,
+                                       .tensor_alignment = lathe_file::kTensorAlignment});
+  }
+
+  void finish(const std::string& source) override {
+    for (const auto& [name, content] : files_) {
+      append(std::as_bytes(std::span(content)));
+      end_tensor();
+    }
+    sums_.pop_back();
+    metadata_[lathe_file::kKeySourceHash] = source;
+    metadata_[lathe_file::kKeyTensorSums] = sums_;
+    metadata_[lathe_file::kKeyHeaderSum] = lathe_file::header_checksum(metadata_, specs_);
+    writer_->finish(metadata_);
+  }
+
+  const TensorStream::Place& current() const override { return writer_->current(); }
+  const std::string& header() const override { return writer_->header(); }
+  std::uint64_t file_size() const override { return writer_->file_size(); }
+
+ private:
+  void put(std::span<const std::byte> bytes) override { writer_->append(bytes); }
+  void keep() override { writer_->keep(); }
+
+  std::vector<std::pair<std::string, std::string>> files_;
+  std::map<std::string, std::string> metadata_;
+  std::vector<TensorSpec> specs_;
+  std::optional<SafetensorsWriter> writer_;
+};
+
 }  // namespace
 
-void write_lathe(const Checkpoint& checkpoint, const Plan& plan, const std::string& path,
-                 const ConvertOptions& options) {
-  const auto files = make_files(checkpoint, plan);
-  std::vector<TensorSpec> specs;
-  for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
-  for (const auto& [name, content] : files) {
-    specs.push_back({std::string(lathe_file::kFilePrefix) + name,
-                     DType::kU8,
-                     {static_cast<std::int64_t>(content.size())}});
-  }
-  auto metadata = make_metadata(checkpoint, plan, options);
-  const std::string zeros(16, '0');
-  metadata[lathe_file::kKeySourceHash] = zeros;
-  metadata[lathe_file::kKeyHeaderSum] = zeros;
-  metadata[lathe_file::kKeyTensorSums] = std::string(specs.size() * 17 - 1, '0');
-
-  OutputFile out(path, options.overwrite);
-  SafetensorsWriter writer(out, specs, metadata,
-                           {.data_alignment = lathe_file::kDataAlignment,
-                            .tensor_alignment = lathe_file::kTensorAlignment});
-  TensorFeeder feeder(checkpoint, options);
-  Checksum source;
-  std::string sums;
-  for (const PlannedTensor& tensor : plan.tensors) {
-    Checksum sum;
-    feeder.feed(
-        tensor,
-        [&](std::span<const std::byte> bytes) {
-          sum.add(bytes);
-          writer.append(bytes);
-        },
-        [&](std::span<const std::byte> bytes) { source.add(bytes); });
-    sums += sum.text() + ' ';
-  }
-  for (const auto& [name, content] : files) {
-    writer.append(std::as_bytes(std::span(content)));
-    Checksum sum;
-    sum.add(content);
-    sums += sum.text() + ' ';
-  }
-  sums.pop_back();
-  feeder.finish();
-  metadata[lathe_file::kKeySourceHash] = source.text();
-  metadata[lathe_file::kKeyTensorSums] = sums;
-  metadata[lathe_file::kKeyHeaderSum] = lathe_file::header_checksum(metadata, specs);
-  writer.finish(metadata);
-  out.commit();
+std::unique_ptr<PlanWriter> make_lathe_writer(const Checkpoint& checkpoint, const Plan& plan,
+                                              const ConvertOptions& options, ByteOutput& out) {
+  return std::make_unique<LatheWriter>(checkpoint, plan, options, out);
 }
 
 }  // namespace lathe

@@ -127,8 +127,9 @@ void GgufMetadata::copy(const GgufEntry& entry) {
 
 bool GgufMetadata::contains(std::string_view key) const { return keys_.contains(std::string(key)); }
 
-GgufWriter::GgufWriter(OutputFile& out, const GgufMetadata& metadata,
-                       std::vector<TensorSpec> tensors, std::uint64_t alignment) {
+GgufWriter::GgufWriter(ByteOutput& out, const GgufMetadata& metadata,
+                       std::vector<TensorSpec> tensors, std::uint64_t alignment)
+    : out_(out) {
   if (!std::has_single_bit(alignment) || alignment < kGgufLeastAlignment ||
       alignment > kGgufMostAlignment) {
     fail(ErrorCode::kBug, "{} is no alignment for GGUF", alignment);
@@ -178,8 +179,19 @@ GgufWriter::GgufWriter(OutputFile& out, const GgufMetadata& metadata,
   for (auto& place : places) place.offset += data;
   file_size_ = tensors.empty() ? header.size() : data + offset;
 
-  out.write(header);
+  header_ = std::move(header);
+  out.write(header_);
   stream_.emplace(out, std::move(places));
+}
+
+void GgufWriter::replace_string(std::string_view key, std::string_view value) {
+  std::string entry;
+  put_string(entry, key);
+  put_type(entry, GgufType::kString);
+  put<std::uint64_t>(entry, value.size());
+  const std::size_t at = header_.find(entry);
+  if (at == std::string::npos) fail(ErrorCode::kBug, "no text of that length at {}", quoted(key));
+  out_.write_at(at + entry.size(), std::as_bytes(std::span(value)));
 }
 
 void GgufWriter::finish() { stream_->finish(file_size_); }

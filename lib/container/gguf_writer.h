@@ -61,16 +61,25 @@ class GgufMetadata {
 class GgufWriter {
  public:
   // general.alignment is added to the keys unless it is the format's default.
-  GgufWriter(OutputFile& out, const GgufMetadata& metadata, std::vector<TensorSpec> tensors,
+  GgufWriter(ByteOutput& out, const GgufMetadata& metadata, std::vector<TensorSpec> tensors,
              std::uint64_t alignment = kGgufDefaultAlignment);
 
   void append(std::span<const std::byte> bytes) { stream_->append(bytes); }
+  // The current tensor is in the output already (TensorStream::keep).
+  void keep() { stream_->keep(); }
+  const TensorStream::Place& current() const { return stream_->current(); }
+  // Another text of the same length for a key that the metadata has.
+  void replace_string(std::string_view key, std::string_view value);
   void finish();
 
+  // As it was written at construction.
+  const std::string& header() const noexcept { return header_; }
   // The file's size when it is finished.
   std::uint64_t file_size() const noexcept { return file_size_; }
 
  private:
+  ByteOutput& out_;
+  std::string header_;
   std::optional<TensorStream> stream_;
   std::uint64_t file_size_ = 0;
 };

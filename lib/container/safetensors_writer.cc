@@ -30,7 +30,7 @@ std::string tensor_member(const TensorSpec& tensor, std::uint64_t begin, std::ui
 
 }  // namespace
 
-SafetensorsWriter::SafetensorsWriter(OutputFile& out, std::span<const TensorSpec> tensors,
+SafetensorsWriter::SafetensorsWriter(ByteOutput& out, std::span<const TensorSpec> tensors,
                                      const std::map<std::string, std::string>& metadata,
                                      const SafetensorsOptions& options)
     : out_(out), options_(options) {

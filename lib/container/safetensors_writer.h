@@ -40,7 +40,7 @@ struct SafetensorsOptions {
 
 class SafetensorsWriter {
  public:
-  SafetensorsWriter(OutputFile& out, std::span<const TensorSpec> tensors,
+  SafetensorsWriter(ByteOutput& out, std::span<const TensorSpec> tensors,
                     const std::map<std::string, std::string>& metadata,
                     const SafetensorsOptions& options = {});
 
@@ -48,6 +48,12 @@ class SafetensorsWriter {
   void finish();
   void finish(const std::map<std::string, std::string>& metadata);
 
+  // The current tensor is in the output already (TensorStream::keep).
+  void keep() { stream_->keep(); }
+  const TensorStream::Place& current() const { return stream_->current(); }
+
+  // As it was written at construction.
+  const std::string& header() const noexcept { return written_header_; }
   // Where the tensor will stand in the file.
   std::uint64_t tensor_offset(std::size_t tensor) const noexcept { return offsets_[tensor]; }
   // The file's size when it is finished.
@@ -57,7 +63,7 @@ class SafetensorsWriter {
   // Length field, JSON and spaces up to `size` (0: up to the data's alignment).
   std::string header(const std::map<std::string, std::string>& metadata, std::uint64_t size) const;
 
-  OutputFile& out_;
+  ByteOutput& out_;
   SafetensorsOptions options_;
   std::string tensor_json_;  // the members after __metadata__
   std::vector<std::uint64_t> offsets_;

@@ -9,7 +9,7 @@
 
 namespace lathe {
 
-TensorStream::TensorStream(OutputFile& out, std::vector<Place> places)
+TensorStream::TensorStream(ByteOutput& out, std::vector<Place> places)
     : out_(out), places_(std::move(places)) {
   skip_empty();
 }
@@ -27,6 +27,20 @@ void TensorStream::append(std::span<const std::byte> bytes) {
   if (written_ == 0) pad_to(place.offset);
   out_.write(bytes);
   written_ += bytes.size();
+  skip_empty();
+}
+
+const TensorStream::Place& TensorStream::current() const {
+  if (current_ == places_.size()) fail(ErrorCode::kBug, "there is no further tensor");
+  return places_[current_];
+}
+
+void TensorStream::keep() {
+  const Place& place = current();
+  if (written_ != 0) fail(ErrorCode::kBug, "tensor {} is half written", quoted(place.name));
+  pad_to(place.offset);
+  out_.keep(place.bytes);
+  written_ = place.bytes;
   skip_empty();
 }
 

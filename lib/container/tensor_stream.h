@@ -25,11 +25,15 @@ class TensorStream {
   };
 
   // `places` in increasing order of offset; the file has what comes before the first.
-  TensorStream(OutputFile& out, std::vector<Place> places);
+  TensorStream(ByteOutput& out, std::vector<Place> places);
 
   // The next bytes of the current tensor, which they must not pass. A full tensor is left at
   // once, and tensors without bytes are passed over.
   void append(std::span<const std::byte> bytes);
+  // Where the current tensor stands.
+  const Place& current() const;
+  // The current tensor is in the output already, whole: passes over it.
+  void keep();
   // Throws unless every tensor is complete; fills up to `end`.
   void finish(std::uint64_t end);
 
@@ -37,7 +41,7 @@ class TensorStream {
   void pad_to(std::uint64_t offset);
   void skip_empty();
 
-  OutputFile& out_;
+  ByteOutput& out_;
   std::vector<Place> places_;
   std::size_t current_ = 0;
   std::uint64_t written_ = 0;  // of the current tensor

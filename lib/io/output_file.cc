@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "base/escape.h"
@@ -19,30 +21,56 @@ namespace {
 // The file grows in aligned pieces of this size: a file system with large folios then keeps
 // them as large pages, which whoever maps the file (a model, soon after it was written) gets.
 constexpr std::size_t kBufferSize = std::size_t{4} << 20;
+constexpr std::uint64_t kWritebackStep = std::uint64_t{16} << 20;
 
 }  // namespace
+
+ByteOutput::~ByteOutput() = default;
+
+void ByteOutput::write(std::string_view text) {
+  write(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void ByteOutput::keep(std::uint64_t bytes) {
+  fail(ErrorCode::kBug, "{} bytes are to be kept where there is nothing", bytes);
+}
 
 struct OutputFile::State {
   std::string path;
   std::string temporary;  // empty when written in place
   bool overwrite = false;
+  bool partial = false;
+  bool keep_on_failure = false;
   bool committed = false;
   int fd = -1;
   mode_t mode = 0;
   std::uint64_t size = 0;
+  std::uint64_t left = 0;    // bytes that an earlier run left
+  std::uint64_t on_way = 0;  // bytes that the kernel was told to write to the disk
   std::vector<std::byte> buffer;
 
   [[noreturn]] void fail_errno(const char* doing) const {
     fail(ErrorCode::kIo, "{}: cannot {}: {}", quoted(path), doing, std::strerror(errno));
   }
 
-  void write_all(std::span<const std::byte> bytes) const {
+  // The disk begins while the program computes: the flush at the end has little left to wait for.
+  void start_writeback() {
+    if (temporary.empty()) return;
+    const off_t end = ::lseek(fd, 0, SEEK_CUR);
+    if (end < 0 || static_cast<std::uint64_t>(end) < on_way + kWritebackStep) return;
+    ::sync_file_range(fd, static_cast<off_t>(on_way), end - static_cast<off_t>(on_way),
+                      SYNC_FILE_RANGE_WRITE);
+    on_way = static_cast<std::uint64_t>(end);
+  }
+
+  void write_all(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
       const ssize_t n = ::write(fd, bytes.data(), bytes.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) fail_errno("write");
       bytes = bytes.subspan(static_cast<std::size_t>(n));
     }
+    start_writeback();
   }
 
   void flush() {
@@ -51,27 +79,56 @@ struct OutputFile::State {
   }
 };
 
-OutputFile::OutputFile(std::string path, bool overwrite) : state_(std::make_unique<State>()) {
+// Opens and locks NAME.partial. False where another process has it.
+bool OutputFile::open_partial(bool resume) {
   State& s = *state_;
-  s.path = std::move(path);
-  s.overwrite = overwrite;
-  s.mode = default_mode();
-  s.buffer.reserve(kBufferSize);
-  struct stat old {};
-  if (::stat(s.path.c_str(), &old) == 0) {
-    if (S_ISDIR(old.st_mode)) {
-      fail(ErrorCode::kIo, "{}: is a folder, not a file to write", quoted(s.path));
+  s.temporary = s.path + ".partial";
+  // Registered before it exists: a signal may come as soon as it does.
+  if (!resume) register_temporary(s.temporary.c_str());
+  const auto give_up = [&] {
+    const int error = errno;
+    if (!resume) unregister_temporary(s.temporary.c_str());
+    if (s.fd >= 0) ::close(s.fd);
+    s.fd = -1;
+    errno = error;
+  };
+  for (;;) {
+    s.fd = ::open(s.temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s.fd < 0) {
+      give_up();
+      s.temporary.clear();
+      s.fail_errno("create the partial file of");
     }
-    if (!S_ISREG(old.st_mode)) {
-      s.fd = ::open(s.path.c_str(), O_WRONLY | O_CLOEXEC);
-      if (s.fd < 0) s.fail_errno("open for writing");
-      return;
+    struct stat mine {
+    }, named{};
+    if (::flock(s.fd, LOCK_EX | LOCK_NB) != 0) {
+      give_up();
+      s.temporary.clear();
+      return false;
     }
-    if (!overwrite) {
-      fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
+    // Until it was locked, its owner may have renamed or removed it.
+    const bool same = ::fstat(s.fd, &mine) == 0 && ::lstat(s.temporary.c_str(), &named) == 0 &&
+                      mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+    if (!same) {
+      ::close(s.fd);
+      continue;
     }
-    s.mode = old.st_mode & static_cast<mode_t>(07777);
+    if (!S_ISREG(mine.st_mode) || mine.st_nlink != 1 || mine.st_uid != ::geteuid()) {
+      give_up();
+      fail(ErrorCode::kIo, "{}: is no partial file of ours; move it away",
+           quoted(std::exchange(s.temporary, {})));
+    }
+    s.left = static_cast<std::uint64_t>(mine.st_size);
+    break;
   }
+  s.partial = true;
+  s.keep_on_failure = resume;
+  if (!resume) drop_left();
+  return true;
+}
+
+void OutputFile::open_unnamed() {
+  State& s = *state_;
   for (int attempt = 0; s.fd < 0; ++attempt) {
     s.temporary = fmt::format("{}.tmp.{}.{}", s.path, ::getpid(), attempt);
     // Registered before it exists: a signal may come as soon as it does.
@@ -88,13 +145,72 @@ OutputFile::OutputFile(std::string path, bool overwrite) : state_(std::make_uniq
   }
 }
 
+OutputFile::OutputFile(std::string path, bool overwrite)
+    : OutputFile(std::move(path), OutputOptions{.overwrite = overwrite}) {}
+
+OutputFile::OutputFile(std::string path, const OutputOptions& options)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.path = std::move(path);
+  s.overwrite = options.overwrite;
+  s.mode = default_mode();
+  s.buffer.reserve(kBufferSize);
+  struct stat old {};
+  if (::stat(s.path.c_str(), &old) == 0) {
+    if (S_ISDIR(old.st_mode)) {
+      fail(ErrorCode::kIo, "{}: is a folder, not a file to write", quoted(s.path));
+    }
+    if (!S_ISREG(old.st_mode)) {
+      s.fd = ::open(s.path.c_str(), O_WRONLY | O_CLOEXEC);
+      if (s.fd < 0) s.fail_errno("open for writing");
+      return;
+    }
+    if (!options.overwrite) {
+      fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
+    }
+    s.mode = old.st_mode & static_cast<mode_t>(07777);
+  }
+  if (options.partial && open_partial(options.resume)) return;
+  if (options.resume) {
+    fail(ErrorCode::kIo, "{}.partial: another process is writing it", quoted(s.path));
+  }
+  open_unnamed();
+}
+
 OutputFile::~OutputFile() {
   State& s = *state_;
-  if (s.fd >= 0) ::close(s.fd);
   if (!s.temporary.empty()) {
-    if (!s.committed) ::unlink(s.temporary.c_str());
-    unregister_temporary(s.temporary.c_str());
+    if (!s.committed && !s.keep_on_failure) ::unlink(s.temporary.c_str());
+    if (!s.keep_on_failure) unregister_temporary(s.temporary.c_str());
   }
+  if (s.fd >= 0) ::close(s.fd);  // the lock of a partial file goes last
+}
+
+bool OutputFile::is_partial() const noexcept { return state_->partial; }
+std::uint64_t OutputFile::left() const noexcept { return state_->left; }
+
+void OutputFile::read_left(std::uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const ssize_t n = ::pread(state_->fd, out.data(), out.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) state_->fail_errno("read the partial file of");
+    offset += static_cast<std::uint64_t>(n);
+    out = out.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void OutputFile::drop_left() {
+  if (::ftruncate(state_->fd, 0) != 0) state_->fail_errno("empty the partial file of");
+  state_->left = 0;
+}
+
+void OutputFile::keep(std::uint64_t bytes) {
+  State& s = *state_;
+  s.flush();
+  if (bytes > s.left || s.size > s.left - bytes) ByteOutput::keep(bytes);
+  s.size += bytes;
+  s.on_way = s.size;
+  if (::lseek(s.fd, static_cast<off_t>(s.size), SEEK_SET) < 0) s.fail_errno("seek in");
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
@@ -112,10 +228,6 @@ void OutputFile::write(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(piece.size());
     if (s.buffer.size() == kBufferSize) s.flush();
   }
-}
-
-void OutputFile::write(std::string_view text) {
-  write(std::as_bytes(std::span(text.data(), text.size())));
 }
 
 void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -142,13 +254,16 @@ void OutputFile::commit(bool durable) {
     s.committed = true;
     return;
   }
+  if (s.partial && ::ftruncate(s.fd, static_cast<off_t>(s.size)) != 0) {
+    s.fail_errno("cut the scratch room off");
+  }
   if (durable && ::fsync(s.fd) != 0) s.fail_errno("flush to disk");
   if (::fchmod(s.fd, s.mode) != 0) s.fail_errno("set the mode of");
-  const int closed = ::close(s.fd);
-  s.fd = -1;
-  if (closed != 0) s.fail_errno("close");
   give_final_name(s.temporary, s.path, s.overwrite, durable);
   s.committed = true;
+  const int closed = ::close(s.fd);  // only now: it holds the lock of a partial file
+  s.fd = -1;
+  if (closed != 0) s.fail_errno("close");
 }
 
 }  // namespace lathe

@@ -103,9 +103,19 @@ struct KernelTable {
   // approximation: scale · code + minimum
   void (*search_lines)(const float* values, const float* importance, std::int64_t n,
                        std::int32_t top_code, float* scales, float* minimums);
-  // Replaces values (n × 16) by the nearest codes of scale · code + minimum, as floats.
+  // Replaces values (n × 16) by the nearest codes of scale · code + minimum, as floats; signal
+  // and error (16 each) are Σ value² and Σ (value - approximation)² of each row.
   void (*encode_group)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
-                       const float* minimums);
+                       const float* minimums, float* signal, float* error);
+  // The same with approximation: scale · grid[code]; grid has 16 increasing values, borders the
+  // 15 in the middle between neighbours.
+  void (*search_grid)(const float* values, const float* importance, std::int64_t n,
+                      const float* grid, const float* borders, float* scales);
+  void (*encode_grid)(float* values, std::int64_t n, const float* grid, const float* borders,
+                      const float* scales, float* signal, float* error);
+  // out[16 k + r] = rows[r · stride + k] · factor for k < n, r < count <= 16; 0 for other r.
+  void (*transpose_tile)(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
+                         float factor, float* out);
 
   // ---- the machine's limits, for bench
   // Reads `bytes` bytes once, in order.

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "kernels/kernel_table.h"
-#include "tensor/dequantize.h"
 #include "tensor/float16.h"
 #include "tensor/ggml_blocks.h"
 
@@ -51,8 +50,7 @@ GgmlQuantizer::GgmlQuantizer(DType type, std::int64_t cols, std::span<const floa
     : type_(type),
       cols_(cols),
       importance_(importance.begin(), importance.end()),
-      values_(static_cast<std::size_t>(kBlock * kLanes)),
-      decoded_(static_cast<std::size_t>(cols)) {
+      values_(static_cast<std::size_t>(kBlock * kLanes)) {
   importance_.resize(static_cast<std::size_t>(cols), 1.0f);
 }
 
@@ -62,29 +60,15 @@ bool GgmlQuantizer::can_make(DType type) noexcept {
 
 void GgmlQuantizer::quantize(const float* rows, std::int64_t count, std::span<std::byte> out,
                              RowError* errors) {
+  for (std::int64_t r = 0; r < count; ++r) errors[r] = {};
   for (std::int64_t g = 0; g < cols_ / kBlock; ++g) {
-    std::fill(values_.begin(), values_.end(), 0.0f);
-    for (std::int64_t r = 0; r < count; ++r) {
-      for (std::int64_t k = 0; k < kBlock; ++k) {
-        values_[static_cast<std::size_t>(k * kLanes + r)] = rows[r * cols_ + g * kBlock + k];
-      }
-    }
-    encode_group(g, count, out);
-  }
-  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(count);
-  for (std::int64_t r = 0; r < count; ++r) {
-    decode_to_f32(type_, out.subspan(static_cast<std::size_t>(r) * row_bytes, row_bytes), decoded_);
-    errors[r] = {};
-    for (std::int64_t k = 0; k < cols_; ++k) {
-      const double w = rows[r * cols_ + k];
-      const double d = w - decoded_[static_cast<std::size_t>(k)];
-      errors[r].signal += w * w;
-      errors[r].error += d * d;
-    }
+    kernels().transpose_tile(rows + g * kBlock, cols_, count, kBlock, 1.0f, values_.data());
+    encode_group(g, count, out, errors);
   }
 }
 
-void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<std::byte> out) {
+void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<std::byte> out,
+                                 RowError* errors) {
   const KernelTable& table = kernels();
   const bool lines = type_ == DType::kQ4_1;
   const std::int32_t top = type_ == DType::kQ8_0 ? 255 : 15;
@@ -109,11 +93,15 @@ void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<s
       minimums[r] = -scales[r] * static_cast<float>((top + 1) / 2);
     }
   }
-  table.encode_group(values_.data(), kBlock, top, scales, minimums);
+  float signal[kLanes];
+  float error[kLanes];
+  table.encode_group(values_.data(), kBlock, top, scales, minimums, signal, error);
 
   const auto block_bytes = static_cast<std::size_t>(dtype_info(type_).bytes);
   const std::size_t row_bytes = static_cast<std::size_t>(cols_ / kBlock) * block_bytes;
   for (std::int64_t r = 0; r < count; ++r) {
+    errors[r].signal += static_cast<double>(signal[r]);
+    errors[r].error += static_cast<double>(error[r]);
     Codes codes;
     for (std::int64_t k = 0; k < kBlock; ++k) {
       codes[k] = static_cast<std::uint8_t>(values_[static_cast<std::size_t>(k * kLanes + r)]);

@@ -25,13 +25,13 @@ class GgmlQuantizer {
   void quantize(const float* rows, std::int64_t count, std::span<std::byte> out, RowError* errors);
 
  private:
-  void encode_group(std::int64_t group, std::int64_t count, std::span<std::byte> out);
+  void encode_group(std::int64_t group, std::int64_t count, std::span<std::byte> out,
+                    RowError* errors);
 
   DType type_;
   std::int64_t cols_;
   std::vector<float> importance_;
   std::vector<float> values_;  // one group, [32][16]: weights, then codes
-  std::vector<float> decoded_;
 };
 
 }  // namespace lathe

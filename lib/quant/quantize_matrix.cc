@@ -2,85 +2,85 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
-#include <exception>
+#include <cstring>
 #include <limits>
-#include <mutex>
 
 #include "base/fail.h"
 #include "quant/ggml_quantizer.h"
 #include "quant/tile_quantizer.h"
+#include "quant/tiles.h"
+#include "tensor/float16.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kTile = 16;
 
-// The pool's bodies must not throw: the first exception waits here until all are done.
-class FirstException {
- public:
-  template <typename Body>
-  void guard(Body&& body) noexcept {
-    if (failed_.load(std::memory_order_relaxed)) return;
-    try {
-      body();
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failed_.exchange(true)) exception_ = std::current_exception();
-    }
-  }
-  void rethrow() {
-    if (exception_) std::rethrow_exception(exception_);
-  }
-
- private:
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  std::exception_ptr exception_;
-};
-
-// Calls body(worker, tile) for every tile; rethrows.
-template <typename Body>
-void for_tiles(ThreadPool& pool, std::int64_t tiles, Body&& body) {
-  FirstException problem;
-  std::atomic<std::int64_t> next{0};
-  pool.run([&](int worker) {
-    problem.guard([&] {
-      for (std::int64_t t = next.fetch_add(1); t < tiles; t = next.fetch_add(1)) body(worker, t);
-    });
-  });
-  problem.rethrow();
-}
-
 double decibels(double signal, double error) {
   return error > 0.0 ? 10.0 * std::log10(signal / error) : std::numeric_limits<double>::infinity();
 }
 
+// Of the bits below the sign: they order as the magnitudes do, NaN above infinity. Plain loops
+// over whole numbers, which compilers vectorize for any processor.
+std::uint32_t most_bits(const std::uint32_t* bits, std::size_t n) noexcept {
+  std::int32_t most = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto magnitude = static_cast<std::int32_t>(bits[i] & 0x7fffffffu);
+    most = magnitude > most ? magnitude : most;
+  }
+  return static_cast<std::uint32_t>(most);
+}
+
+std::uint16_t most_bits(const std::uint16_t* bits, std::size_t n) noexcept {
+  std::int16_t most = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto magnitude = static_cast<std::int16_t>(bits[i] & 0x7fffu);
+    most = magnitude > most ? magnitude : most;
+  }
+  return static_cast<std::uint16_t>(most);
+}
+
+float largest_of(DType type, const std::byte* weights, std::size_t count) noexcept {
+  if (type == DType::kF16) {
+    return f16_to_f32(most_bits(reinterpret_cast<const std::uint16_t*>(weights), count));
+  }
+  if (type == DType::kBF16) {
+    return bf16_to_f32(most_bits(reinterpret_cast<const std::uint16_t*>(weights), count));
+  }
+  const std::uint32_t bits = most_bits(reinterpret_cast<const std::uint32_t*>(weights), count);
+  float largest;
+  std::memcpy(&largest, &bits, sizeof(largest));
+  return largest;
+}
+
 // max |w|; throws where a weight is infinite or not a number.
-float largest_weight(std::int64_t rows, std::int64_t cols, const RowReader& read,
-                     ThreadPool& pool) {
-  std::vector<float> largest(static_cast<std::size_t>(pool.size()), 0.0f);
-  std::vector<std::vector<float>> buffers(static_cast<std::size_t>(pool.size()));
-  for_tiles(pool, (rows + kTile - 1) / kTile, [&](int worker, std::int64_t tile) {
-    std::vector<float>& buffer = buffers[static_cast<std::size_t>(worker)];
-    const std::int64_t count = std::min(kTile, rows - tile * kTile);
-    buffer.resize(static_cast<std::size_t>(count * cols));
-    read(tile * kTile, count, buffer);
-    // Sixteen maxima at a time, so that the compiler vectorizes; a NaN must not hide.
-    std::array<float, 16> most{};
-    bool number = true;
-    for (std::size_t i = 0; i < buffer.size(); ++i) {
-      const float magnitude = std::abs(buffer[i]);
-      number = number && magnitude <= std::numeric_limits<float>::max();
-      most[i % 16] = std::max(most[i % 16], magnitude);
+float largest_weight(const MatrixSource& source, ThreadPool& pool) {
+  const auto workers = static_cast<std::size_t>(pool.size());
+  std::vector<float> largest(workers, 0.0f);
+  std::vector<std::vector<float>> buffers(workers);
+  const std::size_t row_bytes = source.raw.size() / static_cast<std::size_t>(source.rows);
+  for_tiles(pool, (source.rows + kTile - 1) / kTile, [&](int worker, std::int64_t tile) {
+    const std::int64_t first = tile * kTile;
+    const std::int64_t count = std::min(kTile, source.rows - first);
+    const auto weights = static_cast<std::size_t>(count * source.cols);
+    float most;
+    if (!source.raw.empty()) {
+      const std::byte* rows = source.raw.data() + static_cast<std::size_t>(first) * row_bytes;
+      most = largest_of(source.type, rows, weights);
+    } else {
+      std::vector<float>& buffer = buffers[static_cast<std::size_t>(worker)];
+      buffer.resize(weights);
+      source.read(first, count, buffer);
+      const auto bytes = std::as_bytes(std::span(buffer));
+      most = largest_of(DType::kF32, bytes.data(), weights);
     }
-    if (!number) {
-      fail_invalid("rows {} to {} hold a weight that is infinite or not a number", tile * kTile,
-                   tile * kTile + count - 1);
+    if (!(most <= std::numeric_limits<float>::max())) {
+      fail_invalid("rows {} to {} hold a weight that is infinite or not a number", first,
+                   first + count - 1);
     }
     float& so_far = largest[static_cast<std::size_t>(worker)];
-    so_far = std::max(so_far, *std::max_element(most.begin(), most.end()));
+    so_far = std::max(so_far, most);
   });
   return *std::max_element(largest.begin(), largest.end());
 }
@@ -97,16 +97,16 @@ int unit_exponent(const PackedScheme& scheme, float largest) {
 
 // Reads tile after tile and gives quantize(worker, rows, tile, count, errors of its rows).
 template <typename Quantize>
-MatrixError quantize_tiles(std::int64_t rows, std::int64_t cols, const RowReader& read,
-                           ThreadPool& pool, Quantize&& quantize) {
+MatrixError quantize_tiles(const MatrixSource& source, ThreadPool& pool, Quantize&& quantize) {
+  const std::int64_t rows = source.rows;
   std::vector<std::vector<float>> buffers(static_cast<std::size_t>(pool.size()));
   std::vector<RowError> errors(static_cast<std::size_t>(rows));
   for_tiles(pool, (rows + kTile - 1) / kTile, [&](int worker, std::int64_t tile) {
     std::vector<float>& buffer = buffers[static_cast<std::size_t>(worker)];
     const std::int64_t first = tile * kTile;
     const std::int64_t count = std::min(kTile, rows - first);
-    buffer.resize(static_cast<std::size_t>(count * cols));
-    read(first, count, buffer);
+    buffer.resize(static_cast<std::size_t>(count * source.cols));
+    source.read(first, count, buffer);
     quantize(static_cast<std::size_t>(worker), buffer.data(), tile, count, errors.data() + first);
   });
 
@@ -129,30 +129,30 @@ MatrixError quantize_tiles(std::int64_t rows, std::int64_t cols, const RowReader
 
 double MatrixError::sqnr() const noexcept { return decibels(signal, error); }
 
-MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
-                            const RowReader& read, std::span<const float> importance,
-                            ThreadPool& pool, std::span<std::byte> out) {
-  const int exponent = unit_exponent(scheme, largest_weight(rows, cols, read, pool));
+MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& source,
+                            std::span<const float> importance, ThreadPool& pool,
+                            std::span<std::byte> out) {
+  const int exponent = unit_exponent(scheme, largest_weight(source, pool));
+  const float unit = std::ldexp(1.0f, exponent);
+  const Grid grid = scheme.grid ? kNormalGrid : Grid{};
   std::fill(out.begin(), out.end(), std::byte{0});
-  constexpr std::array<std::int8_t, 16> kNoGrid{};
-  PackedWriter writer(scheme, rows, cols, exponent, kNoGrid, out);
-  std::vector<TileQuantizer> quantizers(
-      static_cast<std::size_t>(pool.size()),
-      TileQuantizer(scheme, cols, writer.view().unit, importance));
+  PackedWriter writer(scheme, source.rows, source.cols, exponent, grid, out);
+  std::vector<TileQuantizer> quantizers(static_cast<std::size_t>(pool.size()),
+                                        TileQuantizer(scheme, source.cols, unit, importance, grid));
   return quantize_tiles(
-      rows, cols, read, pool,
+      source, pool,
       [&](std::size_t worker, const float* w, std::int64_t tile, std::int64_t count,
           RowError* errors) { quantizers[worker].quantize(w, count, tile, writer, errors); });
 }
 
-MatrixError quantize_matrix(DType type, std::int64_t rows, std::int64_t cols, const RowReader& read,
+MatrixError quantize_matrix(DType type, const MatrixSource& source,
                             std::span<const float> importance, ThreadPool& pool,
                             std::span<std::byte> out) {
-  largest_weight(rows, cols, read, pool);  // refuses what is no number
+  largest_weight(source, pool);  // refuses what is no number
   std::vector<GgmlQuantizer> quantizers(static_cast<std::size_t>(pool.size()),
-                                        GgmlQuantizer(type, cols, importance));
-  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(rows);
-  return quantize_tiles(rows, cols, read, pool,
+                                        GgmlQuantizer(type, source.cols, importance));
+  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(source.rows);
+  return quantize_tiles(source, pool,
                         [&](std::size_t worker, const float* w, std::int64_t tile,
                             std::int64_t count, RowError* errors) {
                           quantizers[worker].quantize(

@@ -18,6 +18,16 @@ namespace lathe {
 // may throw.
 using RowReader = std::function<void(std::int64_t first, std::int64_t count, std::span<float> out)>;
 
+struct MatrixSource {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  RowReader read;
+  // The same weights as they are stored, where they lie in memory as F32, F16 or BF16: the first
+  // look at all of them is then faster.
+  DType type = DType::kF32;
+  std::span<const std::byte> raw;
+};
+
 struct MatrixError {
   double signal = 0.0;  // Σ w²
   double error = 0.0;   // Σ (w - ŵ)²
@@ -31,13 +41,13 @@ struct MatrixError {
 // Writes packed_bytes(scheme, rows, cols) bytes to `out`. `importance` has `cols` values or is
 // empty. The result is the same for every number of threads and every kernel table. Throws
 // kInvalid when a weight is not finite (the caller names the tensor), and what `read` throws.
-MatrixError quantize_matrix(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
-                            const RowReader& read, std::span<const float> importance,
-                            ThreadPool& pool, std::span<std::byte> out);
+MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& source,
+                            std::span<const float> importance, ThreadPool& pool,
+                            std::span<std::byte> out);
 
 // The same into ggml's blocks (Q8_0, Q4_0, Q4_1), rows × dtype_bytes(type, cols) bytes; cols is a
 // multiple of 32.
-MatrixError quantize_matrix(DType type, std::int64_t rows, std::int64_t cols, const RowReader& read,
+MatrixError quantize_matrix(DType type, const MatrixSource& source,
                             std::span<const float> importance, ThreadPool& pool,
                             std::span<std::byte> out);
 

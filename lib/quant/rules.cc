@@ -13,9 +13,9 @@ constexpr std::string_view kMixture = "w4";
 void check_scheme_name(const std::string& name) {
   if (name == kMixture || scheme_by_name(name)) return;
   fail(ErrorCode::kUsage,
-       "{}: no such scheme; there are w4 (a mixture), w8, w4gN and w8gN with N = 16, 32, 64 or "
-       "128 (then a: asymmetric, d: double quantization), q8_0, q4_0, q4_1, f32, f16, bf16 and "
-       "keep",
+       "{}: no such scheme; there are w4 (a mixture), w8, w4gN, w8gN and w4nlgN (non-linear) with "
+       "N = 16, 32, 64 or 128 (then a: asymmetric, d: double quantization), q8_0, q4_0, q4_1, f32, "
+       "f16, bf16 and keep",
        quoted(name));
 }
 
@@ -44,38 +44,29 @@ struct SchemeRules::Rule {
   std::string scheme;
 };
 
-SchemeRules::SchemeRules(const QuantizeOptions& options)
-    : scheme_(options.scheme), weighted_(!options.importance.empty()) {
+SchemeRules::SchemeRules(const QuantizeOptions& options) : scheme_(options.scheme) {
   check_scheme_name(scheme_);
   for (const QuantizeRule& rule : options.rules) rules_.emplace_back(rule);
 }
 
 SchemeRules::~SchemeRules() = default;
 
-MatrixScheme SchemeRules::scheme_for(const std::string& name, bool tied_embeddings,
-                                     CheckpointFormat format) const {
+MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, CheckpointFormat format) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
-    if (rule->matches(name)) return resolve(rule->scheme, name, tied_embeddings, format);
+    if (rule->matches(matrix.name)) return resolve(rule->scheme, matrix, format);
   }
-  return resolve(scheme_, name, tied_embeddings, format);
+  return resolve(scheme_, matrix, format);
 }
 
-MatrixScheme SchemeRules::resolve(const std::string& scheme, const std::string& name,
-                                  bool tied_embeddings, CheckpointFormat format) const {
+MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& matrix,
+                                  CheckpointFormat format) const {
   if (scheme != kMixture) return *scheme_by_name(scheme);
   if (format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
          "a GGUF file cannot hold the scheme w4; choose q8_0, q4_0 or q4_1, or write a .lathe "
          "file");
   }
-  return mixture_scheme(matrix_role(name), tied_embeddings);
-}
-
-std::string SchemeRules::recipe() const {
-  std::string out = fmt::format("quantize: scheme {}", scheme_);
-  for (const Rule& rule : rules_) out += fmt::format("; {}={}", rule.regex.pattern(), rule.scheme);
-  if (weighted_) out += "; importance matrix";
-  return out;
+  return mixture_scheme(matrix_role(matrix.name), matrix.rows(), matrix.cols());
 }
 
 }  // namespace lathe

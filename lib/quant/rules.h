@@ -20,19 +20,14 @@ class SchemeRules {
   explicit SchemeRules(const QuantizeOptions& options);
   ~SchemeRules();
 
-  MatrixScheme scheme_for(const std::string& name, bool tied_embeddings,
-                          CheckpointFormat format) const;
-
-  // The options that decide the result, one line: "scheme w4; v_proj=w8".
-  std::string recipe() const;
+  MatrixScheme scheme_for(const TensorInfo& matrix, CheckpointFormat format) const;
 
  private:
   struct Rule;
-  MatrixScheme resolve(const std::string& scheme, const std::string& name, bool tied_embeddings,
+  MatrixScheme resolve(const std::string& scheme, const TensorInfo& matrix,
                        CheckpointFormat format) const;
 
   std::string scheme_;
-  bool weighted_;
   std::vector<Rule> rules_;
 };
 

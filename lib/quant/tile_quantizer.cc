@@ -16,7 +16,7 @@ std::size_t lanes(std::int64_t n) { return static_cast<std::size_t>(n * kLanes);
 }  // namespace
 
 TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
-                             std::span<const float> importance)
+                             std::span<const float> importance, const Grid& grid)
     : scheme_(scheme),
       cols_(cols),
       group_size_(scheme.group == 0 ? cols : scheme.group),
@@ -29,6 +29,8 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
       importance_(importance.begin(), importance.end()),
       codes_(lanes(cols)) {
   importance_.resize(static_cast<std::size_t>(cols), 1.0f);
+  for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[i];
+  for (std::size_t i = 0; i + 1 < grid.size(); ++i) borders_[i] = 0.5f * (grid_[i] + grid_[i + 1]);
   for (Factors* f : {&scales_, &minimums_}) {
     f->values.resize(lanes(groups_));
     f->halves.resize(lanes(groups_));
@@ -39,7 +41,9 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
 
 void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t tile,
                              PackedWriter& out, RowError* errors) {
-  transpose(rows, count);
+  // Rows that a last tile lacks are zeros; 1 / unit is a power of two, so nothing is rounded.
+  kernels().transpose_tile(rows, cols_, count, cols_, 1.0f / unit_, codes_.data());
+  for (RowError& e : errors_) e = {};
   for (std::int64_t g = 0; g < groups_; ++g) search(g);
   round_factors(scales_);
   if (scheme_.minimums) round_factors(minimums_);
@@ -56,17 +60,9 @@ void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t
   packed.scales = section(scales_);
   if (scheme_.minimums) packed.minimums = section(minimums_);
   out.set_tile(tile, packed);
-  for (std::int64_t r = 0; r < count; ++r) errors[r] = row_error(rows + r * cols_, r);
-}
-
-// Rows that a last tile lacks are zeros.
-void TileQuantizer::transpose(const float* rows, std::int64_t count) {
-  const float per_unit = 1.0f / unit_;  // a power of two: exact
-  if (count < kLanes) std::fill(codes_.begin(), codes_.end(), 0.0f);
+  const double square = static_cast<double>(unit_) * static_cast<double>(unit_);
   for (std::int64_t r = 0; r < count; ++r) {
-    const float* row = rows + r * cols_;
-    float* lane = codes_.data() + r;
-    for (std::int64_t k = 0; k < cols_; ++k) lane[k * kLanes] = row[k] * per_unit;
+    errors[r] = {errors_[r].signal * square, errors_[r].error * square};
   }
 }
 
@@ -76,7 +72,9 @@ void TileQuantizer::search(std::int64_t g) {
   const float* values = codes_.data() + first * kLanes;
   const float* importance = importance_.data() + first;
   float* scales = scales_.values.data() + g * kLanes;
-  if (scheme_.minimums) {
+  if (scheme_.grid) {
+    kernels().search_grid(values, importance, n, grid_, borders_, scales);
+  } else if (scheme_.minimums) {
     kernels().search_lines(values, importance, n, top_code_, scales,
                            minimums_.values.data() + g * kLanes);
   } else {
@@ -88,13 +86,24 @@ void TileQuantizer::encode(std::int64_t g) {
   const std::int64_t first = g * group_size_;
   const std::int64_t n = std::min(group_size_, cols_ - first);
   const float* scales = scales_.values.data() + g * kLanes;
-  float minimums[kLanes];
-  const auto zero = static_cast<float>((top_code_ + 1) / 2);
-  for (std::int64_t r = 0; r < kLanes; ++r) {
-    minimums[r] = scheme_.minimums ? minimums_.values[lanes(g) + static_cast<std::size_t>(r)]
-                                   : -zero * scales[r];
+  float* values = codes_.data() + first * kLanes;
+  float signal[kLanes];
+  float error[kLanes];
+  if (scheme_.grid) {
+    kernels().encode_grid(values, n, grid_, borders_, scales, signal, error);
+  } else {
+    float minimums[kLanes];
+    const auto zero = static_cast<float>((top_code_ + 1) / 2);
+    for (std::int64_t r = 0; r < kLanes; ++r) {
+      minimums[r] = scheme_.minimums ? minimums_.values[lanes(g) + static_cast<std::size_t>(r)]
+                                     : -zero * scales[r];
+    }
+    kernels().encode_group(values, n, top_code_, scales, minimums, signal, error);
   }
-  kernels().encode_group(codes_.data() + first * kLanes, n, top_code_, scales, minimums);
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    errors_[r].signal += static_cast<double>(signal[r]);
+    errors_[r].error += static_cast<double>(error[r]);
+  }
 }
 
 void TileQuantizer::round_factors(Factors& f) const {
@@ -126,29 +135,6 @@ void TileQuantizer::round_two_level(Factors& f) const {
       }
     }
   }
-}
-
-RowError TileQuantizer::row_error(const float* row, std::int64_t lane) const {
-  RowError e;
-  const auto zero = static_cast<float>((top_code_ + 1) / 2);
-  for (std::int64_t g = 0; g < groups_; ++g) {
-    const auto factor = static_cast<std::size_t>(g * kLanes + lane);
-    const float scale = scales_.values[factor] * unit_;
-    const float minimum = scheme_.minimums ? minimums_.values[factor] * unit_ : -zero * scale;
-    // Floats inside a group, doubles across: fast, and exact enough for a ratio in decibels.
-    float signal = 0.0f;
-    float error = 0.0f;
-    const std::int64_t end = std::min(cols_, (g + 1) * group_size_);
-    for (std::int64_t k = g * group_size_; k < end; ++k) {
-      const float code = codes_[static_cast<std::size_t>(k * kLanes + lane)];
-      const float d = row[k] - (scale * code + minimum);
-      signal += row[k] * row[k];
-      error += d * d;
-    }
-    e.signal += static_cast<double>(signal);
-    e.error += static_cast<double>(error);
-  }
-  return e;
 }
 
 }  // namespace lathe

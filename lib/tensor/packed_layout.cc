@@ -131,9 +131,9 @@ int zero_of(const PackedScheme& s) noexcept { return s.minimums ? 0 : s.bits == 
 }  // namespace
 
 std::string packed_scheme_name(const PackedScheme& s) {
-  return fmt::format("w{}{}{}{}{}", s.bits, s.group == 0 ? "" : fmt::format("g{}", s.group),
-                     s.minimums ? "a" : "", s.form == ScaleForm::kTwoLevel ? "d" : "",
-                     s.grid ? "n" : "");
+  return fmt::format("w{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
+                     s.group == 0 ? "" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
+                     s.form == ScaleForm::kTwoLevel ? "d" : "");
 }
 
 std::optional<std::string> packed_scheme_error(const PackedScheme& s) {

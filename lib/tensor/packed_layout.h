@@ -30,8 +30,8 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 64);
 
-// "w4g64", "w8", "w4g32ad": bits, group (none: the row), a: minimums, d: two-level scales,
-// n: grid.
+// "w4g64", "w8", "w4g32ad", "w4nlg64": bits, nl: grid, group (none: the row), a: minimums, d:
+// two-level scales.
 std::string packed_scheme_name(const PackedScheme& scheme);
 
 // Why a scheme cannot be, or nothing.

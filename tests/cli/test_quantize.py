@@ -1,5 +1,12 @@
 """quantize: sizes, what other tools make of its output, refusals."""
+import array
 import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import time
 
 from harness import ToolTest, main, run_process, program
 
@@ -49,16 +56,23 @@ class Quantize(ToolTest):
 
     def test_same_file_for_threads_and_instruction_sets(self):
         files = set()
-        for number, (threads, isa) in enumerate([("1", "generic"), ("3", None), ("2", None)]):
-            out = self.folder / f"{number}.lathe"
-            self.ok("-m", self.model, "-o", out, "-t", threads, env={"LATHE_ISA": isa})
-            files.add(out.read_bytes())
-        self.assertEqual(len(files), 1)
+        isas = ["generic"] + [isa for isa in ("avx2", "avx512") if self.has_isa(isa)]
+        for scheme in ("w4", "w4nlg32", "w4g32ad", "w8"):
+            files = set()
+            for threads, isa in [("1", None), ("3", None)] + [("2", isa) for isa in isas]:
+                out = self.folder / "out.lathe"
+                self.ok("-m", self.model, "-o", out, "-f", "-t", threads, "-s", scheme,
+                        env={"LATHE_ISA": isa})
+                files.add(out.read_bytes())
+            self.assertEqual(len(files), 1, scheme)
+
+    def has_isa(self, isa):
+        return self.run_tool("--version", env={"LATHE_ISA": isa}).status == 0
 
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
-        self.assertIn("w4g32ad", self.ok("w4.lathe", "--list", tool="convert").out)
+        self.assertIn("w4nlg64", self.ok("w4.lathe", "--list", tool="convert").out)
 
     def test_back_to_floats(self):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8g32")
@@ -116,8 +130,59 @@ class Quantize(ToolTest):
         self.assertEqual((self.folder / "b.lathe").read_bytes(),
                          (self.folder / "c.lathe").read_bytes())
 
+    def test_several_outputs_of_several_kinds(self):
+        self.ok("-m", self.model, "-o", "a.lathe", "-s", "w8", "--also", "q8_0=b.gguf",
+                "--also", "keep=c.lathe", "--also", "w4nlg64=d.lathe")
+        for scheme, name in [("w8", "a.lathe"), ("q8_0", "b.gguf"), ("keep", "c.lathe"),
+                             ("w4nlg64", "d.lathe")]:
+            out = self.folder / ("alone" + os.path.splitext(name)[1])
+            self.ok("-m", self.model, "-o", out, "-f", "-s", scheme)
+            self.assertEqual((self.folder / name).read_bytes(), out.read_bytes(), scheme)
+        self.fails(2, "-m", self.model, "-o", "e.lathe", "--also", "w8=./e.lathe",
+                   message="two outputs")
+        self.assertEqual(len(list(self.folder.iterdir())), 6)
+
+    def test_rebuilds_bit_for_bit(self):
+        self.divergence(self.model)  # writes story.txt
+        self.ok("-m", self.model, "-o", "a.lathe", "--also", "q4_0=b.gguf")
+        self.ok("-m", self.model, "-o", "c.lathe", "-s", "w8", "--exclude", "k_proj",
+                "--tensor", "v_proj=w4g32a")
+        self.ok("-m", self.model, "-o", "d.lathe", "--calib", "story.txt", "--save-importance",
+                "i.safetensors")
+        for name in ("a.lathe", "b.gguf", "c.lathe"):
+            self.ok("--verify", name, "--against", self.model)
+        self.ok("--verify", "d.lathe", "--against", self.model, "--importance", "i.safetensors")
+        self.fails(2, "--verify", "d.lathe", "--against", self.model, message="--importance")
+        self.ok("-m", self.model, "-o", "e.lathe", "--calib", self.write("x.txt", "The miller"),
+                "--save-importance", "j.safetensors")
+        self.fails(3, "--verify", "d.lathe", "--against", self.model, "--importance",
+                   "j.safetensors", message="another importance matrix")
+
+    def test_rebuilding_finds_what_differs(self):
+        self.ok("-m", self.model, "-o", "a.lathe")
+        raw = bytearray((self.folder / "a.lathe").read_bytes())
+        start = 8 + int.from_bytes(raw[:8], "little")
+        header = json.loads(raw[8:start])
+        name = "model.layers.1.mlp.up_proj.weight"
+        raw[start + header[name]["data_offsets"][0] + 100] ^= 1
+        self.write("bad.lathe", bytes(raw))
+        result = self.run_tool("--verify", "bad.lathe", "--against", self.model, "--json")
+        self.assertEqual(result.status, 1)
+        self.assertIn(name, result.err)
+        self.assertEqual(json.loads(result.stdout)["differing"], [name])
+        self.write("short.lathe", bytes(raw[:-1]))
+        self.fails(3, "--verify", "short.lathe", "--against", self.model)
+        # Other weights, no recipe, half of the options.
+        self.ok(self.model, "-o", "f16.lathe", "--dtype", "f16", tool="convert")
+        self.fails(3, "--verify", "a.lathe", "--against", "f16.lathe", message="other weights")
+        self.fails(3, "--verify", "f16.lathe", "--against", self.model, message="recipe")
+        self.fails(2, "--verify", "a.lathe", message="--against")
+        self.fails(2, "--verify", "a.lathe", "--against", self.model, "-o", "x", message="--verify")
+
     def test_refusals(self):
         self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w5", message="w5")
+        self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w8nlg32", message="w8nlg32")
+        self.fails(2, "-o", "x.lathe", message="-m MODEL")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "--tensor", "(=w8", message="(")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "--tensor", "nothing", message="--tensor")
         self.fails(2, "-m", self.model, message="-o FILE")
@@ -138,6 +203,141 @@ class Quantize(ToolTest):
         self.write("bad.lathe", bytes(raw))
         self.fails(3, "-m", "bad.lathe", "-p", "x", tool="generate", message="not a number")
         self.fails(3, "bad.lathe", "--verify", tool="convert")
+
+
+class Interrupted(ToolTest):
+    """Kills at any moment: the final name is whole, and --resume ends in the same bytes."""
+    tool = "quantize"
+
+    def setUp(self):
+        super().setUp()
+        # 34 MB in 39 tensors; plain kernels on one thread, so that there is a while to hit.
+        dim, hidden, layers, heads, vocab, context = 256, 768, 10, 4, 2000, 64
+        count = (vocab * dim + layers * (2 * dim + 4 * dim * dim + 3 * dim * hidden) + dim +
+                 context * dim // heads)
+        values = array.array("f", [random.Random(1).gauss(0, 0.02) for _ in range(40961)])
+        weights = (values.tobytes() * (count // len(values) + 1))[:4 * count]
+        self.write("big.bin", struct.pack("<7i", dim, hidden, layers, heads, heads, vocab, context) +
+                   weights)
+        self.ok("-q", "-m", "big.bin", "-o", "whole.lathe", "-s", "w4g32a", "--also",
+                "w8=whole8.lathe")
+        self.whole = (self.folder / "whole.lathe").read_bytes()
+
+    def start(self, *more, output="out.lathe"):
+        process = subprocess.Popen(
+            [program("quantize"), "-m", "big.bin", "-o", output, "-s", "w4g32a", "-t", "1", *more],
+            cwd=self.folder, stderr=subprocess.PIPE, env={**os.environ, "LATHE_ISA": "generic"})
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for_partial(self, process, size=1000000, name="out.lathe.partial"):
+        path = self.folder / name
+        while process.poll() is None:
+            if path.exists() and path.stat().st_blocks * 512 > size:
+                return True
+            time.sleep(0.001)
+        return False
+
+    def names(self):
+        return sorted(n for n in os.listdir(self.folder) if n.startswith("out"))
+
+    def test_kills_and_resumes_end_in_the_same_bytes(self):
+        delays = random.Random(3)
+        kept = 0
+        for _ in range(60):
+            process = self.start("--resume")
+            time.sleep(delays.uniform(0.02, 0.5))
+            process.kill()
+            process.wait(60)
+            kept += b"kept from before" in process.stderr.read()
+            if process.returncode == 0:
+                break
+            self.assertFalse((self.folder / "out.lathe").exists())
+        else:
+            self.assertEqual(self.start("--resume").wait(60), 0)
+        self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
+        self.assertEqual(self.names(), ["out.lathe"])
+
+    def test_resume_keeps_what_is_done(self):
+        process = self.start()  # without --resume: a kill -9 leaves what can be taken up
+        if not self.wait_for_partial(process):
+            self.skipTest("it was done before the kill")
+        process.kill()
+        process.wait(60)
+        self.assertEqual(self.names(), ["out.lathe.partial"])
+        # Other options, another input: refused, and nothing is lost.
+        self.fails(3, "-m", "big.bin", "-o", "out.lathe", "--resume", "-s", "w8", message="--resume")
+        out = json.loads(self.ok("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--resume",
+                                 "--json").stdout)["outputs"][0]
+        self.assertGreater(out["kept_tensors"], 0)
+        self.assertTrue(all("sqnr_db" in t for t in out["tensors"] if t["scheme"] != "keep"))
+        self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
+        self.assertEqual(self.names(), ["out.lathe"])
+
+    def test_what_was_damaged_meanwhile_is_made_again(self):
+        process = self.start("--resume")
+        if not self.wait_for_partial(process):
+            self.skipTest("it was done before the kill")
+        process.kill()
+        process.wait(60)
+        with open(self.folder / "out.lathe.partial", "r+b") as file:
+            file.seek(300000)
+            file.write(bytes(4096))
+        self.ok("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--resume")
+        self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
+
+    def test_another_input_is_refused(self):
+        process = self.start("--resume")
+        if not self.wait_for_partial(process):
+            self.skipTest("it was done before the kill")
+        process.kill()
+        process.wait(60)
+        with open(self.folder / "big.bin", "r+b") as file:
+            file.seek(100000)
+            file.write(struct.pack("<f", 0.5))
+        self.fails(3, "-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--resume",
+                   message="other weights")
+        self.assertEqual(self.names(), ["out.lathe.partial"])
+        self.ok("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a")
+        self.assertEqual(self.names(), ["out.lathe"])
+
+    def test_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for resume in ([], ["--resume"]):
+                process = self.start(*resume)
+                if not self.wait_for_partial(process):
+                    continue
+                process.send_signal(number)
+                if process.wait(60) == 0:
+                    continue
+                self.assertEqual(process.returncode, -number)
+                self.assertEqual(self.names(), ["out.lathe.partial"] if resume else [])
+                for name in self.names():
+                    os.unlink(self.folder / name)
+
+    def test_two_writers_of_one_file(self):
+        first = self.start()
+        self.wait_for_partial(first, 0)
+        self.assertEqual(self.start("--resume").wait(60), 4)
+        second = self.start()
+        statuses = sorted([first.wait(60), second.wait(60)])
+        self.assertEqual(statuses, [0, 4])
+        self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
+        self.assertEqual(self.names(), ["out.lathe"])
+
+    def test_two_outputs_resume_each_where_it_was(self):
+        process = self.start("--also", "w8=out8.lathe")
+        if not self.wait_for_partial(process):
+            self.skipTest("it was done before the kill")
+        process.kill()
+        process.wait(60)
+        self.ok("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--resume", "--also",
+                "w8=out8.lathe")
+        self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
+        self.assertEqual((self.folder / "out8.lathe").read_bytes(),
+                         (self.folder / "whole8.lathe").read_bytes())
+        self.assertEqual(self.names(), ["out.lathe", "out8.lathe"])
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@
 //   w8            8 bits, one scale per output row
 //   w8g32         8 bits, one scale per 32 neighbouring inputs; g16, g64 and g128 too
 //   w4g32         4 bits likewise (g16, g32, g64, g128)
-//   ...a          asymmetric: a minimum beside each scale
+//   w4nlg32       4 bits on a non-linear grid: sixteen values fitted to each matrix
+//   ...a          asymmetric: a minimum beside each scale (not with nl)
 //   ...d          double quantization: scales of 8 bits, a half per 256 inputs (Dettmers 2023)
-//   w4            the mixture that measured best near 4.3 bits
+//   w4            the mixture that measured best near 4.25 bits: w4nlg64, with w8 for embeddings,
+//                 output, and the values of grouped heads
 //   q8_0 q4_0 q4_1   ggml's types, for GGUF files
 //   f32 f16 bf16  a float type;  keep: as it is
 //
@@ -43,7 +45,9 @@ struct QuantizeOptions {
   std::map<std::string, std::vector<float>> importance;
   int threads = 0;  // 0: available_cpus()
   bool overwrite = false;
-  ProgressCallback progress;  // bytes of the source
+  // Keep what a killed run left in NAME.partial, and leave that file there when interrupted.
+  bool resume = false;
+  ProgressCallback progress;  // bytes of the source, once per output
 };
 
 struct QuantizedTensor {
@@ -64,6 +68,7 @@ struct QuantizeReport {
   std::uint64_t source_bytes = 0;
   std::uint64_t output_bytes = 0;  // of tensors
   double bits_per_weight = 0.0;    // over all weights
+  std::size_t kept = 0;            // tensors that an earlier, killed run had finished
   double seconds = 0.0;
 };
 
@@ -77,5 +82,35 @@ LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const s
 // finite, naming the tensor; kUnsupported for a source that is quantized already; kIo.
 LATHE_API QuantizeReport quantize(const Checkpoint& checkpoint, const std::string& output,
                                   const QuantizeOptions& options);
+
+// Several outputs in one pass: each tensor of the source is read once. threads and progress are
+// the first one's.
+struct QuantizeTarget {
+  std::string output;
+  QuantizeOptions options;
+};
+LATHE_API std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
+                                               const std::vector<QuantizeTarget>& targets);
+
+// Whether a file is what its recipe makes of `checkpoint`.
+struct RebuildOptions {
+  // What the recipe was weighted with, when it was.
+  std::map<std::string, std::vector<float>> importance;
+  int threads = 0;
+  ProgressCallback progress;  // bytes of the source
+};
+struct RebuildReport {
+  std::string recipe;  // JSON, as it stands in the file
+  std::size_t tensors = 0;
+  // Names of tensors (of the file) whose bytes differ, in the file's order; "(header)" for the
+  // file's own description, "(size)" when there is more or less than there should be.
+  std::vector<std::string> differing;
+};
+
+// Quantizes again, comparing bit for bit with `file` (.lathe or .gguf). Throws kInvalid when the
+// file has no recipe, or was made of other weights or another importance matrix; kUsage when the
+// importance matrix is needed; kUnsupported when the recipe is of another revision.
+LATHE_API RebuildReport rebuild(const std::string& file, const Checkpoint& checkpoint,
+                                const RebuildOptions& options);
 
 }  // namespace lathe

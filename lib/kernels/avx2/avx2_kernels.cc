@@ -1,10 +1,13 @@
 // The kernel table for AVX2, FMA and F16C.
 #include "kernels/avx2/dots.h"
+#include "kernels/avx2/grid.h"
 #include "kernels/avx2/lanes.h"
 #include "kernels/avx2/probe_int8.h"
+#include "kernels/avx2/transpose.h"
 #include "kernels/kernel_table.h"
 #include "kernels/shared/attention.h"
 #include "kernels/shared/elementwise.h"
+#include "kernels/shared/grid_search.h"
 #include "kernels/shared/matvec.h"
 #include "kernels/shared/packed.h"
 #include "kernels/shared/probe.h"
@@ -39,6 +42,9 @@ const KernelTable kAvx2Kernels = {
     .search_scales = search_scales,
     .search_lines = search_lines,
     .encode_group = encode_group,
+    .search_grid = search_grid,
+    .encode_grid = encode_grid,
+    .transpose_tile = transpose_tile,
     .probe_read = probe_read,
     .probe_f32 = probe_f32,
     .probe_int8 = probe_int8,

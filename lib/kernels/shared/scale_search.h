@@ -1,4 +1,5 @@
-// Scales for quantized weights by search. Included by each table after its lanes.h.
+// Scales for quantized weights by search. Included by each table after its lanes.h and
+// transpose.h.
 //
 // Sixteen rows at a time, a row per lane: sums run over k in order, so no table can differ.
 #pragma once
@@ -157,12 +158,36 @@ void search_lines(const float* values, const float* importance, std::int64_t n,
 
 // See KernelTable::encode_group.
 void encode_group(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
-                  const float* minimums) noexcept {
+                  const float* minimums, float* signal, float* error) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
   const Lanes minimum = Lanes::load(minimums);
-  const Lanes inverse = inverse_of(Lanes::load(scales));
+  const Lanes scale = Lanes::load(scales);
+  const Lanes inverse = inverse_of(scale);
+  Lanes squares = Lanes::zero();
+  Lanes errors = Lanes::zero();
   for (std::int64_t k = 0; k < n; ++k) {
-    code_of(Lanes::load(values + 16 * k), minimum, inverse, top).store(values + 16 * k);
+    const Lanes x = Lanes::load(values + 16 * k);
+    const Lanes code = code_of(x, minimum, inverse, top);
+    code.store(values + 16 * k);
+    const Lanes lost = sub(x, fma(scale, code, minimum));
+    squares = fma(x, x, squares);
+    errors = fma(lost, lost, errors);
+  }
+  squares.store(signal);
+  errors.store(error);
+}
+
+// See KernelTable::transpose_tile.
+void transpose_tile(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
+                    float factor, float* out) noexcept {
+  std::int64_t k = 0;
+  if (count == 16) {
+    for (; k + 16 <= n; k += 16) transpose_16(rows + k, stride, factor, out + 16 * k);
+  }
+  for (; k < n; ++k) {
+    for (std::int64_t r = 0; r < 16; ++r) {
+      out[16 * k + r] = r < count ? rows[r * stride + k] * factor : 0.0f;
+    }
   }
 }
 

@@ -28,7 +28,7 @@ Group random_group(std::int64_t n, unsigned seed, float mean = 0.0f) {
 }
 
 struct Found {
-  float scales[16], minimums[16];
+  float scales[16], minimums[16], signal[16], error[16];
   std::vector<float> codes;
 };
 
@@ -43,7 +43,7 @@ Found search(const KernelTable& table, const Group& g, int top, bool symmetric) 
     table.search_lines(g.values.data(), g.importance.data(), g.n(), top, f.scales, f.minimums);
   }
   f.codes = g.values;
-  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.minimums);
+  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.minimums, f.signal, f.error);
   return f;
 }
 

@@ -17,11 +17,15 @@ struct Matrix {
   std::int64_t rows, cols;
   std::vector<float> w;
 
-  RowReader reader() const {
-    return [this](std::int64_t first, std::int64_t count, std::span<float> out) {
+  MatrixSource source() const {
+    MatrixSource out;
+    out.rows = rows;
+    out.cols = cols;
+    out.read = [this](std::int64_t first, std::int64_t count, std::span<float> out) {
       const auto begin = w.begin() + first * cols;
       std::copy(begin, begin + count * cols, out.begin());
     };
+    return out;
   }
 };
 
@@ -53,7 +57,8 @@ std::vector<PackedScheme> schemes() {
   return {{4, 32, ScaleForm::kHalf, false, false},    {4, 64, ScaleForm::kHalf, false, false},
           {4, 128, ScaleForm::kHalf, true, false},    {4, 32, ScaleForm::kTwoLevel, false, false},
           {4, 32, ScaleForm::kTwoLevel, true, false}, {8, 32, ScaleForm::kHalf, false, false},
-          {8, 0, ScaleForm::kHalf, false, false},     {8, 64, ScaleForm::kHalf, true, false}};
+          {8, 0, ScaleForm::kHalf, false, false},     {8, 64, ScaleForm::kHalf, true, false},
+          {4, 64, ScaleForm::kHalf, false, true},     {4, 32, ScaleForm::kTwoLevel, false, true}};
 }
 
 TEST(QuantizeMatrix, UnpacksToWhatTheReportSays) {
@@ -62,7 +67,7 @@ TEST(QuantizeMatrix, UnpacksToWhatTheReportSays) {
       const Matrix m = random_matrix(rows, cols);
       const Aligned out(*packed_bytes(scheme, rows, cols));
       ThreadPool pool(2);
-      const MatrixError e = quantize_matrix(scheme, rows, cols, m.reader(), {}, pool, out.span());
+      const MatrixError e = quantize_matrix(scheme, m.source(), {}, pool, out.span());
       const PackedMatrix packed = view_packed(out.span(), "test");
       double signal = 0.0, error = 0.0;
       std::vector<float> row(static_cast<std::size_t>(cols));
@@ -91,11 +96,11 @@ TEST(QuantizeMatrix, IsTheSameForEveryNumberOfThreads) {
     const std::size_t bytes = *packed_bytes(scheme, 100, 172);
     const Aligned expected(bytes);
     ThreadPool one(1);
-    quantize_matrix(scheme, 100, 172, m.reader(), {}, one, expected.span());
+    quantize_matrix(scheme, m.source(), {}, one, expected.span());
     for (const int threads : {2, 3, 8}) {
       ThreadPool pool(threads);
       const Aligned out(bytes);
-      quantize_matrix(scheme, 100, 172, m.reader(), {}, pool, out.span());
+      quantize_matrix(scheme, m.source(), {}, pool, out.span());
       EXPECT_TRUE(std::equal(out.data, out.data + bytes, expected.data));
     }
   }
@@ -107,8 +112,7 @@ TEST(QuantizeMatrix, SearchBeatsRoundingToNearest) {
   const std::size_t bytes = *packed_bytes(scheme, 64, 256);
   const Aligned searched(bytes), nearest(bytes);
   ThreadPool pool(1);
-  const double error =
-      quantize_matrix(scheme, 64, 256, m.reader(), {}, pool, searched.span()).error;
+  const double error = quantize_matrix(scheme, m.source(), {}, pool, searched.span()).error;
   pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.span());
   const PackedMatrix packed = view_packed(nearest.span(), "nearest");
   double nearest_error = 0.0;
@@ -131,7 +135,7 @@ TEST(QuantizeMatrix, ImportantInputsLoseLess) {
   const auto error_of_first = [&](std::span<const float> weights) {
     const Aligned out(*packed_bytes(scheme, 64, 128));
     ThreadPool pool(1);
-    quantize_matrix(scheme, 64, 128, m.reader(), weights, pool, out.span());
+    quantize_matrix(scheme, m.source(), weights, pool, out.span());
     const PackedMatrix packed = view_packed(out.span(), "test");
     double error = 0.0;
     std::vector<float> row(128);
@@ -156,7 +160,7 @@ TEST(QuantizeMatrix, RefusesWeightsThatAreNoNumbers) {
     const Aligned out(*packed_bytes(scheme, 40, 64));
     ThreadPool pool(2);
     try {
-      quantize_matrix(scheme, 40, 64, m.reader(), {}, pool, out.span());
+      quantize_matrix(scheme, m.source(), {}, pool, out.span());
       ADD_FAILURE();
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::kInvalid);
@@ -173,7 +177,7 @@ TEST(QuantizeMatrix, KeepsTinyAndHugeMatrices) {
       const Aligned out(*packed_bytes(scheme, 32, 64));
       ThreadPool pool(1);
       const PackedMatrix packed = [&] {
-        quantize_matrix(scheme, 32, 64, m.reader(), {}, pool, out.span());
+        quantize_matrix(scheme, m.source(), {}, pool, out.span());
         return view_packed(out.span(), "test");
       }();
       std::vector<float> row(64);

@@ -6,8 +6,9 @@ namespace lathe {
 namespace {
 
 TEST(Scheme, NamesComeBack) {
-  for (const char* name : {"w8", "w8g32", "w4g32", "w4g64", "w4g128", "w4g64a", "w4g32d", "w4g32ad",
-                           "w8g16a", "q8_0", "q4_0", "q4_1", "f32", "f16", "bf16", "keep"}) {
+  for (const char* name :
+       {"w8", "w8g32", "w4g32", "w4g64", "w4g128", "w4g64a", "w4g32d", "w4g32ad", "w8g16a",
+        "w4nlg64", "w4nlg32d", "q8_0", "q4_0", "q4_1", "f32", "f16", "bf16", "keep"}) {
     const auto scheme = scheme_by_name(name);
     ASSERT_TRUE(scheme.has_value()) << name;
     EXPECT_EQ(scheme_name(*scheme), name);
@@ -15,8 +16,9 @@ TEST(Scheme, NamesComeBack) {
 }
 
 TEST(Scheme, RefusesWhatIsNone) {
-  for (const char* name : {"", "w", "w4", "w5g32", "w4g", "w4g0", "w4g31", "w4g-32", "w4g32x",
-                           "w4g32da", "w8d", "q4_k", "i8", "w4g99999999999"}) {
+  for (const char* name :
+       {"", "w", "w4", "w5g32", "w4g", "w4g0", "w4g31", "w4g-32", "w4g32x", "w4g32da", "w8nlg32",
+        "w4nl", "w4nlg64a", "w4g64nl", "w8d", "q4_k", "i8", "w4g99999999999"}) {
     EXPECT_FALSE(scheme_by_name(name).has_value()) << name;
   }
 }
@@ -30,6 +32,17 @@ TEST(Scheme, BitsPerWeight) {
   EXPECT_DOUBLE_EQ(bits("w4g32"), 4.5);
   EXPECT_DOUBLE_EQ(bits("w4g32d"), 4.3125);
   EXPECT_DOUBLE_EQ(bits("w4g32ad"), 4.625);
+}
+
+TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
+  const auto of = [](const char* tensor, std::int64_t rows, std::int64_t cols) {
+    return scheme_name(mixture_scheme(matrix_role(tensor), rows, cols));
+  };
+  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("lm_head.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 256, 2048), "w8");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg64");
+  EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg64");
 }
 
 }  // namespace

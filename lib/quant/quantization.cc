@@ -1,0 +1,263 @@
+#include "quant/quantization.h"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <new>
+
+#include "lathe/cpu_count.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "kernels/kernel_table.h"
+#include "quant/quantize_matrix.h"
+#include "quant/recipe.h"
+#include "tensor/packed_layout.h"
+
+namespace lathe {
+namespace {
+
+std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) {
+  if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
+    return packed_bytes(*packed, info.rows(), info.cols()).value();
+  }
+  const auto elements =
+      static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
+  return dtype_bytes(std::get<DType>(scheme), elements).value();
+}
+
+// What can be stored where: refuses early, with advice.
+void check_scheme(const MatrixScheme& scheme, const TensorInfo& info, CheckpointFormat format,
+                  const std::string& file) {
+  const auto* type = std::get_if<DType>(&scheme);
+  if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
+    fail(ErrorCode::kUsage,
+         "a GGUF file cannot hold the scheme {}; choose q8_0, q4_0, q4_1 or a float type, or "
+         "write a .lathe file",
+         scheme_name(scheme));
+  }
+  if (info.dtype == DType::kPacked || dtype_info(info.dtype).block > 1) {
+    fail_unsupported(
+        "{}: the tensor {} is quantized already ({}); quantize the original, or use --scheme keep "
+        "for it",
+        quoted(file), quoted(info.name), dtype_info(info.dtype).name);
+  }
+  (void)type;
+}
+
+// The kernels' conversions are several times as fast as reading floats from the checkpoint.
+MatrixSource source_of(const Checkpoint& checkpoint, std::size_t tensor) {
+  const TensorInfo& info = checkpoint.tensors()[tensor];
+  MatrixSource source;
+  source.rows = info.rows();
+  source.cols = info.cols();
+  source.type = info.dtype;
+  const std::int64_t cols = source.cols;
+  const bool bf16 = info.dtype == DType::kBF16;
+  if (info.dtype == DType::kF32) {
+    source.raw = checkpoint.bytes_in_place(tensor);
+  } else if (bf16 || info.dtype == DType::kF16) {
+    source.raw = checkpoint.bytes_in_place(tensor);
+    const auto convert = bf16 ? kernels().bf16_to_f32 : kernels().f16_to_f32;
+    const auto* raw = reinterpret_cast<const std::uint16_t*>(source.raw.data());
+    source.read = [=, &checkpoint](std::int64_t first, std::int64_t count, std::span<float> rows) {
+      if (raw != nullptr) {
+        convert(raw + first * cols, count * cols, rows.data());
+        return;
+      }
+      std::vector<std::uint16_t> halves(static_cast<std::size_t>(count * cols));
+      checkpoint.read_rows(tensor, first, count, std::as_writable_bytes(std::span(halves)));
+      convert(halves.data(), count * cols, rows.data());
+    };
+    return source;
+  }
+  source.read = [tensor, &checkpoint](std::int64_t first, std::int64_t count,
+                                      std::span<float> rows) {
+    checkpoint.read_rows_f32(tensor, first, count, rows);
+  };
+  return source;
+}
+
+// A number of a note; false at its end.
+template <typename Number>
+bool take_number(std::string_view& text, Number& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
+CheckpointFormat format_of_output(const std::string& path) {
+  return path.ends_with(".gguf") ? CheckpointFormat::kGguf : CheckpointFormat::kLathe;
+}
+
+// Grows to the largest tensor.
+struct QuantizeWorkshop::Buffer {
+  struct Free {
+    void operator()(std::byte* p) const noexcept { std::free(p); }
+  };
+  std::unique_ptr<std::byte[], Free> data;
+  std::size_t size = 0;
+};
+
+QuantizeWorkshop::QuantizeWorkshop(int threads)
+    : pool_(threads > 0 ? threads : available_cpus()), buffers_(std::make_unique<Buffer[]>(2)) {}
+
+QuantizeWorkshop::~QuantizeWorkshop() = default;
+
+std::span<std::byte> QuantizeWorkshop::take(std::size_t bytes) {
+  Buffer& buffer = buffers_[next_++ % 2];
+  if (bytes > buffer.size) {
+    constexpr std::size_t kAlignment = 64;
+    const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    buffer.size = 0;
+    buffer.data.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded)));
+    if (buffer.data == nullptr) throw std::bad_alloc();
+    buffer.size = rounded;
+  }
+  return {buffer.data.get(), bytes};
+}
+
+Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& options,
+                           CheckpointFormat format, QuantizeWorkshop* workshop)
+    : checkpoint_(checkpoint),
+      options_(options),
+      format_(format),
+      workshop_(workshop),
+      rules_(options) {
+  convert_.format = format;
+  convert_.overwrite = options.overwrite;
+  convert_.recipe = make_recipe(options).text();
+  plan_ = make_plan(checkpoint, convert_);
+  if (format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
+  report_.tensors.reserve(plan_.tensors.size());
+  for (PlannedTensor& tensor : plan_.tensors) decide(tensor);
+  finish_plan();
+}
+
+std::string Quantization::note(std::size_t tensor) const {
+  const QuantizedTensor& t = report_.tensors[tensor];
+  return t.sqnr ? fmt::format("{} {} {}", *t.sqnr, t.worst_row, t.worst_row_sqnr) : "";
+}
+
+void Quantization::restore(std::size_t tensor, std::string_view note) {
+  QuantizedTensor& t = report_.tensors[tensor];
+  ++report_.kept;
+  double sqnr = 0.0;
+  if (take_number(note, sqnr) && take_number(note, t.worst_row) &&
+      take_number(note, t.worst_row_sqnr)) {
+    t.sqnr = sqnr;
+  }
+}
+
+void Quantization::decide(PlannedTensor& tensor) {
+  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  MatrixScheme scheme = KeepAsIs{};
+  if (info.shape.size() == 2) {
+    scheme = rules_.scheme_for(info, format_);
+    scheme = fitting(scheme, info);
+  }
+  if (!std::holds_alternative<KeepAsIs>(scheme)) apply(scheme, info, tensor);
+  const double elements = static_cast<double>(info.rows()) * static_cast<double>(info.cols());
+  QuantizedTensor out;
+  out.name = info.name;
+  out.shape = info.shape;
+  out.from = info.dtype;
+  out.scheme = scheme_name(scheme);
+  out.bytes = tensor.bytes;
+  out.bits_per_weight = 8.0 * static_cast<double>(tensor.bytes) / elements;
+  report_.tensors.push_back(std::move(out));
+  report_.source_bytes += info.bytes;
+}
+
+// ggml's blocks need rows of whole blocks; f16 loses least among what remains.
+MatrixScheme Quantization::fitting(const MatrixScheme& scheme, const TensorInfo& info) const {
+  const auto* type = std::get_if<DType>(&scheme);
+  if (type == nullptr || info.cols() % dtype_info(*type).block == 0) return scheme;
+  return DType::kF16;
+}
+
+void Quantization::apply(const MatrixScheme& scheme, const TensorInfo& info,
+                         PlannedTensor& tensor) {
+  check_scheme(scheme, info, format_, checkpoint_.path());
+  tensor.bytes = planned_bytes(scheme, info);
+  if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
+    tensor.to = DType::kPacked;
+    tensor.scheme = packed_scheme_name(*packed);
+    tensor.out.dtype = DType::kU8;
+    tensor.out.shape = {static_cast<std::int64_t>(tensor.bytes)};
+    set_maker(*packed, tensor);
+    return;
+  }
+  const DType type = std::get<DType>(scheme);
+  tensor.to = type;
+  tensor.out.dtype = type;
+  tensor.out.shape = info.shape;
+  if (dtype_info(type).block == 1) return;  // the feeder converts floats itself
+  if (format_ == CheckpointFormat::kLathe) {
+    tensor.out.dtype = DType::kU8;
+    tensor.out.shape = {info.rows(), static_cast<std::int64_t>(tensor.bytes) / info.rows()};
+  }
+  set_maker(type, tensor);
+}
+
+template <typename Scheme>
+void Quantization::set_maker(const Scheme& scheme, PlannedTensor& tensor) {
+  const std::size_t source = tensor.source;
+  const std::size_t number = report_.tensors.size();
+  const auto bytes = static_cast<std::size_t>(tensor.bytes);
+  tensor.make = [this, scheme, source, number, bytes] {
+    return make(scheme, source, report_.tensors[number], workshop_->take(bytes));
+  };
+}
+
+template <typename Scheme>
+std::span<std::byte> Quantization::make(const Scheme& scheme, std::size_t source,
+                                        QuantizedTensor& report, std::span<std::byte> out) {
+  const TensorInfo& info = checkpoint_.tensors()[source];
+  std::span<const float> importance;
+  const auto known = options_.importance.find(info.name);
+  if (known != options_.importance.end()) {
+    importance = known->second;
+    if (importance.size() != static_cast<std::size_t>(info.cols())) {
+      fail_invalid("the importance of {} has {} values, but the matrix {} inputs",
+                   quoted(info.name), importance.size(), info.cols());
+    }
+  }
+  const MatrixSource matrix = source_of(checkpoint_, source);
+  try {
+    const MatrixError error = quantize_matrix(scheme, matrix, importance, workshop_->pool(), out);
+    report.sqnr = error.sqnr();
+    report.worst_row = error.worst_row;
+    report.worst_row_sqnr = error.worst_row_sqnr;
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::kInvalid) throw;
+    fail_invalid("{}: tensor {}: {}", quoted(checkpoint_.path()), quoted(info.name), e.message());
+  }
+  return out;
+}
+
+void Quantization::finish_plan() {
+  std::map<DType, std::uint64_t> by_type;
+  double bits = 0.0;
+  double elements = 0.0;
+  for (std::size_t i = 0; i < plan_.tensors.size(); ++i) {
+    const QuantizedTensor& tensor = report_.tensors[i];
+    report_.output_bytes += tensor.bytes;
+    bits += 8.0 * static_cast<double>(tensor.bytes);
+    elements += 8.0 * static_cast<double>(tensor.bytes) / tensor.bits_per_weight;
+    if (tensor.shape.size() == 2) by_type[plan_.tensors[i].to] += tensor.bytes;
+  }
+  report_.bits_per_weight = bits / elements;
+  // GGUF says what most matrices are; a .lathe file's config keeps the source's type.
+  if (format_ != CheckpointFormat::kGguf) return;
+  for (const auto& [type, bytes] : by_type) {
+    if (bytes > by_type[plan_.main_type]) plan_.main_type = type;
+  }
+}
+
+}  // namespace lathe

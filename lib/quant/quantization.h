@@ -1,0 +1,79 @@
+// One output of a quantization: what each tensor becomes, and how it is made.
+//
+// Not thread-safe; the plan's makers belong to one thread, which may be another than that which
+// reads the report of a tensor that is made.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lathe/quantize.h"
+
+#include "checkpoint/conversion.h"
+#include "parallel/thread_pool.h"
+#include "quant/rules.h"
+#include "quant/scheme.h"
+
+namespace lathe {
+
+// By the name's end: ".gguf", or .lathe.
+CheckpointFormat format_of_output(const std::string& path);
+
+// What all outputs of a pass share: threads, and the memory of the tensor that is made and of
+// the one before it, which is being written.
+class QuantizeWorkshop {
+ public:
+  explicit QuantizeWorkshop(int threads);
+  ~QuantizeWorkshop();
+
+  ThreadPool& pool() { return pool_; }
+  // On a multiple of 64 bytes; valid until the next call but one.
+  std::span<std::byte> take(std::size_t bytes);
+
+ private:
+  struct Buffer;
+  ThreadPool pool_;
+  std::unique_ptr<Buffer[]> buffers_;
+  std::size_t next_ = 0;
+};
+
+class Quantization {
+ public:
+  // `checkpoint`, `options` and (for making) `workshop` must outlive this.
+  Quantization(const Checkpoint& checkpoint, const QuantizeOptions& options,
+               CheckpointFormat format, QuantizeWorkshop* workshop = nullptr);
+
+  QuantizeReport& report() noexcept { return report_; }
+  Plan& plan() noexcept { return plan_; }
+  const ConvertOptions& convert_options() const noexcept { return convert_; }
+
+  // What was measured of a tensor in one line, and back: for a run that is resumed.
+  std::string note(std::size_t tensor) const;
+  void restore(std::size_t tensor, std::string_view note);
+
+ private:
+  void decide(PlannedTensor& tensor);
+  MatrixScheme fitting(const MatrixScheme& scheme, const TensorInfo& info) const;
+  void apply(const MatrixScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);
+  template <typename Scheme>
+  void set_maker(const Scheme& scheme, PlannedTensor& tensor);
+  template <typename Scheme>
+  std::span<std::byte> make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
+                            std::span<std::byte> out);
+  void finish_plan();
+
+  const Checkpoint& checkpoint_;
+  const QuantizeOptions& options_;
+  CheckpointFormat format_;
+  QuantizeWorkshop* workshop_;
+  SchemeRules rules_;
+  ConvertOptions convert_;
+  Plan plan_;
+  QuantizeReport report_;
+};
+
+}  // namespace lathe

@@ -1,0 +1,135 @@
+// rebuild(): a quantized file made once more, and compared with itself.
+#include <fmt/format.h>
+
+#include "lathe/quantize.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "checkpoint/config_gguf.h"
+#include "checkpoint/lathe_file.h"
+#include "checkpoint/open.h"
+#include "checkpoint/write_pass.h"
+#include "container/gguf_reader.h"
+#include "container/safetensors_reader.h"
+#include "io/comparing_output.h"
+#include "io/mapped_file.h"
+#include "quant/quantization.h"
+#include "quant/recipe.h"
+
+namespace lathe {
+namespace {
+
+// What a file says of how it was made.
+struct Provenance {
+  CheckpointFormat format = CheckpointFormat::kLathe;
+  std::string recipe;
+  std::string source_sum;
+  std::string source_name;
+};
+
+std::string member(const std::map<std::string, std::string>& metadata, const char* key) {
+  const auto it = metadata.find(key);
+  return it == metadata.end() ? std::string() : it->second;
+}
+
+Provenance read_provenance(const std::string& file) {
+  Provenance out;
+  const FileKind kind = kind_of_file(file);
+  if (kind == FileKind::kGguf) {
+    const auto gguf = GgufReader::open(file);
+    out.format = CheckpointFormat::kGguf;
+    out.recipe = gguf->get_string(gguf_keys::kRecipe).value_or("");
+    out.source_sum = gguf->get_string(gguf_keys::kSourceHash).value_or("");
+  } else if (kind == FileKind::kSafetensors) {
+    const auto safetensors = SafetensorsReader::open(file);
+    const auto& metadata = safetensors->metadata();
+    if (lathe_file::is_native(*safetensors)) {
+      out.recipe = member(metadata, lathe_file::kKeyRecipe);
+      out.source_sum = member(metadata, lathe_file::kKeySourceHash);
+      out.source_name = member(metadata, lathe_file::kKeySourceName);
+    }
+  }
+  if (out.recipe.empty()) {
+    fail_invalid("{}: has no recipe: it was not made by quantize", quoted(file));
+  }
+  return out;
+}
+
+std::string sum_of_source(const Checkpoint& checkpoint, const Plan& plan) {
+  Checksum sum;
+  TensorFeeder feeder(checkpoint, {});
+  for (const PlannedTensor& tensor : plan.tensors) {
+    feeder.feed_source(tensor.source, [&](std::span<const std::byte> bytes) { sum.add(bytes); });
+    checkpoint.drop(tensor.source);
+  }
+  return sum.text();
+}
+
+QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
+                           const std::string& file) {
+  if (recipe.revision != kQuantizerRevision) {
+    fail_unsupported(
+        "{}: was made by lathe {}, whose quantizer is of revision {}; this one is of revision {} "
+        "and makes other bytes",
+        quoted(file), quoted(recipe.version), recipe.revision, kQuantizerRevision);
+  }
+  QuantizeOptions out;
+  out.scheme = recipe.scheme;
+  out.rules = recipe.rules;
+  out.threads = options.threads;
+  if (recipe.importance.empty()) return out;
+  if (options.importance.empty()) {
+    fail(ErrorCode::kUsage,
+         "{}: was weighted by an importance matrix (xxh3 {}); give it again with --importance",
+         quoted(file), quoted(recipe.importance));
+  }
+  const std::string given = importance_checksum(options.importance);
+  if (given != recipe.importance) {
+    fail_invalid("{}: was weighted by another importance matrix (xxh3 {}) than the one given ({})",
+                 quoted(file), quoted(recipe.importance), given);
+  }
+  out.importance = options.importance;
+  return out;
+}
+
+}  // namespace
+
+RebuildReport rebuild(const std::string& file, const Checkpoint& checkpoint,
+                      const RebuildOptions& options) {
+  const Provenance provenance = read_provenance(file);
+  const Recipe recipe = parse_recipe(provenance.recipe, file);
+  const QuantizeOptions how = options_of(recipe, options, file);
+  QuantizeWorkshop workshop(options.threads);
+  Quantization quantization(checkpoint, how, provenance.format, &workshop);
+  Plan& plan = quantization.plan();
+  plan.source_name = provenance.source_name;
+  const std::string source = sum_of_source(checkpoint, plan);
+  if (source != provenance.source_sum) {
+    fail_invalid("{}: was made of other weights (xxh3 {}) than those of {} ({})", quoted(file),
+                 quoted(provenance.source_sum), quoted(checkpoint.path()), source);
+  }
+
+  const auto mapped = MappedFile::open(file);
+  ComparingOutput out(mapped->bytes());
+  // The recipe as it stands there: its text may name another version that makes the same bytes.
+  ConvertOptions convert = quantization.convert_options();
+  convert.recipe = provenance.recipe;
+  RebuildReport report;
+  report.recipe = provenance.recipe;
+  report.tensors = plan.tensors.size();
+  PassOutput output;
+  output.plan = &plan;
+  output.options = &convert;
+  output.path = file;
+  output.out = &out;
+  write_in_one_pass(checkpoint, std::span(&output, 1), options.progress,
+                    [&](std::size_t, const PlannedTensor& tensor) {
+                      if (out.take_differences() > 0) report.differing.push_back(tensor.out.name);
+                    });
+  if (out.take_differences() > 0) report.differing.push_back("(files)");
+  if (out.header_differs()) report.differing.push_back("(header)");
+  if (out.size() != mapped->bytes().size()) report.differing.push_back("(size)");
+  return report;
+}
+
+}  // namespace lathe
