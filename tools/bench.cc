@@ -20,7 +20,9 @@
 #include "common/load_options.h"
 #include "common/machine_text.h"
 #include "common/output.h"
+#include "common/plot_file.h"
 #include "common/progress_bar.h"
+#include "common/random_model.h"
 #include "common/tool.h"
 
 namespace {
@@ -31,6 +33,8 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> models;
+  std::vector<std::string> shapes;
+  std::string scheme;
   std::string prompt = "512";
   std::string gen = "128";
   std::vector<std::string> prompt_gen;
@@ -106,14 +110,18 @@ class Runner {
     }
     std::vector<std::int64_t> threads = {tool_.common().threads_or_default()};
     if (!options_.threads.empty()) threads = parse_ranges(options_.threads);
-    for (const std::string& path : options_.models) {
-      const auto checkpoint = Checkpoint::open(path);
+    const auto measure = [&](const std::string& name,
+                             const std::shared_ptr<const Checkpoint>& checkpoint) {
       const auto model = Model::load(checkpoint, nullptr, options_.load);
       for (const std::int64_t t : threads) {
         for (const std::int64_t batch : parse_ranges(options_.batch)) {
-          run_model(path, *checkpoint, model, cases, static_cast<int>(t), batch);
+          run_model(name, *checkpoint, model, cases, static_cast<int>(t), batch);
         }
       }
+    };
+    for (const std::string& path : options_.models) measure(path, Checkpoint::open(path));
+    for (const std::string& shape : options_.shapes) {
+      measure(shape, random_model(tool_, shape, options_.scheme, static_cast<int>(threads[0])));
     }
     return std::move(rows_);
   }
@@ -215,18 +223,6 @@ bool compare(const Tool& tool, const Options& options, std::span<const BenchReco
   return passed;
 }
 
-void write_plot(const Options& options, std::span<const BenchRecord> records) {
-  std::vector<BenchBar> bars;
-  for (const BenchRecord& record : records) {
-    const BenchSummary s = summarize(record.samples_ts);
-    bars.push_back({record.test, s.median, s.min, s.max});
-  }
-  OutputFile file(options.plot, options.force);
-  file.write(plot_svg(records.empty() ? "" : records[0].model,
-                      "tokens per second, median; the line spans all runs", bars));
-  file.commit();
-}
-
 int bench(const Tool& tool, Options& options) {
   // llama-bench's -o names a format; a script that uses it goes on working.
   if (bench_format_by_name(options.output)) {
@@ -244,7 +240,8 @@ int bench(const Tool& tool, Options& options) {
   }
   std::vector<BenchRecord> ours;
   std::string text;
-  if (!options.models.empty()) {
+  if (!options.scheme.empty() && options.shapes.empty()) fail_usage("--scheme needs --shape");
+  if (!options.models.empty() || !options.shapes.empty()) {
     const std::vector<BenchRow> rows = Runner(tool, options).run();
     ours = records_of(rows);
     text = format_bench(rows, format);
@@ -260,7 +257,8 @@ int bench(const Tool& tool, Options& options) {
   } else if (options.compare.size() == 2) {
     ours = read_bench_records(read_all(options.compare[0]), options.compare[0]);
   } else {
-    fail_usage("a model is needed: -m MODEL (or --machine, or --compare NEW.json BASE.json)");
+    fail_usage(
+        "a model is needed: -m MODEL (or --shape, --machine, or --compare NEW.json BASE.json)");
   }
   bool passed = true;
   if (!options.compare.empty()) {
@@ -276,7 +274,7 @@ int bench(const Tool& tool, Options& options) {
   }
   output.write(text);
   output.finish();
-  if (!options.plot.empty()) write_plot(options, ours);
+  if (!options.plot.empty()) write_plot(options.plot, options.force, ours);
   return passed ? 0 : 1;
 }
 
@@ -289,6 +287,10 @@ int main(int argc, char** argv) {
   tool.add_common(0);
   tool.repeatable("-m,--model", options.models, "the model; several may be given")
       ->type_name("MODEL");
+  tool.repeatable("--shape", options.shapes, "a model of this shape with random weights instead")
+      ->type_name("SHAPE");
+  app.add_option("--scheme", options.scheme, "how --shape is quantized: w4, w8, f16, ...")
+      ->type_name("SCHEME");
   app.add_option("-p,--n-prompt", options.prompt, "prompt tokens (prefill)")->type_name("N");
   app.add_option("-n,--n-gen", options.gen, "tokens to generate (decode)")->type_name("N");
   tool.repeatable("--pg", options.prompt_gen, "prompt and generation together, as P,N (also -pg)")
@@ -323,6 +325,7 @@ int main(int argc, char** argv) {
       ->type_name("GATE");
   app.add_option("--plot", options.plot, "a chart of the results")->type_name("FILE.svg");
   tool.synopsis("-m MODEL [-p N] [-n N] [OPTION]...");
+  tool.example("bench --shape tinyllama-1.1b --scheme w4", "No model at hand: random weights");
   tool.example("bench -m model.lathe", "Prefill of 512 tokens and decode of 128");
   tool.example("bench -m model.lathe -p 0 -n 32 -d 0,1024-4096+1024", "Decode at growing depth");
   tool.example("bench -m model.lathe -p 128 -n 32 -npl 1-16*2", "1 to 16 sequences at once");

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "lathe/lathe.h"
+#include "lathe/synthetic.h"
 
 #include "common/convert_report.h"
 #include "common/output.h"
@@ -23,7 +24,7 @@ using namespace lathe::tool;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string input, to, dtype, tokenizer, lora, shard_size = "5G";
+  std::string input, to, dtype, tokenizer, lora, synthetic, shard_size = "5G";
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -70,6 +71,12 @@ CheckpointFormat target_format(const Options& options, const std::string& output
 }
 
 std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options) {
+  if (!options.synthetic.empty()) {
+    return synthetic_checkpoint(
+        options.synthetic,
+        options.dtype.empty() ? DType::kF16 : dtype_by_name(options.dtype).value_or(DType::kF16),
+        options.tokenizer);
+  }
   OpenOptions open_options;
   open_options.tokenizer_path = options.tokenizer;
   auto checkpoint = Checkpoint::open(options.input, open_options);
@@ -147,7 +154,13 @@ int convert(const Tool& tool, const Options& options) {
 
 void check(const Tool& tool, const Options& options) {
   if (options.list && options.verify) fail_usage("--list and --verify exclude each other");
-  if (options.input.empty()) fail_usage("name the model to read");
+  if (!options.synthetic.empty()) {
+    if (!options.input.empty() || options.list || options.verify || !options.lora.empty()) {
+      fail_usage("--synthetic makes a model, so there is none to read");
+    }
+  } else if (options.input.empty()) {
+    fail_usage("name the model to read");
+  }
   if ((options.list || options.verify) && options.dry_run) {
     fail_usage("--dry-run is about a conversion, not about --list or --verify");
   }
@@ -185,6 +198,9 @@ int main(int argc, char** argv) {
   app.add_option("--lora", options.lora,
                  "Merge a LoRA adapter (a folder in PEFT's layout) into the weights")
       ->type_name("FOLDER");
+  app.add_option("--synthetic", options.synthetic,
+                 "Write a model of this shape with random weights, for measuring")
+      ->type_name("SHAPE");
   app.add_option("--shard-size", options.shard_size,
                  "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
       ->type_name("SIZE")
@@ -198,6 +214,7 @@ int main(int argc, char** argv) {
   tool.example("convert base --lora adapter -o merged.lathe",
                "A model and the LoRA adapter that was trained on it, as one");
   tool.example("convert stories260K.bin --tokenizer tok512.bin -o stories.lathe", "From llama2.c");
+  tool.example("convert --synthetic tinyllama-1.1b -o random.gguf", "Random weights, real speed");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {
     check(tool, options);

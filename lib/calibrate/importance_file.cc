@@ -7,8 +7,11 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "calibrate/imatrix_file.h"
+#include "container/gguf_reader.h"
 #include "container/safetensors_reader.h"
 #include "container/safetensors_writer.h"
+#include "io/mapped_file.h"
 
 namespace lathe {
 namespace {
@@ -34,6 +37,11 @@ void write_importance(const ImportanceMatrix& matrix, const std::string& path, b
 }
 
 ImportanceMatrix read_importance(const std::string& path) {
+  {
+    const auto file = MappedFile::open(path);
+    if (GgufReader::looks_like(file->bytes())) return read_imatrix_gguf(path);
+    if (looks_like_imatrix_dat(file->bytes())) return read_imatrix_dat(file->bytes(), path);
+  }
   const auto reader = SafetensorsReader::open(path);
   const auto& metadata = reader->metadata();
   const auto version = metadata.find(kFormatKey);

@@ -15,6 +15,7 @@
 #include "container/llama2c_reader.h"
 #include "container/safetensors_reader.h"
 #include "io/mapped_file.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
@@ -104,13 +105,39 @@ void list_gguf(const std::string& path, FileListing& out) {
   for (const TensorEntry& entry : gguf->tensors()) out.tensors.push_back(info_of(entry));
 }
 
+// A packed or blocked matrix is bytes to a reader of safetensors; people want what is in them.
+void unwrap(const SafetensorsReader& file, const std::map<std::string, DType>& blocks,
+            std::size_t number, FileListing& out) {
+  TensorInfo& info = out.tensors[number];
+  if (out.schemes.contains(info.name) && info.shape.size() == 1) {
+    const PackedMatrix matrix =
+        parse_packed(file.tensor_data(number),
+                     fmt::format("{}: tensor {}", quoted(file.path()), quoted(info.name)));
+    info.dtype = DType::kPacked;
+    info.shape = {matrix.rows, matrix.cols};
+    out.schemes[info.name] = packed_scheme_name(matrix.scheme);
+    return;
+  }
+  const auto block = blocks.find(info.name);
+  if (block == blocks.end() || info.shape.size() != 2) return;
+  const DTypeInfo& type = dtype_info(block->second);
+  info.dtype = block->second;
+  info.shape[1] = info.shape[1] / type.bytes * type.block;
+}
+
 void list_safetensors(const SafetensorsReader& file, FileListing& out) {
+  const bool native = lathe_file::is_native(file);
   for (const auto& [key, value] : file.metadata()) {
-    // One checksum per tensor: nothing to read.
-    if (key == lathe_file::kKeyTensorSums) continue;
+    // One entry per tensor: nothing to read, or shown beside the tensors.
+    const bool beside = native && (key == lathe_file::kKeyPacked || key == lathe_file::kKeyBlocks);
+    if (key == lathe_file::kKeyTensorSums || beside) continue;
     out.metadata.push_back({key, "", value});
   }
   for (const TensorEntry& entry : file.tensors()) out.tensors.push_back(info_of(entry));
+  if (!native) return;
+  out.schemes = lathe_file::read_packed(file);
+  const auto blocks = lathe_file::read_blocks(file);
+  for (std::size_t i = 0; i < out.tensors.size(); ++i) unwrap(file, blocks, i, out);
 }
 
 void list_llama2c(const std::string& path, FileListing& out) {

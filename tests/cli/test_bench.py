@@ -64,6 +64,16 @@ class Bench(ToolTest):
         self.assertGreater(figures["read_bytes_per_second"], 1e8)
         self.assertGreater(figures["int8_ops_per_second"], 1e8)
 
+    def test_a_shape_instead_of_a_model(self):
+        out = json.loads(self.ok("--shape", "llama-42m", "--scheme", "w8", "-p", "8", "-n", "4", "-r",
+                                 "1", "--format", "json", env={"TMPDIR": str(self.folder)}).stdout)
+        self.assertEqual({row["model_filename"] for row in out}, {"llama-42m"})
+        self.assertEqual(len(out), 2)
+        self.assertEqual(list(self.folder.iterdir()), [])  # nothing stays
+        self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
+        self.fails(2, "--shape", "llama-42m", "--scheme", "w5", message="w5")
+        self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
+
     def test_refusals(self):
         self.fails(2, message="-m MODEL")
         self.fails(2, "-m", self.model, "-p", "x", message="x")

@@ -104,6 +104,18 @@ class Chains(ToolTest):
 class Reports(ToolTest):
     tool = "convert"
 
+    def test_synthetic(self):
+        self.ok("--synthetic", "llama-42m", "-o", "a.lathe")
+        self.ok("--synthetic", "llama-42m", "-o", "b.gguf")
+        self.ok("b.gguf", "-o", "c.lathe")  # the same weights in every form
+        listed = [json.loads(self.ok(name, "--list", "--json").stdout)
+                  for name in ("a.lathe", "c.lathe")]
+        hashes = [{m["key"]: m["value"] for m in one["metadata"]}["source.xxh3"] for one in listed]
+        self.assertEqual(hashes[0], hashes[1])
+        self.ok("a.lathe", "--verify")
+        self.fails(2, "--synthetic", "llama-9999t", "-o", "d.lathe", message="smollm2-135m")
+        self.fails(2, "--synthetic", "llama-42m", "a.lathe", "-o", "d.lathe", message="--synthetic")
+
     def test_list(self):
         self.ok(self.data(MODEL), "-q", "-o", "m.gguf")
         for model in (self.data(MODEL), "m.gguf"):

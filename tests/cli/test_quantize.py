@@ -124,6 +124,60 @@ class Quantize(ToolTest):
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "a.lathe",
                    message="no importance matrix")
 
+    def test_importance_of_llama_cpp(self):
+        """Both of its forms say what ours says, to the same bytes."""
+        names = {f"model.layers.{i}.{ours}.weight": f"blk.{i}.{theirs}.weight" for i in range(2)
+                 for ours, theirs in [("self_attn.q_proj", "attn_q"), ("self_attn.k_proj", "attn_k"),
+                                      ("self_attn.v_proj", "attn_v"), ("mlp.up_proj", "ffn_up"),
+                                      ("self_attn.o_proj", "attn_output"),
+                                      ("mlp.gate_proj", "ffn_gate"),
+                                      ("mlp.down_proj", "ffn_down")]}
+        self.divergence(self.model)  # writes story.txt
+        self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g32", "--calib", "story.txt",
+                "--save-importance", "i.safetensors")
+        raw = (self.folder / "i.safetensors").read_bytes()
+        start = 8 + int.from_bytes(raw[:8], "little")
+        header = json.loads(raw[8:start])
+        ours = {name: raw[start + t["data_offsets"][0]:start + t["data_offsets"][1]]
+                for name, t in header.items() if name != "__metadata__"}
+        columns = {names[name]: data for name, data in ours.items() if name in names}
+        columns["output.weight"] = ours["lm_head.weight"]
+        self.assertEqual(len(columns), 15)
+        times = lambda data, n: array.array("f", [n * x for x in array.array("f", data)]).tobytes()
+        dat = struct.pack("<i", len(columns))
+        for name, data in columns.items():  # four calls: powers of two lose nothing
+            dat += struct.pack("<i", len(name)) + name.encode()
+            dat += struct.pack("<ii", 4, len(data) // 4) + times(data, 4)
+        self.write("old.dat", dat)
+        self.write("new.dat", dat + struct.pack("<ii", 4, 9) + b"story.txt")
+        tensors = []
+        for name, data in columns.items():
+            tensors.append((f"{name}.in_sum2", [len(data) // 4, 1], times(data, 256)))
+            tensors.append((f"{name}.counts", [1, 1], struct.pack("<f", 256)))
+        self.write("i.gguf", self.gguf("imatrix", tensors))
+        for name in ("old.dat", "new.dat", "i.gguf", "i.safetensors"):
+            out = self.folder / "b.lathe"
+            self.ok("-m", self.model, "-o", out, "-f", "-s", "w4g32", "--importance", name)
+            self.assertEqual((self.folder / "a.lathe").read_bytes(), out.read_bytes(), name)
+        refuse = lambda name, message: self.fails(3, "-m", self.model, "-o", "x.lathe",
+                                                  "--importance", name, message=message)
+        refuse(self.write("cut.dat", dat[:-5]), "ends inside")
+        refuse(self.write("long.dat", dat + bytes(30)), "after its end")
+        refuse(self.write("nan.dat", dat[:-4] + struct.pack("<f", float("nan"))), "not finite")
+        refuse(self.write("other.gguf", self.gguf("model", tensors)), "imatrix")
+        refuse(self.write("bare.gguf", self.gguf("imatrix", tensors[:1])), "counts")
+
+    @staticmethod
+    def gguf(kind, tensors):
+        text = lambda s: struct.pack("<Q", len(s)) + s.encode()
+        out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 1)
+        out += text("general.type") + struct.pack("<I", 8) + text(kind)
+        data = b""
+        for name, shape, raw in tensors:
+            out += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, len(data))
+            data += raw + bytes(-len(raw) % 32)
+        return out + bytes(-len(out) % 32) + data
+
     def test_several_outputs(self):
         self.ok("-m", self.model, "-o", "a.lathe", "-s", "w8", "--also", "w4=b.lathe")
         self.ok("-m", self.model, "-o", "c.lathe", "-s", "w4")
@@ -178,6 +232,17 @@ class Quantize(ToolTest):
         self.fails(3, "--verify", "f16.lathe", "--against", self.model, message="recipe")
         self.fails(2, "--verify", "a.lathe", message="--against")
         self.fails(2, "--verify", "a.lathe", "--against", self.model, "-o", "x", message="--verify")
+
+    def test_listing_shows_schemes_and_shapes(self):
+        self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g32ad")
+        listed = json.loads(self.ok("a.lathe", "--list", "--json", tool="convert").stdout)
+        tensors = {t["name"]: t for t in listed["tensors"]}
+        q = tensors["model.layers.0.self_attn.q_proj.weight"]
+        self.assertEqual((q["dtype"], q["shape"]), ("w4g32ad", [48, 48]))
+        self.ok("-m", self.model, "-o", "b.gguf", "-s", "q8_0")
+        self.ok("b.gguf", "-o", "b.lathe", tool="convert")
+        text = self.ok("b.lathe", "--list", tool="convert").out
+        self.assertNotIn("packed", text)
 
     def test_refusals(self):
         self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w5", message="w5")

@@ -115,6 +115,13 @@ std::string name_some(std::span<const std::string> names) {
   return out;
 }
 
+// "BF16", or the scheme of a packed matrix.
+static std::string type_text(const FileListing& listing, const TensorInfo& tensor) {
+  const auto scheme = listing.schemes.find(tensor.name);
+  if (tensor.dtype == DType::kPacked && scheme != listing.schemes.end()) return scheme->second;
+  return std::string(dtype_info(tensor.dtype).name);
+}
+
 std::string listing_table(const FileListing& listing) {
   std::uint64_t bytes = 0, count = 0;
   Table tensors({false, false, false, true});
@@ -122,7 +129,7 @@ std::string listing_table(const FileListing& listing) {
     bytes += tensor.bytes;
     count += elements(tensor.shape);
     tensors.add({escape_for_terminal(tensor.name), shape_text(tensor.shape),
-                 std::string(dtype_info(tensor.dtype).name), fmt::format("{}", tensor.bytes)});
+                 type_text(listing, tensor), fmt::format("{}", tensor.bytes)});
   }
   Table metadata({false, false});
   for (const ListedValue& value : listing.metadata) {
@@ -143,7 +150,7 @@ std::string listing_json(const FileListing& listing) {
   for (const TensorInfo& tensor : listing.tensors) {
     bytes += tensor.bytes;
     tensors.push_back({{"name", tensor.name},
-                       {"dtype", dtype_info(tensor.dtype).name},
+                       {"dtype", type_text(listing, tensor)},
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes}});
   }

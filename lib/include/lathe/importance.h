@@ -43,6 +43,7 @@ LATHE_API ImportanceMatrix measure_importance(std::shared_ptr<const Model> model
 
 LATHE_API void write_importance(const ImportanceMatrix& matrix, const std::string& path,
                                 bool overwrite);
+// llama.cpp's files are read as well (GGUF, and the older .dat).
 // Throws kInvalid when the file is no importance matrix or holds negative or non-finite values.
 LATHE_API ImportanceMatrix read_importance(const std::string& path);
 

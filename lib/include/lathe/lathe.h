@@ -30,5 +30,6 @@
 #include "lathe/progress.h"
 #include "lathe/prompt.h"
 #include "lathe/records.h"
+#include "lathe/synthetic.h"
 #include "lathe/tokenizer.h"
 #include "lathe/version.h"

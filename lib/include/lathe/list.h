@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -29,6 +30,8 @@ struct FileListing {
   std::string format;                 // "GGUF", "safetensors", "lathe", "Hugging Face", "llama2.c"
   std::vector<ListedValue> metadata;  // in the file's order
   std::vector<TensorInfo> tensors;    // in the file's order, under the file's names
+  // Of .lathe files: the scheme of packed matrices, whose dtype is kPacked.
+  std::map<std::string, std::string> schemes;
 };
 
 LATHE_API FileListing list_file(const std::string& path);

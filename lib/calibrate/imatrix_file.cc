@@ -1,0 +1,184 @@
+#include "calibrate/imatrix_file.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <fmt/format.h>
+#include <optional>
+#include <string_view>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "container/gguf_reader.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::string_view kSums = ".in_sum2";
+constexpr std::string_view kCounts = ".counts";
+constexpr std::int32_t kMostName = 512;
+
+struct NamePair {
+  std::string_view gguf, hugging_face;
+};
+constexpr std::array<NamePair, 7> kLayerNames = {{
+    {"attn_q.weight", "self_attn.q_proj.weight"},
+    {"attn_k.weight", "self_attn.k_proj.weight"},
+    {"attn_v.weight", "self_attn.v_proj.weight"},
+    {"attn_output.weight", "self_attn.o_proj.weight"},
+    {"ffn_gate.weight", "mlp.gate_proj.weight"},
+    {"ffn_up.weight", "mlp.up_proj.weight"},
+    {"ffn_down.weight", "mlp.down_proj.weight"},
+}};
+
+// Empty for a name that is none of ours.
+std::string hugging_face_name(std::string_view name) {
+  if (name == "output.weight") return "lm_head.weight";
+  if (name == "token_embd.weight") return "model.embed_tokens.weight";
+  constexpr std::string_view kBlock = "blk.";
+  if (!name.starts_with(kBlock)) return "";
+  name.remove_prefix(kBlock.size());
+  unsigned layer = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
+  if (error != std::errc()) return "";
+  name.remove_prefix(static_cast<std::size_t>(end - name.data()));
+  for (const NamePair& pair : kLayerNames) {
+    if (name.starts_with('.') && name.substr(1) == pair.gguf) {
+      return fmt::format("model.layers.{}.{}", layer, pair.hugging_face);
+    }
+  }
+  return "";
+}
+
+void add(ImportanceMatrix& matrix, std::string_view name, std::vector<float> sums, double count,
+         const std::string& path) {
+  for (float& value : sums) {
+    value = static_cast<float>(static_cast<double>(value) / count);
+    if (!(value >= 0.0f) || !std::isfinite(value)) {
+      fail_invalid("{}: {} holds a value that is negative or not finite", quoted(path),
+                   quoted(name));
+    }
+  }
+  const std::string known = hugging_face_name(name);
+  if (!known.empty()) matrix.columns[known] = std::move(sums);
+}
+
+// A model that ties its output matrix to the embedding has one name for both.
+void finish(ImportanceMatrix& matrix, const std::string& path) {
+  if (matrix.columns.empty()) {
+    fail_invalid("{}: is an importance matrix of no matrix that is known here", quoted(path));
+  }
+  const auto head = matrix.columns.find("lm_head.weight");
+  if (head != matrix.columns.end()) {
+    matrix.columns.emplace("model.embed_tokens.weight", head->second);
+  }
+}
+
+std::vector<float> floats_of(std::span<const std::byte> bytes) {
+  std::vector<float> out(bytes.size() / sizeof(float));
+  if (!out.empty()) std::memcpy(out.data(), bytes.data(), out.size() * sizeof(float));
+  return out;
+}
+
+// The older form's bytes, front to back.
+class Cursor {
+ public:
+  Cursor(std::span<const std::byte> bytes, const std::string& path) : rest_(bytes), path_(path) {}
+
+  std::span<const std::byte> take(std::uint64_t bytes, const char* what) {
+    if (bytes > rest_.size()) fail_invalid("{}: ends inside {}", quoted(path_), what);
+    const auto out = rest_.first(static_cast<std::size_t>(bytes));
+    rest_ = rest_.subspan(static_cast<std::size_t>(bytes));
+    return out;
+  }
+  std::int32_t number(const char* what, std::int32_t least, std::int32_t most) {
+    std::int32_t value = 0;
+    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
+    if (value < least || value > most) {
+      fail_invalid("{}: {} is {}, which cannot be", quoted(path_), what, value);
+    }
+    return value;
+  }
+  std::string text(std::int32_t length, const char* what) {
+    const auto bytes = take(static_cast<std::uint64_t>(length), what);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  bool done() const noexcept { return rest_.empty(); }
+
+ private:
+  std::span<const std::byte> rest_;
+  const std::string& path_;
+};
+
+}  // namespace
+
+ImportanceMatrix read_imatrix_gguf(const std::string& path) {
+  const auto gguf = GgufReader::open(path);
+  if (gguf->get_string("general.type").value_or("") != "imatrix") {
+    fail_invalid("{}: is no importance matrix: its general.type is not imatrix", quoted(path));
+  }
+  ImportanceMatrix matrix;
+  for (std::size_t t = 0; t < gguf->tensors().size(); ++t) {
+    const TensorEntry& entry = gguf->tensors()[t];
+    if (!entry.name.ends_with(kSums)) continue;
+    const std::string name = entry.name.substr(0, entry.name.size() - kSums.size());
+    const auto counts = gguf->find_tensor(name + std::string(kCounts));
+    if (!counts || entry.dtype != DType::kF32 || gguf->tensors()[*counts].dtype != DType::kF32) {
+      fail_invalid("{}: {} is not F32, or has no counts", quoted(path), quoted(entry.name));
+    }
+    const std::vector<float> count = floats_of(gguf->tensor_data(*counts));
+    if (count.size() != 1) {
+      fail_unsupported("{}: {} has {} experts, which is not supported", quoted(path), quoted(name),
+                       count.size());
+    }
+    if (!(count[0] >= 0.0f) || !std::isfinite(count[0])) {
+      fail_invalid("{}: {} counts {} inputs", quoted(path), quoted(name), count[0]);
+    }
+    if (count[0] == 0.0f) continue;
+    matrix.tokens = std::max(matrix.tokens, static_cast<std::int64_t>(count[0]));
+    add(matrix, name, floats_of(gguf->tensor_data(t)), static_cast<double>(count[0]), path);
+  }
+  finish(matrix, path);
+  return matrix;
+}
+
+bool looks_like_imatrix_dat(std::span<const std::byte> bytes) noexcept {
+  std::int32_t head[2] = {};
+  if (bytes.size() < sizeof head) return false;
+  std::memcpy(head, bytes.data(), sizeof head);
+  if (head[0] < 1 || head[0] > (1 << 20) || head[1] < 1 || head[1] > kMostName) return false;
+  if (static_cast<std::size_t>(head[1]) > bytes.size() - sizeof head) return false;
+  const auto name = bytes.subspan(sizeof head, static_cast<std::size_t>(head[1]));
+  for (const std::byte b : name) {
+    if (b < std::byte{0x21} || b > std::byte{0x7e}) return false;
+  }
+  return true;
+}
+
+ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::string& path) {
+  Cursor cursor(bytes, path);
+  ImportanceMatrix matrix;
+  const std::int32_t entries = cursor.number("the number of entries", 1, 1 << 20);
+  for (std::int32_t i = 0; i < entries; ++i) {
+    const std::string name =
+        cursor.text(cursor.number("the length of a name", 1, kMostName), "a name");
+    const std::int32_t calls = cursor.number("the number of calls", 0, INT32_MAX);
+    const std::int32_t values = cursor.number("the number of values", 1, INT32_MAX);
+    const auto data =
+        cursor.take(static_cast<std::uint64_t>(values) * sizeof(float), "an entry's values");
+    if (calls > 0) add(matrix, name, floats_of(data), calls, path);
+  }
+  if (!cursor.done()) {
+    cursor.number("the number of chunks", INT32_MIN, INT32_MAX);
+    if (!cursor.done()) {
+      cursor.text(cursor.number("the length of a text's name", 0, 1 << 20), "a text's name");
+    }
+  }
+  if (!cursor.done()) fail_invalid("{}: goes on after its end", quoted(path));
+  finish(matrix, path);
+  return matrix;
+}
+
+}  // namespace lathe

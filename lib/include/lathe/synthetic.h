@@ -1,0 +1,27 @@
+// Models of well-known shapes with random weights: to measure speed where no model is at hand.
+//
+// Weights are drawn from a normal distribution of deviation 0.02, norms are 1; the same shape has
+// the same weights everywhere, and no tokenizer of its own. Nothing is held in memory: rows are
+// made as they are read, so models larger than memory can be written.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lathe/checkpoint.h"
+#include "lathe/dtype.h"
+#include "lathe/export.h"
+
+namespace lathe {
+
+// "tinyllama-1.1b", "llama-3.1-8b", ...
+LATHE_API std::vector<std::string> synthetic_shapes();
+
+// Matrices of `type` (kF32, kF16 or kBF16). Throws kUsage, naming the shapes, for one that is
+// unknown. path() is "synthetic SHAPE". `tokenizer` as OpenOptions::tokenizer_path; empty: none.
+LATHE_API std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& shape,
+                                                                 DType type = DType::kF16,
+                                                                 const std::string& tokenizer = "");
+
+}  // namespace lathe
