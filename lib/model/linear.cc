@@ -177,8 +177,8 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
                      float* y, std::int64_t y_stride) const noexcept {
   const KernelTable& table = kernels();
   if (packed()) {
-    table.packed_matmul(matrix_, first / 16, (last + 15) / 16,
-                        input.quantized(matrix_.scheme), y, y_stride);
+    table.packed_matmul(matrix_, first / 16, (last + 15) / 16, input.quantized(matrix_.scheme), y,
+                        y_stride);
   } else {
     compute_float(input, worker, first, last, y, y_stride);
   }
