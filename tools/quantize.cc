@@ -289,7 +289,7 @@ int main(int argc, char** argv) {
   app.add_option("--against", options.against, "what --verify makes it from")->type_name("MODEL");
   app.add_flag("--dry-run", options.dry_run, "show the table of tensors, write nothing");
   tool.synopsis("-m MODEL -o FILE [-s SCHEME] [OPTION]...");
-  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.3 bits per weight");
+  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.4 bits per weight");
   tool.example("quantize -m hf-folder -o w8.lathe -s w8 --also w4=w4.lathe", "Two files, one run");
   tool.example("quantize -m hf-folder -o m.gguf -s q8_0", "A GGUF file for other programs");
   tool.example("quantize -m hf-folder -o w4.lathe --calib book.txt",

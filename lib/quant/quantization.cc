@@ -158,7 +158,7 @@ void Quantization::decide(PlannedTensor& tensor) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
   MatrixScheme scheme = KeepAsIs{};
   if (info.shape.size() == 2) {
-    scheme = rules_.scheme_for(info, checkpoint_.config().tie_word_embeddings, format_);
+    scheme = rules_.scheme_for(info, format_);
     scheme = fitting(scheme, info);
   }
   if (!std::holds_alternative<KeepAsIs>(scheme)) apply(scheme, info, tensor);

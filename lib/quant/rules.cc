@@ -51,23 +51,22 @@ SchemeRules::SchemeRules(const QuantizeOptions& options) : scheme_(options.schem
 
 SchemeRules::~SchemeRules() = default;
 
-MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, bool tied_embeddings,
-                                     CheckpointFormat format) const {
+MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, CheckpointFormat format) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
-    if (rule->matches(matrix.name)) return resolve(rule->scheme, matrix, tied_embeddings, format);
+    if (rule->matches(matrix.name)) return resolve(rule->scheme, matrix, format);
   }
-  return resolve(scheme_, matrix, tied_embeddings, format);
+  return resolve(scheme_, matrix, format);
 }
 
 MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& matrix,
-                                  bool tied_embeddings, CheckpointFormat format) const {
+                                  CheckpointFormat format) const {
   if (scheme != kMixture) return *scheme_by_name(scheme);
   if (format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
          "a GGUF file cannot hold the scheme w4; choose q8_0, q4_0 or q4_1, or write a .lathe "
          "file");
   }
-  return mixture_scheme(matrix_role(matrix.name), tied_embeddings);
+  return mixture_scheme(matrix_role(matrix.name), matrix.rows(), matrix.cols());
 }
 
 }  // namespace lathe

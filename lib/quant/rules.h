@@ -20,12 +20,11 @@ class SchemeRules {
   explicit SchemeRules(const QuantizeOptions& options);
   ~SchemeRules();
 
-  MatrixScheme scheme_for(const TensorInfo& matrix, bool tied_embeddings,
-                          CheckpointFormat format) const;
+  MatrixScheme scheme_for(const TensorInfo& matrix, CheckpointFormat format) const;
 
  private:
   struct Rule;
-  MatrixScheme resolve(const std::string& scheme, const TensorInfo& matrix, bool tied_embeddings,
+  MatrixScheme resolve(const std::string& scheme, const TensorInfo& matrix,
                        CheckpointFormat format) const;
 
   std::string scheme_;

@@ -27,8 +27,8 @@ std::string scheme_name(const MatrixScheme& scheme);
 enum class MatrixRole { kEmbedding, kHead, kValue, kDown, kOther };
 MatrixRole matrix_role(std::string_view tensor_name);
 
-// The mixture "w4": what each role gets.
-MatrixScheme mixture_scheme(MatrixRole role, bool tied_embeddings);
+// The mixture "w4": what a matrix [rows, cols] gets.
+MatrixScheme mixture_scheme(MatrixRole role, std::int64_t rows, std::int64_t cols);
 
 // Bits per weight of a large matrix, scales included.
 double bits_per_weight(const PackedScheme& scheme);

@@ -72,7 +72,7 @@ class Quantize(ToolTest):
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
-        self.assertIn("w4g32ad", self.ok("w4.lathe", "--list", tool="convert").out)
+        self.assertIn("w4nlg64", self.ok("w4.lathe", "--list", tool="convert").out)
 
     def test_back_to_floats(self):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8g32")

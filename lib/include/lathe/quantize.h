@@ -8,7 +8,8 @@
 //   w4nlg32       4 bits on a non-linear grid: sixteen values fitted to each matrix
 //   ...a          asymmetric: a minimum beside each scale (not with nl)
 //   ...d          double quantization: scales of 8 bits, a half per 256 inputs (Dettmers 2023)
-//   w4            the mixture that measured best near 4.3 bits
+//   w4            the mixture that measured best near 4.25 bits: w4nlg64, with w8 for embeddings,
+//                 output, and the values of grouped heads
 //   q8_0 q4_0 q4_1   ggml's types, for GGUF files
 //   f32 f16 bf16  a float type;  keep: as it is
 //

@@ -34,5 +34,16 @@ TEST(Scheme, BitsPerWeight) {
   EXPECT_DOUBLE_EQ(bits("w4g32ad"), 4.625);
 }
 
+TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
+  const auto of = [](const char* tensor, std::int64_t rows, std::int64_t cols) {
+    return scheme_name(mixture_scheme(matrix_role(tensor), rows, cols));
+  };
+  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("lm_head.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 256, 2048), "w8");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg64");
+  EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg64");
+}
+
 }  // namespace
 }  // namespace lathe
