@@ -23,8 +23,8 @@ ANSWERS = [
     "The shape of the windows is triangle.\nAnswer: B",
     "There are 2 windows.\nAnswer: C"
 ]
-PERPLEXITY = {"base": "2.854", "f32": "20.77", "w8": "20.73", "w4": "21.35"}
-CORRECT = {"w8": 46, "w4": 47}  # of 60; floats may differ from machine to machine
+PERPLEXITY = {"base": "2.854", "f32": "20.77", "w8": "20.73", "w4": "22.57"}
+CORRECT = {"w8": 46, "w4": 46}  # of 60; floats may differ from machine to machine
 
 
 class Models(ToolTest):
