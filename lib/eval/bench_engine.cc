@@ -2,6 +2,7 @@
 #include <chrono>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "lathe/bench.h"
 
@@ -26,10 +27,25 @@ void run_to_end(Engine& engine) {
   while (!engine.idle()) engine.step();
 }
 
+// Computes the prompts and no more: their keys and values are kept for the requests that follow.
+std::int64_t prefill(Engine& engine, std::span<const Request> requests) {
+  const Clock::time_point start = Clock::now();
+  for (Request request : requests) {
+    request.samples = 0;
+    engine.submit(std::move(request));
+  }
+  run_to_end(engine);
+  return since(start);
+}
+
+// Equal sequences run in two phases, all prompts and then all answers, so that each has a rate of
+// its own; traffic runs as it comes, with answers under way while later prompts are read.
 BenchSample run_once(Engine& engine, std::span<const TokenId> depth,
-                     std::span<const BenchTraffic::Lengths> lengths, TokenSource& source) {
+                     std::span<const BenchTraffic::Lengths> lengths, bool in_phases,
+                     TokenSource& source) {
   const EngineStats before = engine.stats();
   std::int64_t prompts = 0;
+  std::vector<Request> requests;
   for (const BenchTraffic::Lengths& one : lengths) {
     Request request;
     request.prompt.assign(depth.begin(), depth.end());
@@ -37,11 +53,15 @@ BenchSample run_once(Engine& engine, std::span<const TokenId> depth,
     const std::vector<TokenId> own = source.next(std::max<std::int64_t>(1, one.in));
     request.prompt.insert(request.prompt.end(), own.begin(), own.end());
     prompts += static_cast<std::int64_t>(request.prompt.size());
-    request.options.max_tokens = one.in > 0 ? one.out + 1 : std::max<std::int64_t>(1, one.out);
+    // In phases, the last token of the prompt is the first pass of the answer.
+    const bool first_is_free = one.in > 0 && !in_phases;
+    request.options.max_tokens = first_is_free ? one.out + 1 : std::max<std::int64_t>(1, one.out);
     request.options.ignore_eos = true;
-    engine.submit(std::move(request));
+    requests.push_back(std::move(request));
   }
   BenchSample sample;
+  if (in_phases) sample.prompt_ns = prefill(engine, requests);
+  for (Request& request : requests) engine.submit(std::move(request));
   const Clock::time_point start = Clock::now();
   while (!engine.idle()) {
     const Clock::time_point step = Clock::now();
@@ -55,7 +75,7 @@ BenchSample run_once(Engine& engine, std::span<const TokenId> depth,
       sample.prompt_ns = since(start);
     }
   }
-  sample.gen_ns = since(start) - sample.prompt_ns;
+  sample.gen_ns = since(start) - (in_phases ? 0 : sample.prompt_ns);
   return sample;
 }
 
@@ -68,6 +88,7 @@ BenchResult run_engine_bench(Engine& engine, const BenchCase& test, int repetiti
   TokenSource source(engine.model().config().vocab_size);
   const std::vector<BenchTraffic::Lengths> lengths = lengths_of(test);
   const std::vector<TokenId> depth = source.next(test.n_depth);
+  const bool in_phases = !test.traffic && test.n_prompt > 0 && test.n_gen > 0;
   if (!depth.empty()) {
     Request request;
     request.prompt = depth;
@@ -81,7 +102,7 @@ BenchResult run_engine_bench(Engine& engine, const BenchCase& test, int repetiti
       progress(static_cast<std::uint64_t>(round + warmup),
                static_cast<std::uint64_t>(repetitions + warmup), name);
     }
-    BenchSample sample = run_once(engine, depth, lengths, source);
+    BenchSample sample = run_once(engine, depth, lengths, in_phases, source);
     if (round >= 0) result.samples.push_back(std::move(sample));
   }
   return result;
