@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/shared/x86.h"
+
 namespace lathe {
 namespace {
 
@@ -137,12 +139,7 @@ inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {
 inline __m128 halve(__m256 v) noexcept {
   return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 }
-inline float sum(Lanes a) noexcept {
-  const __m256 eight = _mm256_add_ps(a.lo, a.hi);
-  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
+inline float sum(Lanes a) noexcept { return sum_of_eight(_mm256_add_ps(a.lo, a.hi)); }
 // Four sums, each by the same tree.
 inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
   const __m128 four[4] = {halve(_mm256_add_ps(a.lo, a.hi)), halve(_mm256_add_ps(b.lo, b.hi)),
@@ -151,23 +148,7 @@ inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
   const __m128 cd = _mm_add_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
   _mm_storeu_ps(out, _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
 }
-inline float largest(Lanes a) noexcept {
-  const __m256 eight = _mm256_max_ps(a.lo, a.hi);
-  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
-}
-
-inline float square_root(float x) noexcept { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-
-// In assembler, because GCC takes a function that does nothing but ask for memory to have no
-// effect, and leaves out the calls.
-inline void prefetch_far(const void* p) noexcept {
-  __asm__ volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p)));
-}
-inline void prefetch(const void* p) noexcept {
-  __asm__ volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(p)));
-}
+inline float largest(Lanes a) noexcept { return largest_of_eight(_mm256_max_ps(a.lo, a.hi)); }
 
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 3;

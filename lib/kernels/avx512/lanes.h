@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/shared/x86.h"
+
 namespace lathe {
 namespace {
 
@@ -80,10 +82,7 @@ inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {
 }
 
 inline float sum(Lanes a) noexcept {
-  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  return sum_of_eight(_mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
 // Four sums, each by the same tree: their halves are added side by side, two sums to a
 // register, then their quarters, four to a register.
@@ -99,21 +98,8 @@ inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
   _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
 }
 inline float largest(Lanes a) noexcept {
-  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
-}
-
-inline float square_root(float x) noexcept { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-
-// In assembler, because GCC takes a function that does nothing but ask for memory to have no
-// effect, and leaves out the calls.
-inline void prefetch_far(const void* p) noexcept {
-  __asm__ volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p)));
-}
-inline void prefetch(const void* p) noexcept {
-  __asm__ volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(p)));
+  return largest_of_eight(
+      _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
 
 constexpr int kMatvecRows = 4;

@@ -1,7 +1,6 @@
-// Which of sixteen increasing values is next to each lane: one comparison per border.
+// Which of sixteen increasing values is next to each lane: one comparison per border. Included by
+// tables that have no faster way (avx512/grid.h is one), after their lanes.h.
 #pragma once
-
-#include "kernels/generic/lanes.h"
 
 namespace lathe {
 namespace {
