@@ -29,7 +29,9 @@ PrefixStore::Match PrefixStore::find(std::span<const TokenId> tokens) const noex
   Match best;
   for (const Entry& entry : entries_) {
     const std::int64_t length = common_length(entry.tokens, tokens);
-    if (length > best.length) best = {entry.sequence, length};
+    if (length > best.length && session_.can_fork(entry.sequence, length)) {
+      best = {entry.sequence, length};
+    }
   }
   return best;
 }
@@ -41,15 +43,20 @@ void PrefixStore::touch(SequenceId sequence) noexcept {
 }
 
 void PrefixStore::keep(SequenceId sequence, std::span<const TokenId> tokens) {
-  const Match match = find(tokens);
-  if (std::cmp_equal(match.length, tokens.size())) {
-    session_.drop(sequence);
-    if (match.sequence >= 0) touch(match.sequence);
-    return;
+  for (Entry& entry : entries_) {
+    const std::int64_t length = common_length(entry.tokens, tokens);
+    if (std::cmp_equal(length, tokens.size()) && begins_before(entry.sequence, sequence)) {
+      session_.drop(sequence);
+      entry.used = ++clock_;
+      return;
+    }
   }
   for (std::size_t i = entries_.size(); i-- > 0;) {
     const Entry& entry = entries_[i];
-    if (std::cmp_equal(common_length(entry.tokens, tokens), entry.tokens.size())) drop(i);
+    const std::int64_t length = common_length(entry.tokens, tokens);
+    if (std::cmp_equal(length, entry.tokens.size()) && begins_before(sequence, entry.sequence)) {
+      drop(i);
+    }
   }
   if (entries_.size() >= kMostEntries) {
     const auto oldest =
@@ -79,6 +86,10 @@ bool PrefixStore::shrink(std::int64_t pages) {
     oldest->tokens.resize(static_cast<std::size_t>(keep));
   }
   return true;
+}
+
+bool PrefixStore::begins_before(SequenceId a, SequenceId b) const {
+  return session_.pages(a).first <= session_.pages(b).first;
 }
 
 void PrefixStore::drop(std::size_t index) {

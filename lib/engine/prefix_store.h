@@ -6,6 +6,9 @@
 // sequences) share exist once, so what an entry costs is its pages alone. When memory is wanted,
 // the entry that was not used for longest loses pages from its end.
 //
+// Under a sliding window a long text loses its first pages: it then serves its own continuation
+// only, so shorter ones with the same beginning are kept beside it.
+//
 // Belongs to one thread. A store owns its sequences.
 #pragma once
 
@@ -32,13 +35,13 @@ class PrefixStore {
     SequenceId sequence = -1;
     std::int64_t length = 0;
   };
-  // The entry that shares most with `tokens`; length 0 when none shares any.
+  // The entry that shares most with `tokens` and can be forked there; length 0 when none is.
   Match find(std::span<const TokenId> tokens) const noexcept;
   // Marks the entry as used now.
   void touch(SequenceId sequence) noexcept;
 
-  // Takes a sequence over, which holds exactly `tokens`. Where another entry holds them too,
-  // the sequence is dropped instead; entries that it continues are dropped.
+  // Takes a sequence over, which holds exactly `tokens`. Where another entry holds all of it
+  // too, the sequence is dropped instead; entries of which it holds all are dropped.
   void keep(SequenceId sequence, std::span<const TokenId> tokens);
 
   // Gives up pages, at most `pages` and one entry's; returns false when nothing is left.
@@ -52,6 +55,8 @@ class PrefixStore {
     std::vector<TokenId> tokens;
     std::uint64_t used;
   };
+  // Whether `a` still has the beginning that `b` has.
+  bool begins_before(SequenceId a, SequenceId b) const;
   void drop(std::size_t index);
 
   Session& session_;

@@ -77,20 +77,20 @@ Scheduler::Source Scheduler::find_source(const Lane& lane) noexcept {
   const std::int64_t most = lane.most_shared();
   Source source;
   if (options_.share_prefixes) {
-    const PrefixStore::Match match = store_.find(tokens);
+    const PrefixStore::Match match = store_.find(tokens.first(static_cast<std::size_t>(most)));
     source.sequence = match.sequence;
-    source.length = std::min(match.length, most);
+    source.length = match.length;
   }
   for (Lane& other : running_) {
     if (!options_.share_prefixes && other.job != lane.job) continue;
     const std::int64_t shared = std::min(common_length(other.tokens(), tokens), most);
     const std::int64_t now = std::min(shared, other.computed);
-    if (now > source.length) {
+    if (now > source.length && session_->can_fork(other.sequence, now)) {
       source.sequence = other.sequence;
       source.length = now;
       source.lane = &other;
     }
-    source.coming = std::max(source.coming, shared);
+    if (other.computed < shared) source.coming = std::max(source.coming, shared);
   }
   return source;
 }
@@ -105,7 +105,7 @@ void Scheduler::open(Lane& lane, const Source& source) {
       if (source.lane == nullptr) store_.touch(source.sequence);
       return;
     } catch (const Error&) {
-      // Its beginning has left the sliding window.
+      // No memory for its list of pages.
     }
   }
   lane.sequence = session_->add();
@@ -120,6 +120,7 @@ void Scheduler::load_pages(Lane& lane) {
   const std::int64_t whole = before / page_tokens_ * page_tokens_;
   const std::int64_t reach = pages_->reach(tokens.first(static_cast<std::size_t>(most)), whole);
   if (reach - before < kWorthWaiting) return;
+  if (!session_->can_fork(lane.sequence, whole)) return;
   // Pages go behind whole pages only.
   if (whole != before) session_->truncate(lane.sequence, whole);
   lane.shares_tail = false;

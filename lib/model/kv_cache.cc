@@ -145,8 +145,7 @@ SequenceId KvCache::fork(SequenceId source, std::int64_t length) {
       fail_invalid("cannot fork sequence {} at {}: it has {} positions", source, length,
                    from.length);
     }
-    const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
-    if (shape_.window > 0 && length > 0 && needed < first_stored(source)) {
+    if (!can_fork(source, length)) {
       fail(ErrorCode::kLimit,
            "cannot fork sequence {} at {}: positions before {} have left the sliding window",
            source, length, first_stored(source));
@@ -170,6 +169,13 @@ SequenceId KvCache::fork(SequenceId source, std::int64_t length) {
   return id;
 }
 
+bool KvCache::can_fork(SequenceId source, std::int64_t length) const {
+  const Sequence& from = checked(source);
+  if (length < 0 || length > from.length) return false;
+  const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
+  return shape_.window == 0 || length == 0 || needed >= first_stored(source);
+}
+
 void KvCache::truncate(SequenceId sequence, std::int64_t length) {
   Sequence& s = checked(sequence);
   if (length < 0 || length > s.length) {
@@ -177,8 +183,7 @@ void KvCache::truncate(SequenceId sequence, std::int64_t length) {
                  s.length);
   }
   if (length == s.length) return;
-  const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
-  if (shape_.window > 0 && length > 0 && needed < first_stored(sequence)) {
+  if (!can_fork(sequence, length)) {
     fail(ErrorCode::kLimit,
          "cannot truncate sequence {} to {}: positions before {} have left the sliding window",
          sequence, length, first_stored(sequence));

@@ -69,6 +69,7 @@ class KvCache {
 
   SequenceId add();
   SequenceId fork(SequenceId source, std::int64_t length);
+  bool can_fork(SequenceId source, std::int64_t length) const;
   void truncate(SequenceId sequence, std::int64_t length);
   void drop(SequenceId sequence);
   std::int64_t length(SequenceId sequence) const;

@@ -22,6 +22,9 @@ class ModelSession final : public Session {
   SequenceId fork(SequenceId source, std::int64_t length) override {
     return cache_.fork(source, length);
   }
+  bool can_fork(SequenceId source, std::int64_t length) const override {
+    return cache_.can_fork(source, length);
+  }
   void truncate(SequenceId sequence, std::int64_t length) override {
     cache_.truncate(sequence, length);
   }

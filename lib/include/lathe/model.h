@@ -122,6 +122,9 @@ class LATHE_API Session {
   virtual SequenceId add() = 0;
   // A sequence that shares the first `length` positions of another (copy on write).
   virtual SequenceId fork(SequenceId source, std::int64_t length) = 0;
+  // Whether it still has what those positions need: not so where their beginning has left the
+  // sliding window.
+  virtual bool can_fork(SequenceId source, std::int64_t length) const = 0;
   // Keeps the first `length` positions only (speculation, backtracking).
   virtual void truncate(SequenceId sequence, std::int64_t length) = 0;
   virtual void drop(SequenceId sequence) = 0;

@@ -105,6 +105,7 @@ class FakeSession : public Session {
     return static_cast<SequenceId>(sequences_.size() - 1);
   }
   SequenceId fork(SequenceId, std::int64_t) override { return add(); }
+  bool can_fork(SequenceId, std::int64_t) const override { return true; }
   void truncate(SequenceId s, std::int64_t length) override {
     sequences_.at(static_cast<std::size_t>(s)).resize(static_cast<std::size_t>(length));
   }

@@ -180,6 +180,10 @@ TEST(KvCache, AWindowGivesPagesBack) {
   expect_tags(cache, a, 4801, 4900, 1000);
   EXPECT_EQ(error_of([&] { cache.truncate(a, 4000); }), ErrorCode::kLimit);
   EXPECT_EQ(error_of([&] { cache.fork(a, 4000); }), ErrorCode::kLimit);
+  EXPECT_FALSE(cache.can_fork(a, 4000));
+  EXPECT_FALSE(cache.can_fork(a, 4901));
+  EXPECT_TRUE(cache.can_fork(a, 4890));
+  EXPECT_TRUE(cache.can_fork(a, 0));
   EXPECT_EQ(cache.length(a), 4900);
   const SequenceId b = cache.fork(a, 4890);
   append(cache, b, 20, 2000);
