@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
+#include <new>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "engine/prefix_store.h"
 
 namespace lathe {
 namespace {
@@ -44,14 +46,24 @@ void make_folder(const std::string& path) {
   fail(ErrorCode::kIo, "{}: cannot make the cache folder: {}", quoted(path), std::strerror(errno));
 }
 
-std::int64_t shared_length(std::span<const TokenId> a, std::span<const TokenId> b) {
-  const std::size_t n = std::min(a.size(), b.size());
-  std::size_t i = 0;
-  while (i < n && a[i] == b[i]) ++i;
-  return static_cast<std::int64_t>(i);
-}
+// Removed, by us or by another process that was faster.
+bool unlinked(const std::string& path) { return ::unlink(path.c_str()) == 0 || errno == ENOENT; }
 
-void touch(const std::string& path) { ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); }
+// Marks the pages of a text, from its first, as used now. The first pages get the latest times,
+// by nanoseconds: without them the others are of no use.
+void touch(std::span<const std::string> paths) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  for (const std::string& path : paths) {
+    const timespec times[2] = {now, now};
+    ::utimensat(AT_FDCWD, path.c_str(), times, 0);
+    if (now.tv_nsec == 0) {
+      now.tv_nsec = 1'000'000'000;
+      --now.tv_sec;
+    }
+    --now.tv_nsec;
+  }
+}
 
 }  // namespace
 
@@ -69,6 +81,14 @@ PageCache::PageCache(std::string folder, std::uint64_t size, const std::string& 
          std::strerror(errno));
   }
   trim();
+}
+
+PageCache::~PageCache() {
+  try {
+    if (written_ > 0) trim();
+  } catch (const std::bad_alloc&) {
+    // Whoever opens the folder next does it.
+  }
 }
 
 std::string PageCache::folder_of(const PageKey& before) const {
@@ -106,7 +126,7 @@ PageCache::Found PageCache::find(const PageKey& before, std::span<const TokenId>
         open_page(path, before, layout_.page_tokens, layout_.page_bytes, file);
     if (state == PageFileState::kDamaged) remove_damaged(path);
     if (state != PageFileState::kGood) continue;
-    const std::int64_t shared = shared_length(file.tokens, wanted);
+    const std::int64_t shared = common_length(file.tokens, wanted);
     if (shared > best.shared) best = {std::move(path), std::move(file), shared};
   }
   return best;
@@ -148,8 +168,7 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
     if (found.shared < layout_.page_tokens) break;
     key = page_key(key, rest.first(static_cast<std::size_t>(layout_.page_tokens)));
   }
-  // The first pages get the latest times: without them the others are of no use.
-  for (auto path = used.rbegin(); path != used.rend(); ++path) touch(*path);
+  touch(used);
   return length;
 }
 
@@ -158,12 +177,14 @@ void PageCache::store(const Session& session, SequenceId sequence,
   if (broken_ || session.pages(sequence).first > 0) return;
   const auto page = static_cast<std::size_t>(layout_.page_tokens);
   PageKey key = root_;
+  std::vector<std::string> used;
   for (std::size_t at = 0; at < tokens.size(); at += page) {
     const std::span<const TokenId> own = tokens.subspan(at, std::min(page, tokens.size() - at));
     const PageKey next = page_key(key, own);
     const std::string name = fmt::format("{}-{}{}", key.text(), next.text(), kSuffix);
     const std::string path = fmt::format("{}/{}", folder_of(key), name);
-    if (!stored_.contains(name) && lacks(path, key, own)) {
+    const bool known = stored_.contains(name) && ::access(path.c_str(), F_OK) == 0;
+    if (!known && lacks(path, key, own)) {
       buffer_.resize(layout_.page_bytes);
       try {
         session.export_pages(sequence, static_cast<std::int64_t>(at / page), 1, buffer_);
@@ -174,11 +195,13 @@ void PageCache::store(const Session& session, SequenceId sequence,
         if (on_warning_) on_warning_(error.message() + "; no more is written there");
         return;
       }
-      written_ += layout_.page_bytes;
+      written_ += page_file_bytes(layout_.page_tokens, layout_.page_bytes);
     }
     stored_.insert(name);
+    used.push_back(path);
     key = next;
   }
+  touch(used);
   // Others write too: look at all that is there now and then, not only at what is ours.
   if (bytes_ + written_ > size_ || written_ > size_ / 16) trim();
 }
@@ -202,7 +225,7 @@ bool PageCache::lacks(const std::string& path, const PageKey& before,
 }
 
 bool PageCache::remove_damaged(const std::string& path) const {
-  const bool removed = ::unlink(path.c_str()) == 0;
+  const bool removed = unlinked(path);
   if (on_warning_) {
     on_warning_(fmt::format("{}: the cache entry is damaged: it is {}", quoted(path),
                             removed ? "removed" : "left out"));
@@ -219,6 +242,7 @@ void PageCache::trim() {
   std::vector<File> files;
   bytes_ = 0;
   written_ = 0;
+  stored_.clear();
   for (const std::string& shard : names_in(folder_)) {
     if (shard.size() != 2) continue;
     for (const std::string& name : names_in(folder_ + "/" + shard)) {
@@ -246,9 +270,8 @@ void PageCache::trim() {
   const std::uint64_t goal = size_ - size_ / 8;
   for (const File& file : files) {
     if (bytes_ <= goal) break;
-    if (::unlink(file.path.c_str()) == 0) bytes_ -= file.bytes;
+    if (unlinked(file.path)) bytes_ -= file.bytes;
   }
-  stored_.clear();
 }
 
 }  // namespace lathe

@@ -6,7 +6,8 @@
 // their tokens are compared. Part of a page serves as well: attention sees positions up to the
 // length only. Several processes may use one folder at once: files appear whole by a rename, are
 // never changed, and may vanish at any time. A damaged file is removed, with a warning. When the
-// folder grows past its size, files go that were not used for longest.
+// folder grows past its size, files go that were not used for longest; while several processes
+// write, each may be a sixteenth of the size (or the pages of one text) ahead of the last look.
 //
 // The constructor throws kIo; afterwards failures only warn. Belongs to one thread.
 #pragma once
@@ -29,6 +30,9 @@ class PageCache {
  public:
   PageCache(std::string folder, std::uint64_t size, const std::string& model_fingerprint,
             const KvLayout& layout, std::function<void(const std::string&)> on_warning);
+  ~PageCache();
+  PageCache(const PageCache&) = delete;
+  PageCache& operator=(const PageCache&) = delete;
 
   // How many of `tokens` the folder has from position `from` (a multiple of the page) on: the
   // position up to which load() would get, or `from`.
@@ -59,7 +63,7 @@ class PageCache {
   KvLayout layout_;
   PageKey root_;
   std::function<void(const std::string&)> on_warning_;
-  std::unordered_set<std::string> stored_;  // names that are known to be there
+  std::unordered_set<std::string> stored_;  // names that were found intact
   std::uint64_t bytes_ = 0;                 // in the folder, when it was last looked at
   std::uint64_t written_ = 0;               // since then
   std::vector<std::byte> buffer_;

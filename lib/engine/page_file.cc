@@ -3,6 +3,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@
 
 #include "lathe/error.h"
 #include "lathe/output_file.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
 
 namespace lathe {
 namespace {
@@ -20,11 +24,11 @@ constexpr std::size_t kTokensAt = 40;
 
 static_assert(std::endian::native == std::endian::little, "pages are stored as they are in memory");
 
-std::size_t sums_at(std::int64_t page_tokens) {
+std::size_t sums_at(std::int64_t page_tokens) noexcept {
   return kTokensAt + static_cast<std::size_t>(page_tokens) * sizeof(TokenId);
 }
 
-std::size_t data_at(std::int64_t page_tokens) {
+std::size_t data_at(std::int64_t page_tokens) noexcept {
   const std::size_t header = sums_at(page_tokens) + 2 * sizeof(std::uint64_t);
   return (header + kDataAlignment - 1) / kDataAlignment * kDataAlignment;
 }
@@ -42,6 +46,42 @@ void write_to(std::vector<std::byte>& bytes, std::size_t at, const T& value) noe
 }
 
 PageKey to_key(XXH128_hash_t hash) noexcept { return {{hash.low64, hash.high64}}; }
+
+// A file without a name, which ends with its writer until it is linked.
+class UnnamedFile {
+ public:
+  explicit UnnamedFile(const std::string& path)
+      : path_(path),
+        fd_(::open(path.substr(0, path.find_last_of('/')).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC,
+                   0600)) {}
+  ~UnnamedFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  UnnamedFile(const UnnamedFile&) = delete;
+  UnnamedFile& operator=(const UnnamedFile&) = delete;
+
+  // Not every file system has such files.
+  bool good() const noexcept { return fd_ >= 0; }
+
+  void write(std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) fail(ErrorCode::kIo, "{}: cannot write: {}", quoted(path_), std::strerror(errno));
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+  }
+  // Where somebody was faster, theirs stays: it says the same. False without /proc.
+  bool link() const noexcept {
+    const std::string self = fmt::format("/proc/self/fd/{}", fd_);
+    return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0 ||
+           errno == EEXIST;
+  }
+
+ private:
+  const std::string& path_;
+  int fd_;
+};
 
 }  // namespace
 
@@ -72,7 +112,7 @@ PageFileState open_page(const std::string& path, const PageKey& before, std::int
   const std::span<const std::byte> bytes = out.file->bytes();
   const std::size_t data = data_at(page_tokens);
   const std::size_t sums = sums_at(page_tokens);
-  if (bytes.size() != data + page_bytes) return PageFileState::kDamaged;
+  if (bytes.size() != page_file_bytes(page_tokens, page_bytes)) return PageFileState::kDamaged;
   const auto count = read_at<std::uint32_t>(bytes, 12);
   if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0 ||
       read_at<std::uint32_t>(bytes, 8) != static_cast<std::uint32_t>(page_tokens) || count == 0 ||
@@ -89,6 +129,10 @@ PageFileState open_page(const std::string& path, const PageKey& before, std::int
   return PageFileState::kGood;
 }
 
+std::uint64_t page_file_bytes(std::int64_t page_tokens, std::size_t page_bytes) noexcept {
+  return data_at(page_tokens) + page_bytes;
+}
+
 void write_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
                 std::span<const TokenId> tokens, std::span<const std::byte> page) {
   const std::size_t sums = sums_at(page_tokens);
@@ -102,10 +146,17 @@ void write_page(const std::string& path, const PageKey& before, std::int64_t pag
   write_to<std::uint64_t>(header, sums, XXH3_64bits(header.data(), sums));
   write_to<std::uint64_t>(header, sums + sizeof(std::uint64_t),
                           XXH3_64bits(page.data(), page.size()));
+  const UnnamedFile unnamed(path);
+  if (unnamed.good()) {
+    unnamed.write(header);
+    unnamed.write(page);
+    if (unnamed.link()) return;
+  }
   OutputFile file(path, true);
   file.write(header);
   file.write(page);
   file.commit(false);
+  ::chmod(path.c_str(), 0600);
 }
 
 }  // namespace lathe

@@ -60,8 +60,12 @@ enum class PageFileState { kGood, kMissing, kDamaged };
 PageFileState open_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
                         std::size_t page_bytes, PageFile& out);
 
+// Bytes of such a file.
+std::uint64_t page_file_bytes(std::int64_t page_tokens, std::size_t page_bytes) noexcept;
+
 // Writes one, atomically and readable by its owner only; without fsync, since it is checked when
-// it is read. Throws kIo.
+// it is read. A writer that is killed leaves nothing (but a `.tmp.` where the file system has no
+// O_TMPFILE). Throws kIo.
 void write_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
                 std::span<const TokenId> tokens, std::span<const std::byte> page);
 

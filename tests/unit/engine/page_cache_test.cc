@@ -150,6 +150,40 @@ TEST_F(PageCacheTest, TheLeastRecentlyUsedGoes) {
   EXPECT_LT(c->reach(text(2), 0), 128);
 }
 
+// What is left of a text is its beginning: without that nothing behind it serves.
+TEST_F(PageCacheTest, ATextLosesItsLastPagesFirst) {
+  const std::uint64_t page_file = session_->kv_layout().page_bytes + 4096;
+  const auto c = cache(10 * page_file);
+  for (const std::uint32_t seed : {1, 2}) {
+    auto text = village_prompt(seed, 200);
+    text.resize(6 * 64);
+    const SequenceId sequence = computed(text);
+    c->store(*session_, sequence, text);
+    session_->drop(sequence);
+  }
+  EXPECT_EQ(files().size(), 8U);
+  EXPECT_EQ(c->reach(village_prompt(1, 200), 0), 2 * 64);
+  EXPECT_EQ(c->reach(village_prompt(2, 200), 0), 6 * 64);
+}
+
+// The last of several processes brings the folder down to its size.
+TEST_F(PageCacheTest, TheSizeHoldsWhenAllHaveEnded) {
+  const std::uint64_t page_file = session_->kv_layout().page_bytes + 4096;
+  {
+    std::vector<std::unique_ptr<PageCache>> all;
+    for (std::uint32_t seed = 1; seed <= 8; ++seed) {
+      all.push_back(cache(40 * page_file));
+      auto text = village_prompt(seed, 200);
+      text.resize(8 * 64);
+      const SequenceId sequence = computed(text);
+      all.back()->store(*session_, sequence, text);
+      session_->drop(sequence);
+    }
+  }
+  EXPECT_LE(files().size(), 40U);
+  EXPECT_GE(files().size(), 30U);
+}
+
 TEST_F(PageCacheTest, AFolderThatCannotBeIsAnError) {
   folder_.write("file", "");
   EXPECT_THROW(PageCache(folder_.file("file"), 1, "m", session_->kv_layout(), {}), Error);
