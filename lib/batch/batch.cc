@@ -116,7 +116,7 @@ class Batch {
 
   void fail_row(const ReadyRow& ready, const RequestError& error, const char* name = nullptr) {
     ++summary_.failed;
-    log_.add(ready.index, error_record(ready.row, name != nullptr ? name : error_name(error.code),
+    log_.add(ready.index, error_record(ready.row, name != nullptr ? name : to_string(error.code),
                                        error.message, context(ready)));
   }
 

@@ -205,26 +205,6 @@ std::string finished(Json& out, const BatchRow& row, const RecordContext& contex
 
 }  // namespace
 
-const char* error_name(ErrorCode code) noexcept {
-  switch (code) {
-    case ErrorCode::kFailed:
-      return "failed";
-    case ErrorCode::kUsage:
-      return "usage";
-    case ErrorCode::kInvalid:
-      return "invalid_input";
-    case ErrorCode::kIo:
-      return "io";
-    case ErrorCode::kLimit:
-      return "limit";
-    case ErrorCode::kUnsupported:
-      return "unsupported";
-    case ErrorCode::kBug:
-      break;
-  }
-  return "bug";
-}
-
 std::string answer_record(const BatchRow& row, const Completion& completion,
                           const Tokenizer& tokenizer, const RecordContext& context) {
   Json out = row.form == BatchRow::Form::kPlain

@@ -19,9 +19,6 @@ struct RecordContext {
   std::string model;  // where an OpenAI row names none
 };
 
-// The name of an error's kind: "invalid_input", "limit", ….
-const char* error_name(ErrorCode code) noexcept;
-
 std::string answer_record(const BatchRow& row, const Completion& completion,
                           const Tokenizer& tokenizer, const RecordContext& context);
 std::string error_record(const BatchRow& row, const std::string& code, const std::string& message,

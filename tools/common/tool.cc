@@ -30,26 +30,6 @@ struct PrintCompletions {
   std::string shell;
 };
 
-const char* code_name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kFailed:
-      return "failed";
-    case ErrorCode::kUsage:
-      return "usage";
-    case ErrorCode::kInvalid:
-      return "invalid_input";
-    case ErrorCode::kIo:
-      return "io";
-    case ErrorCode::kLimit:
-      return "limit";
-    case ErrorCode::kUnsupported:
-      return "unsupported";
-    case ErrorCode::kBug:
-      break;
-  }
-  return "bug";
-}
-
 void to_stderr(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
@@ -361,7 +341,7 @@ int Tool::report(ErrorCode code, const std::string& message) const {
   if (common_.error_format == "json") {
     const nlohmann::ordered_json object = {{"error",
                                             {{"tool", name_},
-                                             {"code", code_name(code)},
+                                             {"code", to_string(code)},
                                              {"exit", static_cast<int>(code)},
                                              {"message", message}}}};
     to_stderr(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

@@ -24,6 +24,10 @@ enum class ErrorCode : int {
   kBug = 70,         // an invariant of this program is broken
 };
 
+// "failed", "usage", "invalid_input", "io", "limit", "unsupported" or "bug": how machine-readable
+// errors and records name the code.
+LATHE_API const char* to_string(ErrorCode code) noexcept;
+
 // A code and one sentence: which file (quoted), what is wrong, where, what to do.
 // Text taken from a file is already escaped (base/escape.h) when it gets here.
 class LATHE_API Error : public std::exception {
