@@ -4,8 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "lathe/available_memory.h"
+
 #include "base/fail.h"
-#include "engine/memory_limit.h"
 #include "engine/no_text.h"
 #include "engine/scheduler.h"
 
@@ -33,7 +34,9 @@ Engine::~Engine() = default;
 
 std::uint64_t default_kv_memory() {
   constexpr std::uint64_t kLeast = std::uint64_t{64} << 20;
-  return std::max(kLeast, available_memory() / 2);
+  const std::uint64_t available = available_memory();
+  const bool unknown = available == std::numeric_limits<std::uint64_t>::max();
+  return unknown ? kLeast : std::max(kLeast, available / 2);
 }
 
 std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,

@@ -2,37 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
-#include <limits>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lathe/available_memory.h"
 
 #include "common/fail.h"
 
 namespace lathe::tool {
 namespace {
-
-constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-
-// The first number of a line that starts with `key`, in a small file of /proc or /sys.
-std::uint64_t number_in(const char* path, std::string_view key) {
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.compare(0, key.size(), key) != 0) continue;
-    const auto digits = line.find_first_of("0123456789", key.size());
-    if (digits == std::string::npos) return kUnlimited;  // "max"
-    std::uint64_t value = 0;
-    const auto [end, error] =
-        std::from_chars(line.data() + digits, line.data() + line.size(), value);
-    return error == std::errc() ? value : kUnlimited;
-  }
-  return kUnlimited;
-}
 
 int open_input(const std::string& path) {
   if (path == "-") return STDIN_FILENO;
@@ -67,22 +47,6 @@ struct Descriptor {
 };
 
 }  // namespace
-
-std::uint64_t available_memory() {
-  std::uint64_t available = kUnlimited;
-  const std::uint64_t kibibytes = number_in("/proc/meminfo", "MemAvailable:");
-  if (kibibytes != kUnlimited) available = kibibytes * 1024;
-  const std::uint64_t limit = number_in("/sys/fs/cgroup/memory.max", "");
-  const std::uint64_t used = number_in("/sys/fs/cgroup/memory.current", "");
-  if (limit != kUnlimited && used != kUnlimited) {
-    available = std::min(available, limit > used ? limit - used : 0);
-  }
-  rlimit space{};
-  if (::getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
-    available = std::min<std::uint64_t>(available, space.rlim_cur);
-  }
-  return available;
-}
 
 std::string read_all(const std::string& path) {
   const Descriptor input{open_input(path)};

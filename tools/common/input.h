@@ -12,10 +12,6 @@
 
 namespace lathe::tool {
 
-// Bytes that this process can take without swapping, as /proc/meminfo, the cgroup and
-// RLIMIT_AS say.
-std::uint64_t available_memory();
-
 // At most a quarter of the available memory.
 std::string read_all(const std::string& path);
 

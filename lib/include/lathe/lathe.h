@@ -11,6 +11,7 @@
 // Every function that opens or parses throws lathe::Error (error.h) and nothing else.
 #pragma once
 
+#include "lathe/available_memory.h"
 #include "lathe/batch.h"
 #include "lathe/batch_row.h"
 #include "lathe/chat.h"

@@ -101,7 +101,5 @@ TEST_F(InputTest, SaysWhatCannotBeRead) {
   }
 }
 
-TEST_F(InputTest, KnowsSomeMemory) { EXPECT_GT(available_memory(), 1u << 20); }
-
 }  // namespace
 }  // namespace lathe::tool

@@ -1,4 +1,4 @@
-#include "engine/memory_limit.h"
+#include "lathe/available_memory.h"
 
 #include <algorithm>
 #include <charconv>
@@ -76,8 +76,11 @@ std::uint64_t address_space_left() {
 }  // namespace
 
 std::uint64_t available_memory() {
-  const std::uint64_t system = number_in("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
-  return std::min({system, cgroup_left(), address_space_left()});
+  std::uint64_t least = std::min(cgroup_left(), address_space_left());
+  if (const auto kibibytes = number_in("/proc/meminfo", "MemAvailable:")) {
+    least = std::min(least, *kibibytes * 1024);
+  }
+  return least;
 }
 
 }  // namespace lathe
