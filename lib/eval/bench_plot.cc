@@ -4,6 +4,8 @@
 
 #include "lathe/bench_compare.h"
 
+#include "eval/escape_markup.h"
+
 namespace lathe {
 namespace {
 
@@ -13,29 +15,6 @@ constexpr int kBottom = 36;  // axis
 constexpr int kLeft = 190;   // labels
 constexpr int kPlot = 480;   // the longest bar
 constexpr int kWidth = kLeft + kPlot + 90;
-
-std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
 
 // A step of 1, 2 or 5 times a power of ten that cuts [0, most] into three to seven parts.
 double tick_step(double most) {
@@ -62,7 +41,7 @@ std::string plot_svg(std::string_view title, std::string_view unit,
       "<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n"
       "<text x=\"16\" y=\"26\" font-size=\"17\" fill=\"#222\">{2}</text>\n"
       "<text x=\"16\" y=\"46\" fill=\"#666\">{3}</text>\n",
-      kWidth, height, xml(title), xml(unit));
+      kWidth, height, escape_markup(title), escape_markup(unit));
   const double step = tick_step(most);
   for (int tick = 0; tick * step <= most * 1.0001; ++tick) {
     const double at = x(tick * step);
@@ -81,8 +60,9 @@ std::string plot_svg(std::string_view title, std::string_view unit,
         "<line x1=\"{:.1f}\" y1=\"{}\" x2=\"{:.1f}\" y2=\"{}\" stroke=\"#222\" "
         "stroke-width=\"2\"/>"
         "<text x=\"{:.1f}\" y=\"{}\" fill=\"#222\">{:.4g}</text>\n",
-        kLeft - 10, middle + 5, xml(bar.label), kLeft, top, x(bar.value) - kLeft, x(bar.low),
-        middle, x(bar.high), middle, x(std::max(bar.value, bar.high)) + 8, middle + 5, bar.value);
+        kLeft - 10, middle + 5, escape_markup(bar.label), kLeft, top, x(bar.value) - kLeft,
+        x(bar.low), middle, x(bar.high), middle, x(std::max(bar.value, bar.high)) + 8, middle + 5,
+        bar.value);
   }
   return out + "</svg>\n";
 }

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "eval/cad_drawing.h"
+#include "eval/escape_markup.h"
 #include "eval/report_files.h"
 
 namespace lathe {
@@ -36,26 +37,6 @@ std::string safe(std::string_view text) {
       i += 2;
     } else {
       out += quoted[i];
-    }
-  }
-  return out;
-}
-
-std::string html(std::string_view text) {
-  std::string out;
-  for (const char c : replace_invalid_utf8(text)) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
     }
   }
   return out;
@@ -126,7 +107,7 @@ class Page {
 
   void put(std::string_view name) {
     if (name == "TITLE") {
-      sink_(html(title()));
+      sink_(escape_markup(title()));
     } else if (name == "CSS") {
       sink_(report::kStyle);
     } else if (name == "JS") {
