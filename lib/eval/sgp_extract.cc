@@ -1,7 +1,7 @@
 #include "lathe/sgp_extract.h"
 
 #include <charconv>
-#include <cmath>
+#include <utility>
 
 #include "base/utf8.h"
 #include "eval/ascii.h"
@@ -95,6 +95,12 @@ std::optional<double> number_of(std::string_view text) {
   return value;
 }
 
+SgpVerdict verdict_on(const SgpQuestion& question, std::optional<std::string> said) {
+  const bool right = said && (question.is_choice() ? *said == question.answer
+                                                   : same_free_answer(*said, question.answer));
+  return {.extracted = std::move(said), .score = right ? 1.0 : 0.0};
+}
+
 }  // namespace
 
 std::optional<std::string> extract_letter(std::string_view response, std::string_view letters) {
@@ -134,29 +140,13 @@ bool same_free_answer(std::string_view a, std::string_view b) {
 }
 
 SgpVerdict score_reference(const SgpQuestion& question, std::string_view response) {
-  SgpVerdict verdict;
-  if (question.is_choice()) {
-    verdict.extracted = extract_letter(response, letters_of(question));
-    verdict.score = verdict.extracted == question.answer ? 1.0 : 0.0;
-  } else {
-    verdict.extracted = extract_free(response);
-    const bool same = verdict.extracted && same_free_answer(*verdict.extracted, question.answer);
-    verdict.score = same ? 1.0 : 0.0;
-  }
-  return verdict;
+  return verdict_on(question, question.is_choice() ? extract_letter(response, letters_of(question))
+                                                   : extract_free(response));
 }
 
 SgpVerdict score_robust(const SgpQuestion& question, std::string_view response) {
-  SgpVerdict verdict;
-  if (question.is_choice()) {
-    verdict.extracted = read_stated_letter(response, question.options);
-    verdict.score = verdict.extracted == question.answer ? 1.0 : 0.0;
-  } else {
-    verdict.extracted = read_stated_number(response);
-    const bool same = verdict.extracted && same_free_answer(*verdict.extracted, question.answer);
-    verdict.score = same ? 1.0 : 0.0;
-  }
-  return verdict;
+  return verdict_on(question, question.is_choice() ? read_stated_letter(response, question.options)
+                                                   : read_stated_number(response));
 }
 
 }  // namespace lathe

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <utility>
 
 #include "eval/ascii.h"
 
@@ -149,14 +149,23 @@ std::size_t statement(std::string_view lower, std::size_t at) {
   return next;
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(end == kNone ? text.size() : end + 1);
+// What `read` makes of the rest of the line behind each statement: the last that it could read.
+template <typename Read>
+std::optional<std::string> last_statement(std::string_view text, Read read) {
+  const std::string lower = to_lower_ascii(text);
+  std::optional<std::string> found;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::size_t place = statement(lower, at);
+    if (place == kNone) continue;
+    if (auto here = read(line_at(text, place))) found = std::move(here);
   }
-  return lines;
+  return found;
+}
+
+// The last line that isn't blank; empty where all are.
+std::string_view last_line(std::string_view text) {
+  text = trim_ascii(text);
+  return text.substr(text.rfind('\n') + 1);  // npos + 1 is the beginning
 }
 
 }  // namespace
@@ -164,24 +173,15 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 std::optional<std::string> read_stated_letter(std::string_view response,
                                               std::span<const std::string> options) {
   const std::string text = plain(response);
-  const std::string lower = to_lower_ascii(text);
-  std::optional<std::string> found;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const std::size_t place = statement(lower, at);
-    if (place == kNone) continue;
-    const std::string_view line = line_at(text, place);
-    std::optional<std::string> here = option_called(line, options);
-    if (!here) here = leading_letter(line, options);
-    if (here) found = here;
-  }
-  if (found) return found;
+  const auto read = [&](std::string_view line) {
+    auto option = option_called(line, options);
+    return option ? option : leading_letter(line, options);
+  };
+  if (auto stated = last_statement(text, read)) return stated;
 
-  const std::vector<std::string_view> lines = lines_of(text);
-  const auto last = std::find_if(lines.rbegin(), lines.rend(),
-                                 [](std::string_view line) { return !trim_ascii(line).empty(); });
-  if (last == lines.rend()) return std::nullopt;
-  if (auto option = option_called(*last, options)) return option;
-  const std::string_view bare = trim_marks(*last);
+  const std::string_view line = last_line(text);
+  if (auto option = option_called(line, options)) return option;
+  const std::string_view bare = trim_marks(line);
   if (bare.empty()) return std::nullopt;
   const auto place = static_cast<std::size_t>(to_upper_ascii(bare[0]) - 'A');
   if (!is_ascii_letter(bare[0]) || place >= options.size()) return std::nullopt;
@@ -196,20 +196,13 @@ std::optional<std::string> read_stated_letter(std::string_view response,
 
 std::optional<std::string> read_stated_number(std::string_view response) {
   const std::string text = plain(response);
-  const std::string lower = to_lower_ascii(text);
-  std::optional<std::string> found;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const std::size_t place = statement(lower, at);
-    if (place == kNone) continue;
-    const std::string_view rest = trim_marks(line_at(text, place));
-    if (!rest.empty()) found = std::string(rest);
-  }
-  if (found) return found;
-  const std::vector<std::string_view> lines = lines_of(text);
-  const auto last = std::find_if(lines.rbegin(), lines.rend(),
-                                 [](std::string_view line) { return !trim_ascii(line).empty(); });
-  if (last == lines.rend()) return std::nullopt;
-  const std::string_view bare = trim_marks(*last);
+  const auto read = [](std::string_view line) {
+    const std::string_view rest = trim_marks(line);
+    return rest.empty() ? std::nullopt : std::optional(std::string(rest));
+  };
+  if (auto stated = last_statement(text, read)) return stated;
+
+  const std::string_view bare = trim_marks(last_line(text));
   const bool number = !bare.empty() && bare.find_first_not_of("0123456789.+-") == kNone;
   return number ? std::optional(std::string(bare)) : std::nullopt;
 }
