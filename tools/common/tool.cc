@@ -16,6 +16,7 @@
 #include "common/help.h"
 #include "common/output.h"
 #include "common/process.h"
+#include "common/usage_error.h"
 
 #ifndef LATHE_PROGRAM_PREFIX
 #define LATHE_PROGRAM_PREFIX ""
@@ -39,47 +40,6 @@ void to_stderr(std::string_view text) {
   }
 }
 
-template <typename T>
-T parse_number(const std::string& name, const std::string& text, T min, T max) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (error == std::errc::result_out_of_range || (whole && !(value >= min && value <= max))) {
-    throw CLI::ValidationError(
-        fmt::format("{}: {} is not from {} to {}", name, lathe::quoted(text), min, max));
-  }
-  if (!whole)
-    throw CLI::ValidationError(fmt::format("{}: {} is not a number", name, lathe::quoted(text)));
-  return value;
-}
-
-std::uint64_t parse_size(const std::string& name, const std::string& text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  const std::string suffix(rest, end);
-  std::uint64_t unit = 1;
-  if (suffix == "K" || suffix == "k") {
-    unit = 1'000;
-  } else if (suffix == "M") {
-    unit = 1'000'000;
-  } else if (suffix == "G") {
-    unit = 1'000'000'000;
-  } else if (suffix == "T") {
-    unit = 1'000'000'000'000;
-  } else if (!suffix.empty()) {
-    unit = 0;
-  }
-  if (error != std::errc() || unit == 0 || value == 0 || value > (std::uint64_t{1} << 60) / unit) {
-    throw CLI::ValidationError(
-        fmt::format("{}: {} is not a size such as 500M or 2G", name, lathe::quoted(text)));
-  }
-  return value * unit;
-}
-
-// "--tokens" of "-n,--tokens".
-std::string longest_name(const std::string& names) { return names.substr(names.rfind(',') + 1); }
-
 // --error-format is needed even when parsing stops before it.
 bool asks_for_json_errors(int argc, char** argv) {
   bool json = false;
@@ -92,42 +52,11 @@ bool asks_for_json_errors(int argc, char** argv) {
   return json;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0u : 1u);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-std::string closest_option(const CLI::App& app, std::string_view word) {
-  std::string best;
-  std::size_t best_distance = 3;  // further away is no help
-  if (!word.starts_with("--")) return best;
-  word = word.substr(0, word.find('='));
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group().empty()) continue;
-    for (const auto& name : option->get_lnames()) {
-      const std::size_t distance = edit_distance(word.substr(2), name);
-      if (distance < best_distance && distance < name.size()) {
-        best_distance = distance;
-        best = "--" + name;
-      }
-    }
-  }
-  return best;
-}
-
 }  // namespace
 
-int CommonValues::threads_or_default() const { return threads > 0 ? threads : available_cpus(); }
+int CommonValues::threads_or_default() const {
+  return threads > 0 ? static_cast<int>(threads) : available_cpus();
+}
 
 Tool::Tool(std::string name, std::string summary)
     : name_(LATHE_PROGRAM_PREFIX + std::move(name)), summary_(std::move(summary)) {
@@ -157,13 +86,9 @@ void Tool::add_common(unsigned options, std::vector<std::string> formats) {
         ->group(kCommonGroup);
   }
   if ((options & kThreads) != 0) {
-    app_.add_option_function<std::string>(
-            "-t,--threads",
-            [this](const std::string& text) {
-              common_.threads = parse_number<int>("--threads", text, 1, 1024);
-            },
-            "Number of threads (default: the cores this process may use)")
-        ->type_name("N")
+    number("-t,--threads", common_.threads,
+           "Number of threads (default: the cores this process may use)", 1, 1024)
+        ->default_str("")
         ->group(kCommonGroup);
   }
   if ((options & kJson) != 0) {
@@ -203,83 +128,6 @@ void Tool::add_common(unsigned options, std::vector<std::string> formats) {
       ->trigger_on_parse();
 }
 
-CLI::Option* Tool::number(const std::string& names, std::int64_t& value, const std::string& help,
-                          std::int64_t min, std::int64_t max) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, min, max, name = longest_name(names)](const std::string& text) {
-            value = parse_number(name, text, min, max);
-          },
-          help)
-      ->type_name("N")
-      ->default_str(fmt::format("{}", value));
-}
-
-CLI::Option* Tool::number(const std::string& names, std::uint64_t& value, const std::string& help) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, name = longest_name(names)](const std::string& text) {
-            value = parse_number<std::uint64_t>(name, text, 0,
-                                                std::numeric_limits<std::uint64_t>::max());
-          },
-          help)
-      ->type_name("N")
-      ->default_str(fmt::format("{}", value));
-}
-
-CLI::Option* Tool::number(const std::string& names, double& value, const std::string& help,
-                          double min, double max) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, min, max, name = longest_name(names)](const std::string& text) {
-            value = parse_number(name, text, min, max);
-          },
-          help)
-      ->type_name("X")
-      ->default_str(fmt::format("{}", value));
-}
-
-CLI::Option* Tool::size(const std::string& names, std::uint64_t& value, const std::string& help,
-                        const std::string& shown_default) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, name = longest_name(names)](const std::string& text) {
-            value = parse_size(name, text);
-          },
-          help)
-      ->type_name("SIZE")
-      ->default_str(shown_default);
-}
-
-CLI::Option* Tool::choice(const std::string& names, std::string& value, const std::string& help,
-                          const std::vector<std::string>& choices) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, choices, name = longest_name(names)](const std::string& text) {
-            if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
-              throw CLI::ValidationError(fmt::format("{} is not one of {}", lathe::quoted(text),
-                                                     fmt::join(choices, ", ")));
-            }
-            value = text;
-          },
-          help)
-      ->type_name(fmt::format("{}", fmt::join(choices, "|")))
-      ->default_str(value);
-}
-
-CLI::Option* Tool::repeatable(const std::string& names, std::vector<std::string>& values,
-                              const std::string& help) {
-  return app_.add_option(names, values, help)
-      ->type_name("TEXT")
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
 std::string Tool::help() const {
   std::string out = fmt::format("{} - {}\n\n", name_, summary_);
   const std::string usage = fmt::format("Usage: {} ", name_);
@@ -296,37 +144,6 @@ std::string Tool::help() const {
       "  3 invalid input; 4 input/output error, or the output exists; 5 out of memory\n"
       "  or over a limit; 6 not supported; 70 a bug; 128+n ended by signal n\n";
   return out + "\nSee also: " + see_also_ + "\n";
-}
-
-std::string Tool::explain(const CLI::ParseError& error) const {
-  std::string message;
-  const std::vector<std::string> rest = app_.remaining();
-  // A misspelt option matters more than the one that seems to be missing for it.
-  const bool misspelt = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
-                        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  if (misspelt && !rest.empty()) {
-    const std::string& word = rest.front();
-    if (word.size() > 1 && word.front() == '-') {
-      const std::string close = closest_option(app_, word);
-      message = fmt::format("{}: unknown option{}", lathe::quoted(word),
-                            close.empty() ? "" : fmt::format("; did you mean {}?", close));
-    } else {
-      message = fmt::format("{}: one argument too many", lathe::quoted(word));
-    }
-  } else {
-    // CLI11's sentence holds what was typed: it goes through the escape, but for the quotes
-    // that are there on purpose.
-    for (const char c : std::string(error.what())) {
-      if (c == '\n') {
-        message += ' ';
-      } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-        message += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-      } else {
-        message += c;
-      }
-    }
-  }
-  return fmt::format("{} (see {} --help)", message, name_);
 }
 
 void Tool::note(std::string_view text) const {
@@ -386,7 +203,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
   } catch (const PrintCompletions& request) {
     return print(completion_script(app_, name_, request.shell));
   } catch (const CLI::ParseError& error) {
-    fail(ErrorCode::kUsage, "{}", explain(error));
+    fail_usage("{} (see {} --help)", usage_error(app_, error), name_);
   }
 }
 

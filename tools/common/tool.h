@@ -45,7 +45,7 @@ struct CommonValues {
   std::string input = "-";   // "-" is standard input
   std::string output = "-";  // "-" is standard output
   bool force = false;
-  int threads = 0;  // 0: not given. threads_or_default() gives the number to use
+  std::int64_t threads = 0;  // 0: not given. threads_or_default() gives the number to use
   bool quiet = false;
   int verbose = 0;  // how many -v
   std::string progress = "auto";
@@ -109,7 +109,6 @@ class Tool {
  private:
   int report(ErrorCode code, const std::string& message) const;
   int parse_and_run(int argc, char** argv, const std::function<int()>& body);
-  std::string explain(const CLI::ParseError& error) const;
 
   std::string name_, summary_, synopsis_ = "[OPTION]...";
   std::string see_also_ = "lathe(7)";

@@ -1,0 +1,79 @@
+#include "common/usage_error.h"
+
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <fmt/format.h>
+#include <vector>
+
+#include "lathe/escape.h"
+
+namespace lathe::tool {
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0u : 1u);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string closest_option(const CLI::App& app, std::string_view word) {
+  std::string best;
+  std::size_t best_distance = 3;  // further away is no help
+  if (!word.starts_with("--")) return best;
+  word = word.substr(0, word.find('='));
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    for (const auto& name : option->get_lnames()) {
+      const std::size_t distance = edit_distance(word.substr(2), name);
+      if (distance < best_distance && distance < name.size()) {
+        best_distance = distance;
+        best = "--" + name;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message;
+  const std::vector<std::string> rest = app.remaining();
+  // A misspelt option matters more than the one that seems to be missing for it.
+  const bool misspelt = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                        dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (misspelt && !rest.empty()) {
+    const std::string& word = rest.front();
+    if (word.size() > 1 && word.front() == '-') {
+      const std::string close = closest_option(app, word);
+      message = fmt::format("{}: unknown option{}", lathe::quoted(word),
+                            close.empty() ? "" : fmt::format("; did you mean {}?", close));
+    } else {
+      message = fmt::format("{}: one argument too many", lathe::quoted(word));
+    }
+  } else {
+    // CLI11's sentence holds what was typed: it goes through the escape, but for the quotes
+    // that are there on purpose.
+    for (const char c : std::string(error.what())) {
+      if (c == '\n') {
+        message += ' ';
+      } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        message += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
+      } else {
+        message += c;
+      }
+    }
+  }
+  return message;
+}
+
+}  // namespace lathe::tool
