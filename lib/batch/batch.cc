@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "batch/batch_record.h"
+#include "batch/row_error.h"
 #include "batch/row_reader.h"
 
 namespace lathe {
@@ -109,8 +110,7 @@ class Batch {
       const RequestId id = engine_.submit(std::move(request));
       running_.emplace(id, std::move(ready));
     } catch (const Error& error) {
-      const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
-      fail_row(ready, {code, error.message()});
+      fail_row(ready, row_error(error));
     }
   }
 

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "batch/row_error.h"
 
 namespace lathe {
 namespace {
@@ -341,48 +342,52 @@ BatchRow row_with(const RowDefaults& defaults) {
   return row;
 }
 
-// The record tells a row's errors apart by kind; a number out of its range is a bad input here.
-RequestError error_of(const Error& error) {
-  const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
-  return {code, error.message()};
+std::string place_of(std::uint64_t line) { return fmt::format("line {}", line); }
+
+// The reader's messages begin with the place as if it were a file's name, or with what is inside.
+std::string with_place(const std::string& message, const std::string& place) {
+  const std::string as_file = quoted(place) + ": ";
+  const std::string_view rest =
+      std::string_view(message).substr(message.starts_with(as_file) ? as_file.size() : 0);
+  return rest.starts_with(place) ? std::string(rest) : fmt::format("{}: {}", place, rest);
+}
+
+// A row by what `read` finds in the line, which should be `what`.
+template <typename Read>
+BatchRow read_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults,
+                  const char* what, Read&& read) {
+  BatchRow row = row_with(defaults);
+  Draft draft{row, defaults, line, defaults.chat};
+  try {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) {
+      fail_invalid("line {} is blank: it should be {}", line, what);
+    }
+    read(draft);
+    put_together(draft);
+    validate(row.options.sampling);
+  } catch (const Error& error) {
+    row.error = row_error(error);
+    row.error->message = with_place(row.error->message, place_of(line));
+  }
+  return row;
 }
 
 }  // namespace
 
 BatchRow parse_batch_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
-  BatchRow row = row_with(defaults);
-  Draft draft{row, defaults, line, defaults.chat};
-  try {
-    if (text.find_first_not_of(" \t") == std::string_view::npos) {
-      fail_invalid("line {} is blank: it should be a JSON object", line);
-    }
-    const std::string name = fmt::format("line {}", line);
-    const nlohmann::json document = parse_json(text, name);
-    const JsonView root(document, name);
+  return read_row(text, line, defaults, "a JSON object", [&](Draft& draft) {
+    const std::string place = place_of(line);
+    const nlohmann::json document = parse_json(text, place);
+    const JsonView root(document, place);
     if (!root.is_object()) root.fail_here("is no JSON object");
     const bool openai = root.contains("custom_id") || root.contains("body");
     openai ? read_openai(root, draft) : read_plain(root, draft);
-    put_together(draft);
-    validate(row.options.sampling);
-  } catch (const Error& error) {
-    row.error = error_of(error);
-  }
-  return row;
+  });
 }
 
 BatchRow plain_text_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
-  BatchRow row = row_with(defaults);
-  Draft draft{row, defaults, line, defaults.chat};
-  try {
-    if (text.find_first_not_of(" \t") == std::string_view::npos) {
-      fail_invalid("line {} is blank: it should be a prompt", line);
-    }
-    draft.prompt = std::string(text);
-    put_together(draft);
-  } catch (const Error& error) {
-    row.error = error_of(error);
-  }
-  return row;
+  return read_row(text, line, defaults, "a prompt",
+                  [&](Draft& draft) { draft.prompt = std::string(text); });
 }
 
 }  // namespace lathe

@@ -10,6 +10,7 @@
 #include "lathe/prompt.h"
 
 #include "base/fail.h"
+#include "batch/row_error.h"
 
 namespace lathe {
 namespace {
@@ -149,8 +150,7 @@ void RowReader::encode(ReadyRow& ready) {
       end_at_turn(chat, *tokenizer_, row.options);
     }
   } catch (const Error& error) {
-    row.error = RequestError{error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code(),
-                             error.message()};
+    row.error = row_error(error);
   }
 }
 
