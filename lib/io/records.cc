@@ -117,8 +117,13 @@ struct RecordLog::State {
   std::size_t held_bytes = 0;
 
   ~State() {
+    // The copy of FILE, to which nothing was added.
+    if (fd >= 0 && from_final && size == known.whole_bytes) ::unlink(partial.c_str());
     if (fd >= 0) ::close(fd);
   }
+
+  // Where the records of an earlier run are.
+  const std::string& continued() const noexcept { return from_final ? path : partial; }
 
   void open_in_place() {
     fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -268,13 +273,13 @@ bool RecordLog::has(std::uint64_t index, const RecordFingerprint& fingerprint) c
     fail_invalid(
         "{}: its record of index {} was made with another model or other options; resume with the "
         "same ones, or use --force without --resume to begin again",
-        quoted(state_->partial), index);
+        quoted(state_->continued()), index);
   }
   if (at->fingerprint.item != fingerprint.item) {
     fail_invalid(
         "{}: its record of index {} was made from another input than what stands there now; resume "
         "with the same input, or use --force without --resume to begin again",
-        quoted(state_->partial), index);
+        quoted(state_->continued()), index);
   }
   return true;
 }
@@ -307,8 +312,8 @@ std::size_t RecordLog::held_bytes() const noexcept { return state_->held_bytes; 
 void RecordLog::finish(std::uint64_t items) {
   State& s = *state_;
   if (!s.known.records.empty() && s.known.records.back().index >= items) {
-    fail_invalid("{}: has a record of index {}, but the input has {} items now", quoted(s.partial),
-                 s.known.records.back().index, items);
+    fail_invalid("{}: has a record of index {}, but the input has {} items now",
+                 quoted(s.continued()), s.known.records.back().index, items);
   }
   if (s.written != items || !s.held.empty()) {
     fail(ErrorCode::kBug, "{} items gave {} records", items, s.written);
@@ -318,7 +323,7 @@ void RecordLog::finish(std::uint64_t items) {
     const int closed = ::close(std::exchange(s.fd, -1));
     if (closed != 0) fail_errno(s.path, "close");
   } else if (s.from_final && s.written == s.known.records.size()) {
-    ::unlink(s.partial.c_str());  // nothing was to be done: FILE is what it was
+    // Nothing was to be done: FILE is what it was, and the destructor removes the copy.
   } else if (s.path.ends_with(".zst")) {
     s.compress();
   } else {

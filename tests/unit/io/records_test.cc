@@ -169,6 +169,9 @@ TEST_F(RecordsTest, AFinishedFileIsLeftAloneOrGrowsWithItsInput) {
   EXPECT_EQ(content(), records(12));
   expect_refused(ErrorCode::kInvalid, "the input has 11 items", [&] { run(options, 11); });
   EXPECT_EQ(content(), records(12));
+  // Who adds nothing leaves nothing beside it.
+  EXPECT_EQ(run(options, 14, 0), 0u);
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
 }
 
 TEST_F(RecordsTest, ExistingFilesAreNotReplacedUnasked) {
