@@ -45,6 +45,12 @@ std::string amount(double value, ProgressBar::Unit unit) {
                                            : fmt::format("{:.{}f}{}", value, digits, kCount[step]);
 }
 
+// Work of large pieces is less than one a second.
+std::string rate_text(double rate, ProgressBar::Unit unit) {
+  return rate < 9.95 ? fmt::format("{:.2g}", rate) + (unit == ProgressBar::Unit::kBytes ? " B" : "")
+                     : amount(rate, unit);
+}
+
 std::string clock_time(double seconds) {
   const auto s = static_cast<std::int64_t>(std::ceil(seconds));
   if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
@@ -71,7 +77,8 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   last_ = now;
   drawn_ = true;
   set_bar_is_drawn(true);
-  to_stderr("\r" + frame(label_, unit_, done, total, elapsed, what, columns() - 1) + "\x1b[K");
+  to_stderr("\r" + frame(label_, unit_, {done, total, before_, elapsed}, what, columns() - 1) +
+            "\x1b[K");
 }
 
 void ProgressBar::finish() {
@@ -87,10 +94,11 @@ ProgressCallback ProgressBar::callback() {
   };
 }
 
-std::string ProgressBar::frame(std::string_view label, Unit unit, std::uint64_t done,
-                               std::uint64_t total, double seconds, std::string_view what,
-                               std::size_t width) {
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+std::string ProgressBar::frame(std::string_view label, Unit unit, const State& state,
+                               std::string_view what, std::size_t width) {
+  const auto [done, total, before, seconds] = state;
+  const auto here = static_cast<double>(done - std::min(before, done));
+  const double rate = seconds > 0 ? here / seconds : 0;
   std::string out(label);
   if (total > 0) {
     constexpr std::size_t kCells = 24;
@@ -102,7 +110,7 @@ std::string ProgressBar::frame(std::string_view label, Unit unit, std::uint64_t 
   } else {
     out += fmt::format(" {}", amount(static_cast<double>(done), unit));
   }
-  out += fmt::format(" {}/s", amount(rate, unit));
+  if (rate > 0) out += fmt::format(" {}/s", rate_text(rate, unit));
   if (total > done && rate > 0) {
     out += fmt::format(" ETA {}", clock_time(static_cast<double>(total - done) / rate));
   }

@@ -28,16 +28,22 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   void update(std::uint64_t done, std::uint64_t total, std::string_view what = {});
+  // What was done before the bar began counts as done, but not for the rate.
+  void begin_at(std::uint64_t done) noexcept { before_ = done; }
   // Wipes the bar; the destructor does so too. Call before printing anything else.
   void finish();
 
   // The bar must outlive the callback.
   ProgressCallback callback();
 
+  struct State {
+    std::uint64_t done = 0, total = 0;  // total 0: not known
+    std::uint64_t before = 0;           // of `done`
+    double seconds = 0.0;
+  };
   // One frame, at most `width` columns: separated for tests.
-  static std::string frame(std::string_view label, Unit unit, std::uint64_t done,
-                           std::uint64_t total, double seconds, std::string_view what,
-                           std::size_t width);
+  static std::string frame(std::string_view label, Unit unit, const State& state,
+                           std::string_view what, std::size_t width);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -46,6 +52,7 @@ class ProgressBar {
   Unit unit_;
   bool enabled_ = false;
   bool drawn_ = false;
+  std::uint64_t before_ = 0;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_ = start_;
 };
