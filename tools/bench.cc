@@ -89,7 +89,8 @@ std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Model>& model,
   EngineOptions options;
   options.threads = session.threads;
   options.kv_type = session.kv_type;
-  options.prefill_chunk = session.chunk;
+  // Traffic as generate has it; equal sequences in phases of their own.
+  if (!test.traffic) options.prefill_chunk = session.chunk;
   options.share_prefixes = test.n_depth > 0 || !test.traffic;
   if (!test.traffic) options.max_batch = test.sequences;
   return Engine::create(model, nullptr, options);

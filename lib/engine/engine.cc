@@ -42,7 +42,7 @@ std::uint64_t default_kv_memory() {
 std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
                                        std::shared_ptr<const Tokenizer> tokenizer,
                                        const EngineOptions& options) {
-  if (options.max_batch < 1 || options.prefill_chunk < 1 || options.context < 0) {
+  if (options.max_batch < 1 || options.prefill_chunk < 0 || options.context < 0) {
     fail(ErrorCode::kUsage,
          "an engine cannot run {} sequences with pieces of {} tokens in a context of {}",
          options.max_batch, options.prefill_chunk, options.context);

@@ -12,11 +12,8 @@
 namespace lathe {
 namespace {
 
-// Rows of a step for each that decodes, where prefills ride along: a step then takes less than
-// three times as long as without them.
-constexpr std::int64_t kRowsPerDecoding = 3;
-// Fewer rows than this waste the arithmetic of a processor.
-constexpr std::int64_t kLeastRows = 16;
+// Logits that several threads choose from faster than one.
+constexpr std::size_t kManyLogits = std::size_t{1} << 16;
 
 double since(EngineClock::time_point start) {
   return std::chrono::duration<double>(EngineClock::now() - start).count();
@@ -171,10 +168,12 @@ std::int64_t Scheduler::prefill_room() const noexcept {
   for (const Lane& lane : running_) {
     if (lane.job != nullptr) ++(lane.decodes() ? decoding : filling);
   }
+  if (options_.prefill_chunk > 0) return options_.prefill_chunk;
   // With few answers under way the rate counts; with many, each waits for the step's end.
-  if (decoding == 0 || filling > decoding) return options_.prefill_chunk;
-  const std::int64_t rows = std::max(kRowsPerDecoding * decoding, kLeastRows);
-  return std::min(options_.prefill_chunk, rows - decoding);
+  if (decoding == 0 || filling > decoding) return kMostPromptRows;
+  // What a float model computes beside a row changes the row's last bits: its steps follow counts,
+  // so that a run can be repeated.
+  return model().batch_invariant() ? pace_.prompt_room(decoding) : StepPace::usual_room(decoding);
 }
 
 void Scheduler::compute() {
@@ -183,7 +182,7 @@ void Scheduler::compute() {
     std::span<const float> logits;
     const std::optional<RequestError> error = attempt([&] { logits = session_->forward(inputs_); });
     if (!error) {
-      learn_speed(since(start));
+      note_pace(since(start));
       ++stats_.steps;
       deliver(logits);
       return;
@@ -199,17 +198,44 @@ void Scheduler::compute() {
   }
 }
 
-void Scheduler::learn_speed(double seconds) {
-  constexpr std::int64_t kManyRows = 32;
+void Scheduler::note_pace(double seconds) {
   stats_.forward_seconds += seconds;
-  std::int64_t rows = 0;
-  for (const Part& part : parts_) rows += part.count;
-  if (rows < kManyRows) return;
-  const double each = seconds / static_cast<double>(rows);
-  seconds_per_token_ += (seconds_per_token_ == 0.0 ? 1.0 : 0.25) * (each - seconds_per_token_);
+  std::int64_t decoding = 0;
+  std::int64_t others = 0;
+  for (const Part& part : parts_) {
+    const bool decodes = running_[part.lane].decodes();
+    (decodes ? decoding : others) += part.count;
+  }
+  pace_.note(decoding, others, seconds);
+}
+
+void Scheduler::choose_side_by_side(std::span<const float> logits) {
+  const auto vocab = static_cast<std::size_t>(model().config().vocab_size);
+  std::vector<Part*> parts;
+  for (Part& part : parts_) {
+    const Lane& lane = running_[part.lane];
+    // The largest of all is found sooner than a thread is woken.
+    const GenerateOptions& how = lane.job->request.options;
+    const bool costs = how.sampling.temperature > 0 || how.logprobs > 0;
+    if (lane.kind == Lane::Kind::kSample && part.complete && costs) parts.push_back(&part);
+  }
+  if (threads() < 2 || parts.size() < 2 || parts.size() * vocab < kManyLogits) return;
+  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads());
+  const auto count = static_cast<std::int64_t>(parts.size());
+  pool_->parallel_for(count, 1, [&](std::int64_t first, std::int64_t) {
+    Part& part = *parts[static_cast<std::size_t>(first)];
+    const Lane& lane = running_[part.lane];
+    try {
+      lane.job->states[lane.index]->choose(logits.subspan(part.row * vocab, vocab));
+      part.chosen = true;
+    } catch (const std::bad_alloc&) {
+      // Then it fails, or not, where its own request is told.
+    }
+  });
 }
 
 void Scheduler::deliver(std::span<const float> logits) {
+  choose_side_by_side(logits);
   const auto vocab = static_cast<std::size_t>(model().config().vocab_size);
   for (const Part& part : parts_) {
     Lane& lane = running_[part.lane];
@@ -231,7 +257,7 @@ void Scheduler::deliver(std::span<const float> logits) {
           if (part.complete) end_prompt(lane, rows);
           break;
         case Lane::Kind::kSample:
-          if (part.complete) choose_token(lane, rows);
+          if (part.complete) choose_token(lane, part.chosen ? std::span<const float>() : rows);
           break;
         case Lane::Kind::kScore:
           if (part.scores) score(job, lane.index, rows);
@@ -245,7 +271,8 @@ void Scheduler::deliver(std::span<const float> logits) {
 
 void Scheduler::choose_token(Lane& lane, std::span<const float> logits) {
   GenerationState& state = *lane.job->states[lane.index];
-  state.accept(logits);
+  if (!logits.empty()) state.choose(logits);
+  state.advance();
   note_token(*lane.job);
   if (state.finished()) retire(lane);
 }

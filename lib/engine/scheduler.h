@@ -26,6 +26,8 @@
 #include "engine/page_cache.h"
 #include "engine/prefix_store.h"
 #include "engine/spill_file.h"
+#include "engine/step_pace.h"
+#include "parallel/thread_pool.h"
 
 namespace lathe {
 
@@ -54,6 +56,7 @@ class Scheduler final : public Engine {
     bool scores = false;    // all its rows are scored
     std::size_t row = 0;    // first row of logits
     std::size_t rows = 1;
+    bool chosen = false;  // its token, by choose_side_by_side()
   };
 
   void expire();
@@ -91,8 +94,11 @@ class Scheduler final : public Engine {
   // Tokens of prompts that this step computes at most.
   std::int64_t prefill_room() const noexcept;
   void compute();
-  void learn_speed(double seconds);
+  void note_pace(double seconds);
   void deliver(std::span<const float> logits);
+  // Lets all threads do what takes longer than looking for the largest.
+  void choose_side_by_side(std::span<const float> logits);
+  // No logits: the token is chosen.
   void choose_token(Lane& lane, std::span<const float> logits);
   // Begins the answers and continuations that follow a prompt.
   void end_prompt(Lane& lane, std::span<const float> logits);
@@ -118,6 +124,7 @@ class Scheduler final : public Engine {
   PrefixStore store_;
   std::unique_ptr<SpillFile> spill_;
   std::unique_ptr<PageCache> pages_;
+  std::unique_ptr<ThreadPool> pool_;  // once it is of use
   RequestId next_id_ = 1;
   std::unordered_map<RequestId, std::unique_ptr<Job>> jobs_;
   std::deque<Lane> waiting_;   // oldest first
@@ -126,8 +133,8 @@ class Scheduler final : public Engine {
   std::vector<Completion> done_;
   std::vector<Part> parts_;
   std::vector<SequenceInput> inputs_;
-  double likely_answer_ = 128.0;    // tokens, a running mean
-  double seconds_per_token_ = 0.0;  // of a prefill, a running mean; 0: not known yet
+  double likely_answer_ = 128.0;  // tokens, a running mean
+  StepPace pace_;
   EngineStats stats_;
 };
 

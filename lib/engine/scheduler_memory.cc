@@ -191,9 +191,10 @@ void Scheduler::preempt(Lane& lane) {
   back.reached = std::max(lane.reached, lane.computed);
   const auto held = session_->pages(lane.sequence);
   const std::uint64_t bytes = static_cast<std::uint64_t>(held.count) * page_bytes_;
-  const double again = seconds_per_token_ * static_cast<double>(lane.computed);
+  const double per_position = pace_.seconds_per_prompt_row();
+  const double again = per_position * static_cast<double>(lane.computed);
   const bool spills = spill_ != nullptr && lane.computed > 0 &&
-                      (seconds_per_token_ == 0.0 || spill_->cost(bytes) < again);
+                      (per_position == 0.0 || spill_->cost(bytes) < again);
   if (spills) {
     std::vector<std::byte> copy(static_cast<std::size_t>(bytes));
     session_->export_pages(lane.sequence, held.first, held.count, copy);

@@ -58,6 +58,8 @@ class Linear {
 
   std::int64_t rows() const noexcept { return rows_; }
   std::int64_t cols() const noexcept { return cols_; }
+  // Whether a row of a product has the same bits whatever rows are computed beside it.
+  bool batch_invariant() const noexcept { return packed() && low_a_ == nullptr; }
   // Bytes that a pass over the matrix (and its adapter) reads, wherever they lie.
   std::uint64_t bytes() const noexcept;
 

@@ -21,6 +21,7 @@ class LoadedModel final : public Model {
   const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
   std::uint64_t parameters() const noexcept override { return weights_.parameters; }
   std::uint64_t weight_bytes() const noexcept override { return weights_.bytes; }
+  bool batch_invariant() const noexcept override { return batch_invariant_; }
   std::string fingerprint() const override {
     const std::string base = lathe::fingerprint(*checkpoint_);
     return adapter_.empty() ? base : base + " lora " + adapter_;
@@ -34,6 +35,7 @@ class LoadedModel final : public Model {
   Weights weights_;
   std::string adapter_;  // its fingerprint, or empty
   Rope rope_;
+  bool batch_invariant_ = true;
   std::optional<LockedMemory> lock_;
 };
 

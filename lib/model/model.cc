@@ -16,15 +16,21 @@ Model::~Model() = default;
 
 namespace {
 
-std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
-  std::vector<std::span<const std::byte>> out = {weights.embedding->memory()};
-  if (weights.head != nullptr) out.push_back(weights.head->memory());
+template <typename Call>
+void for_each_matrix(const Weights& weights, Call&& call) {
+  call(*weights.embedding);
+  if (weights.head != nullptr) call(*weights.head);
   for (const LayerWeights& layer : weights.layers) {
     for (const auto* linear :
          {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
-      out.push_back((*linear)->memory());
+      call(**linear);
     }
   }
+}
+
+std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
+  std::vector<std::span<const std::byte>> out;
+  for_each_matrix(weights, [&](const Linear& linear) { out.push_back(linear.memory()); });
   return out;
 }
 
@@ -36,6 +42,9 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
       weights_(load_weights(*checkpoint_, adapter)),
       adapter_(adapter != nullptr ? adapter->fingerprint() : ""),
       rope_(checkpoint_->config().rope, checkpoint_->config().head_dim) {
+  for_each_matrix(weights_, [&](const Linear& linear) {
+    batch_invariant_ = batch_invariant_ && linear.batch_invariant();
+  });
   if (options.lock) lock_.emplace(memory_of(weights_), quoted(checkpoint_->path()));
 }
 

@@ -158,6 +158,10 @@ class Answers(BatchTest):
         self.assertIn("cached_tokens", record)
         self.assertNotIn("timings", self.one({"prompt": "A heron", "max_tokens": 5}))
 
+    def test_verbose_says_what_the_engine_did(self):
+        result = self.ok("-m", self.model(), "--lines", "-v", "-n", "4", stdin="A heron\nThe miller\n")
+        self.assertRegex(result.err, r"\d+ steps of [\d.]+ tokens; [\d.]+ % of the time in the model")
+
     def test_shared_beginnings_are_read_once(self):
         start = text(1, 200)
         lines = [json.dumps({"prompt": f"{start} {i}", "max_tokens": 2}) for i in range(8)]
@@ -241,6 +245,8 @@ class Malformed(BatchTest):
             if "error" in record:
                 self.assertIn(record["error"]["code"], ("invalid_input", "unsupported", "limit"))
                 self.assertTrue(record["error"]["message"])
+            if "error" in record:
+                self.assertFalse(record["error"]["message"].startswith('"line'), record)
         self.assertIn(f"{len(lines)} in = {len(bad)} ok + {len(bad)} failed", result.err)
         for byte in result.stderr:
             self.assertTrue(byte >= 0x20 or byte in b"\n")
@@ -290,7 +296,8 @@ class Malformed(BatchTest):
                       ["--jsonl", "--resume"], ["-p", "x", "--resume"], ["-p", "x", "--n-best", "2"],
                       ["-p", "x", "--kv-memory", "1G"], ["-p", "x", "--cache-size", "1G"],
                       ["--jsonl", "--kv-memory", "1X"], ["--jsonl", "--kv-memory", "-1"],
-                      ["--jsonl", "--max-batch", "0"], ["--jsonl", "--timeout-per-request", "nan"]):
+                      ["--jsonl", "--max-batch", "0"], ["--jsonl", "--timeout-per-request", "nan"],
+                      ["--jsonl", "--summary", "-"]):
             self.fails(2, "-m", self.model(), *words)
 
 
@@ -387,6 +394,12 @@ class Output(BatchTest):
         self.assertEqual((self.folder / "out.jsonl.partial").read_bytes(),
                          half[:half.rindex(b"\n") + 1])
         self.fails(4, *self.command, message="--resume")
+
+    def test_a_refusal_leaves_nothing_beside_a_finished_file(self):
+        self.write("out.jsonl", self.wanted)
+        self.fails(3, *self.command, "--resume", "-n", "7", message=['"out.jsonl":', "other options"])
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(self.output(), self.wanted)
 
     def test_an_input_that_grew_is_continued(self):
         self.write("in.jsonl", "".join(line + "\n" for line in self.lines[:20]))

@@ -53,6 +53,18 @@ std::string spread(const Percentiles& p) {
   return fmt::format("p50 {:.3g}, p90 {:.3g}, p99 {:.3g}", p.p50, p.p90, p.p99);
 }
 
+void print_engine(const Tool& tool, const EngineStats& s) {
+  const auto rows =
+      static_cast<double>(s.prefilled_tokens + s.recomputed_tokens + s.generated_tokens);
+  tool.note(fmt::format(
+      "{} steps of {:.1f} tokens; {:.1f} % of the time in the model; {} put back ({} to the spill "
+      "file), {} tokens computed again; keys and values: {:.0f} MB of {:.0f} MB used",
+      s.steps, s.steps > 0 ? rows / static_cast<double>(s.steps) : 0.0,
+      s.step_seconds > 0 ? 100 * s.forward_seconds / s.step_seconds : 0.0, s.preemptions, s.spilled,
+      s.recomputed_tokens, static_cast<double>(s.kv_bytes_used) / 1e6,
+      static_cast<double>(s.kv_bytes) / 1e6));
+}
+
 void print_summary(const Tool& tool, const BatchSummary& s) {
   tool.note(fmt::format(
       "{} in = {} ok + {} failed{}", s.records, s.ok, s.failed,
@@ -148,6 +160,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
 
   ProgressBar bar(tool, "rows");
+  bar.begin_at(to.log->earlier());
   options.on_progress = [&bar](const BatchProgress& progress) { show_progress(bar, progress); };
   options.stop = [] { return stop_signal() != 0; };
   stop_at_next_step();
@@ -165,6 +178,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
     summary_file->commit();
   }
   print_summary(tool, summary);
+  if (common.verbose > 0) print_engine(tool, engine->stats());
   return summary.failed > 0 ? 1 : 0;
 }
 

@@ -64,8 +64,8 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
           ->group(kMemory));
   o.engine_only.push_back(tool.number("--prefill-chunk", o.prefill_chunk,
                                       "Tokens of prompts to read in one step beside the answers "
-                                      "that run",
-                                      1, 1 << 20)
+                                      "that run; 0 is as many as keep their pace even",
+                                      0, 1 << 20)
                               ->group(kMemory));
 }
 
@@ -157,6 +157,7 @@ void check_generate_options(const Tool& tool, const GenerateFlags& o) {
   if (o.batch()) {
     if (prompt) fail_usage("-p is one prompt; --jsonl and --lines read theirs from -i");
     if (tool.common().json()) fail_usage("--json is for one prompt; --jsonl prints JSON anyway");
+    if (o.summary == "-") fail_usage("--summary names a file: standard output has the records");
     if (o.resume && tool.common().output == "-") {
       fail_usage("--resume continues a file: name it with -o");
     }

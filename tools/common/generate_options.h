@@ -25,7 +25,7 @@ struct GenerateFlags {
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
   std::string kv_spill, cache_dir;
-  std::int64_t prefill_chunk = 256;
+  std::int64_t prefill_chunk = 0;
 
   // Many prompts
   bool jsonl = false, lines = false, unordered = false, resume = false, timings = false;

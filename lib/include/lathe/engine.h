@@ -5,7 +5,7 @@
 //                         └ preempted┘  when the KV memory runs out
 //
 // step() computes one forward pass for everything that runs: one token for each sequence that
-// decodes, and beside them pieces of at most `prefill_chunk` prompt tokens. A sequence that ends
+// decodes, and beside them pieces of prompts (`prefill_chunk`). A sequence that ends
 // leaves its place to the next one before the next pass. The caller drives:
 //
 //   auto engine = lathe::Engine::create(model, tokenizer, {});
@@ -42,10 +42,11 @@ struct EngineOptions {
   std::uint64_t kv_memory = 0;
   std::int64_t context = 0;     // positions that one sequence may hold; 0: the model's
   std::int64_t max_batch = 32;  // sequences that run at once
-  // Prompt tokens computed in one step, at most. Where more sequences decode than prompts are
-  // under way it is fewer: about two for each that decodes, so that these wait for a step no
-  // longer than some three times as long as without.
-  std::int64_t prefill_chunk = 256;
+  // Prompt tokens computed in one step, at most. 0: many where nobody waits; where no more
+  // prompts are under way than sequences decode, as many as make a step less than three times as
+  // long as without them, by the times that steps have taken (for float models by counts, so that
+  // the same requests give the same steps).
+  std::int64_t prefill_chunk = 0;
   // Computes beginnings that requests share once, and keeps them while memory allows.
   bool share_prefixes = true;
   // Where a sequence that must give way may be written, when reading it back is cheaper than

@@ -38,6 +38,26 @@ TEST(Engine, AnswersAreThoseOfSoloRuns) {
   }
 }
 
+// Enough that all threads choose.
+TEST(Engine, ManyDrawSideBySide) {
+  const auto engine = make_engine({.threads = 3, .max_batch = 200});
+  Request request;
+  request.prompt = village_prompt(3, 5);
+  request.options.max_tokens = 5;
+  request.options.sampling.temperature = 0.9;
+  request.options.sampling.top_p = 0.95;
+  request.options.logprobs = 1;
+  request.samples = 190;
+  engine->submit(request);
+  expect_solo(run_all(*engine).at(1), request);
+}
+
+TEST(Engine, KnowsWhichModelsBitsDependOnNeighbours) {
+  EXPECT_TRUE(small_model().model->batch_invariant());
+  const auto floats = Model::load(Checkpoint::open(LATHE_TESTDATA "/examples/village"));
+  EXPECT_FALSE(floats->batch_invariant());
+}
+
 TEST(Engine, StreamsWhatItAnswers) {
   const auto engine = make_engine();
   Request request = some_request(1);
@@ -202,11 +222,12 @@ TEST(Engine, ALongPromptDoesNotHoldUpWhatDecodes) {
     engine->step();
     const EngineStats now = engine->stats();
     EXPECT_GE(now.generated_tokens - before.generated_tokens, 8) << steps;
-    EXPECT_LE(now.prefilled_tokens - before.prefilled_tokens, 24);
+    // By the time that it takes, and so more here or less there, but never all of it.
+    EXPECT_LE(now.prefilled_tokens - before.prefilled_tokens, 256);
     before = now;
     if (now.prompt_tokens > 300) break;
   }
-  EXPECT_GE(steps, 12);
+  EXPECT_GE(steps, 2);
   run_all(*engine);
 }
 

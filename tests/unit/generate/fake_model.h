@@ -90,6 +90,7 @@ class FakeSession : public Session {
     const ModelConfig& config() const noexcept override { return config_; }
     std::uint64_t parameters() const noexcept override { return 0; }
     std::uint64_t weight_bytes() const noexcept override { return 0; }
+    bool batch_invariant() const noexcept override { return true; }
     std::string fingerprint() const override { return "fake"; }
     ModelConfig config_;
   };
