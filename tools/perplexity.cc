@@ -37,14 +37,13 @@ KvType kv_type(const std::string& name) {
   return name == "int8" ? KvType::kInt8 : KvType::kF16;
 }
 
-std::unique_ptr<Session> open_session(const std::shared_ptr<const Checkpoint>& checkpoint,
-                                      const std::string& type, const PerplexityOptions& measure,
-                                      const LoadOptions& load, int threads) {
-  SessionOptions session;
-  session.threads = threads;
-  session.kv_type = kv_type(type);
-  session.max_tokens = std::max(measure.step_tokens, measure.context);
-  return Session::create(Model::load(checkpoint, nullptr, load), session);
+std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
+                                    const std::string& type, const PerplexityOptions& measure,
+                                    const LoadOptions& load, int threads) {
+  EngineOptions options = perplexity_engine(measure);
+  options.threads = threads;
+  options.kv_type = kv_type(type);
+  return Engine::create(Model::load(checkpoint, nullptr, load), nullptr, options);
 }
 
 Json json_of(const PerplexityFigures& f) {
@@ -125,17 +124,16 @@ int measure(const Tool& tool, const Options& options) {
   PerplexityOptions how;
   how.context = options.context;
   how.max_chunks = options.chunks > 0 ? options.chunks : -1;
-  how.step_tokens = std::max<std::int64_t>(how.step_tokens, how.context);
 
   const int threads = common.threads_or_default();
   if (!options.base_kv_type.empty() && options.base.empty()) {
     fail(ErrorCode::kUsage, "--base-kv-type needs --base");
   }
-  const auto session = open_session(checkpoint, options.kv_type, how, options.load, threads);
-  std::unique_ptr<Session> base;
+  const auto engine = open_engine(checkpoint, options.kv_type, how, options.load, threads);
+  std::unique_ptr<Engine> base;
   if (!options.base.empty()) {
     const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
-    base = open_session(Checkpoint::open(options.base), type, how, options.load, threads);
+    base = open_engine(Checkpoint::open(options.base), type, how, options.load, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
   const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
@@ -150,7 +148,7 @@ int measure(const Tool& tool, const Options& options) {
     };
   }
   const PerplexityReport report =
-      measure_perplexity(*session, base.get(), tokens, bos, how, bar.callback(), on_score);
+      measure_perplexity(*engine, base.get(), tokens, bos, how, bar.callback(), on_score);
   bar.finish();
   tool.note(fmt::format("{} chunks of {} tokens, {} of {} tokens scored, {:.1f} s", report.chunks,
                         options.context, report.scored, report.tokens, report.seconds));

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <new>
 #include <utility>
@@ -209,6 +210,13 @@ void Scheduler::note_pace(double seconds) {
   pace_.note(decoding, others, seconds);
 }
 
+ThreadPool* Scheduler::pool_for(std::size_t rows) {
+  const auto vocab = static_cast<std::size_t>(model().config().vocab_size);
+  if (threads() < 2 || rows < 2 || rows * vocab < kManyLogits) return nullptr;
+  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads());
+  return pool_.get();
+}
+
 void Scheduler::choose_side_by_side(std::span<const float> logits) {
   const auto vocab = static_cast<std::size_t>(model().config().vocab_size);
   std::vector<Part*> parts;
@@ -219,10 +227,10 @@ void Scheduler::choose_side_by_side(std::span<const float> logits) {
     const bool costs = how.sampling.temperature > 0 || how.logprobs > 0;
     if (lane.kind == Lane::Kind::kSample && part.complete && costs) parts.push_back(&part);
   }
-  if (threads() < 2 || parts.size() < 2 || parts.size() * vocab < kManyLogits) return;
-  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads());
+  ThreadPool* pool = pool_for(parts.size());
+  if (pool == nullptr) return;
   const auto count = static_cast<std::int64_t>(parts.size());
-  pool_->parallel_for(count, 1, [&](std::int64_t first, std::int64_t) {
+  pool->parallel_for(count, 1, [&](std::int64_t first, std::int64_t) {
     Part& part = *parts[static_cast<std::size_t>(first)];
     const Lane& lane = running_[part.lane];
     try {
@@ -297,17 +305,27 @@ void Scheduler::end_prompt(Lane& lane, std::span<const float> logits) {
   for (std::size_t i = 1; i < job.states.size(); ++i) {
     if (!job.states[i]->finished()) branch(lane, Lane::Kind::kSample, i);
   }
+  // The lane goes on as the first answer, or else as the first continuation.
+  std::optional<Lane::Kind> next;
+  std::size_t index = 0;
+  if (!job.states.empty() && !job.states.front()->finished()) next = Lane::Kind::kSample;
   for (std::size_t i = 0; i < job.scores.size(); ++i) {
     const std::vector<TokenId>& text = job.request.continuations[i];
     if (text.size() == 1) continue;
     job.scored[i] = job.request.prompt;
     job.scored[i].insert(job.scored[i].end(), text.begin(), text.end() - 1);
-    branch(lane, Lane::Kind::kScore, i);
+    if (next) {
+      branch(lane, Lane::Kind::kScore, i);
+    } else {
+      next = Lane::Kind::kScore;
+      index = i;
+    }
   }
-  if (job.states.empty() || job.states.front()->finished()) {
-    retire(lane);
+  if (next) {
+    lane.kind = *next;
+    lane.index = index;
   } else {
-    lane.kind = Lane::Kind::kSample;
+    retire(lane);
   }
 }
 
@@ -329,16 +347,34 @@ void Scheduler::score(Job& job, std::size_t index, std::span<const float> logits
   const std::vector<TokenId>& text = job.request.continuations[index];
   ContinuationScore& score = job.scores[index];
   const std::size_t first = score.logprobs.size();
-  for (std::size_t i = 0; i * vocab < logits.size(); ++i) {
-    const std::span<const float> row = logits.subspan(i * vocab, vocab);
-    const std::optional<RankedLogit> best = largest(row);
-    if (!best) {
-      fail_invalid("the model's logits after {} tokens are not numbers: its weights are damaged",
-                   job.request.prompt.size() + first + i);
+  const std::size_t rows = logits.size() / vocab;
+  score.logprobs.resize(first + rows);
+  std::atomic<bool> greedy = score.greedy;
+  std::atomic<bool> numbers = true;
+  const auto score_rows = [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); std::cmp_less(i, end); ++i) {
+      const std::span<const float> row = logits.subspan(i * vocab, vocab);
+      const std::optional<RankedLogit> best = largest(row);
+      const TokenId id = text[first + i];
+      if (!best) {
+        numbers = false;
+        return;
+      }
+      score.logprobs[first + i] = row[static_cast<std::size_t>(id)] - log_sum_exp(row, best->value);
+      if (best->id != id) greedy = false;
+      if (job.request.on_logits) job.request.on_logits(index, first + i, row);
     }
-    const TokenId id = text[first + i];
-    score.logprobs.push_back(row[static_cast<std::size_t>(id)] - log_sum_exp(row, best->value));
-    score.greedy = score.greedy && best->id == id;
+  };
+  if (ThreadPool* pool = pool_for(rows)) {
+    pool->parallel_for(static_cast<std::int64_t>(rows), 4, score_rows);
+  } else {
+    score_rows(0, static_cast<std::int64_t>(rows));
+  }
+  score.greedy = greedy;
+  if (!numbers) {
+    score.logprobs.resize(first);
+    fail_invalid("the model's logits after {} tokens are not numbers: its weights are damaged",
+                 job.request.prompt.size() + first);
   }
 }
 

@@ -96,6 +96,8 @@ class Scheduler final : public Engine {
   void compute();
   void note_pace(double seconds);
   void deliver(std::span<const float> logits);
+  // For work on so many rows of logits; null where a thread alone is done sooner.
+  ThreadPool* pool_for(std::size_t rows);
   // Lets all threads do what takes longer than looking for the largest.
   void choose_side_by_side(std::span<const float> logits);
   // No logits: the token is chosen.

@@ -157,8 +157,13 @@ void Scheduler::release_spill(Lane& lane) {
 
 void Scheduler::keep_or_drop(Lane& lane) {
   const SequenceId sequence = std::exchange(lane.sequence, -1);
-  const auto tokens = lane.tokens().first(static_cast<std::size_t>(lane.computed));
-  const bool keeps = lane.kind != Lane::Kind::kScore && lane.computed > 0;
+  // Of a scored continuation what others may begin with: the prompt.
+  const bool scored = lane.kind == Lane::Kind::kScore;
+  const std::int64_t length =
+      scored ? std::min(lane.computed, lane.job->prompt_size()) : lane.computed;
+  const auto tokens = lane.tokens().first(static_cast<std::size_t>(length));
+  const bool keeps = length > 0 && (pages_ != nullptr || options_.share_prefixes);
+  if (keeps && length < lane.computed) session_->truncate(sequence, length);
   if (keeps && pages_ != nullptr) pages_->store(*session_, sequence, tokens);
   if (keeps && options_.share_prefixes) {
     store_.keep(sequence, tokens);

@@ -2,48 +2,64 @@
 
 #include <algorithm>
 #include <chrono>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/fail.h"
 #include "eval/log_softmax.h"
 #include "eval/score_statistics.h"
-#include "parallel/thread_pool.h"
 
 namespace lathe {
 namespace {
 
-using Chunks = std::vector<std::vector<TokenId>>;
+// Chunks that an engine is given at once; of two models, whose logits are kept between, fewer.
+constexpr std::int64_t kChunksAtOnce = 64;
+constexpr std::int64_t kChunksCompared = 2;
 
-// Logits that predict the scored tokens of every chunk: context - first - 1 rows per chunk,
-// chunk after chunk. Valid until the session's next step.
-std::span<const float> run_chunks(Session& session, const Chunks& chunks, std::size_t first) {
-  std::vector<SequenceId> sequences;
-  std::vector<SequenceInput> inputs;
-  for (const auto& chunk : chunks) {
-    sequences.push_back(session.add());
-    // The first half only fills the KV cache: no logits but the last.
-    inputs.push_back({sequences.back(), std::span(chunk).first(first), false});
+using Chunk = std::vector<TokenId>;
+using OnLogits = std::function<void(std::size_t chunk, std::size_t row, std::span<const float>)>;
+
+// Lets an engine score chunks side by side, each as what follows its first tokens. `on_logits` and
+// `on_done` see numbers of chunks; the scores come in the chunks' order.
+std::vector<ContinuationScore> score_chunks(Engine& engine, const std::vector<Chunk>& chunks,
+                                            std::size_t given, const OnLogits& on_logits,
+                                            const std::function<void()>& on_done) {
+  std::unordered_map<RequestId, std::size_t> numbers;
+  for (std::size_t number = 0; number < chunks.size(); ++number) {
+    const auto split = chunks[number].begin() + static_cast<std::ptrdiff_t>(given);
+    Request request;
+    request.prompt.assign(chunks[number].begin(), split);
+    request.continuations.emplace_back(split, chunks[number].end());
+    request.samples = 0;
+    if (on_logits) {
+      request.on_logits = [&on_logits, number](std::size_t, std::size_t row,
+                                               std::span<const float> logits) {
+        on_logits(number, row, logits);
+      };
+    }
+    numbers.emplace(engine.submit(std::move(request)), number);
   }
-  session.forward(inputs);
-  for (std::size_t i = 0; i < chunks.size(); ++i) {
-    // The chunk's last token predicts nothing that is scored.
-    inputs[i].tokens = std::span(chunks[i]).subspan(first, chunks[i].size() - first - 1);
-    inputs[i].all_logits = true;
+  std::vector<ContinuationScore> scores(chunks.size());
+  while (!engine.idle()) {
+    for (Completion& done : engine.step()) {
+      if (done.error) throw Error(done.error->code, done.error->message);
+      scores[numbers.at(done.id)] = std::move(done.continuations.front());
+      if (on_done) on_done();
+    }
   }
-  const std::span<const float> logits = session.forward(inputs);
-  for (const SequenceId sequence : sequences) session.drop(sequence);
-  return logits;
+  return scores;
 }
 
-void check_context(const Session& session, std::int64_t context) {
-  const std::int64_t most = session.model().config().max_position;
+void check_context(const Engine& engine, std::int64_t context) {
+  const std::int64_t most = engine.context();
   if (context > most) {
     fail(ErrorCode::kLimit, "chunks of {} tokens do not fit the model's context of {}", context,
          most);
   }
 }
 
-void check(const Session& session, const Session* base, std::int64_t n_tokens,
+void check(const Engine& engine, const Engine* base, std::int64_t n_tokens,
            const PerplexityOptions& options) {
   if (options.context < 4) {
     fail(ErrorCode::kUsage, "a chunk of {} tokens is too short to score; use at least 4",
@@ -58,10 +74,10 @@ void check(const Session& session, const Session* base, std::int64_t n_tokens,
         "context",
         n_tokens, options.context);
   }
-  check_context(session, options.context);
+  check_context(engine, options.context);
   if (base == nullptr) return;
   check_context(*base, options.context);
-  const std::int64_t vocab = session.model().config().vocab_size;
+  const std::int64_t vocab = engine.model().config().vocab_size;
   const std::int64_t base_vocab = base->model().config().vocab_size;
   if (vocab != base_vocab) {
     fail_invalid(
@@ -70,84 +86,124 @@ void check(const Session& session, const Session* base, std::int64_t n_tokens,
   }
 }
 
-// Fills the figures of one position; its chunk, position and token are set.
-void score_position(std::span<const float> logits, std::span<const float> base, TokenScore& score) {
-  const auto id = static_cast<std::size_t>(score.token);
-  const double lse = log_sum_exp(logits);
-  score.logprob = logits[id] - lse;
-  if (base.empty()) return;
-  const double base_lse = log_sum_exp(base);
-  score.base_logprob = base[id] - base_lse;
-  score.kl = kl_divergence(base, base_lse, logits, lse);
+// What tells the model's logits from the base's.
+void compare(std::span<const float> logits, std::span<const float> base, TokenScore& score) {
+  score.kl = kl_divergence(base, log_sum_exp(base), logits, log_sum_exp(logits));
   score.same_top = argmax(logits) == argmax(base);
 }
 
+// Chunks that are scored together, and where their scores go: one after the other, for each the
+// positions from `given` on.
+struct Turn {
+  std::vector<Chunk> chunks;
+  std::size_t given = 0;
+  std::span<TokenScore> scores;
+
+  std::size_t rows() const { return chunks.front().size() - given; }
+
+  void name_positions(std::int64_t first_chunk) {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      const std::size_t position = given + i % rows();
+      scores[i].chunk = first_chunk + static_cast<std::int64_t>(i / rows());
+      scores[i].position = static_cast<std::int64_t>(position);
+      scores[i].token = chunks[i / rows()][position];
+    }
+  }
+
+  void run(Engine& engine, double TokenScore::*logprob, const OnLogits& on_logits,
+           const std::function<void()>& on_done) {
+    const auto from = score_chunks(engine, chunks, given, on_logits, on_done);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i].*logprob = from[i / rows()].logprobs[i % rows()];
+    }
+  }
+
+  // One engine after the other; `kept` holds the first one's logits meanwhile.
+  void run_both(Engine& engine, Engine& base, std::vector<float>& kept,
+                const std::function<void()>& on_done) {
+    const auto vocab = static_cast<std::size_t>(engine.model().config().vocab_size);
+    kept.resize(scores.size() * vocab);
+    const auto kept_row = [&](std::size_t chunk, std::size_t row) {
+      return std::span(kept).subspan((chunk * rows() + row) * vocab, vocab);
+    };
+    run(engine, &TokenScore::logprob,
+        [&](std::size_t chunk, std::size_t row, std::span<const float> logits) {
+          std::copy(logits.begin(), logits.end(), kept_row(chunk, row).begin());
+        },
+        {});
+    run(
+        base, &TokenScore::base_logprob,
+        [&](std::size_t chunk, std::size_t row, std::span<const float> logits) {
+          compare(kept_row(chunk, row), logits, scores[chunk * rows() + row]);
+        },
+        on_done);
+  }
+};
+
 }  // namespace
 
-PerplexityReport measure_perplexity(Session& session, Session* base,
-                                    std::span<const TokenId> tokens, std::optional<TokenId> bos,
-                                    const PerplexityOptions& options,
+EngineOptions perplexity_engine(const PerplexityOptions& options) {
+  EngineOptions out;
+  out.context = options.context;
+  out.share_prefixes = false;  // no chunk begins as another does
+  // While one chunk is scored the next is read, in steps of as many rows as pay.
+  out.max_batch = 4;
+  out.prefill_chunk = 256;
+  return out;
+}
+
+PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<const TokenId> tokens,
+                                    std::optional<TokenId> bos, const PerplexityOptions& options,
                                     const ProgressCallback& progress,
                                     const std::function<void(const TokenScore&)>& on_score) {
   const auto started = std::chrono::steady_clock::now();
-  check(session, base, static_cast<std::int64_t>(tokens.size()), options);
+  check(engine, base, static_cast<std::int64_t>(tokens.size()), options);
   const std::int64_t context = options.context;
-  const std::int64_t first = context / 2;
-  const std::int64_t scored_per_chunk = context - first - 1;
-  const auto vocab = static_cast<std::size_t>(session.model().config().vocab_size);
+  const std::int64_t given = context / 2 + 1;
+  const std::int64_t rows = context - given;
 
   PerplexityReport report;
   report.tokens = static_cast<std::int64_t>(tokens.size());
   report.chunks = report.tokens / context;
   if (options.max_chunks > 0) report.chunks = std::min(report.chunks, options.max_chunks);
-  report.scored = report.chunks * scored_per_chunk;
+  report.scored = report.chunks * rows;
 
-  const auto tell = [&](std::int64_t done) {
+  std::int64_t done = 0;
+  const auto tell = [&] {
     if (progress) {
       progress(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(report.chunks),
                "chunks");
     }
   };
+  const auto chunk_done = [&] {
+    ++done;
+    tell();
+  };
+  tell();
   std::vector<TokenScore> scores(static_cast<std::size_t>(report.scored));
-  const std::int64_t chunks_per_step = std::max<std::int64_t>(1, options.step_tokens / context);
-  ThreadPool pool(session.threads());
-
-  for (std::int64_t at = 0; at < report.chunks; at += chunks_per_step) {
-    tell(at);
-    const std::int64_t count = std::min(chunks_per_step, report.chunks - at);
-    Chunks chunks;
+  std::vector<float> kept;
+  const std::int64_t per_turn = base == nullptr ? kChunksAtOnce : kChunksCompared;
+  for (std::int64_t at = 0; at < report.chunks; at += per_turn) {
+    const std::int64_t count = std::min(per_turn, report.chunks - at);
+    Turn turn;
+    turn.given = static_cast<std::size_t>(given);
+    turn.scores = std::span(scores).subspan(static_cast<std::size_t>(at * rows),
+                                            static_cast<std::size_t>(count * rows));
     for (std::int64_t c = at; c < at + count; ++c) {
       const auto begin = tokens.begin() + c * context;
-      chunks.emplace_back(begin, begin + context);
-      if (bos) chunks.back()[0] = *bos;
+      turn.chunks.emplace_back(begin, begin + context);
+      if (bos) turn.chunks.back()[0] = *bos;
     }
-    const auto split = static_cast<std::size_t>(first);
-    const std::span<const float> logits = run_chunks(session, chunks, split);
-    const std::span<const float> base_logits =
-        base == nullptr ? std::span<const float>() : run_chunks(*base, chunks, split);
-
-    const std::span<TokenScore> step_scores =
-        std::span(scores).subspan(static_cast<std::size_t>(at * scored_per_chunk),
-                                  static_cast<std::size_t>(count * scored_per_chunk));
-    pool.parallel_for(count * scored_per_chunk, 8, [&](std::int64_t from, std::int64_t to) {
-      for (std::int64_t row = from; row < to; ++row) {
-        const std::int64_t chunk = row / scored_per_chunk;
-        TokenScore& score = step_scores[static_cast<std::size_t>(row)];
-        score.chunk = at + chunk;
-        score.position = first + 1 + row % scored_per_chunk;
-        score.token =
-            chunks[static_cast<std::size_t>(chunk)][static_cast<std::size_t>(score.position)];
-        const std::size_t offset = static_cast<std::size_t>(row) * vocab;
-        score_position(logits.subspan(offset, vocab),
-                       base_logits.empty() ? base_logits : base_logits.subspan(offset, vocab),
-                       score);
-      }
-    });
+    turn.name_positions(at);
+    if (base == nullptr) {
+      turn.run(engine, &TokenScore::logprob, {}, chunk_done);
+    } else {
+      turn.run_both(engine, *base, kept, chunk_done);
+    }
     if (on_score) {
-      for (const TokenScore& score : step_scores) on_score(score);
+      for (const TokenScore& score : turn.scores) on_score(score);
     }
   }
-  tell(report.chunks);
   report.model = perplexity_figures(scores, false);
   if (base != nullptr) report.divergence = divergence_figures(scores);
   report.seconds =

@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,9 +44,9 @@ struct EngineOptions {
   std::int64_t context = 0;     // positions that one sequence may hold; 0: the model's
   std::int64_t max_batch = 32;  // sequences that run at once
   // Prompt tokens computed in one step, at most. 0: many where nobody waits; where no more
-  // prompts are under way than sequences decode, as many as make a step less than three times as
-  // long as without them, by the times that steps have taken (for float models by counts, so that
-  // the same requests give the same steps).
+  // prompts are under way than sequences decode, as many as make a step about twice as long as
+  // without them, by the times that steps have taken (for float models by counts, so that the
+  // same requests give the same steps).
   std::int64_t prefill_chunk = 0;
   // Computes beginnings that requests share once, and keeps them while memory allows.
   bool share_prefixes = true;
@@ -73,6 +74,10 @@ struct Request {
   // Texts to score: the log-probability of each token of each, after the prompt. A request that
   // only scores has samples = 0.
   std::vector<std::vector<TokenId>> continuations;
+  // Sees the logits by which token `token` of a continuation is scored, before they go. Several
+  // threads may call it at once, for different tokens. It may not call the engine, nor throw.
+  std::function<void(std::size_t continuation, std::size_t token, std::span<const float> logits)>
+      on_logits;
   double timeout = 0.0;  // seconds from when it first runs; 0: none
   // Receives text of sample number `sample` as TextCallback does; false ends that sample.
   // It may not call the engine. An Error thrown by it fails the request.

@@ -7,8 +7,8 @@
 //
 //   perplexity = exp(mean NLL); its error is perplexity · sd(NLL) / sqrt(n - 1).
 //
-// With a base model both run in step on the same chunks, and each scored position also gives
-// the Kullback-Leibler divergence D(base ‖ model) = Σ p_base · (ln p_base - ln p), nats.
+// With a base model both run on the same chunks, some at a time, and each scored position also
+// gives the Kullback-Leibler divergence D(base ‖ model) = Σ p_base · (ln p_base - ln p), nats.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,16 @@
 #include <optional>
 #include <span>
 
+#include "lathe/engine.h"
 #include "lathe/export.h"
-#include "lathe/model.h"
 #include "lathe/progress.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
 
 struct PerplexityOptions {
-  std::int64_t context = 512;       // tokens per chunk, at least 4
-  std::int64_t max_chunks = -1;     // -1: all
-  std::int64_t step_tokens = 2048;  // chunks are batched up to about this many tokens
+  std::int64_t context = 512;    // tokens per chunk, at least 4
+  std::int64_t max_chunks = -1;  // -1: all
 };
 
 // One scored position.
@@ -68,13 +67,17 @@ struct PerplexityReport {
   double seconds = 0.0;
 };
 
+// What an engine for measure_perplexity() should be like; threads and the keys' type are left to
+// the caller.
+LATHE_API EngineOptions perplexity_engine(const PerplexityOptions& options);
+
 // Scores `tokens` (the text without BOS). `base` may be null. `on_score`, when given, sees
 // every position in order; `progress` counts chunks. Both models must have the same
 // vocabulary size (kInvalid otherwise). Throws kInvalid when the text has less than one
 // chunk, kLimit when a chunk does not fit a model's context. `bos` is what replaces each
 // chunk's first token; nothing leaves it as it is.
 LATHE_API PerplexityReport measure_perplexity(
-    Session& session, Session* base, std::span<const TokenId> tokens, std::optional<TokenId> bos,
+    Engine& engine, Engine* base, std::span<const TokenId> tokens, std::optional<TokenId> bos,
     const PerplexityOptions& options, const ProgressCallback& progress = {},
     const std::function<void(const TokenScore&)>& on_score = {});
 
