@@ -17,16 +17,18 @@
 
 namespace lathe {
 
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+
 struct PlannedTensor {
   std::size_t source = 0;   // index into the checkpoint's tensors
   TensorSpec out;           // as the target's writer is given it
   DType to = DType::kF32;   // out.dtype, or the block type that out holds as bytes
   bool interleave = false;  // rows go from half to interleaved order
   std::uint64_t bytes = 0;
-  // Where the bytes come from when not from the source: makes all of them, in rows of the
-  // source's order, in memory that stays valid until the next call but one, of any tensor of
-  // the pass (quantize).
-  std::function<std::span<std::byte>()> make;
+  // Where the bytes come from when not from the source (quantize): gives the sink all of them,
+  // piece after piece, in rows of the source's order. The pieces stay valid until the next call
+  // but one, of any tensor of the pass.
+  std::function<void(const ByteSink& sink)> make;
   std::string scheme;  // of a packed matrix, for the metadata
 };
 
@@ -40,8 +42,6 @@ struct Plan {
 
 // Throws where the target cannot hold a tensor.
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
-
-using ByteSink = std::function<void(std::span<const std::byte>)>;
 
 // Feeds the tensors that are not made through, in pieces.
 class TensorFeeder {

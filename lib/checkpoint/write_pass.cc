@@ -1,35 +1,18 @@
 #include "checkpoint/write_pass.h"
 
 #include <algorithm>
-#include <future>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/background.h"
 #include "checkpoint/partial_log.h"
 
 namespace lathe {
 namespace {
-
-// One piece of work at a time behind the caller's back; its exception comes out of the next call.
-class Background {
- public:
-  ~Background() {
-    if (job_.valid()) job_.wait();
-  }
-  void start(std::function<void()> work) {
-    wait();
-    job_ = std::async(std::launch::async, std::move(work));
-  }
-  void wait() {
-    if (job_.valid()) job_.get();
-  }
-
- private:
-  std::future<void> job_;
-};
 
 struct Output {
   PassOutput* given = nullptr;
@@ -106,21 +89,37 @@ class Pass {
       end(o, i);
       return;
     }
-    const std::span<std::byte> bytes = tensor.make();
-    if (tensor.interleave) {
-      const auto rows = static_cast<std::size_t>(checkpoint_.tensors()[tensor.source].rows());
-      feeder_.interleave(bytes, bytes.size() / rows);
-    }
+    make(o, i);
     feeder_.end(tensor.source);
-    const bool hash = !hashed_;
-    hashed_ = true;
-    background_.start([this, o, i, bytes, hash, last] {
-      const PlannedTensor& made = outputs_[o].given->plan->tensors[i];
-      if (hash) hash_source(made.source);
-      outputs_[o].writer->append(bytes);
+    background_.add([this, o, i, last] {
       end(o, i);
-      if (last) checkpoint_.drop(made.source);
+      if (last) checkpoint_.drop(outputs_[o].given->plan->tensors[i].source);
     });
+    written_[1] = std::exchange(written_[0], background_.added());
+  }
+
+  void make(std::size_t o, std::size_t i) {
+    const PlannedTensor& tensor = outputs_[o].given->plan->tensors[i];
+    background_.wait_for(written_[1]);  // its memory is used again
+    if (!std::exchange(hashed_, true)) {
+      background_.add([this, source = tensor.source] { hash_source(source); });
+    }
+    const ByteSink append = [this, o](std::span<const std::byte> bytes) {
+      background_.add([this, o, bytes] { outputs_[o].writer->append(bytes); });
+    };
+    if (!tensor.interleave) {
+      tensor.make(append);
+      return;
+    }
+    // Rows change their places, so all must be there.
+    background_.wait();
+    whole_.clear();
+    tensor.make([this](std::span<const std::byte> bytes) {
+      whole_.insert(whole_.end(), bytes.begin(), bytes.end());
+    });
+    const auto rows = static_cast<std::size_t>(checkpoint_.tensors()[tensor.source].rows());
+    feeder_.interleave(whole_, whole_.size() / rows);
+    append(whole_);
   }
 
   void hash_source(std::size_t source) {
@@ -185,6 +184,10 @@ class Pass {
   Checksum source_;
   bool hashed_ = false;  // the source's tensor at hand
   std::vector<std::byte> piece_;
+  std::vector<std::byte> whole_;  // a tensor whose rows change their places
+  // Pieces of work in the background up to the end of the last tensor that was made, and of the
+  // one before it.
+  std::uint64_t written_[2] = {0, 0};
   Background background_;  // last: it must end before the others do
 };
 

@@ -1,7 +1,8 @@
 // One pass over a checkpoint's tensors that writes any number of files.
 //
 // Each tensor of the source is read, and brought to every output, before the next; what is
-// made (quantized) is written by a second thread while the next is being made. All plans must
+// made (quantized) is written by a second thread, piece after piece, while more is being made.
+// All plans must
 // have the tensors in the same order, which is that of tensor_slots().
 //
 // A partial output (OutputOptions::partial) logs what is finished, and with `resume` keeps what

@@ -108,7 +108,7 @@ struct KernelTable {
   void (*encode_group)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
                        const float* minimums, float* signal, float* error);
   // The same with approximation: scale · grid[code]; grid has 16 increasing values, borders the
-  // 15 in the middle between neighbours.
+  // 15 in the middle between neighbours, which lie within ±123 and more than 8 apart.
   void (*search_grid)(const float* values, const float* importance, std::int64_t n,
                       const float* grid, const float* borders, float* scales);
   void (*encode_grid)(float* values, std::int64_t n, const float* grid, const float* borders,

@@ -30,7 +30,6 @@ std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) 
 // What can be stored where: refuses early, with advice.
 void check_scheme(const MatrixScheme& scheme, const TensorInfo& info, CheckpointFormat format,
                   const std::string& file) {
-  const auto* type = std::get_if<DType>(&scheme);
   if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
          "a GGUF file cannot hold the scheme {}; choose q8_0, q4_0, q4_1 or a float type, or "
@@ -43,7 +42,6 @@ void check_scheme(const MatrixScheme& scheme, const TensorInfo& info, Checkpoint
         "for it",
         quoted(file), quoted(info.name), dtype_info(info.dtype).name);
   }
-  (void)type;
 }
 
 // The kernels' conversions are several times as fast as reading floats from the checkpoint.
@@ -210,14 +208,14 @@ void Quantization::set_maker(const Scheme& scheme, PlannedTensor& tensor) {
   const std::size_t source = tensor.source;
   const std::size_t number = report_.tensors.size();
   const auto bytes = static_cast<std::size_t>(tensor.bytes);
-  tensor.make = [this, scheme, source, number, bytes] {
-    return make(scheme, source, report_.tensors[number], workshop_->take(bytes));
+  tensor.make = [this, scheme, source, number, bytes](const ByteSink& sink) {
+    make(scheme, source, report_.tensors[number], workshop_->take(bytes), sink);
   };
 }
 
 template <typename Scheme>
-std::span<std::byte> Quantization::make(const Scheme& scheme, std::size_t source,
-                                        QuantizedTensor& report, std::span<std::byte> out) {
+void Quantization::make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
+                        std::span<std::byte> out, const ByteSink& sink) {
   const TensorInfo& info = checkpoint_.tensors()[source];
   std::span<const float> importance;
   const auto known = options_.importance.find(info.name);
@@ -230,7 +228,8 @@ std::span<std::byte> Quantization::make(const Scheme& scheme, std::size_t source
   }
   const MatrixSource matrix = source_of(checkpoint_, source);
   try {
-    const MatrixError error = quantize_matrix(scheme, matrix, importance, workshop_->pool(), out);
+    const MatrixError error =
+        quantize_matrix(scheme, matrix, importance, workshop_->pool(), out, sink);
     report.sqnr = error.sqnr();
     report.worst_row = error.worst_row;
     report.worst_row_sqnr = error.worst_row_sqnr;
@@ -238,7 +237,6 @@ std::span<std::byte> Quantization::make(const Scheme& scheme, std::size_t source
     if (e.code() != ErrorCode::kInvalid) throw;
     fail_invalid("{}: tensor {}: {}", quoted(checkpoint_.path()), quoted(info.name), e.message());
   }
-  return out;
 }
 
 void Quantization::finish_plan() {

@@ -62,8 +62,8 @@ class Quantization {
   template <typename Scheme>
   void set_maker(const Scheme& scheme, PlannedTensor& tensor);
   template <typename Scheme>
-  std::span<std::byte> make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
-                            std::span<std::byte> out);
+  void make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
+            std::span<std::byte> out, const ByteSink& sink);
   void finish_plan();
 
   const Checkpoint& checkpoint_;

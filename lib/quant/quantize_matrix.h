@@ -1,4 +1,5 @@
-// A whole matrix into its packed form, on all threads, reading the rows as they are needed.
+// A whole matrix into its packed form, on all threads, reading the rows as they are needed and
+// handing on what is finished.
 #pragma once
 
 #include <cstddef>
@@ -38,17 +39,21 @@ struct MatrixError {
   double sqnr() const noexcept;
 };
 
+// Gets the output's bytes from its beginning to its end, piece after piece, as they are finished.
+using FinishedBytes = std::function<void(std::span<const std::byte>)>;
+
 // Writes packed_bytes(scheme, rows, cols) bytes to `out`. `importance` has `cols` values or is
 // empty. The result is the same for every number of threads and every kernel table. Throws
-// kInvalid when a weight is not finite (the caller names the tensor), and what `read` throws.
+// kInvalid when a weight is not finite (the caller names the tensor; nothing is finished then),
+// and what `read` and `finished` throw.
 MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& source,
                             std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out);
+                            std::span<std::byte> out, const FinishedBytes& finished = {});
 
 // The same into ggml's blocks (Q8_0, Q4_0, Q4_1), rows × dtype_bytes(type, cols) bytes; cols is a
 // multiple of 32.
 MatrixError quantize_matrix(DType type, const MatrixSource& source,
                             std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out);
+                            std::span<std::byte> out, const FinishedBytes& finished = {});
 
 }  // namespace lathe

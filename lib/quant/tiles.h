@@ -33,14 +33,14 @@ class FirstException {
   std::exception_ptr exception_;
 };
 
-// Calls body(worker, tile) for every tile, in no order; rethrows.
+// Calls body(worker, tile) for the tiles [first, end), in no order; rethrows.
 template <typename Body>
-void for_tiles(ThreadPool& pool, std::int64_t tiles, Body&& body) {
+void for_tiles(ThreadPool& pool, std::int64_t first, std::int64_t end, Body&& body) {
   FirstException problem;
-  std::atomic<std::int64_t> next{0};
+  std::atomic<std::int64_t> next{first};
   pool.run([&](int worker) {
     problem.guard([&] {
-      for (std::int64_t t = next.fetch_add(1); t < tiles; t = next.fetch_add(1)) body(worker, t);
+      for (std::int64_t t = next.fetch_add(1); t < end; t = next.fetch_add(1)) body(worker, t);
     });
   });
   problem.rethrow();

@@ -1,9 +1,9 @@
 // The kernel table in plain C++, for any processor and as the reference of the others.
 #include "kernels/generic/dots.h"
+#include "kernels/generic/grid.h"
 #include "kernels/generic/lanes.h"
 #include "kernels/generic/probe_int8.h"
 #include "kernels/generic/transpose.h"
-#include "kernels/shared/grid_lookup.h"
 #include "kernels/shared/table.h"
 
 namespace lathe {

@@ -7,20 +7,33 @@
 namespace lathe {
 namespace {
 
-// x ≈ scale · grid value: for the values that 1/scale = `inverse` chooses, the best scale.
-inline ScaleFit fit_grid(const float* values, const float* importance, std::int64_t n,
-                         const GridLookup& grid, Lanes inverse) noexcept {
-  Lanes xg = Lanes::zero();
-  Lanes gg = Lanes::zero();
+// x ≈ scale · grid value: for the values that each of `count` inverses of a scale chooses, the
+// best scale. Side by side, because the sums of one alone would wait for each other.
+template <int count>
+inline void fit_grid(const float* values, const float* importance, std::int64_t n,
+                     const GridLookup& grid, const Lanes (&inverses)[count],
+                     ScaleFit (&fits)[count]) noexcept {
+  Lanes to_grid[count];
+  Lanes xg[count];
+  Lanes gg[count];
+  for (int c = 0; c < count; ++c) {
+    to_grid[c] = mul(inverses[c], Lanes::all(GridLookup::kUnit));
+    xg[c] = gg[c] = Lanes::zero();
+  }
   for (std::int64_t k = 0; k < n; ++k) {
     const Lanes x = Lanes::load(values + 16 * k);
-    const Lanes g = grid.value(grid.code(mul(x, inverse)));
-    const Lanes hg = mul(Lanes::all(importance[k]), g);
-    xg = fma(hg, x, xg);
-    gg = fma(hg, g, gg);
+    const Lanes h = Lanes::all(importance[k]);
+    for (int c = 0; c < count; ++c) {
+      const Lanes g = grid.nearest_value(mul(x, to_grid[c]));
+      const Lanes hg = mul(h, g);
+      xg[c] = fma(hg, x, xg[c]);
+      gg[c] = fma(hg, g, gg[c]);
+    }
   }
-  const Lanes scale = div(xg, at_least_tiny(gg));
-  return {scale, Lanes::zero(), mul(xg, scale)};
+  for (int c = 0; c < count; ++c) {
+    const Lanes scale = div(xg[c], at_least_tiny(gg[c]));
+    fits[c] = {scale, Lanes::zero(), mul(xg[c], scale)};
+  }
 }
 
 // See KernelTable::search_grid.
@@ -31,18 +44,25 @@ void search_grid(const float* values, const float* importance, std::int64_t n, c
       max(max(magnitude(range.least), magnitude(range.most)), Lanes::all(0x1p-100f));
   const Lanes ends = max(magnitude(Lanes::all(grid[0])), magnitude(Lanes::all(grid[15])));
   const Lanes unit = div(ends, reach);
-  ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
   // The grid reaches further on one side: the value of largest magnitude goes there.
   const bool down = grid[15] < -grid[0];
   const Lanes longer = down ? negate(unit) : unit;
   const Lanes start = where_less(negate(range.least), range.most, longer, negate(longer));
   const GridLookup lookup(grid, borders);
-  for (int c = 0; c < 4; ++c) {
-    const Lanes factor = Lanes::all(0.92f + 0.12f * static_cast<float>(c));
-    keep_better(fit_grid(values, importance, n, lookup, mul(start, factor)), best);
+  ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
+  constexpr int kCandidates = 4;
+  Lanes inverses[kCandidates];
+  ScaleFit fits[kCandidates];
+  for (int c = 0; c < kCandidates; ++c) {
+    inverses[c] = mul(start, Lanes::all(0.92f + 0.12f * static_cast<float>(c)));
   }
+  fit_grid(values, importance, n, lookup, inverses, fits);
+  for (const ScaleFit& fit : fits) keep_better(fit, best);
   for (int round = 0; round < 2; ++round) {
-    keep_better(fit_grid(values, importance, n, lookup, inverse_of(best.scale)), best);
+    const Lanes inverse[1] = {inverse_of(best.scale)};
+    ScaleFit fit[1];
+    fit_grid(values, importance, n, lookup, inverse, fit);
+    keep_better(fit[0], best);
   }
   best.scale.store(scales);
 }
@@ -51,14 +71,13 @@ void search_grid(const float* values, const float* importance, std::int64_t n, c
 void encode_grid(float* values, std::int64_t n, const float* grid, const float* borders,
                  const float* scales, float* signal, float* error) noexcept {
   const Lanes scale = Lanes::load(scales);
-  const Lanes inverse = inverse_of(scale);
+  const Lanes to_grid = mul(inverse_of(scale), Lanes::all(GridLookup::kUnit));
   const GridLookup lookup(grid, borders);
   Lanes squares = Lanes::zero();
   Lanes errors = Lanes::zero();
   for (std::int64_t k = 0; k < n; ++k) {
     const Lanes x = Lanes::load(values + 16 * k);
-    const Lanes t = mul(x, inverse);
-    const auto code = lookup.code(t);
+    const GridLookup::Codes code = lookup.code(mul(x, to_grid));
     const Lanes g = lookup.value(code);
     GridLookup::as_float(code).store(values + 16 * k);
     const Lanes lost = fma(negate(scale), g, x);
