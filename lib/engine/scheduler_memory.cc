@@ -198,7 +198,7 @@ void Scheduler::preempt(Lane& lane) {
   const std::uint64_t bytes = static_cast<std::uint64_t>(held.count) * page_bytes_;
   const double per_position = pace_.seconds_per_prompt_row();
   const double again = per_position * static_cast<double>(lane.computed);
-  const bool spills = spill_ != nullptr && lane.computed > 0 &&
+  const bool spills = spill_ != nullptr && spill_->good() && lane.computed > 0 &&
                       (per_position == 0.0 || spill_->cost(bytes) < again);
   if (spills) {
     std::vector<std::byte> copy(static_cast<std::size_t>(bytes));

@@ -43,6 +43,7 @@ bool SpillFile::write(std::span<const std::byte> bytes, SpillRun& run) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       release(run);
+      good_ = false;
       return false;
     }
     offset += static_cast<std::uint64_t>(n);

@@ -29,7 +29,9 @@ class SpillFile {
   SpillFile(const SpillFile&) = delete;
   SpillFile& operator=(const SpillFile&) = delete;
 
-  // False when the disk is full or broken; nothing is kept then.
+  // False once a write has failed: the disk is full or broken.
+  bool good() const noexcept { return good_; }
+  // False when it fails; nothing is kept then.
   bool write(std::span<const std::byte> bytes, SpillRun& run);
   // `out` has exactly run.bytes. False when they cannot be read or differ from what was written.
   bool read(const SpillRun& run, std::span<std::byte> out);
@@ -42,6 +44,7 @@ class SpillFile {
   std::uint64_t take(std::uint64_t bytes);
 
   int fd_ = -1;
+  bool good_ = true;
   std::uint64_t end_ = 0;
   std::map<std::uint64_t, std::uint64_t> free_;  // offset → bytes, neighbours joined
   // Rates before anything is measured: a slow disk.

@@ -1,8 +1,10 @@
 #include "engine/spill_file.h"
 
+#include <csignal>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <random>
+#include <sys/resource.h>
 #include <vector>
 
 #include "lathe/error.h"
@@ -61,6 +63,27 @@ TEST(SpillFile, TellsThatBytesAreNotThoseWritten) {
   other.offset = 1000;  // past what was written
   EXPECT_FALSE(file.read(other, back));
   EXPECT_TRUE(file.read(run, back));
+}
+
+TEST(SpillFile, AFullDiskIsToldAndRemembered) {
+  const test::TempFolder folder;
+  SpillFile file(folder.file("spill"));
+  SpillRun first;
+  SpillRun second;
+  ASSERT_TRUE(file.write(some_bytes(5000, 1), first));
+  EXPECT_TRUE(file.good());
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small = {8000, old.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_FALSE(file.write(some_bytes(5000, 2), second));
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(file.good());
+  std::vector<std::byte> back(5000);
+  EXPECT_TRUE(file.read(first, back));
+  EXPECT_EQ(back, some_bytes(5000, 1));
 }
 
 TEST(SpillFile, RefusesAFileThatExists) {
