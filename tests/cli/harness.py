@@ -3,6 +3,7 @@
 Environment: LATHE_BIN (folder of the programs), LATHE_PREFIX (LATHE_PROGRAM_PREFIX of the build),
 LATHE_TESTDATA, LATHE_SHARED_DATA. Python's standard library only.
 """
+import functools
 import os
 import pathlib
 import shutil
@@ -49,6 +50,18 @@ def programs():
     if not BIN.is_dir():
         return []
     return sorted(p.name[len(PREFIX):] for p in BIN.iterdir() if os.access(p, os.X_OK))
+
+
+@functools.cache
+def sanitized():
+    """Whether this build has a sanitizer, whose shadow takes terabytes of address space."""
+    content = next(BIN.iterdir()).read_bytes() if BIN.is_dir() else b""
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
+def memory_limit(kilobytes):
+    """A shell command that limits the address space, where that can be done."""
+    return ":" if sanitized() else f"ulimit -v {kilobytes}"
 
 
 def run_process(command, stdin=b"", env=None, cwd=None, timeout=TIMEOUT, **more):

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ToolTest, main, program
+from harness import ToolTest, main, memory_limit, program
 
 MODEL = "examples/village"
 
@@ -93,7 +93,7 @@ class Limits(ToolTest):
 
     def test_little_memory_is_no_death_by_signal(self):
         for kilobytes in (60_000, 70_000, 80_000, 100_000, 150_000):
-            script = (f"ulimit -v {kilobytes}; exec '{program('generate')}' -m '{self.data(MODEL)}' "
+            script = (f"{memory_limit(kilobytes)}; exec '{program('generate')}' -m '{self.data(MODEL)}' "
                       "-p The -n 3")
             result = self.shell(script)
             # 127: the loader itself had too little.
