@@ -123,9 +123,18 @@ def make_zstd():
     write("zstd", "window", b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + b"\1\0\0")
 
 
+def make_page_file():
+    """Checksums are zeros: the target makes the header's right."""
+    for name, tokens, page in (("whole", [1, 2, 3, 4], bytes(range(64))), ("part", [1, 2], bytes(64))):
+        header = b"LTHKVPG1" + struct.pack("<IIQ", 4, len(tokens), 64) + bytes(range(16))
+        header += struct.pack("<4i", *tokens, *[0] * (4 - len(tokens)))
+        write("page_file", name, header + bytes(4096 - len(header)) + page)
+
+
 if __name__ == "__main__":
     make_gguf()
     make_safetensors()
     make_llama2c()
     make_json()
     make_zstd()
+    make_page_file()
