@@ -6,10 +6,12 @@
 One process answers rows from a pipe from beginning to end, with so little memory for keys and values
 that requests give way to each other; every answer is compared with an earlier one to the same row, and
 its memory, descriptors and threads are watched: they must not grow once it has warmed up. Meanwhile
-others share its cache folder and are killed, interrupted, resumed, starved of disk, or lose their
-reader. Not a part of ctest. Exit status 1 when anything was wrong.
+others share its cache folder and are killed, interrupted, resumed, starved of disk and memory, or lose
+their reader, and entries of the cache are damaged. Not a part of ctest. It may be stopped and continued
+(SIGSTOP, SIGCONT). Exit status 1 when anything was wrong.
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -51,6 +53,14 @@ def random_row(draw, pool):
     return json.dumps(row)
 
 
+CACHE_SIZE = 2 << 20  # bytes that all processes together may leave there
+
+
+def unexpected(err):
+    """What processes that share a cache folder may not say: of damage (it is done to them) they may."""
+    return [line for line in err.splitlines() if b"the cache entry is damaged: it is" not in line]
+
+
 class Process:
     """What the kernel says of a process: kB of memory, open descriptors, threads."""
 
@@ -89,19 +99,20 @@ class Soak:
     def long_run(self):
         process = subprocess.Popen(
             self.command("--kv-memory", "300K", "--kv-spill", "spill", "--cache-dir", "cache",
-                         "--cache-size", "2M", "--max-batch", "12", "--prefill-chunk", "32"),
+                         "--cache-size", str(CACHE_SIZE), "--max-batch", "12", "--prefill-chunk",
+                         "32"),
             cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        rows, warnings = [], []
+        rows, warnings = collections.deque(), []  # rows that have no record yet
         feeder = threading.Thread(target=self.feed, args=(process, rows))
         listener = threading.Thread(target=lambda: warnings.extend(process.stderr))
         watched = []
         watcher = threading.Thread(target=self.watch, args=(process, watched))
         for thread in (feeder, listener, watcher):
             thread.start()
-        answers, failed = {}, 0
+        answers, failed, index = {}, 0, -1
         for index, line in enumerate(process.stdout):
             record = json.loads(line)
-            row, rows[index] = rows[index], None
+            row = rows.popleft()
             if record.pop("index") != index:
                 self.problems.append(f"record {index} has another index")
             failed += "error" in record
@@ -114,10 +125,11 @@ class Soak:
         status = process.wait()
         for thread in (feeder, listener, watcher):
             thread.join()
-        if status != 1 or len(rows) != index + 1:
-            self.problems.append(f"status {status}, {len(rows)} rows, {index + 1} records")
+        if status != 1 or rows:
+            self.problems.append(f"status {status}, {index + 1} records, {len(rows)} more rows")
+        self.problems += [f"said {line!r}" for line in unexpected(b"".join(warnings))]
         self.judge(watched)
-        print(f"{len(rows)} rows, {failed} failed; {len(answers)} different ones; "
+        print(f"{index + 1} rows, {failed} failed; {len(answers)} different ones; "
               f"{len(warnings)} lines on stderr")
 
     def feed(self, process, rows):
@@ -135,23 +147,41 @@ class Soak:
         figures = Process(process.pid)
         while process.poll() is None:
             try:
-                watched.append(figures.figures())
+                watched.append((*figures.figures(), *self.cache_figures()))
             except (OSError, KeyError):  # it begins, or ended while it was looked at
                 pass
             time.sleep(1)
+
+    def cache_figures(self):
+        """kB in the cache folder, and files there that are no pages."""
+        size = strangers = 0
+        for folder, _, names in os.walk(self.folder / "cache"):
+            for name in names:
+                try:
+                    size += os.stat(os.path.join(folder, name)).st_size
+                    strangers += not name.endswith(".kv")
+                except FileNotFoundError:  # evicted
+                    pass
+        return size // 1024, strangers
 
     def judge(self, watched):
         """The last half takes no more than the second quarter did, but for a little."""
         if len(watched) < 20:
             print("too short a run to judge its memory")
             return
+        names = ("kB of memory", "descriptors", "threads", "kB of cache", "other files in it")
+        print("most of", ", ".join(names), "in each twelfth of the time:")
+        for i in range(12):
+            part = watched[len(watched) * i // 12:len(watched) * (i + 1) // 12]
+            print("  " + " ".join(f"{max(column):7}" for column in zip(*part)))
         early, late = watched[len(watched) // 4:len(watched) // 2], watched[len(watched) // 2:]
-        for what, column, slack in (("kB of memory", 0, 4096), ("descriptors", 1, 1),
-                                    ("threads", 2, 0)):
+        for column, slack in enumerate((4096, 1, 0, 64, 0)):
             before, after = max(w[column] for w in early), max(w[column] for w in late)
-            print(f"{what}: {min(w[column] for w in watched)} at least, {before}, later {after}")
             if after > before * 1.05 + slack:
-                self.problems.append(f"{what} grew from {before} to {after}")
+                self.problems.append(f"{names[column]} grew from {before} to {after}")
+        # Each of the processes may be a sixteenth ahead of its last look, and a text.
+        if max(w[3] for w in watched) * 1024 > CACHE_SIZE * 3 // 2:
+            self.problems.append("the cache grew past its size")
 
     # ---- short runs
 
@@ -159,7 +189,7 @@ class Soak:
         count = {}
         while time.monotonic() < until:
             run = self.draw.choice([self.kill_and_resume, self.interrupt, self.close_pipe,
-                                    self.fill_disk, self.two_readers])
+                                    self.fill_disk, self.starve, self.two_readers, self.damage])
             folder = self.folder / "short"
             folder.mkdir(exist_ok=True)
             run(folder)
@@ -182,7 +212,7 @@ class Soak:
         self.input(folder, 60)
         wanted = self.wanted(folder)
         command = self.command("-i", "in.jsonl", "-o", "out.jsonl", "--resume", "--cache-dir",
-                               "../cache", "--cache-size", "2M")
+                               "../cache", "--cache-size", str(CACHE_SIZE))
         for _ in range(self.draw.randrange(1, 5)):
             process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
             try:
@@ -231,6 +261,18 @@ class Soak:
         if result.status not in (0, 1, 4):
             self.problems.append(f"ulimit -f {blocks}: {result}")
 
+    def starve(self, folder):
+        """Hardly more memory than the longest row needs, and a spill file that is soon full."""
+        self.input(folder, 60)
+        wanted = self.wanted(folder)
+        command = " ".join(self.command("-i", "in.jsonl", "--kv-memory",
+                                        f"{self.draw.randrange(140, 400)}K", "--kv-spill", "spill"))
+        blocks = self.draw.choice([0, 16, 100, "unlimited"])
+        result = harness.run_process(["bash", "-c", f"ulimit -f {blocks}; exec {command}"], cwd=folder)
+        told = [line for line in result.err.splitlines() if "the spill file cannot be written" not in line]
+        if result.stdout != wanted or told:
+            self.problems.append(f"starved, ulimit -f {blocks}: other bytes, {told}")
+
     def two_readers(self, folder):
         """Processes that fill and empty one cache folder at once give the same answers."""
         self.input(folder, 40)
@@ -240,8 +282,24 @@ class Soak:
                                  stderr=subprocess.PIPE) for _ in range(2)]
         for process in both:
             out, err = process.communicate()
-            if out != wanted or err:
+            if out != wanted or unexpected(err):
                 self.problems.append(f"one of two with one cache: other bytes, {err!r}")
+
+    def damage(self, _):
+        """Puts damaged entries in the place of some; others may be reading the old ones."""
+        entries = list((self.folder / "cache").rglob("*.kv"))
+        for path in self.draw.sample(entries, min(len(entries), 5)):
+            try:
+                content = bytearray(path.read_bytes())
+            except FileNotFoundError:  # evicted
+                continue
+            if self.draw.random() < 0.5:
+                content[self.draw.randrange(4096, len(content))] ^= 1 << self.draw.randrange(8)
+            else:
+                content = content[:self.draw.randrange(len(content))]
+            other = self.folder / "damaged"
+            other.write_bytes(content)
+            other.replace(path)
 
 
 def main():
