@@ -101,10 +101,12 @@ inline IntLanes start_of(std::int32_t minus_eight_sum) noexcept {
   }
 }
 
-// One tile against the first `Tokens` tokens of a block.
+// One tile against the first `Tokens` tokens of a block. Never inlined: the registers of the
+// loops around it would be missed in here.
 template <Source kSource, Scales kScales, int Tokens>
-void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
-                   std::int64_t block, float* y, std::int64_t y_stride) noexcept {
+__attribute__((noinline)) void multiply_tile(const PackedMatrix& m, std::int64_t tile,
+                                             const QuantizedRows& x, std::int64_t block, float* y,
+                                             std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
   const std::int64_t step = x.block;
   const std::int64_t groups = x.groups();
@@ -122,7 +124,9 @@ void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows
   // Each token's row of y is elsewhere: asked for now, its line is there when it is written.
   for (int t = 0; t < Tokens; ++t) prefetch(out + t * y_stride);
 
+  // Unrolled by order, or GCC clears them in memory.
   Lanes acc[Tokens];
+#pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) acc[t] = Lanes::zero();
   std::int64_t g = 0;
   for (std::int64_t span = 0; span < x.inputs; span += x.span) {
@@ -130,6 +134,7 @@ void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows
     scales.start_span(span);
     if constexpr (kMinimums) minimums.start_span(span);
     Lanes part[Tokens];
+#pragma GCC unroll 8
     for (int t = 0; t < Tokens; ++t) part[t] = Lanes::zero();
     for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
       const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
