@@ -220,7 +220,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
   if (products < kWorthSharing) {
     for (std::int64_t piece = 0; piece < total; ++piece) compute_piece(0, piece, piece + 1);
   } else {
-    pool.parallel_for(total, 1, compute_piece);
+    pool.parallel_shares(total, 1, compute_piece);
   }
   for (const LinearCall& call : calls) {
     if (call.linear->low_a_) call.linear->add_low_rank(pool, input, call.y, call.y_stride);

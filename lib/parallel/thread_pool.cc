@@ -50,6 +50,12 @@ bool wait_awake(bool spin, Done done) noexcept {
   return done();
 }
 
+// The pieces of one worker's share: [next, end).
+struct alignas(64) Share {
+  std::atomic<std::int64_t> next{0};
+  std::int64_t end = 0;
+};
+
 }  // namespace
 
 struct ThreadPool::State {
@@ -58,6 +64,7 @@ struct ThreadPool::State {
   alignas(64) std::atomic<std::uint64_t> epoch{0};
   alignas(64) std::atomic<int> running{0};
   alignas(64) std::atomic<std::int64_t> next{0};
+  std::vector<Share> shares;
   alignas(64) void (*call)(void*, int) = nullptr;
   void* body = nullptr;
   bool spin = true;
@@ -118,6 +125,7 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   state_->spin = threads <= available_cpus();
+  state_->shares = std::vector<Share>(static_cast<std::size_t>(threads > 1 ? threads : 1));
   state_->threads.reserve(threads > 1 ? static_cast<std::size_t>(threads - 1) : 0);
   try {
     for (int worker = 1; worker < threads; ++worker) {
@@ -158,6 +166,21 @@ void ThreadPool::reset_next() noexcept { state_->next.store(0, std::memory_order
 
 std::int64_t ThreadPool::take_next(std::int64_t grain) noexcept {
   return state_->next.fetch_add(grain, std::memory_order_relaxed);
+}
+
+void ThreadPool::reset_shares(std::int64_t pieces) noexcept {
+  const auto count = static_cast<std::int64_t>(state_->shares.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    Share& share = state_->shares[static_cast<std::size_t>(i)];
+    share.next.store(pieces * i / count, std::memory_order_relaxed);
+    share.end = pieces * (i + 1) / count;
+  }
+}
+
+std::int64_t ThreadPool::take_from_share(int index) noexcept {
+  Share& share = state_->shares[static_cast<std::size_t>(index)];
+  const std::int64_t piece = share.next.fetch_add(1, std::memory_order_relaxed);
+  return piece < share.end ? piece : -1;
 }
 
 }  // namespace lathe

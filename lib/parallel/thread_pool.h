@@ -53,6 +53,25 @@ class ThreadPool {
     });
   }
 
+  // The same, but each worker takes the pieces of its own share of [0, n) one after the other,
+  // and those of the others' shares only when it has done with that: what it reads is one stream
+  // of memory, which processors fetch a quarter faster than every other piece of one.
+  template <typename Body>
+  void parallel_shares(std::int64_t n, std::int64_t grain, Body&& body) noexcept {
+    if (n <= grain || size() == 1) return parallel_for(n, grain, body);
+    reset_shares((n + grain - 1) / grain);
+    run([&](int worker) {
+      for (int i = 0; i < size(); ++i) {
+        const int share = (worker + i) % size();
+        for (;;) {
+          const std::int64_t first = take_from_share(share) * grain;
+          if (first < 0) break;
+          call_piece(body, worker, first, first + grain < n ? first + grain : n);
+        }
+      }
+    });
+  }
+
  private:
   template <typename Body>
   static void call_piece(Body& body, int worker, std::int64_t first, std::int64_t last) noexcept {
@@ -67,6 +86,8 @@ class ThreadPool {
   void run_erased(void (*call)(void*, int), void* body) noexcept;
   void reset_next() noexcept;
   std::int64_t take_next(std::int64_t grain) noexcept;
+  void reset_shares(std::int64_t pieces) noexcept;
+  std::int64_t take_from_share(int share) noexcept;  // -1: nothing is left
 
   struct State;
   std::unique_ptr<State> state_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <gtest/gtest.h>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 namespace lathe {
@@ -30,6 +31,32 @@ TEST(ThreadPool, CoversARangeExactlyOnceInAlignedPieces) {
     });
     for (const auto& count : seen) EXPECT_EQ(count.load(), 1);
   }
+}
+
+TEST(ThreadPool, SharesCoverARangeExactlyOnceInAlignedPieces) {
+  for (const int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    for (const std::int64_t n : {0, 1, 15, 16, 17, 40, 1000}) {
+      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(n));
+      pool.parallel_shares(n, 16, [&](std::int64_t first, std::int64_t last) {
+        EXPECT_EQ(first % 16, 0);
+        EXPECT_LE(last - first, 16);
+        for (std::int64_t i = first; i < last; ++i) ++seen[static_cast<std::size_t>(i)];
+      });
+      for (const auto& count : seen) EXPECT_EQ(count.load(), 1);
+    }
+  }
+}
+
+// Worker 0 does nothing until all pieces but its present one are done: the others take them.
+TEST(ThreadPool, WhoIsDoneWithItsShareTakesFromTheOthers) {
+  ThreadPool pool(2);
+  std::atomic<int> done{0};
+  pool.parallel_shares(8, 1, [&](int worker, std::int64_t, std::int64_t) {
+    while (worker == 0 && done.load() < 7) std::this_thread::yield();
+    ++done;
+  });
+  EXPECT_EQ(done.load(), 8);
 }
 
 }  // namespace
