@@ -102,6 +102,7 @@ class Batch {
       return;
     }
     Request request;
+    const std::int64_t most = most_tokens(ready);
     request.prompt = std::move(ready.prompt);
     request.options = ready.row.options;
     request.samples = ready.row.samples;
@@ -109,6 +110,7 @@ class Batch {
     try {
       const RequestId id = engine_.submit(std::move(request));
       running_.emplace(id, std::move(ready));
+      running_most_ += most;
     } catch (const Error& error) {
       fail_row(ready, row_error(error));
     }
@@ -125,6 +127,7 @@ class Batch {
     if (at == running_.end()) fail(ErrorCode::kBug, "request {} ended twice", done.id);
     const ReadyRow ready = std::move(at->second);
     running_.erase(at);
+    note_end(done, ready);
     if (done.error) {
       const bool timeout = done.error->code == ErrorCode::kLimit && ready.row.timeout > 0 &&
                            done.timings.total - done.timings.queued >= ready.row.timeout;
@@ -149,6 +152,36 @@ class Batch {
     total_.push_back(t.total - t.queued);
   }
 
+  // Of a prompt (or as many as it has) and its answers; of an answer without a limit, none.
+  static std::int64_t tokens_of(std::int64_t prompt, const ReadyRow& ready) {
+    const std::int64_t each = std::max<std::int64_t>(0, ready.row.options.max_tokens);
+    return prompt + ready.row.samples * each;
+  }
+  static std::int64_t most_tokens(const ReadyRow& ready) {
+    return tokens_of(static_cast<std::int64_t>(ready.prompt.size()), ready);
+  }
+
+  void note_end(const Completion& done, const ReadyRow& ready) {
+    running_most_ -= tokens_of(done.prompt_tokens, ready);
+    ++ended_;
+    ended_tokens_ += done.prompt_tokens;
+    for (const Generation& sample : done.samples) {
+      ended_tokens_ += static_cast<std::int64_t>(sample.ids.size());
+    }
+  }
+
+  // Rows that run are taken to use what they may, and those to come to be like all so far.
+  double seconds_left(const BatchProgress& now) const {
+    const auto known = static_cast<double>(ended_ + running_.size());
+    const auto computed = static_cast<double>(now.prompt_tokens + now.generated_tokens);
+    if (now.total == 0 || known == 0 || computed <= 0) return 0.0;
+    const auto here = static_cast<double>(ended_tokens_ + running_most_);
+    const auto to_come = static_cast<double>(now.total - std::min(now.total, now.done)) -
+                         static_cast<double>(running_.size());
+    const double left = here - computed + std::max(0.0, to_come) * here / known;
+    return std::max(0.0, left * now.seconds / computed);
+  }
+
   void report() {
     if (!options_.on_progress) return;
     const EngineStats now = engine_.stats();
@@ -159,6 +192,7 @@ class Batch {
     progress.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
     progress.generated_tokens = now.generated_tokens - before_.generated_tokens;
     progress.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    progress.seconds_left = seconds_left(progress);
     options_.on_progress(progress);
   }
 
@@ -183,6 +217,9 @@ class Batch {
   Clock::time_point started_ = Clock::now();
   std::unordered_map<RequestId, ReadyRow> running_;
   std::uint64_t index_end_ = 0;  // lines seen
+  // Tokens that the rows which run may come to, and that those which ended came to.
+  std::int64_t running_most_ = 0, ended_tokens_ = 0;
+  std::uint64_t ended_ = 0;
   std::exception_ptr broken_input_;
   std::vector<double> first_token_, per_token_, total_;
   BatchSummary summary_;

@@ -111,7 +111,8 @@ void show_progress(ProgressBar& bar, const BatchProgress& progress) {
   bar.update(progress.done, progress.total,
              fmt::format("{:.0f} in, {:.0f} out tok/s",
                          static_cast<double>(progress.prompt_tokens) / seconds,
-                         static_cast<double>(progress.generated_tokens) / seconds));
+                         static_cast<double>(progress.generated_tokens) / seconds),
+             progress.seconds_left);
 }
 
 struct Destination {

@@ -68,7 +68,8 @@ ProgressBar::ProgressBar(const Tool& tool, std::string label, Unit unit)
 
 ProgressBar::~ProgressBar() { finish(); }
 
-void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_view what) {
+void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_view what,
+                         double left) {
   if (!enabled_) return;
   const auto now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - start_).count();
@@ -77,7 +78,8 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   last_ = now;
   drawn_ = true;
   set_bar_is_drawn(true);
-  to_stderr("\r" + frame(label_, unit_, {done, total, before_, elapsed}, what, columns() - 1) +
+  to_stderr("\r" +
+            frame(label_, unit_, {done, total, before_, elapsed, left}, what, columns() - 1) +
             "\x1b[K");
 }
 
@@ -96,7 +98,7 @@ ProgressCallback ProgressBar::callback() {
 
 std::string ProgressBar::frame(std::string_view label, Unit unit, const State& state,
                                std::string_view what, std::size_t width) {
-  const auto [done, total, before, seconds] = state;
+  const auto [done, total, before, seconds, left] = state;
   const auto here = static_cast<double>(done - std::min(before, done));
   const double rate = seconds > 0 ? here / seconds : 0;
   std::string out(label);
@@ -111,8 +113,9 @@ std::string ProgressBar::frame(std::string_view label, Unit unit, const State& s
     out += fmt::format(" {}", amount(static_cast<double>(done), unit));
   }
   if (rate > 0) out += fmt::format(" {}/s", rate_text(rate, unit));
-  if (total > done && rate > 0) {
-    out += fmt::format(" ETA {}", clock_time(static_cast<double>(total - done) / rate));
+  if (total > done && (left > 0 || rate > 0)) {
+    out += fmt::format(" ETA {}",
+                       clock_time(left > 0 ? left : static_cast<double>(total - done) / rate));
   }
   if (out.size() + 8 < width && !what.empty()) {
     const std::string safe = escape_for_terminal(what, width - out.size() - 2);

@@ -27,7 +27,9 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void update(std::uint64_t done, std::uint64_t total, std::string_view what = {});
+  // `left`: seconds; 0: by the rate.
+  void update(std::uint64_t done, std::uint64_t total, std::string_view what = {},
+              double left = 0.0);
   // What was done before the bar began counts as done, but not for the rate.
   void begin_at(std::uint64_t done) noexcept { before_ = done; }
   // Wipes the bar; the destructor does so too. Call before printing anything else.
@@ -39,7 +41,7 @@ class ProgressBar {
   struct State {
     std::uint64_t done = 0, total = 0;  // total 0: not known
     std::uint64_t before = 0;           // of `done`
-    double seconds = 0.0;
+    double seconds = 0.0, left = 0.0;
   };
   // One frame, at most `width` columns: separated for tests.
   static std::string frame(std::string_view label, Unit unit, const State& state,

@@ -30,6 +30,7 @@ struct BatchProgress {
   std::uint64_t total = 0;  // lines; an estimate until the end was read, 0 where there is none
   std::int64_t prompt_tokens = 0, generated_tokens = 0;  // of this run, also of unfinished rows
   double seconds = 0.0;
+  double seconds_left = 0.0;  // by the tokens, also of unfinished rows; 0: nothing to go by
 };
 
 struct BatchOptions {

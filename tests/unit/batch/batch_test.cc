@@ -86,6 +86,26 @@ TEST_F(BatchTest, NRowsGiveNRecordsInOrder) {
   EXPECT_EQ(summary_.ok + summary_.failed, summary_.records);
 }
 
+// Of equal rows what is left is known from the first step on.
+TEST_F(BatchTest, ProgressSaysHowLongItTakes) {
+  const std::vector<std::string> rows(6,
+                                      R"({"prompt":"A heron","max_tokens":20,"ignore_eos":true})");
+  const auto each = 20.0 + static_cast<double>(small_model().tokenizer->encode("A heron").size());
+  BatchOptions options;
+  options.submitted = 2;
+  int early = 0;
+  options.on_progress = [&](const BatchProgress& now) {
+    const auto computed = static_cast<double>(now.prompt_tokens + now.generated_tokens);
+    if (now.total != 6 || computed == 0) return;
+    const double left = now.seconds_left * computed / now.seconds;
+    EXPECT_NEAR(left + computed, 6 * each, 1e-6) << now.done;
+    if (now.done == 0) ++early;
+  };
+  run(input(rows), {.max_batch = 2}, options);
+  EXPECT_EQ(summary_.ok, 6u);
+  EXPECT_GT(early, 10);
+}
+
 TEST_F(BatchTest, AnswersAreThoseOfSoloRuns) {
   const auto rows = some_rows(20);
   const auto records = run(input(rows));

@@ -27,6 +27,11 @@ TEST(ProgressBarTest, EarlierWorkIsNoRate) {
             "rows  50% [############............] 50/100");
 }
 
+TEST(ProgressBarTest, WhoKnowsBetterSaysWhatIsLeft) {
+  EXPECT_EQ(ProgressBar::frame("rows", Unit::kCount, {0, 100, 0, 20, 75}, "", 200),
+            "rows   0% [........................] 0/100 ETA 1:15");
+}
+
 TEST(ProgressBarTest, SaysHoursWhenThereAreSome) {
   const auto frame = ProgressBar::frame("x", Unit::kCount, {1, 3726, 0, 1}, "", 200);
   EXPECT_NE(frame.find("ETA 1:02:05"), std::string::npos) << frame;
