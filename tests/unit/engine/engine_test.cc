@@ -2,20 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/refusal.h"
 #include "unit/engine/small_model.h"
 
 namespace lathe {
 namespace {
 
-ErrorCode error_of(const std::function<void()>& call, std::string* message = nullptr) {
-  try {
-    call();
-  } catch (const Error& error) {
-    if (message != nullptr) *message = error.message();
-    return error.code();
-  }
-  return ErrorCode::kBug;
-}
+using test::expect_refused;
 
 std::unique_ptr<Engine> make_engine(EngineOptions options = {}) {
   if (options.threads == 0) options.threads = 2;
@@ -148,23 +141,21 @@ TEST(Engine, ScoresContinuations) {
 TEST(Engine, RefusesWhatCouldNeverFit) {
   const auto engine = make_engine({.context = 100});
   EXPECT_EQ(engine->context(), 100);
-  std::string message;
   Request request;
+  const auto submit = [&] { engine->submit(request); };
   request.prompt.assign(101, 5);
-  EXPECT_EQ(error_of([&] { engine->submit(request); }, &message), ErrorCode::kLimit);
-  EXPECT_NE(message.find("101"), std::string::npos);
-  EXPECT_NE(message.find("100"), std::string::npos);
+  expect_refused(ErrorCode::kLimit, "101 tokens, but the context holds 100", submit);
   request.prompt.clear();
-  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kInvalid);
+  expect_refused(ErrorCode::kInvalid, "the prompt is empty", submit);
   request.prompt = {1, 400};
-  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kInvalid);
+  expect_refused(ErrorCode::kInvalid, "token 400", submit);
   request.prompt = {1};
   request.options.max_tokens = -2;
-  EXPECT_EQ(error_of([&] { engine->submit(request); }), ErrorCode::kUsage);
+  expect_refused(ErrorCode::kUsage, "max_tokens -2", submit);
   EXPECT_TRUE(engine->idle());
   EXPECT_EQ(engine->stats().submitted, 0);
-  EXPECT_EQ(error_of([&] { make_engine({.kv_memory = 1}); }), ErrorCode::kLimit);
-  EXPECT_EQ(error_of([&] { make_engine({.max_batch = 0}); }), ErrorCode::kUsage);
+  expect_refused(ErrorCode::kLimit, "holds nothing", [] { make_engine({.kv_memory = 1}); });
+  expect_refused(ErrorCode::kUsage, "0 sequences", [] { make_engine({.max_batch = 0}); });
 }
 
 TEST(Engine, CancelsWhatWaitsAndWhatRuns) {
