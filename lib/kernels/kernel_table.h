@@ -24,7 +24,7 @@ struct PackedMatrix;
 struct QuantizedRows;
 
 struct KernelTable {
-  const char* name;  // "generic", "avx2", "avx512"
+  const char* name;  // "generic", "avx2", "avxvnni", "avx512"
 
   // From this many inputs at once a library's float GEMM is faster than the next three.
   std::int64_t library_gemm_from;
@@ -138,7 +138,7 @@ void use_kernels(const KernelTable& table) noexcept;
 
 // Every table this CPU can run, generic first: for tests and for --version.
 struct KernelTables {
-  const KernelTable* tables[4];
+  const KernelTable* tables[4];  // worst first
   int count;
 };
 KernelTables available_kernels() noexcept;

@@ -4,6 +4,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#if defined(LATHE_HAVE_AVXVNNI)
+#include <cpuid.h>
+#endif
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "kernels/kernel_table.h"
@@ -13,6 +17,8 @@ namespace lathe {
 // Defined in kernels/<isa>/<isa>_kernels.cc.
 extern const KernelTable kGenericKernels;
 extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvxVnniKernels;
+extern const KernelTable kAvx512vlKernels;  // "avxvnni" in AVX-512's encoding
 extern const KernelTable kAvx512Kernels;
 
 namespace {
@@ -25,6 +31,18 @@ std::atomic<const KernelTable*> in_use{nullptr};
 bool has_avx2() noexcept {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+}
+#endif
+#if defined(LATHE_HAVE_AVXVNNI)
+// Not every compiler knows the name of this one.
+bool has_avxvnni() noexcept {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1u << 4) != 0;
+}
+#endif
+#if defined(LATHE_HAVE_AVX512VL)
+bool has_avx512vl() noexcept {
+  return has_avx2() && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 #endif
 #if defined(LATHE_HAVE_AVX512)
@@ -43,11 +61,11 @@ const KernelTable& choose() {
   for (int t = 0; t < all.count; ++t) {
     if (name == all.tables[t]->name) return *all.tables[t];
   }
-  if (name == "avx2" || name == "avx512") {
+  if (name == "avx2" || name == "avxvnni" || name == "avx512") {
     fail_unsupported("LATHE_ISA={}: this processor cannot run it; the best that it can is {}", name,
                      all.tables[all.count - 1]->name);
   }
-  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2 or avx512", quoted(name));
+  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2, avxvnni or avx512", quoted(name));
 }
 
 }  // namespace
@@ -57,6 +75,13 @@ KernelTables available_kernels() noexcept {
   all.tables[all.count++] = &kGenericKernels;
 #if defined(LATHE_HAVE_AVX2)
   if (has_avx2()) all.tables[all.count++] = &kAvx2Kernels;
+#endif
+#if defined(LATHE_HAVE_AVXVNNI) && defined(LATHE_HAVE_AVX512VL)
+  if (has_avxvnni()) {
+    all.tables[all.count++] = &kAvxVnniKernels;
+  } else if (has_avx512vl()) {
+    all.tables[all.count++] = &kAvx512vlKernels;
+  }
 #endif
 #if defined(LATHE_HAVE_AVX512)
   if (has_avx512()) all.tables[all.count++] = &kAvx512Kernels;

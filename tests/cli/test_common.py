@@ -44,7 +44,7 @@ class EveryTool(ToolTest):
         for option in ("-V", "--version"):
             result = self.ok(option)
             self.assertRegex(result.out, r"^lathe \d+\.\d+\.\d+\n")
-            self.assertRegex(result.out, r"instruction set: (generic|avx2|avx512)\b")
+            self.assertRegex(result.out, r"instruction set: (generic|avx2|avxvnni|avx512)\b")
             self.assertIn("oneDNN", result.out)
 
     @for_each_tool
@@ -55,6 +55,15 @@ class EveryTool(ToolTest):
     def test_generic_instruction_set_runs_everywhere(self, name):
         result = self.ok("--version", env={"LATHE_ISA": "generic"})
         self.assertIn("instruction set: generic", result.out)
+
+    def test_other_instruction_sets_run_or_are_refused(self):
+        for isa in ("avx2", "avxvnni", "avx512"):
+            result = self.run_tool("--version", env={"LATHE_ISA": isa}, tool="bench")
+            if result.status == 0:
+                self.assertIn(f"instruction set: {isa} ", result.out)
+            else:
+                self.assertEqual(result.status, 6)
+                self.assertIn(f"LATHE_ISA={isa}: this processor cannot run it", result.err)
 
     @for_each_tool
     def test_unknown_option_is_wrong_usage(self, name):

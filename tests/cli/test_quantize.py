@@ -56,7 +56,7 @@ class Quantize(ToolTest):
 
     def test_same_file_for_threads_and_instruction_sets(self):
         files = set()
-        isas = ["generic"] + [isa for isa in ("avx2", "avx512") if self.has_isa(isa)]
+        isas = ["generic"] + [isa for isa in ("avx2", "avxvnni", "avx512") if self.has_isa(isa)]
         for scheme in ("w4", "w4nlg32", "w4g32ad", "w8"):
             files = set()
             for threads, isa in [("1", None), ("3", None)] + [("2", isa) for isa in isas]:

@@ -1,9 +1,10 @@
 // The kernel table for AVX2, FMA and F16C.
-#include "kernels/avx2/dots.h"
 #include "kernels/avx2/grid.h"
 #include "kernels/avx2/lanes.h"
 #include "kernels/avx2/probe_int8.h"
 #include "kernels/avx2/transpose.h"
+#include "kernels/avx2/weights.h"
+#include "kernels/shared/half_tile_dots.h"
 #include "kernels/shared/table.h"
 
 namespace lathe {

@@ -39,6 +39,13 @@ struct Lanes {
   }
 };
 
+inline __m256i load32(const std::uint8_t* p) noexcept {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline void store32(std::uint8_t* p, __m256i v) noexcept {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+}
+
 // Sixteen 16-bit values of which only n lie in memory.
 struct Halves {
   std::uint16_t v[16];

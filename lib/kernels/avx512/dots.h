@@ -7,11 +7,10 @@
 #include <immintrin.h>
 
 #include "kernels/avx512/lanes.h"
+#include "kernels/shared/source.h"
 
 namespace lathe {
 namespace {
-
-enum class Source { kNibbles, kGridNibbles, kBytes };
 
 struct IntLanes {
   __m512i v;
@@ -37,10 +36,6 @@ struct Grid {
     return {_mm512_broadcast_i32x4(_mm_xor_si128(values, _mm_set1_epi8(-128)))};
   }
 };
-
-constexpr int quads_per_line(Source source) noexcept {
-  return source == Source::kNibbles || source == Source::kGridNibbles ? 2 : 1;
-}
 
 struct TwoLines {
   __m512i quad[2];
@@ -127,6 +122,8 @@ inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_
 // Three sums for each of eight tokens, one of them of integers; enough to hide a dot product's
 // latency.
 constexpr int kBlockTokens = 8;
+constexpr int kDirectTokens = kBlockTokens;
+constexpr bool kSignedWeights = false;
 
 }  // namespace
 }  // namespace lathe

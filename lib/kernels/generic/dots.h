@@ -1,21 +1,16 @@
-// Integer dot products of packed weights, in plain C++: what each function of avx2/dots.h and
-// avx512/dots.h must equal. Integers are exact, so any order of addition will do.
+// Integer dot products of packed weights, in plain C++: what each function of
+// shared/half_tile_dots.h and avx512/dots.h must equal. Integers are exact, so any order of
+// addition will do.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/generic/lanes.h"
+#include "kernels/shared/source.h"
 
 namespace lathe {
 namespace {
-
-// How the lines of a tile hold their weights.
-enum class Source {
-  kNibbles,      // two quads of inputs per line, values 0..15
-  kGridNibbles,  // the same, but values are looked up: grid[q] + 128
-  kBytes,        // one quad per line, values 0..255
-};
 
 // Sixteen 32-bit sums, one per row of a tile.
 struct IntLanes {
@@ -71,10 +66,6 @@ inline unsigned weight_of(const Grid& grid, std::uint8_t byte, int quad) noexcep
   }
 }
 
-constexpr int quads_per_line(Source source) noexcept {
-  return source == Source::kNibbles || source == Source::kGridNibbles ? 2 : 1;
-}
-
 // c[t] += the products of `count` lines of a tile with the inputs of token t: quad j at
 // x + j · quad_stride + 4 · t.
 template <Source kSource, int Tokens>
@@ -100,8 +91,12 @@ inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t c
   }
 }
 
-// Tokens that are multiplied together.
+// Tokens that are multiplied together, and how many of them with weights as they are stored; more
+// with weights that prepare() has written (shared/half_tile_dots.h).
 constexpr int kBlockTokens = 4;
+constexpr int kDirectTokens = kBlockTokens;
+// Whether bytes and grid values are signed; else they are multiplied as here, with 128 added.
+constexpr bool kSignedWeights = false;
 
 }  // namespace
 }  // namespace lathe

@@ -17,9 +17,11 @@
 // is eight dot products and one step.
 //
 // Nibbles are unpacked in registers, once per block of tokens: for one token the stream of
-// weights is the limit, and for many the few instructions hide beside the dot products
+// weights is the limit, and for many the few instructions hide beside the dot products of AVX-512
 // (measured: unpacking a tile to the cache first was slower for every number of tokens, and so
-// was keeping its scales as floats).
+// was keeping its scales as floats). Where more instructions are needed a table may ask that blocks
+// of more than kDirectTokens get weights that were prepared: a stretch of a tile at a time, for all
+// tokens.
 #pragma once
 
 #include "tensor/packed_matrix.h"
@@ -30,6 +32,19 @@ namespace {
 // Tokens are taken in runs of blocks whose inputs stay in a second-level cache while the tiles
 // pass.
 constexpr std::int64_t kInputBytes = 512 << 10;
+
+// Inputs whose prepared weights stay in a first-level cache while the tokens pass; a multiple of
+// every span.
+constexpr std::int64_t kStretchInputs = 512;
+
+// Of tables that prepare weights, see shared/half_tile_dots.h: at most 32 bytes per input and 64
+// per call.
+template <Source kSource>
+std::uint8_t* prepare(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+                      std::uint8_t* to) noexcept;
+template <Source kSource, int Tokens>
+const std::uint8_t* add_prepared(const std::uint8_t* from, std::int64_t count, const std::int8_t* x,
+                                 std::int64_t quad_stride, IntLanes (&c)[Tokens]) noexcept;
 
 // The scales or minimums of one tile, group after group.
 class TileValues {
@@ -89,33 +104,63 @@ inline void prefetch_tile(const PackedMatrix& m, std::int64_t tile) noexcept {
   }
 }
 
-// What the sums of a group start from: -zero · Σ of the inputs.
+// What the sums of a group start from: -zero · Σ of the inputs, and what the offset of the weights
+// adds.
 template <Source kSource, Scales kScales>
 inline IntLanes start_of(std::int32_t minus_eight_sum) noexcept {
-  if constexpr (kScales == Scales::kPerGroupWithMinimums) {
+  constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;  // zero is 0
+  if constexpr (kSource == Source::kNibbles) {
+    return IntLanes::all(kMinimums ? 0 : minus_eight_sum);
+  } else if constexpr (kMinimums != kSignedWeights) {
     return IntLanes::all(0);
-  } else if constexpr (kSource == Source::kNibbles) {
-    return IntLanes::all(minus_eight_sum);
   } else {
-    return IntLanes::all(minus_eight_sum).times_sixteen();
+    return IntLanes::all(kMinimums ? -minus_eight_sum : minus_eight_sum).times_sixteen();
   }
 }
 
-// One tile against the first `Tokens` tokens of a block. Never inlined: the registers of the
-// loops around it would be missed in here.
-template <Source kSource, Scales kScales, int Tokens>
-__attribute__((noinline)) void multiply_tile(const PackedMatrix& m, std::int64_t tile,
-                                             const QuantizedRows& x, std::int64_t block, float* y,
-                                             std::int64_t y_stride) noexcept {
+// Inputs [from, to) of a tile, and where their weights are.
+struct Stretch {
+  std::int64_t from;
+  std::int64_t to;
+  const std::uint8_t* weights;
+};
+
+// Prepares a stretch of a tile.
+template <Source kSource>
+Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t from,
+                        std::int64_t group, std::uint8_t* out) noexcept {
+  const Grid grid = Grid::load(m.grid);
+  constexpr std::int64_t kInputsPerLine = 4 * quads_per_line(kSource);
+  const std::int64_t to = from + kStretchInputs < m.inputs ? from + kStretchInputs : m.inputs;
+  const std::uint8_t* lines = m.weights + tile * m.tile_bytes + 64 * (from / kInputsPerLine);
+  std::uint8_t* end = out;
+  for (std::int64_t first = from; first < to; first += group) {
+    const std::int64_t inputs = first + group < to ? group : to - first;
+    const std::int64_t count = inputs / kInputsPerLine;
+    end = prepare<kSource>(grid, lines, count, end);
+    lines += 64 * count;
+  }
+  return {from, to, out};
+}
+
+// A stretch of a tile against the first `Tokens` tokens of a block. The sums of a stretch that is
+// not the last wait in y for the next. Never inlined: the registers of the loops around it would
+// be missed in here.
+template <Source kSource, Scales kScales, bool kPrepared, int Tokens>
+__attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int64_t tile,
+                                                const Stretch& stretch, const QuantizedRows& x,
+                                                std::int64_t block, float* y,
+                                                std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
   const std::int64_t step = x.block;
-  const std::int64_t groups = x.groups();
   constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;
-  const std::uint8_t* lines = m.weights + tile * m.tile_bytes;
-  const std::int8_t* q = x.q + block * x.inputs * step;
-  const float* xscale = x.scale + block * x.spans() * step;
-  const std::int32_t* starts = x.minus_eight_sum + block * groups * step;
-  const float* sums = x.sum + block * groups * step;
+  const std::uint8_t* weights = stretch.weights;
+  std::int64_t g = stretch.from / x.group;
+  const std::int64_t first_group = (block * x.groups() + g) * step;
+  const std::int8_t* q = x.q + (block * x.inputs + stretch.from) * step;
+  const float* xscale = x.scale + (block * x.spans() + stretch.from / x.span) * step;
+  const std::int32_t* starts = x.minus_eight_sum + first_group;
+  const float* sums = x.sum + first_group;
   TileValues scales(m, m.scales, m.super_scales, tile);
   TileValues minimums(m, m.minimums, m.super_minimums, tile);
 
@@ -128,9 +173,14 @@ __attribute__((noinline)) void multiply_tile(const PackedMatrix& m, std::int64_t
   Lanes acc[Tokens];
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) acc[t] = Lanes::zero();
-  std::int64_t g = 0;
-  for (std::int64_t span = 0; span < x.inputs; span += x.span) {
-    const std::int64_t span_end = span + x.span < x.inputs ? span + x.span : x.inputs;
+  if (kPrepared && stretch.from > 0) {
+#pragma GCC unroll 8
+    for (int t = 0; t < Tokens; ++t) {
+      acc[t] = left >= 16 ? Lanes::load(out + t * y_stride) : Lanes::load(out + t * y_stride, left);
+    }
+  }
+  for (std::int64_t span = stretch.from; span < stretch.to; span += x.span) {
+    const std::int64_t span_end = span + x.span < stretch.to ? span + x.span : stretch.to;
     scales.start_span(span);
     if constexpr (kMinimums) minimums.start_span(span);
     Lanes part[Tokens];
@@ -141,8 +191,12 @@ __attribute__((noinline)) void multiply_tile(const PackedMatrix& m, std::int64_t
       const std::int64_t count = inputs / (4 * quads_per_line(kSource));
       IntLanes dots[Tokens];
       for (int t = 0; t < Tokens; ++t) dots[t] = start_of<kSource, kScales>(starts[t]);
-      add_dots<kSource, Tokens>(grid, lines, count, q, 4 * step, dots);
-      lines += 64 * count;
+      if constexpr (kPrepared) {
+        weights = add_prepared<kSource, Tokens>(weights, count, q, 4 * step, dots);
+      } else {
+        add_dots<kSource, Tokens>(grid, weights, count, q, 4 * step, dots);
+        weights += 64 * count;
+      }
       q += inputs * step;
       starts += step;
       if constexpr (kScales == Scales::kPerRow) {
@@ -160,25 +214,60 @@ __attribute__((noinline)) void multiply_tile(const PackedMatrix& m, std::int64_t
     for (int t = 0; t < Tokens; ++t) acc[t] = fma(part[t], Lanes::all(xscale[t]), acc[t]);
     xscale += step;
   }
+  const bool last = !kPrepared || stretch.to == x.inputs;
   const Lanes unit = Lanes::all(m.unit);
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) {
-    if constexpr (kScales == Scales::kPerRow) acc[t] = mul(acc[t], scales.group(0));
-    const Lanes result = mul(acc[t], unit);
-    left >= 16 ? result.store(out + t * y_stride) : result.store(out + t * y_stride, left);
+    if (last) {
+      if constexpr (kScales == Scales::kPerRow) acc[t] = mul(acc[t], scales.group(0));
+      acc[t] = mul(acc[t], unit);
+    }
+    left >= 16 ? acc[t].store(out + t * y_stride) : acc[t].store(out + t * y_stride, left);
   }
 }
 
 // The same for `count` tokens.
-template <Source kSource, Scales kScales, int Tokens = kBlockTokens>
-void multiply_block(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
-                    std::int64_t block, std::int64_t count, float* y,
+template <Source kSource, Scales kScales, bool kPrepared,
+          int Tokens = kPrepared ? kBlockTokens : kDirectTokens>
+void multiply_block(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
+                    const QuantizedRows& x, std::int64_t block, std::int64_t count, float* y,
                     std::int64_t y_stride) noexcept {
   if (count == Tokens) {
-    multiply_tile<kSource, kScales, Tokens>(m, tile, x, block, y, y_stride);
+    multiply_stretch<kSource, kScales, kPrepared, Tokens>(m, tile, stretch, x, block, y, y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<kSource, kScales, Tokens - 1>(m, tile, x, block, count, y, y_stride);
+    multiply_block<kSource, kScales, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
+                                                            y_stride);
   }
+}
+
+// One tile against blocks [first, last).
+template <Source kSource, Scales kScales, bool kPrepared>
+void multiply_blocks(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
+                     const QuantizedRows& x, std::int64_t first, std::int64_t last, float* y,
+                     std::int64_t y_stride) noexcept {
+  for (std::int64_t block = first; block < last; ++block) {
+    const std::int64_t left = x.rows - block * x.block;
+    multiply_block<kSource, kScales, kPrepared>(m, tile, stretch, x, block,
+                                                left < x.block ? left : x.block, y, y_stride);
+  }
+}
+
+template <Source kSource, Scales kScales>
+void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
+                   std::int64_t first, std::int64_t last, float* y,
+                   std::int64_t y_stride) noexcept {
+  if constexpr (kDirectTokens < kBlockTokens) {
+    if (x.block > kDirectTokens) {
+      alignas(64) std::uint8_t memory[(32 * 16 + 64) * kStretchInputs / 16];
+      for (std::int64_t from = 0; from < x.inputs; from += kStretchInputs) {
+        const Stretch stretch = prepare_stretch<kSource>(m, tile, from, x.group, memory);
+        multiply_blocks<kSource, kScales, true>(m, tile, stretch, x, first, last, y, y_stride);
+      }
+      return;
+    }
+  }
+  const Stretch whole = {0, x.inputs, m.weights + tile * m.tile_bytes};
+  multiply_blocks<kSource, kScales, false>(m, tile, whole, x, first, last, y, y_stride);
 }
 
 template <Source kSource, Scales kScales>
@@ -192,11 +281,7 @@ void multiply_tiles(const PackedMatrix& m, std::int64_t first_tile, std::int64_t
     prefetch_tile(m, first_tile);
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
       if (tile + 1 < last_tile) prefetch_tile(m, tile + 1);
-      for (std::int64_t block = start; block < end; ++block) {
-        const std::int64_t left = x.rows - block * x.block;
-        multiply_block<kSource, kScales>(m, tile, x, block, left < x.block ? left : x.block, y,
-                                         y_stride);
-      }
+      multiply_tile<kSource, kScales>(m, tile, x, start, end, y, y_stride);
     }
   }
 }

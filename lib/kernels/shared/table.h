@@ -1,5 +1,5 @@
 // A kernel table of everything in kernels/shared/. Included by each <isa>_kernels.cc after its
-// lanes.h, dots.h, grid lookup, probe_int8.h and transpose.h.
+// lanes.h, dots.h (or weights.h and half_tile_dots.h), grid lookup, probe_int8.h and transpose.h.
 #pragma once
 
 #include "kernels/kernel_table.h"

@@ -250,30 +250,36 @@ TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
   }
 }
 
-// The largest sums that the formats allow: where 16-bit accumulation would saturate.
+// The largest sums that the formats allow, of either sign: where 16-bit accumulation would
+// saturate.
 TEST_P(PackedKernels, ExtremeCodesAreExact) {
   for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
     for (const bool minimums : {false, true}) {
-      const PackedScheme s = {bits, 128, ScaleForm::kHalf, minimums, false};
-      constexpr std::int64_t kCols = 1024;
-      const std::vector<std::uint8_t> q(kCols, static_cast<std::uint8_t>((1 << bits) - 1));
-      const std::vector<std::uint16_t> one(kCols / 128, 0x3c00);
-      const std::vector<std::uint16_t> none(kCols / 128, 0);
-      Aligned buffer(*packed_bytes(s, 16, kCols));
-      PackedWriter writer(s, 16, kCols, 0, kGrid, buffer.bytes);
-      PackedRow row;
-      row.q = q;
-      row.half_scales = one;
-      if (minimums) row.half_minimums = none;
-      for (std::int64_t r = 0; r < 16; ++r) writer.set_row(r, row);
-      const Floats x(7 * kCols, -127.0f);
-      const int top = (1 << bits) - 1 - (minimums ? 0 : bits == 4 ? 8 : 128);
-      for (const std::int64_t tokens : {1, 2, 7}) {
-        const Activations activations(table(), x, 0, tokens, kCols, 128,
-                                      std::min(tokens, table().block_tokens));
-        const Floats y = multiply(table(), writer.view(), activations.view);
-        for (std::int64_t r = 0; r < 16; ++r) {
-          EXPECT_EQ(y[static_cast<std::size_t>(r)], static_cast<float>(-127 * kCols * top));
+      for (const bool top : {false, true}) {
+        const PackedScheme s = {bits, 128, ScaleForm::kHalf, minimums, false};
+        constexpr std::int64_t kCols = 1024;
+        const int code = top ? (1 << bits) - 1 : 0;
+        const std::vector<std::uint8_t> q(kCols, static_cast<std::uint8_t>(code));
+        const std::vector<std::uint16_t> one(kCols / 128, 0x3c00);
+        const std::vector<std::uint16_t> none(kCols / 128, 0);
+        Aligned buffer(*packed_bytes(s, 16, kCols));
+        PackedWriter writer(s, 16, kCols, 0, kGrid, buffer.bytes);
+        PackedRow row;
+        row.q = q;
+        row.half_scales = one;
+        if (minimums) row.half_minimums = none;
+        for (std::int64_t r = 0; r < 16; ++r) writer.set_row(r, row);
+        const int weight = code - (minimums ? 0 : bits == 4 ? 8 : 128);
+        for (const int input : {-127, 127}) {
+          const Floats x(8 * kCols, static_cast<float>(input));
+          for (const std::int64_t tokens : {1, 2, 8}) {
+            const Activations activations(table(), x, 0, tokens, kCols, 128,
+                                          std::min(tokens, table().block_tokens));
+            const Floats y = multiply(table(), writer.view(), activations.view);
+            for (std::int64_t r = 0; r < 16; ++r) {
+              EXPECT_EQ(y[static_cast<std::size_t>(r)], static_cast<float>(input * kCols * weight));
+            }
+          }
         }
       }
     }

@@ -1,0 +1,187 @@
+// Integer dot products of packed weights in 256-bit registers: see generic/dots.h for what each
+// name means. Included by the tables of 256 bits after avx2/lanes.h and their weights.h, which says
+// how weights are multiplied.
+//
+// A tile is two halves of eight rows. Sixteen registers hold the sums of both for four tokens, or
+// of one for eight. Up to four tokens, which wait for memory, the weights are multiplied as they
+// come; for more they are prepared first, half by half, in a form that costs nothing to load.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+namespace lathe {
+namespace {
+
+struct IntLanes {
+  __m256i half[2];
+
+  static IntLanes all(std::int32_t x) noexcept {
+    return {{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}};
+  }
+  IntLanes times_sixteen() const noexcept {
+    return {{_mm256_slli_epi32(half[0], 4), _mm256_slli_epi32(half[1], 4)}};
+  }
+};
+
+inline Lanes to_float(IntLanes a) noexcept {
+  return {_mm256_cvtepi32_ps(a.half[0]), _mm256_cvtepi32_ps(a.half[1])};
+}
+inline Lanes widen_bytes(const std::int8_t* p) noexcept { return load_s8(p); }
+inline void store_low_bytes(Lanes a, std::int8_t* p) noexcept {
+  const __m256i byte = _mm256_set1_epi32(255);
+  const __m256i words = _mm256_packus_epi32(_mm256_and_si256(_mm256_castps_si256(a.lo), byte),
+                                            _mm256_and_si256(_mm256_castps_si256(a.hi), byte));
+  const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+  _mm_storeu_si128(
+      reinterpret_cast<__m128i*>(p),
+      _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+
+inline __m256i four_inputs(const std::int8_t* x) noexcept {
+  std::int32_t four;
+  __builtin_memcpy(&four, x, sizeof(four));
+  return _mm256_set1_epi32(four);
+}
+// The codes of a line's first or second quad.
+template <Source kSource>
+inline __m256i codes_of(__m256i line, int quad) noexcept {
+  if constexpr (quads_per_line(kSource) == 1) return line;
+  return _mm256_and_si256(quad == 0 ? line : _mm256_srli_epi16(line, 4), _mm256_set1_epi8(15));
+}
+
+// Up to this many tokens are multiplied with weights as they are stored.
+constexpr int kDirectTokens = 4;
+
+// Calls add(first, end) for all of [0, count), in runs of at most `run` (0: no limit): as many as
+// sums of 16 bits can take.
+template <std::int64_t run, typename Add>
+inline __attribute__((always_inline)) void in_runs(std::int64_t count, Add add) noexcept {
+  if constexpr (run == 0) {
+    add(0, count);
+  } else {
+    for (std::int64_t first = 0; first < count; first += run) {
+      add(first, first + run < count ? first + run : count);
+    }
+  }
+}
+
+template <Source kSource, int Tokens>
+inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std::uint8_t* lines,
+                                                    std::int64_t count, const std::int8_t* x,
+                                                    std::int64_t quad_stride,
+                                                    IntLanes (&c)[Tokens]) noexcept {
+  using Weights = decltype(direct_weights<kSource>(grid, __m256i{}));
+  in_runs<Weights::kQuads / quads_per_line(kSource)>(
+      count, [&](std::int64_t first, std::int64_t end) __attribute__((always_inline)) {
+        __m256i sums[Tokens][2];
+#pragma GCC unroll 8
+        for (int t = 0; t < Tokens; ++t) {
+          sums[t][0] = Weights::start(c[t].half[0]);
+          sums[t][1] = Weights::start(c[t].half[1]);
+        }
+        for (std::int64_t l = first; l < end; ++l) {
+          const std::uint8_t* p = lines + 64 * l;
+          // This far ahead the matrix, which is one stream, is asked for.
+          prefetch(p + 4096);
+          const __m256i line[2] = {load32(p), load32(p + 32)};
+          for (int quad = 0; quad < quads_per_line(kSource); ++quad) {
+            const Weights w[2] = {direct_weights<kSource>(grid, codes_of<kSource>(line[0], quad)),
+                                  direct_weights<kSource>(grid, codes_of<kSource>(line[1], quad))};
+#pragma GCC unroll 8
+            for (int t = 0; t < Tokens; ++t) {
+              const __m256i input = four_inputs(x + 4 * t);
+              w[0].add_product(&sums[t][0], input);
+              w[1].add_product(&sums[t][1], input);
+            }
+            x += quad_stride;
+          }
+        }
+#pragma GCC unroll 8
+        for (int t = 0; t < Tokens; ++t) {
+          c[t].half[0] = Weights::whole(sums[t][0], c[t].half[0]);
+          c[t].half[1] = Weights::whole(sums[t][1], c[t].half[1]);
+        }
+      });
+}
+
+// Prepares `count` lines: for each half, where the weights need one, their correction, and then
+// its quads. Returns the end of what it wrote.
+template <Source kSource>
+inline std::uint8_t* prepare(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+                             std::uint8_t* to) noexcept {
+  using Weights = decltype(prepared_weights<kSource>(grid, __m256i{}));
+  for (int h = 0; h < 2; ++h) {
+    std::uint8_t* const begin = to;
+    if constexpr (Weights::kCorrected) to += 32;
+    __m256i correction = _mm256_setzero_si256();
+    for (std::int64_t l = 0; l < count; ++l) {
+      const std::uint8_t* p = lines + 64 * l + 32 * h;
+      prefetch(p + 4096);
+      const __m256i line = load32(p);
+      for (int quad = 0; quad < quads_per_line(kSource); ++quad) {
+        const Weights w = prepared_weights<kSource>(grid, codes_of<kSource>(line, quad));
+        w.store(to);
+        to += Weights::kBytes;
+        if constexpr (Weights::kCorrected) {
+          correction = _mm256_add_epi32(correction, w.correction());
+        }
+      }
+    }
+    if constexpr (Weights::kCorrected) store32(begin, correction);
+  }
+  return to;
+}
+
+// One half of add_prepared().
+template <typename Weights, int Half, int Tokens>
+inline __attribute__((always_inline)) const std::uint8_t* add_half(const std::uint8_t* from,
+                                                                   std::int64_t quads,
+                                                                   const std::int8_t* x,
+                                                                   std::int64_t quad_stride,
+                                                                   IntLanes (&c)[Tokens]) noexcept {
+  if constexpr (Weights::kCorrected) {
+    const __m256i correction = load32(from);
+    from += 32;
+#pragma GCC unroll 8
+    for (int t = 0; t < Tokens; ++t) {
+      c[t].half[Half] = _mm256_add_epi32(c[t].half[Half], correction);
+    }
+  }
+  in_runs<Weights::kQuads>(
+      quads, [&](std::int64_t first, std::int64_t end) __attribute__((always_inline)) {
+        __m256i sums[Tokens];
+#pragma GCC unroll 8
+        for (int t = 0; t < Tokens; ++t) sums[t] = Weights::start(c[t].half[Half]);
+        for (std::int64_t quad = first; quad < end; ++quad) {
+          const Weights w = Weights::load(from);
+          from += Weights::kBytes;
+#pragma GCC unroll 8
+          for (int t = 0; t < Tokens; ++t) w.add_product(&sums[t], four_inputs(x + 4 * t));
+          x += quad_stride;
+        }
+#pragma GCC unroll 8
+        for (int t = 0; t < Tokens; ++t) {
+          c[t].half[Half] = Weights::whole(sums[t], c[t].half[Half]);
+        }
+      });
+  return from;
+}
+
+// add_dots() of what prepare() wrote. Returns its end.
+template <Source kSource, int Tokens>
+inline __attribute__((always_inline)) const std::uint8_t* add_prepared(
+    const std::uint8_t* from, std::int64_t count, const std::int8_t* x, std::int64_t quad_stride,
+    IntLanes (&c)[Tokens]) noexcept {
+  using Weights = decltype(prepared_weights<kSource>(Grid{}, __m256i{}));
+  const std::int64_t quads = count * quads_per_line(kSource);
+  from = add_half<Weights, 0>(from, quads, x, quad_stride, c);
+  return add_half<Weights, 1>(from, quads, x, quad_stride, c);
+}
+
+// Eight sums leave room for weights and inputs in sixteen registers.
+constexpr int kBlockTokens = 8;
+
+}  // namespace
+}  // namespace lathe
