@@ -11,6 +11,7 @@
 #include "batch/batch_record.h"
 #include "batch/row_error.h"
 #include "batch/row_reader.h"
+#include "batch/time_sample.h"
 
 namespace lathe {
 namespace {
@@ -146,10 +147,10 @@ class Batch {
       longest = std::max(longest, sample.ids.size());
     }
     const CompletionTimings& t = done.timings;
-    if (tokens > 0) first_token_.push_back(t.first_token - t.queued);
+    if (tokens > 0) first_token_.add(t.first_token - t.queued);
     // The samples of a request decode side by side.
-    if (longest > 1) per_token_.push_back(t.decode / static_cast<double>(longest - 1));
-    total_.push_back(t.total - t.queued);
+    if (longest > 1) per_token_.add(t.decode / static_cast<double>(longest - 1));
+    total_.add(t.total - t.queued);
   }
 
   // Of a prompt (or as many as it has) and its answers; of an answer without a limit, none.
@@ -203,9 +204,9 @@ class Batch {
     summary_.cached_tokens = now.cached_tokens - before_.cached_tokens;
     summary_.generated_tokens = now.generated_tokens - before_.generated_tokens;
     summary_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
-    summary_.first_token = percentiles(std::move(first_token_));
-    summary_.per_token = percentiles(std::move(per_token_));
-    summary_.total = percentiles(std::move(total_));
+    summary_.first_token = first_token_.percentiles();
+    summary_.per_token = per_token_.percentiles();
+    summary_.total = total_.percentiles();
   }
 
   Engine& engine_;
@@ -221,7 +222,7 @@ class Batch {
   std::int64_t running_most_ = 0, ended_tokens_ = 0;
   std::uint64_t ended_ = 0;
   std::exception_ptr broken_input_;
-  std::vector<double> first_token_, per_token_, total_;
+  TimeSample first_token_, per_token_, total_;
   BatchSummary summary_;
 };
 
