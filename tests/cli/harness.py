@@ -7,6 +7,7 @@ import functools
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -17,6 +18,8 @@ PREFIX = os.environ.get("LATHE_PREFIX", "")
 TESTDATA = pathlib.Path(os.environ.get("LATHE_TESTDATA", ROOT / "testdata")).resolve()
 SHARED = pathlib.Path(os.environ.get("LATHE_SHARED_DATA", ROOT / "../shared/data")).resolve()
 TIMEOUT = 300
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests run under nohup: the tools would heed it too
 
 
 class Result:
