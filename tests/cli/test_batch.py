@@ -134,6 +134,8 @@ class Answers(BatchTest):
         self.assertEqual([c["text"] for c in best["choices"]], [r["text"] for r in flat])
         self.assertEqual(best["tokens"], sum(r["tokens"] for r in flat))
         self.assertNotIn("text", best)
+        same = self.ok("-m", self.model(), "--lines", "--n-best", "2", "-n", "3", stdin="My aunt\n")
+        self.assertIn("warning: --n-best", same.err)
 
     def test_lines(self):
         result = self.ok("-m", self.model(), "--lines", "-n", "4", stdin="A heron\nThe miller\r\nMy")

@@ -190,6 +190,9 @@ void check_generate_options(const Tool& tool, const GenerateFlags& o) {
       (sampling.top_k > 0 || sampling.top_p < 1 || sampling.min_p > 0)) {
     tool.warn("--top-k, --top-p and --min-p choose nothing at temperature 0: give --temp");
   }
+  if (sampling.temperature == 0 && o.lines && o.n_best > 1) {
+    tool.warn("--n-best: at temperature 0 all answers to a prompt are the same: give --temp");
+  }
 }
 
 OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags) {
