@@ -192,6 +192,8 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
       IntLanes dots[Tokens];
       for (int t = 0; t < Tokens; ++t) dots[t] = start_of<kSource, kScales>(starts[t]);
       if constexpr (kPrepared) {
+        // The same inputs of the next block, which lie too far off to be expected.
+        prefetch_all(q + x.inputs * step, inputs * step);
         weights = add_prepared<kSource, Tokens>(weights, count, q, 4 * step, dots);
       } else {
         add_dots<kSource, Tokens>(grid, weights, count, q, 4 * step, dots);
