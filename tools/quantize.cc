@@ -12,6 +12,7 @@
 #include "common/input.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/quantize_report.h"
 #include "common/tool.h"
 
 namespace {
@@ -71,7 +72,7 @@ ImportanceMatrix find_importance(const Tool& tool, const Options& options,
   if (options.calibration.empty()) return {};
   if (!checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer to read the calibration text with",
-         lathe::quoted(tool.common().model));
+         lathe::quoted(checkpoint->path()));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
   EncodeOptions plain;
@@ -88,60 +89,6 @@ ImportanceMatrix find_importance(const Tool& tool, const Options& options,
     write_importance(matrix, options.importance_out, tool.common().force);
   }
   return matrix;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string out;
-  for (const std::int64_t n : shape) out += fmt::format("{}{}", out.empty() ? "" : " x ", n);
-  return out;
-}
-
-std::string table_of(const QuantizeReport& report) {
-  std::size_t width = 6;
-  for (const QuantizedTensor& t : report.tensors) width = std::max(width, t.name.size());
-  std::string out =
-      fmt::format("{:<{}}  {:>15}  {:>6}  {:<8}  {:>7}  {:>12}  {:>7}  {}\n", "tensor", width,
-                  "shape", "from", "to", "bits", "bytes", "SQNR dB", "worst row");
-  for (const QuantizedTensor& t : report.tensors) {
-    out += fmt::format("{:<{}}  {:>15}  {:>6}  {:<8}  {:>7.3f}  {:>12}", t.name, width,
-                       shape_text(t.shape), dtype_info(t.from).name, t.scheme, t.bits_per_weight,
-                       t.bytes);
-    if (t.sqnr)
-      out += fmt::format("  {:>7.2f}  {} ({:.2f})", *t.sqnr, t.worst_row, t.worst_row_sqnr);
-    out += '\n';
-  }
-  return out;
-}
-
-Json json_of(const QuantizeReport& report, const std::string& output) {
-  Json tensors = Json::array();
-  for (const QuantizedTensor& t : report.tensors) {
-    Json tensor = {
-        {"name", t.name},     {"shape", t.shape},          {"from", dtype_info(t.from).name},
-        {"scheme", t.scheme}, {"bits", t.bits_per_weight}, {"bytes", t.bytes}};
-    if (t.sqnr) {
-      tensor["sqnr_db"] = *t.sqnr;
-      tensor["worst_row"] = t.worst_row;
-      tensor["worst_row_sqnr_db"] = t.worst_row_sqnr;
-    }
-    tensors.push_back(std::move(tensor));
-  }
-  return {{"output", output},
-          {"source_bytes", report.source_bytes},
-          {"output_bytes", report.output_bytes},
-          {"bits_per_weight", report.bits_per_weight},
-          {"kept_tensors", report.kept},
-          {"seconds", report.seconds},
-          {"tensors", std::move(tensors)}};
-}
-
-std::string summary_of(const QuantizeReport& report, const std::string& output) {
-  const std::string kept =
-      report.kept > 0 ? fmt::format(", {} tensors kept from before", report.kept) : "";
-  return fmt::format("{}: {:.1f} MB from {:.1f} MB, {:.3f} bits per weight, {:.1f} s{}",
-                     lathe::quoted(output), static_cast<double>(report.output_bytes) / 1e6,
-                     static_cast<double>(report.source_bytes) / 1e6, report.bits_per_weight,
-                     report.seconds, kept);
 }
 
 void check_options(const Tool& tool, const Options& options) {
@@ -236,19 +183,15 @@ int run(const Tool& tool, const Options& options) {
     reports = quantize(*checkpoint, targets);
     bar.finish();
   }
-  Json all = Json::array();
   std::string text;
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (!options.dry_run) tool.note(summary_of(reports[i], targets[i].output));
-    all.push_back(json_of(reports[i], targets[i].output));
-    if (options.dry_run || common.verbose > 0) text += table_of(reports[i]);
-  }
-  if (common.json()) {
-    print_json(tool, {{"schema", "lathe.quantize/1"}, {"outputs", all}});
-    return 0;
+    if (!options.dry_run) tool.note(quantize_summary(reports[i], targets[i].output));
+    if (!options.dry_run && common.verbose == 0) continue;
+    if (targets.size() > 1) text += escape_for_terminal(targets[i].output) + ":\n";
+    text += quantize_table(reports[i]);
   }
   Output output("-", false);
-  output.write(text);
+  output.write(common.json() ? quantize_json(targets, reports) : text);
   output.finish();
   return 0;
 }

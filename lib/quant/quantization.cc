@@ -44,6 +44,24 @@ void check_scheme(const MatrixScheme& scheme, const TensorInfo& info, Checkpoint
   }
 }
 
+// A matrix that was measured on another model is noticed before hours of work.
+void check_importance(const Checkpoint& checkpoint, const QuantizeOptions& options) {
+  bool known = options.importance.empty();
+  for (const TensorInfo& info : checkpoint.tensors()) {
+    const auto found = options.importance.find(info.name);
+    if (found == options.importance.end()) continue;
+    known = true;
+    if (found->second.size() != static_cast<std::size_t>(info.cols())) {
+      fail_invalid("{}: the importance matrix has {} values for {}, which has {} inputs",
+                   quoted(checkpoint.path()), found->second.size(), quoted(info.name), info.cols());
+    }
+  }
+  if (!known) {
+    fail_invalid("{}: the importance matrix names none of the model's matrices, but {}",
+                 quoted(checkpoint.path()), quoted(options.importance.begin()->first));
+  }
+}
+
 // The kernels' conversions are several times as fast as reading floats from the checkpoint.
 MatrixSource source_of(const Checkpoint& checkpoint, std::size_t tensor) {
   const TensorInfo& info = checkpoint.tensors()[tensor];
@@ -132,6 +150,8 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   convert_.recipe = make_recipe(options).text();
   plan_ = make_plan(checkpoint, convert_);
   if (format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
+  rules_.check_all_match(checkpoint.tensors());
+  check_importance(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
   for (PlannedTensor& tensor : plan_.tensors) decide(tensor);
   finish_plan();
@@ -170,6 +190,11 @@ void Quantization::decide(PlannedTensor& tensor) {
   out.bits_per_weight = 8.0 * static_cast<double>(tensor.bytes) / elements;
   report_.tensors.push_back(std::move(out));
   report_.source_bytes += info.bytes;
+}
+
+std::span<const float> Quantization::importance_of(const TensorInfo& info) const {
+  const auto known = options_.importance.find(info.name);
+  return known == options_.importance.end() ? std::span<const float>() : known->second;
 }
 
 // ggml's blocks need rows of whole blocks; f16 loses least among what remains.
@@ -217,19 +242,10 @@ template <typename Scheme>
 void Quantization::make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
                         std::span<std::byte> out, const ByteSink& sink) {
   const TensorInfo& info = checkpoint_.tensors()[source];
-  std::span<const float> importance;
-  const auto known = options_.importance.find(info.name);
-  if (known != options_.importance.end()) {
-    importance = known->second;
-    if (importance.size() != static_cast<std::size_t>(info.cols())) {
-      fail_invalid("the importance of {} has {} values, but the matrix {} inputs",
-                   quoted(info.name), importance.size(), info.cols());
-    }
-  }
   const MatrixSource matrix = source_of(checkpoint_, source);
   try {
     const MatrixError error =
-        quantize_matrix(scheme, matrix, importance, workshop_->pool(), out, sink);
+        quantize_matrix(scheme, matrix, importance_of(info), workshop_->pool(), out, sink);
     report.sqnr = error.sqnr();
     report.worst_row = error.worst_row;
     report.worst_row_sqnr = error.worst_row_sqnr;

@@ -57,6 +57,7 @@ class Quantization {
 
  private:
   void decide(PlannedTensor& tensor);
+  std::span<const float> importance_of(const TensorInfo& info) const;
   MatrixScheme fitting(const MatrixScheme& scheme, const TensorInfo& info) const;
   void apply(const MatrixScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);
   template <typename Scheme>

@@ -1,5 +1,6 @@
 #include "quant/rules.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/escape.h"
@@ -30,7 +31,8 @@ Regex compile(const std::string& pattern) {
 }  // namespace
 
 struct SchemeRules::Rule {
-  explicit Rule(const QuantizeRule& rule) : regex(compile(rule.pattern)), scheme(rule.scheme) {
+  explicit Rule(const QuantizeRule& rule)
+      : pattern(rule.pattern), regex(compile(rule.pattern)), scheme(rule.scheme) {
     check_scheme_name(scheme);
   }
 
@@ -40,6 +42,7 @@ struct SchemeRules::Rule {
     return regex.find(name, 0, scratch, match);
   }
 
+  std::string pattern;
   Regex regex;
   std::string scheme;
 };
@@ -50,6 +53,18 @@ SchemeRules::SchemeRules(const QuantizeOptions& options) : scheme_(options.schem
 }
 
 SchemeRules::~SchemeRules() = default;
+
+void SchemeRules::check_all_match(std::span<const TensorInfo> tensors) const {
+  for (const Rule& rule : rules_) {
+    const bool used = std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& t) {
+      return t.shape.size() == 2 && rule.matches(t.name);
+    });
+    if (used) continue;
+    fail(ErrorCode::kUsage,
+         "{}: no matrix of the model has a name that matches; --dry-run shows the names",
+         quoted(rule.pattern));
+  }
+}
 
 MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, CheckpointFormat format) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {

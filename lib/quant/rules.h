@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ class SchemeRules {
   // Throws kUsage for an unknown scheme or a pattern that does not compile.
   explicit SchemeRules(const QuantizeOptions& options);
   ~SchemeRules();
+
+  // Throws kUsage for a rule whose pattern is in the name of no matrix: it would do nothing.
+  void check_all_match(std::span<const TensorInfo> tensors) const;
 
   MatrixScheme scheme_for(const TensorInfo& matrix, CheckpointFormat format) const;
 

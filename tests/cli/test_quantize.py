@@ -107,6 +107,14 @@ class Quantize(ToolTest):
     def test_dry_run_writes_nothing(self):
         out = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run")
         self.assertIn("q_proj", out.out)
+        lines = [line.split() for line in out.out.splitlines()]
+        self.assertEqual(lines[-1][0], "total")
+        self.assertEqual(int(lines[-1][-1]), sum(
+            t["bytes"] for t in json.loads(self.ok("-m", self.model, "-o", "x.lathe", "--dry-run",
+                                                   "--json").stdout)["outputs"][0]["tensors"]))
+        two = self.ok("-m", self.model, "-o", "x.lathe", "--also", "w8=y.lathe", "--dry-run").out
+        self.assertEqual([line for line in two.splitlines() if line.endswith(":")],
+                         ["x.lathe:", "y.lathe:"])
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_calibration(self):
@@ -123,6 +131,12 @@ class Quantize(ToolTest):
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--calib", empty, message="empty")
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "a.lathe",
                    message="no importance matrix")
+        # Of another model: other names, or other sizes.
+        raw = (self.folder / "importance.safetensors").read_bytes()
+        self.write("names.safetensors", raw.replace(b"_proj", b"_frob").replace(b"lm_", b"xx_")
+                   .replace(b"embed", b"frobs"))
+        self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "names.safetensors",
+                   message="names none")
 
     def test_importance_of_llama_cpp(self):
         """Both of its forms say what ours says, to the same bytes."""
@@ -250,6 +264,8 @@ class Quantize(ToolTest):
         self.fails(2, "-o", "x.lathe", message="-m MODEL")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "--tensor", "(=w8", message="(")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "--tensor", "nothing", message="--tensor")
+        for option in (["--tensor", "layers.9=w8"], ["--include", "norm"], ["--exclude", "qproj"]):
+            self.fails(2, "-m", self.model, "-o", "x.lathe", *option, message="no matrix")
         self.fails(2, "-m", self.model, message="-o FILE")
         self.fails(4, "-m", "absent", "-o", "x.lathe", message="absent")
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8")

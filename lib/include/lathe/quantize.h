@@ -72,8 +72,8 @@ struct QuantizeReport {
   double seconds = 0.0;
 };
 
-// What quantize() would do. Throws kUsage for an unknown scheme or a pattern that does not
-// compile.
+// What quantize() would do. Throws kUsage for an unknown scheme, and for a pattern that does not
+// compile or is in the name of no matrix.
 LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const std::string& output,
                                            const QuantizeOptions& options);
 
