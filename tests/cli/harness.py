@@ -57,14 +57,15 @@ def programs():
 
 @functools.cache
 def sanitized():
-    """Whether this build has a sanitizer, whose shadow takes terabytes of address space."""
+    """Whether this build has a sanitizer: its shadow takes terabytes of address space, and it looks
+    at memory through a pipe."""
     content = next(BIN.iterdir()).read_bytes() if BIN.is_dir() else b""
     return b"__asan_init" in content or b"__tsan_init" in content
 
 
-def memory_limit(kilobytes):
-    """A shell command that limits the address space, where that can be done."""
-    return ":" if sanitized() else f"ulimit -v {kilobytes}"
+def limit(what, value):
+    """A shell command that limits address space (-v, kB) or descriptors (-n), where that can be."""
+    return ":" if sanitized() else f"ulimit {what} {value}"
 
 
 def run_process(command, stdin=b"", env=None, cwd=None, timeout=TIMEOUT, **more):

@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from harness import ROOT, ToolTest, main, memory_limit, program, run_process
+from harness import ROOT, ToolTest, main, limit, program, run_process
 
 KILLS = int(os.environ.get("LATHE_KILLS", "6"))
 WORDS = ["The", "miller", "found", "nine", "letters", "beside", "the", "well", "A", "heron", "My",
@@ -265,7 +265,7 @@ class Malformed(BatchTest):
             self.assertEqual(["error" not in r for r in records], ok, content)
 
     def test_a_long_line_takes_no_memory(self):
-        script = (f"{memory_limit(600000)}; {{ printf '{{\"prompt\":\"'; head -c 1000000000 /dev/zero | "
+        script = (f"{limit('-v', 600000)}; {{ printf '{{\"prompt\":\"'; head -c 1000000000 /dev/zero | "
                   f"tr '\\0' x; printf '\"}}\\n%s\\n' '{self.GOOD}'; }} | "
                   f"'{program('generate')}' -m '{self.model()}' --jsonl")
         result = self.shell(script)
@@ -332,7 +332,7 @@ class Compressed(BatchTest):
             self.fails(3, "-m", self.model(), "--jsonl", "-i", "bad.zst", message="bad.zst")
 
     def test_a_bomb_takes_no_memory(self):
-        script = (f"{memory_limit(600000)}; head -c 2000000000 /dev/zero | zstd -qc | "
+        script = (f"{limit('-v', 600000)}; head -c 2000000000 /dev/zero | zstd -qc | "
                   f"'{program('generate')}' -m '{self.model()}' --jsonl")
         result = self.shell(script)
         self.assertEqual(result.status, 1, result)
@@ -463,11 +463,11 @@ class Output(BatchTest):
         self.assertEqual(self.output(), self.wanted)
 
     def test_little_memory_and_few_descriptors(self):
-        memory = [memory_limit(kilobytes) for kilobytes in (60000, 100000, 200000, 400000)]
-        for limit in (*memory, "ulimit -n 6", "ulimit -n 9", "ulimit -s 256"):
-            result = self.shell(f"{limit}; exec '{program('generate')}' -m '{self.model()}' "
+        limits = [limit("-v", kilobytes) for kilobytes in (60000, 100000, 200000, 400000)]
+        for limited in (*limits, limit("-n", 6), limit("-n", 9), "ulimit -s 256"):
+            result = self.shell(f"{limited}; exec '{program('generate')}' -m '{self.model()}' "
                                 "--jsonl -q -i in.jsonl")
-            self.assertIn(result.status, (1, 4, 5, 127), f"{limit}: {result}")
+            self.assertIn(result.status, (1, 4, 5, 127), f"{limited}: {result}")
             if result.status == 1:
                 self.assertEqual(result.stdout, self.wanted)
 
@@ -561,7 +561,7 @@ class Pipes(BatchTest):
 
     def test_endless_input_takes_bounded_memory(self):
         row = json.dumps({"prompt": "A heron", "max_tokens": 1})
-        result = self.shell(f"{memory_limit(800000)}; yes '{row}' | head -n 30000 | "
+        result = self.shell(f"{limit('-v', 800000)}; yes '{row}' | head -n 30000 | "
                             f"'{program('generate')}' -m '{self.model()}' --jsonl | wc -l")
         self.assertEqual(result.out.strip(), "30000", result)
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from harness import main, program, run_process
+from harness import limit, main, program, run_process
 from test_batch import BatchTest, text
 
 ROUNDS = int(os.environ.get("LATHE_CACHE_ROUNDS", "2"))
@@ -277,8 +277,8 @@ class NoRoom(CacheTest):
         self.assertEqual(result.stdout, b"")
 
     def test_few_descriptors(self):
-        for limit in (6, 7, 8, 9, 12):
-            result = self.shell(f"ulimit -n {limit}; exec {self.words()}")
+        for descriptors in (6, 7, 8, 9, 12):
+            result = self.shell(f"{limit('-n', descriptors)}; exec {self.words()}")
             self.assertIn(result.status, (0, 4, 127), result)
             if result.status == 0:
                 self.assertEqual(result.stdout, self.wanted)

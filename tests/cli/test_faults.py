@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ToolTest, main, memory_limit, program
+from harness import ToolTest, main, limit, program
 
 MODEL = "examples/village"
 
@@ -93,14 +93,14 @@ class Limits(ToolTest):
 
     def test_little_memory_is_no_death_by_signal(self):
         for kilobytes in (60_000, 70_000, 80_000, 100_000, 150_000):
-            script = (f"{memory_limit(kilobytes)}; exec '{program('generate')}' -m '{self.data(MODEL)}' "
+            script = (f"{limit('-v', kilobytes)}; exec '{program('generate')}' -m '{self.data(MODEL)}' "
                       "-p The -n 3")
             result = self.shell(script)
             # 127: the loader itself had too little.
             self.assertIn(result.status, (0, 5, 127), f"{kilobytes} kB: {result}")
 
     def test_few_descriptors(self):
-        script = f"ulimit -n 5; exec '{program('generate')}' -m '{self.data(MODEL)}' -p The -n 3"
+        script = f"{limit('-n', 5)}; exec '{program('generate')}' -m '{self.data(MODEL)}' -p The -n 3"
         result = self.shell(script)
         self.assertIn(result.status, (0, 4), result)
 
