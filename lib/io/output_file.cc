@@ -215,18 +215,22 @@ void OutputFile::keep(std::uint64_t bytes) {
 
 void OutputFile::write(std::span<const std::byte> bytes) {
   State& s = *state_;
-  s.size += bytes.size();
   while (!bytes.empty()) {
-    if (s.buffer.empty() && bytes.size() >= kBufferSize) {
+    // Where a flush came before its time (write_at), the next one ends the piece begun, so that
+    // those behind it are whole and aligned again.
+    const auto room = kBufferSize - static_cast<std::size_t>(s.size % kBufferSize);
+    if (room == kBufferSize && bytes.size() >= kBufferSize) {
       const std::size_t whole = bytes.size() / kBufferSize * kBufferSize;
+      s.size += whole;
       s.write_all(bytes.first(whole));
       bytes = bytes.subspan(whole);
       continue;
     }
-    const auto piece = bytes.first(std::min(bytes.size(), kBufferSize - s.buffer.size()));
+    const auto piece = bytes.first(std::min(bytes.size(), room));
     s.buffer.insert(s.buffer.end(), piece.begin(), piece.end());
+    s.size += piece.size();
     bytes = bytes.subspan(piece.size());
-    if (s.buffer.size() == kBufferSize) s.flush();
+    if (piece.size() == room) s.flush();
   }
 }
 
