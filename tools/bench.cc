@@ -1,40 +1,32 @@
 // bench: how fast a model runs here, beside what the machine allows.
 #include "lathe/bench.h"
 
-#include <chrono>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "lathe/bench_compare.h"
-#include "lathe/bench_limit.h"
 #include "lathe/bench_report.h"
 #include "lathe/lathe.h"
 #include "lathe/machine.h"
 
+#include "common/bench_peers.h"
+#include "common/bench_runner.h"
 #include "common/input.h"
 #include "common/load_options.h"
 #include "common/machine_text.h"
 #include "common/output.h"
 #include "common/plot_file.h"
-#include "common/progress_bar.h"
-#include "common/random_model.h"
 #include "common/tool.h"
 
 namespace {
 
 using namespace lathe;
 using namespace lathe::tool;
-using Json = nlohmann::ordered_json;
 
 struct Options {
-  std::vector<std::string> models;
-  std::vector<std::string> shapes;
-  std::string scheme;
+  BenchPlan plan;
   std::string prompt = "512";
   std::string gen = "128";
   std::vector<std::string> prompt_gen;
@@ -43,165 +35,115 @@ struct Options {
   std::string threads;
   std::string sequences = "1";
   std::vector<std::string> mixed;
+  std::string first_token;
   std::string kv_type = "f16";
-  LoadOptions load;
   std::string format = "md";
   std::string output = "-";
   bool force = false;
   std::int64_t repetitions = 5;
   bool no_warmup = false;
   bool machine = false;
+  std::vector<std::string> interleave;
+  double interleave_timeout = 3600;
   std::vector<std::string> compare;
   std::vector<std::string> gates;
   std::string plot;
+
+  bool has_model() const { return !plan.models.empty() || !plan.shapes.empty(); }
 };
 
-struct KvChoice {
-  KvType type;
-  double element_bytes;
-};
-
-KvChoice kv_choice(const std::string& name) {
-  if (name == "f32") return {KvType::kF32, 4.0};
-  if (name == "int8") return {KvType::kInt8, 1.0};
-  return {KvType::kF16, 2.0};
+std::vector<BenchCase> cases_of(const Options& options) {
+  std::vector<BenchCase> cases;
+  for (const std::string& text : options.mixed) cases.push_back({.traffic = parse_traffic(text)});
+  const bool nothing_else =
+      options.prompt == "0" && options.gen == "0" && options.prompt_gen.empty();
+  if (!cases.empty() || (nothing_else && !options.first_token.empty())) return cases;
+  return make_cases(
+      {options.prompt, options.gen, options.prompt_gen, options.depth, options.sequences});
 }
 
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+std::vector<std::int64_t> threads_of(const Tool& tool, const Options& options) {
+  if (options.threads.empty()) return {tool.common().threads_or_default()};
+  return parse_ranges(options.threads);
 }
 
-// Positions that the KV cache must hold for the largest case, pages rounded up.
-std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
-  std::int64_t most = 0;
-  for (const BenchCase& c : cases) {
-    if (c.batched()) continue;
-    constexpr std::int64_t kRound = 256;
-    const std::int64_t each = c.n_prompt + c.n_gen + c.n_depth;
-    most = std::max(most, (each + kRound) * (c.sequences + 1));
+// What is to be measured; refuses what means nothing before anything is.
+BenchPlan plan_of(const Tool& tool, const Options& options) {
+  BenchPlan plan = options.plan;
+  plan.cases = cases_of(options);
+  plan.threads = threads_of(tool, options);
+  plan.batches = parse_ranges(options.batch);
+  plan.kv_type = options.kv_type;
+  plan.repetitions = static_cast<int>(options.repetitions);
+  plan.warmup = !options.no_warmup;
+  if (!plan.scheme.empty() && plan.shapes.empty()) fail_usage("--scheme needs --shape");
+  if (!options.first_token.empty()) {
+    if (!plan.shapes.empty()) fail_usage("--first-token needs a model file: -m, not --shape");
+    if (options.first_token != "warm") plan.starts.push_back(BenchStart::kCold);
+    if (options.first_token != "cold") plan.starts.push_back(BenchStart::kWarm);
   }
-  return most;
+  if (!options.interleave.empty()) {
+    if (!options.compare.empty()) fail_usage("--interleave and --compare exclude each other");
+    if (plan.models.size() + plan.shapes.size() > 1 || plan.threads.size() > 1 ||
+        plan.batches.size() > 1) {
+      fail_usage("--interleave compares one setting: give one model, one -t and one -b");
+    }
+    if (plan.cases.empty()) fail_usage("--interleave needs a test besides --first-token");
+    if (plan.repetitions == 1) tool.warn("with -r 1 an interval says nothing about the noise");
+  }
+  return plan;
 }
 
-std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Model>& model,
-                                    const BenchCase& test, const SessionOptions& session) {
-  EngineOptions options;
-  options.threads = session.threads;
-  options.kv_type = session.kv_type;
-  // Traffic as generate has it; equal sequences in phases of their own.
-  if (!test.traffic) options.prefill_chunk = session.chunk;
-  options.share_prefixes = test.n_depth > 0 || !test.traffic;
-  if (!test.traffic) options.max_batch = test.sequences;
-  return Engine::create(model, nullptr, options);
+// All rows: ours first, then those of the other programs. These take the first turn, so that a
+// command that is wrong is told at once.
+std::vector<BenchRow> measure(const Tool& tool, const Options& options) {
+  const BenchPlan plan = plan_of(tool, options);
+  BenchRunner runner(tool, plan);
+  std::vector<std::string> tests;
+  for (const BenchCase& test : plan.cases) tests.push_back(test.name());
+  BenchPeers peers(tool, options.interleave, tests, options.interleave_timeout);
+  std::vector<BenchRow> rows;
+  if (peers.empty()) {
+    rows = runner.first_tokens();
+    for (BenchRow& row : runner.run(plan.repetitions)) rows.push_back(std::move(row));
+    return rows;
+  }
+  std::vector<BenchRow> ours;
+  for (int turn = 0; turn < plan.repetitions; ++turn) {
+    peers.run();
+    if (turn == 0) rows = runner.first_tokens();
+    add_samples(ours, runner.run(1));
+  }
+  std::vector<BenchRow> theirs = peers.rows(ours);
+  for (std::vector<BenchRow>* more : {&ours, &theirs}) {
+    for (BenchRow& row : *more) rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
-class Runner {
- public:
-  Runner(const Tool& tool, const Options& options) : tool_(tool), options_(options) {}
+std::vector<BenchGate> gates_of(const Options& options) {
+  std::vector<BenchGate> gates;
+  for (const std::string& gate : options.gates) gates.push_back(parse_gate(gate));
+  return gates;
+}
 
-  std::vector<BenchRow> run() {
-    std::vector<BenchCase> cases;
-    for (const std::string& text : options_.mixed) {
-      cases.push_back({.traffic = parse_traffic(text)});
-    }
-    if (cases.empty()) {
-      cases = make_cases(
-          {options_.prompt, options_.gen, options_.prompt_gen, options_.depth, options_.sequences});
-    }
-    std::vector<std::int64_t> threads = {tool_.common().threads_or_default()};
-    if (!options_.threads.empty()) threads = parse_ranges(options_.threads);
-    const auto measure = [&](const std::string& name,
-                             const std::shared_ptr<const Checkpoint>& checkpoint) {
-      const auto model = Model::load(checkpoint, nullptr, options_.load);
-      for (const std::int64_t t : threads) {
-        for (const std::int64_t batch : parse_ranges(options_.batch)) {
-          run_model(name, *checkpoint, model, cases, static_cast<int>(t), batch);
-        }
-      }
-    };
-    for (const std::string& path : options_.models) measure(path, Checkpoint::open(path));
-    for (const std::string& shape : options_.shapes) {
-      measure(shape, random_model(tool_, shape, options_.scheme, static_cast<int>(threads[0])));
-    }
-    return std::move(rows_);
+// True when every gate holds; says which do not.
+bool gates_hold(const Tool& tool, const Options& options, const BenchComparison& row,
+                const std::string& beside) {
+  const std::vector<BenchGate> gates = gates_of(options);
+  bool hold = true;
+  for (std::size_t i = 0; i < gates.size(); ++i) {
+    if (!gate_missed(gates[i], row)) continue;
+    hold = false;
+    tool.warn(fmt::format("gate missed: {}: {} is {:+.1f} % beside {}", options.gates[i], row.test,
+                          100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside)));
   }
-
- private:
-  void run_model(const std::string& path, const Checkpoint& checkpoint,
-                 const std::shared_ptr<const Model>& model, const std::vector<BenchCase>& cases,
-                 int threads, std::int64_t batch) {
-    if (threads < 1 || batch < 1) fail_usage("-t and -b must be at least 1");
-    const KvChoice kv = kv_choice(options_.kv_type);
-    const ModelCost cost = model_cost(checkpoint, kv.element_bytes);
-    if (!limits_ || limits_->threads != threads) limits_ = measure_machine(threads);
-
-    SessionOptions session_options;
-    session_options.threads = threads;
-    session_options.kv_type = kv.type;
-    session_options.chunk = batch;
-    session_options.max_tokens = kv_positions(cases);
-    const auto session = Session::create(model, session_options);
-
-    BenchRow row;
-    row.setting = {path,
-                   model_type_name(checkpoint, cost),
-                   cost.step_bytes,
-                   cost.parameters,
-                   threads,
-                   batch,
-                   options_.kv_type,
-                   limits_->isa,
-                   limits_->cpu,
-                   utc_now(),
-                   version()};
-    for (const BenchCase& test : cases) {
-      ProgressBar bar(tool_, "bench");
-      const double stolen = stolen_seconds();
-      const auto repetitions = static_cast<int>(options_.repetitions);
-      const int warmup = options_.no_warmup ? 0 : 1;
-      if (test.batched()) {
-        const auto engine = make_engine(model, test, session_options);
-        row.result = run_engine_bench(*engine, test, repetitions, warmup, bar.callback());
-      } else {
-        row.result = run_bench(*session, test, repetitions, warmup, bar.callback());
-      }
-      bar.finish();
-      row.limit_ts.reset();
-      if (!test.traffic) {
-        const BenchLimit limit = bench_limit(test, cost, *limits_);
-        row.limit_ts = limit.tokens_per_second;
-        row.limit_kind = limit.kind;
-      }
-      rows_.push_back(row);
-      const double lost = stolen_seconds() - stolen;
-      if (lost > 0.1) {
-        tool_.warn(fmt::format("{}: the host took {:.1f} s of processor time away during this test",
-                               test.name(), lost));
-      }
-    }
-  }
-
-  const Tool& tool_;
-  const Options& options_;
-  std::optional<MachineLimits> limits_;
-  std::vector<BenchRow> rows_;
-};
-
-std::vector<BenchRecord> records_of(const std::vector<BenchRow>& rows) {
-  std::vector<BenchRecord> records;
-  for (const BenchRow& row : rows) {
-    records.push_back(
-        {row.setting.model_filename, row.result.test.name(), row.result.tokens_per_second()});
-  }
-  return records;
+  return hold;
 }
 
 // The comparison as text; true when every gate holds.
 bool compare(const Tool& tool, const Options& options, std::span<const BenchRecord> ours,
              std::span<const BenchRecord> base, std::string& out) {
-  std::vector<BenchGate> gates;
-  for (const std::string& gate : options.gates) gates.push_back(parse_gate(gate));
   const std::vector<BenchComparison> rows = compare_records(ours, base);
   if (rows.empty()) {
     fail(ErrorCode::kInvalid, "{}: has no test that was measured here too",
@@ -214,12 +156,17 @@ bool compare(const Tool& tool, const Options& options, std::span<const BenchReco
     out += fmt::format("{:<20} {:>12.2f} {:>12.2f} {:>8.3f}  {:.3f} … {:.3f}{}\n", row.test,
                        row.ours_ts, row.base_ts, row.ratio.ratio, row.ratio.low, row.ratio.high,
                        row.ratio.can_tell() ? "" : "  can't tell: the noise is larger");
-    for (std::size_t i = 0; i < gates.size(); ++i) {
-      if (!gate_missed(gates[i], row)) continue;
-      passed = false;
-      tool.warn(fmt::format("gate missed: {}: {} changed by {:+.1f} %", options.gates[i], row.test,
-                            100.0 * (row.ratio.ratio - 1.0)));
-    }
+    passed = gates_hold(tool, options, row, options.compare.back()) && passed;
+  }
+  return passed;
+}
+
+bool peers_pass(const Tool& tool, const Options& options, std::span<const BenchRow> rows) {
+  bool passed = true;
+  for (const BenchRow& row : rows) {
+    if (!row.ratio) continue;
+    const BenchComparison comparison = {row.result.test.name(), 0.0, 0.0, *row.ratio};
+    passed = gates_hold(tool, options, comparison, row.program) && passed;
   }
   return passed;
 }
@@ -233,41 +180,37 @@ int bench(const Tool& tool, Options& options) {
   const BenchFormat format = *bench_format_by_name(options.format);
   Output output(options.output, options.force);
   if (options.machine) {
-    int threads = tool.common().threads_or_default();
-    if (!options.threads.empty()) threads = static_cast<int>(parse_ranges(options.threads).at(0));
+    const auto threads = static_cast<int>(threads_of(tool, options).at(0));
     output.write(machine_text(measure_machine(threads), format == BenchFormat::kJson));
     output.finish();
     return 0;
   }
-  std::vector<BenchRecord> ours;
+  gates_of(options);  // a wrong one is told before anything is measured
+  if (!options.gates.empty() && options.compare.empty() && options.interleave.empty()) {
+    fail_usage("--fail-if needs --compare or --interleave");
+  }
+  // Results for programs stay clean: a comparison then goes to the person.
+  const bool for_people = format == BenchFormat::kMarkdown;
+  std::vector<BenchRow> rows;
   std::string text;
-  if (!options.scheme.empty() && options.shapes.empty()) fail_usage("--scheme needs --shape");
-  if (!options.models.empty() || !options.shapes.empty()) {
-    const std::vector<BenchRow> rows = Runner(tool, options).run();
-    ours = records_of(rows);
+  bool passed = true;
+  if (options.has_model()) {
+    rows = measure(tool, options);
     text = format_bench(rows, format);
-    if (format == BenchFormat::kMarkdown) {
-      std::vector<BenchRow> batched, traffic;
-      for (const BenchRow& row : rows) {
-        if (row.result.test.sequences > 1) batched.push_back(row);
-        if (row.result.test.traffic) traffic.push_back(row);
-      }
-      if (!batched.empty()) text += "\n" + format_batched(batched);
-      if (!traffic.empty()) text += "\n" + format_traffic(traffic);
-    }
+    if (!options.interleave.empty() && !for_people) tool.note(format_beside(rows));
+    passed = peers_pass(tool, options, rows);
   } else if (options.compare.size() == 2) {
-    ours = read_bench_records(read_all(options.compare[0]), options.compare[0]);
+    rows = read_bench_rows(read_all(options.compare[0]), options.compare[0]);
   } else {
     fail_usage(
         "a model is needed: -m MODEL (or --shape, --machine, or --compare NEW.json BASE.json)");
   }
-  bool passed = true;
   if (!options.compare.empty()) {
     const std::string& base = options.compare.back();
     std::string table;
-    passed = compare(tool, options, ours, read_bench_records(read_all(base), base), table);
-    // Results for programs stay clean: the comparison then goes to the person.
-    if (format == BenchFormat::kMarkdown) {
+    passed = compare(tool, options, bench_records(rows), read_bench_records(read_all(base), base),
+                     table);
+    if (for_people) {
       text += (text.empty() ? "" : "\n") + table;
     } else {
       tool.note(table);
@@ -275,7 +218,7 @@ int bench(const Tool& tool, Options& options) {
   }
   output.write(text);
   output.finish();
-  if (!options.plot.empty()) write_plot(options.plot, options.force, ours);
+  if (!options.plot.empty()) write_plot(options.plot, options.force, rows);
   return passed ? 0 : 1;
 }
 
@@ -286,11 +229,12 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = tool.app();
   tool.add_common(0);
-  tool.repeatable("-m,--model", options.models, "the model; several may be given")
+  tool.repeatable("-m,--model", options.plan.models, "the model; several may be given")
       ->type_name("MODEL");
-  tool.repeatable("--shape", options.shapes, "a model of this shape with random weights instead")
+  tool.repeatable("--shape", options.plan.shapes,
+                  "a model of this shape with random weights instead")
       ->type_name("SHAPE");
-  app.add_option("--scheme", options.scheme, "how --shape is quantized: w4, w8, f16, ...")
+  app.add_option("--scheme", options.plan.scheme, "how --shape is quantized: w4, w8, f16, ...")
       ->type_name("SCHEME");
   app.add_option("-p,--n-prompt", options.prompt, "prompt tokens (prefill)")->type_name("N");
   app.add_option("-n,--n-gen", options.gen, "tokens to generate (decode)")->type_name("N");
@@ -304,11 +248,16 @@ int main(int argc, char** argv) {
   tool.repeatable("--mixed", options.mixed,
                   "requests of many lengths at once, as in=128..512,out=32..256,n=64")
       ->type_name("SPEC");
+  tool.choice("--first-token", options.first_token,
+              "time generate from its start to the first token, the model on disk or in the "
+              "page cache",
+              {"cold", "warm", "both"})
+      ->default_str("");
   app.add_option("-t,--threads", options.threads,
                  "threads; the cores this process may use when not given")
       ->type_name("N");
   tool.choice("--kv-type", options.kv_type, "type of the KV cache", {"f16", "f32", "int8"});
-  add_load_options(tool, options.load);
+  add_load_options(tool, options.plan.load);
   tool.number("-r,--repetitions", options.repetitions, "timed runs of each test", 1, 100000);
   app.add_flag("--no-warmup", options.no_warmup, "no untimed run first");
   tool.choice("--format", options.format, "form of the results",
@@ -318,6 +267,12 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("-f,--force", options.force, "replace files that exist");
   app.add_flag("--machine", options.machine, "measure the machine's limits, no model");
+  tool.repeatable("--interleave", options.interleave,
+                  "measure another program in turn: a shell command that prints JSON as "
+                  "llama-bench -o json does")
+      ->type_name("COMMAND");
+  tool.number("--interleave-timeout", options.interleave_timeout,
+              "give up a run of such a command after X seconds; 0 is never", 0, 1e9);
   app.add_option("--compare", options.compare,
                  "results to compare with; two files: compare the first with the second")
       ->type_name("FILE")
@@ -334,6 +289,10 @@ int main(int argc, char** argv) {
                "Requests of many lengths through the engine");
   tool.example("bench -m model.lathe --compare base.json --fail-if 'tg<-5%'",
                "In CI: fail when decode got slower");
+  tool.example("bench -m model.lathe --first-token both -p 0 -n 0",
+               "From the start of generate to its first token");
+  tool.example("bench -m model.lathe --interleave 'llama-bench -m model.gguf -r 1 -o json'",
+               "In turn with another program: ratios with intervals");
   tool.see_also("perplexity(1), quantize(1), lathe(7)");
 
   // Names of several letters after one dash are llama-bench's way, not the parser's.

@@ -69,6 +69,7 @@ BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
 }  // namespace
 
 std::int64_t BenchResult::tokens() const {
+  if (test.start) return 1;
   if (!test.traffic) return (test.n_prompt + test.n_gen) * test.sequences;
   std::int64_t sum = 0;
   for (const BenchTraffic::Lengths& one : test.traffic->lengths()) sum += one.in + one.out;

@@ -12,6 +12,7 @@ namespace lathe {
 
 std::string BenchCase::name() const {
   std::string name;
+  if (start) return *start == BenchStart::kCold ? "first-token-cold" : "first-token-warm";
   if (traffic) {
     return fmt::format("mix{} in{}..{} out{}..{}", traffic->requests, traffic->in_min,
                        traffic->in_max, traffic->out_min, traffic->out_max);

@@ -56,13 +56,13 @@ std::string plot_svg(std::string_view title, std::string_view unit,
     const int middle = top + 11;
     out += fmt::format(
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#222\">{}</text>"
-        "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"22\" fill=\"#3b7dd8\"/>"
+        "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"22\" fill=\"{}\"/>"
         "<line x1=\"{:.1f}\" y1=\"{}\" x2=\"{:.1f}\" y2=\"{}\" stroke=\"#222\" "
         "stroke-width=\"2\"/>"
         "<text x=\"{:.1f}\" y=\"{}\" fill=\"#222\">{:.4g}</text>\n",
         kLeft - 10, middle + 5, escape_markup(bar.label), kLeft, top, x(bar.value) - kLeft,
-        x(bar.low), middle, x(bar.high), middle, x(std::max(bar.value, bar.high)) + 8, middle + 5,
-        bar.value);
+        bar.other ? "#a9b1bb" : "#3b7dd8", x(bar.low), middle, x(bar.high), middle,
+        x(std::max(bar.value, bar.high)) + 8, middle + 5, bar.value);
   }
   return out + "</svg>\n";
 }

@@ -4,12 +4,17 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "eval/bench_tables.h"
+
 namespace lathe {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kNs = 1e9;
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
 
 // One flat record per row; every format but the table for people derives from it.
 Json record(const BenchRow& row) {
@@ -54,6 +59,16 @@ Json record(const BenchRow& row) {
   r["limit_kind"] = row.limit_ts ? Json(row.limit_kind) : Json();
   r["limit_ts"] = row.limit_ts ? Json(*row.limit_ts) : Json();
   r["limit_share"] = row.limit_ts ? Json(ts.median / *row.limit_ts) : Json();
+  r["peak_resident_bytes"] = or_null(row.use.peak_bytes);
+  r["shared_bytes"] = or_null(row.use.shared_bytes);
+  r["minor_faults"] = or_null(row.use.minor_faults);
+  r["major_faults"] = or_null(row.use.major_faults);
+  r["steal_share"] = row.use.steal_share;
+  r["cached_share"] = or_null(row.cached_share);
+  r["command"] = row.command.empty() ? Json() : Json(row.command);
+  r["ratio"] = row.ratio ? Json(row.ratio->ratio) : Json();
+  r["ratio_low"] = row.ratio ? Json(row.ratio->low) : Json();
+  r["ratio_high"] = row.ratio ? Json(row.ratio->high) : Json();
   r["samples_ns"] = samples_ns;
   r["samples_ts"] = rates;
   return r;
@@ -100,85 +115,30 @@ std::string as_csv(std::span<const BenchRow> rows) {
   return out;
 }
 
+// The first row that has a value tells a column's type.
+std::string sql_type(const std::vector<Json>& records, const std::string& key) {
+  for (const Json& r : records) {
+    const Json& value = r.at(key);
+    if (value.is_null()) continue;
+    return value.is_number_float() ? "REAL" : value.is_number_integer() ? "INTEGER" : "TEXT";
+  }
+  return "TEXT";
+}
+
 std::string as_sql(std::span<const BenchRow> rows) {
-  std::string out;
-  for (const BenchRow& row : rows) {
-    const Json r = record(row);
-    if (out.empty()) {
-      out = fmt::format("CREATE TABLE IF NOT EXISTS lathe_bench ({});\n",
-                        joined(r, [](const std::string& key, const Json& value) {
-                          const char* type = value.is_number_float()     ? "REAL"
-                                             : value.is_number_integer() ? "INTEGER"
-                                                                         : "TEXT";
-                          return fmt::format("{} {}", key, type);
-                        }));
-    }
+  std::vector<Json> records;
+  for (const BenchRow& row : rows) records.push_back(record(row));
+  std::string out = fmt::format("CREATE TABLE IF NOT EXISTS lathe_bench ({});\n",
+                                joined(records.front(), [&](const std::string& key, const Json&) {
+                                  return fmt::format("{} {}", key, sql_type(records, key));
+                                }));
+  for (const Json& r : records) {
     out += fmt::format(
         "INSERT INTO lathe_bench ({}) VALUES ({});\n",
         joined(r, [](const std::string& key, const Json&) { return key; }),
         joined(r, [](const std::string&, const Json& value) { return sql_cell(value); }));
   }
   return out;
-}
-
-std::string human_size(double bytes) {
-  if (bytes >= 1024.0 * 1024.0 * 1024.0) return fmt::format("{:.2f} GiB", bytes / 0x1p30);
-  return fmt::format("{:.2f} MiB", bytes / 0x1p20);
-}
-
-std::string human_count(double n) {
-  if (n >= 1e9) return fmt::format("{:.2f} B", n / 1e9);
-  if (n >= 1e6) return fmt::format("{:.2f} M", n / 1e6);
-  return fmt::format("{:.1f} k", n / 1e3);
-}
-
-// Width on a terminal: code points, which is right for everything printed here.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-// A Markdown table whose columns also line up on a terminal; numbers to the right.
-std::string table(const std::vector<std::vector<std::string>>& lines, std::size_t text_columns) {
-  std::vector<std::size_t> widths(lines[0].size(), 3);
-  for (const auto& line : lines) {
-    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], width(line[c]));
-  }
-  std::string out;
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string pad(widths[c] - width(lines[l][c]), ' ');
-      out += c < text_columns ? fmt::format("| {}{} ", lines[l][c], pad)
-                              : fmt::format("| {}{} ", pad, lines[l][c]);
-    }
-    out += "|\n";
-    if (l > 0) continue;
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string dashes(widths[c], '-');
-      out += c < text_columns ? fmt::format("| {} ", dashes) : fmt::format("| {}:", dashes);
-    }
-    out += "|\n";
-  }
-  return out;
-}
-
-std::string as_markdown(std::span<const BenchRow> rows) {
-  std::vector<std::vector<std::string>> lines = {
-      {"model", "test", "size", "params", "threads", "t/s", "median", "of limit"}};
-  for (const BenchRow& row : rows) {
-    const std::vector<double> rates = row.result.tokens_per_second();
-    const BenchSummary ts = summarize(rates);
-    lines.push_back(
-        {row.setting.model_type, row.result.test.name(),
-         human_size(static_cast<double>(row.setting.model_size)),
-         human_count(static_cast<double>(row.setting.model_n_params)),
-         fmt::format("{}", row.setting.n_threads),
-         fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev), fmt::format("{:.2f}", ts.median),
-         row.limit_ts
-             ? fmt::format("{:.0f} % {}", 100.0 * ts.median / *row.limit_ts, row.limit_kind)
-             : std::string("-")});
-  }
-  return table(lines, 2);
 }
 
 }  // namespace
@@ -196,7 +156,7 @@ std::string format_bench(std::span<const BenchRow> rows, BenchFormat format) {
   if (rows.empty()) return format == BenchFormat::kJson ? "[]\n" : "";
   switch (format) {
     case BenchFormat::kMarkdown:
-      return as_markdown(rows);
+      return bench_tables(rows);
     case BenchFormat::kCsv:
       return as_csv(rows);
     case BenchFormat::kSql:
@@ -215,63 +175,6 @@ std::string format_bench(std::span<const BenchRow> rows, BenchFormat format) {
     }
   }
   return "";
-}
-
-std::string format_traffic(std::span<const BenchRow> rows) {
-  std::vector<std::vector<std::string>> lines = {
-      {"requests", "in", "out", "T s", "S t/s", "TTFT p50 s", "p99 s", "step p50 ms", "p99 ms"}};
-  for (const BenchRow& row : rows) {
-    std::vector<double> total, first, step;
-    for (const BenchSample& sample : row.result.samples) {
-      total.push_back(static_cast<double>(sample.total_ns()));
-      first.insert(first.end(), sample.first_token_ns.begin(), sample.first_token_ns.end());
-      step.insert(step.end(), sample.step_ns.begin(), sample.step_ns.end());
-    }
-    std::int64_t in = 0, out = 0;
-    for (const BenchTraffic::Lengths& one : row.result.test.traffic->lengths()) {
-      in += one.in;
-      out += one.out;
-    }
-    const auto at = [](std::vector<double>& values, double share) {
-      if (values.empty()) return 0.0;
-      std::sort(values.begin(), values.end());
-      return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-    };
-    lines.push_back(
-        {fmt::format("{}", row.result.test.traffic->requests), fmt::format("{}", in),
-         fmt::format("{}", out), fmt::format("{:.3f}", at(total, 0.5) / kNs),
-         fmt::format("{:.2f}", summarize(row.result.tokens_per_second()).median),
-         fmt::format("{:.3f}", at(first, 0.5) / kNs), fmt::format("{:.3f}", at(first, 0.99) / kNs),
-         fmt::format("{:.2f}", at(step, 0.5) / 1e6), fmt::format("{:.2f}", at(step, 0.99) / 1e6)});
-  }
-  return table(lines, 0);
-}
-
-std::string format_batched(std::span<const BenchRow> rows) {
-  std::vector<std::vector<std::string>> lines = {
-      {"PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s"}};
-  for (const BenchRow& row : rows) {
-    const BenchCase& t = row.result.test;
-    std::vector<double> prompt, gen, total;
-    for (const BenchSample& s : row.result.samples) {
-      prompt.push_back(static_cast<double>(s.prompt_ns) / kNs);
-      gen.push_back(static_cast<double>(s.gen_ns) / kNs);
-      total.push_back(static_cast<double>(s.total_ns()) / kNs);
-    }
-    const double t_pp = summarize(prompt).median;
-    const double t_tg = summarize(gen).median;
-    const double seconds = summarize(total).median;
-    const auto rate = [&](std::int64_t tokens, double time) {
-      return time > 0.0 ? fmt::format("{:.2f}", static_cast<double>(tokens * t.sequences) / time)
-                        : std::string("-");
-    };
-    lines.push_back(
-        {fmt::format("{}", t.n_prompt), fmt::format("{}", t.n_gen), fmt::format("{}", t.sequences),
-         fmt::format("{}", (t.n_depth + t.n_prompt + t.n_gen) * t.sequences),
-         fmt::format("{:.3f}", t_pp), rate(t.n_prompt, t_pp), fmt::format("{:.3f}", t_tg),
-         rate(t.n_gen, t_tg), fmt::format("{:.3f}", seconds), rate(t.n_prompt + t.n_gen, seconds)});
-  }
-  return table(lines, 0);
 }
 
 }  // namespace lathe

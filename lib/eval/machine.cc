@@ -76,13 +76,15 @@ double arithmetic_rate(ThreadPool& pool, Probe&& probe) {
 
 }  // namespace
 
+std::string isa_name() { return kernels().name; }
+
 MachineLimits measure_machine(int threads, const ProgressCallback& progress) {
   const auto tell = [&](std::uint64_t part, const char* what) {
     if (progress) progress(part, 3, what);
   };
   MachineLimits limits;
   limits.threads = threads > 0 ? threads : available_cpus();
-  limits.isa = kernels().name;
+  limits.isa = isa_name();
   limits.cpu = cpu_name();
   ThreadPool pool(limits.threads);
   tell(0, "memory");

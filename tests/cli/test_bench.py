@@ -2,8 +2,13 @@
 import csv
 import io
 import json
+import os
+import shutil
+import signal
+import subprocess
+import time
 
-from harness import ToolTest, main
+from harness import ToolTest, main, program
 
 
 class Bench(ToolTest):
@@ -54,6 +59,117 @@ class Bench(ToolTest):
         self.assertEqual(missed.status, 1, missed)
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
+
+    def other(self, rates, name="other-bench"):
+        """A command that prints llama-bench's JSON: tests and their rates, growing run by run."""
+        rows = [{"n_prompt": p, "n_gen": g, "n_depth": 0, "model_filename": "m.gguf",
+                 "build_commit": "abc", "avg_ts": ts} for (p, g), ts in rates.items()]
+        self.write("rows.json", json.dumps(rows))
+        script = self.write(name, "#!/bin/sh\necho run >> runs\ncat rows.json\n")
+        script.chmod(0o755)
+        return f"./{name}"
+
+    def test_interleave_sets_another_program_beside_ours(self):
+        command = self.other({(16, 0): 1e-3, (0, 4): 1e9})
+        out = self.measure("-r", "3", "--interleave", command).out
+        self.assertEqual((self.folder / "runs").read_text().count("run"), 3)
+        self.assertRegex(out, r"\| pp16 +\| .* \| other-bench \| .* … ")
+        self.assertRegex(out, r"\| tg4 +\| .* \| other-bench \| .* \| +0\.000 ")
+        rows = json.loads(self.measure("--interleave", command, "--interleave", command + " ",
+                                       "--format", "json", "--plot", "c.svg").stdout)
+        self.assertEqual([r["command"] for r in rows], [None] * 2 + [command] * 2 + [command + " "] * 2)
+        for row in rows[2:]:
+            self.assertEqual(row["model_filename"], "m.gguf")
+            self.assertEqual(len(row["samples_ts"]), 2)
+        self.assertGreater(rows[2]["ratio"], 1e5)
+        self.assertLess(rows[3]["ratio"], 0.1)
+        self.assertLessEqual(rows[2]["ratio_low"], rows[2]["ratio"])
+        self.assertIn("pp16 other-bench 2", (self.folder / "c.svg").read_text())
+        # The results are a base for later, without the other program's rows.
+        self.write("both.json", json.dumps(rows))
+        self.ok("--compare", "both.json", "both.json", "--fail-if", "<-1%")
+
+    def test_interleave_in_every_form_and_with_gates(self):
+        command = self.other({(16, 0): 1e-3})
+        csv_rows = list(csv.DictReader(io.StringIO(
+            self.measure("--interleave", command, "-o", "csv").out)))
+        self.assertEqual([r["command"] for r in csv_rows], ["", "", command])
+        done = self.measure("--interleave", command, "--format", "jsonl", "--fail-if", "pp<50%")
+        self.assertEqual(len(done.out.splitlines()), 3)
+        self.assertIn("has no tg4", done.err)
+        sql = self.measure("--interleave", command, "--format", "sql").out
+        self.assertEqual(sql.count("INSERT INTO"), 3)
+        self.assertIn("ratio REAL", sql)
+        slow = self.other({(16, 0): 1e12}, name="fast-bench")
+        missed = self.run_tool("-m", self.model, "-p", "16", "-n", "0", "-r", "2", "--interleave",
+                               slow, "--fail-if", "pp<-5%")
+        self.assertEqual(missed.status, 1, missed)
+        self.assertIn("gate missed", missed.err)
+
+    def test_interleave_with_ourselves(self):
+        command = f"{program('bench')} -m {self.model} -p 16 -n 4 -r 1 -o json"
+        self.assertRegex(self.measure("--interleave", command).out, r"pp16.*bench.*1\.|0\.")
+        command = f"{program('bench')} -m {self.model} -p 8 -n 2 --npl 2 -r 1 -o jsonl"
+        self.assertIn("pp8+tg2x2", self.ok("-m", self.model, "-p", "8", "-n", "2", "--npl", "2",
+                                           "-r", "2", "--interleave", command).out)
+
+    def test_interleave_refusals(self):
+        def refused(status, command, *more, message):
+            self.fails(status, "-m", self.model, "-p", "16", "-n", "0", "-r", "2", "--interleave",
+                       command, *more, message=message)
+        refused(4, "no-such-program --x", message=["no-such-program", "not found"])
+        refused(4, "echo '[]'; echo why >&2; exit 3", message=["exit status 3", "why"])
+        refused(3, "echo no json", message="no json")
+        refused(3, "true", message="printed nothing")
+        refused(3, self.other({(8, 0): 1, (0, 4): 1}), message=["pp8, tg4", "here pp16"])
+        refused(3, "echo '[{\"n_prompt\":16,\"avg_ts\":1},{\"n_prompt\":16,\"avg_ts\":1}]'",
+                message="more than once")
+        refused(5, "sleep 100", "--interleave-timeout", "0.2", message=["sleep 100", "0.2 s"])
+        refused(2, "true", "--compare", "x.json", message="exclude")
+        refused(2, "true", "-t", "1,2", message="one setting")
+        self.fails(2, "-m", self.model, "--fail-if", "tg<1%", message="--interleave")
+
+    def test_a_signal_ends_the_other_program_too(self):
+        self.write("slow.sh", "echo $$ > pid; trap '' INT TERM; while :; do sleep 0.1; done")
+        process = subprocess.Popen([program("bench"), "-m", self.model, "--interleave",
+                                    "sh slow.sh"], cwd=self.folder, stderr=subprocess.DEVNULL)
+        pid = self.folder / "pid"
+        while not (pid.exists() and pid.read_text().endswith("\n")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=30), -signal.SIGINT)
+        with self.assertRaises(ProcessLookupError):
+            for _ in range(500):
+                os.kill(int(pid.read_text()), 0)
+                time.sleep(0.01)
+
+    def test_first_token_cold_and_warm(self):
+        program("generate")
+        model = self.folder / "village"
+        shutil.copytree(self.model, model)
+        rows = json.loads(self.ok("-m", model, "--first-token", "both", "-p", "0", "-n", "0", "-r",
+                                  "2", "-t", "1", "--format", "json").stdout)
+        self.assertEqual([r["test"] for r in rows], ["first-token-cold", "first-token-warm"])
+        for row in rows:
+            self.assertGreater(row["n_prompt"], 0)
+            self.assertEqual(row["n_gen"], 1)
+            self.assertEqual(len(row["samples_ns"]), 2)
+            self.assertGreater(row["peak_resident_bytes"], 1e6)
+            self.assertGreater(row["minor_faults"], 0)
+        self.assertEqual(rows[1]["cached_share"], 1)
+        out = self.ok("-m", model, "--first-token", "warm", "-p", "8", "-n", "0", "-r", "1").out
+        self.assertIn("in the page cache before", out)
+        self.assertIn("| pp8 ", out)
+        self.assertNotIn("first-token-cold", out)
+        self.fails(2, "--shape", "llama-42m", "--first-token", "cold", message="--shape")
+        self.fails(4, "-m", "absent", "--first-token", "cold", message="absent")
+
+    def test_what_the_process_took(self):
+        row = json.loads(self.measure("--format", "json").stdout)[0]
+        self.assertGreater(row["peak_resident_bytes"], row["shared_bytes"])
+        self.assertGreaterEqual(row["minor_faults"], 0)
+        self.assertGreaterEqual(row["steal_share"], 0)
+        self.assertIn("| peak memory |", self.measure().out.replace("test ", ""))
 
     def test_plot(self):
         self.measure("--plot", "chart.svg")

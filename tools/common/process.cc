@@ -90,6 +90,8 @@ void stop_at_next_step() {
   stops_at_next_step.store(true);
 }
 
+void stop_at_once() { stops_at_next_step.store(false); }
+
 int stop_signal() noexcept { return requested_stop.load(); }
 
 void die_of_signal(int number) {

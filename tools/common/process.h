@@ -13,6 +13,8 @@ void prepare_process();
 // From now on the first INT, TERM or HUP only sets stop_signal(), for work that ends in an orderly
 // way at its next step; a second one, or the passing of ten seconds, takes the usual way.
 void stop_at_next_step();
+// Ends that: the signals take their usual way again.
+void stop_at_once();
 // The signal that asked for the end, 0 before. Async-signal-safe.
 int stop_signal() noexcept;
 // Ends the process by that signal, as if it had not been caught.

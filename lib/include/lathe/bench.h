@@ -37,15 +37,20 @@ struct BenchTraffic {
 // "in=128..512,out=32..256,n=64"; a single number stands for both bounds. Throws kUsage.
 LATHE_API BenchTraffic parse_traffic(std::string_view text);
 
+// What of the model's files the page cache holds when a program starts.
+enum class BenchStart { kCold, kWarm };
+
 struct BenchCase {
   std::int64_t n_prompt = 0;
   std::int64_t n_gen = 0;
   std::int64_t n_depth = 0;
   std::int64_t sequences = 1;
   std::optional<BenchTraffic> traffic = {};  // in place of the numbers above
+  // From the start of a program to its first token, after n_prompt tokens: n_gen is 1.
+  std::optional<BenchStart> start = {};
 
   // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply; traffic is
-  // "mix64 in128..512 out32..256".
+  // "mix64 in128..512 out32..256", a start "first-token-cold".
   LATHE_API std::string name() const;
   bool batched() const noexcept { return sequences > 1 || traffic.has_value(); }
 };
@@ -84,6 +89,7 @@ struct BenchResult {
   BenchCase test;
   std::vector<BenchSample> samples;
 
+  // Of one run; of a start the token that was waited for.
   LATHE_API std::int64_t tokens() const;
   LATHE_API std::vector<double> tokens_per_second() const;
 };

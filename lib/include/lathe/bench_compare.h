@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lathe/bench.h"
+#include "lathe/bench_report.h"
 #include "lathe/export.h"
 
 namespace lathe {
@@ -18,8 +19,10 @@ struct BenchRecord {
   std::vector<double> samples_ts;
 };
 
-// Reads a JSON array or JSON lines as bench and llama-bench write them. Throws kInvalid,
-// naming `origin` and the row.
+// Rows of our own; those of other programs measured beside them are left out.
+LATHE_API std::vector<BenchRecord> bench_records(std::span<const BenchRow> rows);
+
+// bench_records(read_bench_rows(...)).
 LATHE_API std::vector<BenchRecord> read_bench_records(std::string_view text,
                                                       const std::string& origin);
 
@@ -51,6 +54,7 @@ struct BenchBar {
   std::string label;
   double value = 0.0;
   double low = 0.0, high = 0.0;  // whiskers
+  bool other = false;            // another program's: in grey
 };
 LATHE_API std::string plot_svg(std::string_view title, std::string_view unit,
                                std::span<const BenchBar> bars);

@@ -10,6 +10,7 @@
 
 #include "lathe/bench.h"
 #include "lathe/export.h"
+#include "lathe/machine.h"
 
 namespace lathe {
 
@@ -28,13 +29,22 @@ struct BenchSetting {
   std::string version;
 };
 
-// A result beside the machine's limit: the rate that the measured read bandwidth (decode) or
-// the measured peak arithmetic (prefill) would allow, tokens per second.
 struct BenchRow {
   BenchSetting setting;
   BenchResult result;
+  // The rate that the measured read bandwidth (decode) or the measured peak arithmetic (prefill)
+  // would allow, tokens per second.
   std::optional<double> limit_ts;
   std::string limit_kind;  // "bandwidth" or "arithmetic"
+  ProcessUse use;
+  // Of a start: the part of the model's bytes that was in the page cache before it. Of several
+  // runs the one farthest from what the test is named after.
+  std::optional<double> cached_share = {};
+  // Another program that was measured in turn with ours: the command that ran it, and our rate
+  // divided by its, where we have the same test. Empty for our own rows.
+  std::string command = {};
+  std::string program = {};  // a short name for it
+  std::optional<BenchRatio> ratio = {};
 };
 
 enum class BenchFormat { kMarkdown, kCsv, kJson, kJsonl, kSql };
@@ -42,15 +52,18 @@ enum class BenchFormat { kMarkdown, kCsv, kJson, kJsonl, kSql };
 // "md", "csv", "json", "jsonl", "sql"; nothing for another name.
 LATHE_API std::optional<BenchFormat> bench_format_by_name(std::string_view name) noexcept;
 
-// Field names are llama-bench's where the meaning is the same.
+// Field names are llama-bench's where the meaning is the same. The table for people is one of
+// several: speeds; batches as llama-batched-bench prints them (PP TG B N_KV T_PP S_PP T_TG S_TG T
+// S, seconds and tokens per second, medians); traffic with percentiles of the times to the first
+// token and between tokens; starts; other programs; what the process took. Those that have rows.
 LATHE_API std::string format_bench(std::span<const BenchRow> rows, BenchFormat format);
 
-// Rows with sequences > 1 as llama-batched-bench prints them: PP TG B N_KV T_PP S_PP T_TG S_TG
-// T S (seconds and tokens per second, medians).
-LATHE_API std::string format_batched(std::span<const BenchRow> rows);
+// The tables alone that set other programs beside ours.
+LATHE_API std::string format_beside(std::span<const BenchRow> rows);
 
-// Rows with traffic: tokens per second, and percentiles of the times to the first token and
-// between tokens, over all runs.
-LATHE_API std::string format_traffic(std::span<const BenchRow> rows);
+// Reads a JSON array or JSON lines as bench, llama-bench and llama-batched-bench write them. Of
+// the samples only the sum of prompt and generation is known, but for llama-batched-bench. Throws
+// kInvalid, naming `origin` and the row.
+LATHE_API std::vector<BenchRow> read_bench_rows(std::string_view text, const std::string& origin);
 
 }  // namespace lathe

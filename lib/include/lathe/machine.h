@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "lathe/export.h"
@@ -24,18 +25,32 @@ LATHE_API MachineLimits measure_machine(int threads, const ProgressCallback& pro
 // "AMD EPYC", from the operating system; "unknown" where it doesn't tell.
 LATHE_API std::string cpu_name();
 
-// Of this process, from /proc/self; 0 where the system does not tell.
-struct ProcessFigures {
-  std::uint64_t resident_bytes = 0;       // now
-  std::uint64_t peak_resident_bytes = 0;  // high-water mark
-  std::uint64_t shared_bytes = 0;         // file pages among them (the mapped model)
-  std::uint64_t minor_faults = 0;
-  std::uint64_t major_faults = 0;
-};
-LATHE_API ProcessFigures process_figures();
+// The kernel table in use: "avx512".
+LATHE_API std::string isa_name();
 
-// Time that other guests of the host took from this machine since boot, in seconds (steal of
-// /proc/stat): a rise during a measurement explains an outlier.
-LATHE_API double stolen_seconds();
+// What a process took; what the system does not tell is absent.
+struct ProcessUse {
+  std::optional<std::uint64_t> peak_bytes;    // resident at most
+  std::optional<std::uint64_t> shared_bytes;  // of it, pages of files: the mapped model
+  std::optional<std::uint64_t> minor_faults;
+  std::optional<std::uint64_t> major_faults;  // pages that had to be read from disk
+  // Part of the processors' time that other guests of the host had: it explains an outlier.
+  double steal_share = 0.0;
+
+  // Of several runs together: the largest sizes and share, the sum of faults.
+  LATHE_API void add(const ProcessUse& other);
+};
+
+// This process from here to read(). The peak starts anew, where the system allows that.
+class LATHE_API UseMeter {
+ public:
+  UseMeter();
+  ProcessUse read() const;
+
+ private:
+  std::int64_t started_ns_ = 0;
+  std::uint64_t minor_faults_ = 0, major_faults_ = 0;
+  double stolen_ = 0.0;
+};
 
 }  // namespace lathe

@@ -1,0 +1,190 @@
+#include "common/bench_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/chrono.h>
+#include <iterator>
+#include <utility>
+
+#include "lathe/bench_limit.h"
+
+#include "common/first_token.h"
+#include "common/progress_bar.h"
+#include "common/random_model.h"
+
+namespace lathe::tool {
+namespace {
+
+struct KvChoice {
+  KvType type;
+  double element_bytes;
+};
+
+KvChoice kv_choice(const std::string& name) {
+  if (name == "f32") return {KvType::kF32, 4.0};
+  if (name == "int8") return {KvType::kInt8, 1.0};
+  return {KvType::kF16, 2.0};
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+}
+
+// Positions that the KV cache must hold for the largest case, pages rounded up.
+std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
+  std::int64_t most = 0;
+  for (const BenchCase& c : cases) {
+    if (c.batched()) continue;
+    constexpr std::int64_t kRound = 256;
+    const std::int64_t each = c.n_prompt + c.n_gen + c.n_depth;
+    most = std::max(most, (each + kRound) * (c.sequences + 1));
+  }
+  return most;
+}
+
+std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Model>& model,
+                                    const BenchCase& test, const SessionOptions& session) {
+  EngineOptions options;
+  options.threads = session.threads;
+  options.kv_type = session.kv_type;
+  // Traffic as generate has it; equal sequences in phases of their own.
+  if (!test.traffic) options.prefill_chunk = session.chunk;
+  options.share_prefixes = test.n_depth > 0 || !test.traffic;
+  if (!test.traffic) options.max_batch = test.sequences;
+  return Engine::create(model, nullptr, options);
+}
+
+}  // namespace
+
+BenchRunner::BenchRunner(const Tool& tool, BenchPlan plan) : tool_(tool), plan_(std::move(plan)) {
+  const auto positive = [](std::int64_t n) { return n >= 1 && n <= (1 << 30); };
+  if (!std::all_of(plan_.threads.begin(), plan_.threads.end(), positive) ||
+      !std::all_of(plan_.batches.begin(), plan_.batches.end(), positive)) {
+    fail_usage("-t and -b must be at least 1");
+  }
+}
+
+BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpoint, int threads,
+                              std::int64_t batch) const {
+  const ModelCost cost = model_cost(checkpoint, kv_choice(plan_.kv_type).element_bytes);
+  BenchRow row;
+  row.setting.model_filename = name;
+  row.setting.model_type = model_type_name(checkpoint, cost);
+  row.setting.model_size = cost.step_bytes;
+  row.setting.model_n_params = cost.parameters;
+  row.setting.n_threads = threads;
+  row.setting.n_batch = batch;
+  row.setting.type_kv = plan_.kv_type;
+  row.setting.isa = isa_name();
+  row.setting.cpu_info = cpu_name();
+  row.setting.test_time = utc_now();
+  row.setting.version = version();
+  return row;
+}
+
+std::vector<BenchRow> BenchRunner::first_tokens() const {
+  std::vector<BenchRow> rows;
+  if (plan_.starts.empty()) return rows;
+  for (const std::string& path : plan_.models) {
+    for (const std::int64_t threads : plan_.threads) {
+      const BenchRow setting =
+          row_for(path, *Checkpoint::open(path), static_cast<int>(threads), plan_.batches.front());
+      FirstTokenPlan first{path,
+                           plan_.starts,
+                           {"--kv-type", plan_.kv_type},
+                           static_cast<int>(threads),
+                           plan_.repetitions};
+      if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
+      if (plan_.load.lock) first.arguments.push_back("--lock");
+      for (BenchRow& row : measure_first_token(tool_, first)) {
+        row.setting = setting.setting;
+        rows.push_back(std::move(row));
+      }
+    }
+  }
+  return rows;
+}
+
+std::vector<BenchRow> BenchRunner::run(int repetitions) {
+  std::vector<BenchRow> rows;
+  if (plan_.cases.empty()) return rows;
+  const auto measure = [&](const std::string& name, bool is_shape) {
+    load(name, is_shape);
+    for (const std::int64_t threads : plan_.threads) {
+      for (const std::int64_t batch : plan_.batches) {
+        run_setting(static_cast<int>(threads), batch, repetitions, rows);
+      }
+    }
+  };
+  for (const std::string& path : plan_.models) measure(path, false);
+  for (const std::string& shape : plan_.shapes) measure(shape, true);
+  return rows;
+}
+
+void BenchRunner::load(const std::string& name, bool is_shape) {
+  if (loaded_.model != nullptr && loaded_.name == name && loaded_.is_shape == is_shape) return;
+  loaded_ = {};
+  const auto checkpoint =
+      is_shape ? random_model(tool_, name, plan_.scheme, static_cast<int>(plan_.threads.front()))
+               : Checkpoint::open(name);
+  loaded_ = {name, is_shape, checkpoint, Model::load(checkpoint, nullptr, plan_.load)};
+}
+
+const MachineLimits& BenchRunner::limits(int threads) {
+  const auto known = limits_.find(threads);
+  if (known != limits_.end()) return known->second;
+  return limits_.emplace(threads, measure_machine(threads)).first->second;
+}
+
+void BenchRunner::run_setting(int threads, std::int64_t batch, int repetitions,
+                              std::vector<BenchRow>& rows) {
+  const KvChoice kv = kv_choice(plan_.kv_type);
+  const ModelCost cost = model_cost(*loaded_.checkpoint, kv.element_bytes);
+  SessionOptions options;
+  options.threads = threads;
+  options.kv_type = kv.type;
+  options.chunk = batch;
+  options.max_tokens = kv_positions(plan_.cases);
+  const auto session = Session::create(loaded_.model, options);
+  const MachineLimits& machine = limits(threads);
+  for (const BenchCase& test : plan_.cases) {
+    BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, threads, batch);
+    run_case(test, *session, options, repetitions, row);
+    if (!test.traffic) {
+      const BenchLimit limit = bench_limit(test, cost, machine);
+      row.limit_ts = limit.tokens_per_second;
+      row.limit_kind = limit.kind;
+    }
+    rows.push_back(std::move(row));
+  }
+}
+
+void BenchRunner::run_case(const BenchCase& test, Session& session, const SessionOptions& options,
+                           int repetitions, BenchRow& row) const {
+  ProgressBar bar(tool_, "bench");
+  const UseMeter meter;
+  const int warmup = plan_.warmup ? 1 : 0;
+  if (test.batched()) {
+    const auto engine = make_engine(loaded_.model, test, options);
+    row.result = run_engine_bench(*engine, test, repetitions, warmup, bar.callback());
+  } else {
+    row.result = run_bench(session, test, repetitions, warmup, bar.callback());
+  }
+  row.use = meter.read();
+}
+
+void add_samples(std::vector<BenchRow>& rows, std::vector<BenchRow> more) {
+  if (rows.empty()) rows.resize(more.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].result.samples.empty()) {
+      rows[i] = std::move(more[i]);
+      continue;
+    }
+    std::move(more[i].result.samples.begin(), more[i].result.samples.end(),
+              std::back_inserter(rows[i].result.samples));
+    rows[i].use.add(more[i].use);
+  }
+}
+
+}  // namespace lathe::tool

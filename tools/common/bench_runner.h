@@ -1,0 +1,66 @@
+// bench's own measurements: every model × threads × batch size × case, a row each.
+//
+// Errors: those of opening and running a model. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lathe/bench_report.h"
+#include "lathe/lathe.h"
+#include "lathe/machine.h"
+
+#include "common/tool.h"
+
+namespace lathe::tool {
+
+struct BenchPlan {
+  std::vector<std::string> models;
+  std::vector<std::string> shapes;  // of models with random weights
+  std::string scheme;               // of those
+  std::vector<BenchCase> cases;
+  std::vector<BenchStart> starts;  // of the models
+  std::vector<std::int64_t> threads, batches;
+  std::string kv_type;
+  LoadOptions load;
+  int repetitions = 0;
+  bool warmup = true;
+};
+
+class BenchRunner {
+ public:
+  BenchRunner(const Tool& tool, BenchPlan plan);
+
+  // The plan's starts. Before anything else: a model that is in use stays in the page cache.
+  std::vector<BenchRow> first_tokens() const;
+  // All cases. A single model stays loaded for the next call.
+  std::vector<BenchRow> run(int repetitions);
+
+ private:
+  struct Loaded {
+    std::string name;
+    bool is_shape = false;
+    std::shared_ptr<const Checkpoint> checkpoint;
+    std::shared_ptr<const Model> model;
+  };
+
+  void load(const std::string& name, bool is_shape);
+  const MachineLimits& limits(int threads);
+  BenchRow row_for(const std::string& name, const Checkpoint& checkpoint, int threads,
+                   std::int64_t batch) const;
+  void run_setting(int threads, std::int64_t batch, int repetitions, std::vector<BenchRow>& rows);
+  void run_case(const BenchCase& test, Session& session, const SessionOptions& options,
+                int repetitions, BenchRow& row) const;
+
+  const Tool& tool_;
+  BenchPlan plan_;
+  Loaded loaded_;
+  std::map<int, MachineLimits> limits_;  // by number of threads
+};
+
+// Adds the samples of a later run of the same plan.
+void add_samples(std::vector<BenchRow>& rows, std::vector<BenchRow> more);
+
+}  // namespace lathe::tool
