@@ -27,6 +27,8 @@ class LoadedModel final : public Model {
     return adapter_.empty() ? base : base + " lora " + adapter_;
   }
 
+  void fetch_weights(const std::function<bool()>& enough) const override;
+
   const Weights& weights() const noexcept { return weights_; }
   const Rope& rope() const noexcept { return rope_; }
 

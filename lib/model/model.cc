@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "model/copied_checkpoint.h"
 #include "model/loaded_model.h"
+#include "model/populate.h"
 
 namespace lathe {
 
@@ -16,16 +17,22 @@ Model::~Model() = default;
 
 namespace {
 
+// In the order of a step. It reads all of each but of an embedding that is not the head: rows.
 template <typename Call>
-void for_each_matrix(const Weights& weights, Call&& call) {
-  call(*weights.embedding);
-  if (weights.head != nullptr) call(*weights.head);
+void for_each_matrix_of_step(const Weights& weights, Call&& call) {
   for (const LayerWeights& layer : weights.layers) {
     for (const auto* linear :
          {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
       call(**linear);
     }
   }
+  call(weights.head != nullptr ? *weights.head : *weights.embedding);
+}
+
+template <typename Call>
+void for_each_matrix(const Weights& weights, Call&& call) {
+  for_each_matrix_of_step(weights, call);
+  if (weights.head != nullptr) call(*weights.embedding);
 }
 
 std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
@@ -46,6 +53,12 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
     batch_invariant_ = batch_invariant_ && linear.batch_invariant();
   });
   if (options.lock) lock_.emplace(memory_of(weights_), quoted(checkpoint_->path()));
+}
+
+void LoadedModel::fetch_weights(const std::function<bool()>& enough) const {
+  bool more = true;
+  for_each_matrix_of_step(
+      weights_, [&](const Linear& linear) { more = more && populate(linear.memory(), enough); });
 }
 
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,

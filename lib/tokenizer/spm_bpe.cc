@@ -43,15 +43,14 @@ bool SpmBpe::supports(const SpmModel& model) {
       model.whitespace_as_suffix || !model.escape_whitespaces) {
     return false;
   }
+  const auto unused = [](const SpmPiece& piece) { return piece.type == PieceType::kUnused; };
+  if (std::none_of(model.pieces.begin(), model.pieces.end(), unused)) return true;
   StringTable mergeable(model.pieces.size());
-  bool any_unused = false;
   for (const SpmPiece& piece : model.pieces) {
     if (is_mergeable(piece.type)) mergeable.insert(piece.text, 0);
-    any_unused |= piece.type == PieceType::kUnused;
   }
-  if (!any_unused) return true;
   return std::all_of(model.pieces.begin(), model.pieces.end(), [&](const SpmPiece& piece) {
-    return piece.type != PieceType::kUnused || is_out_of_reach(piece.text, mergeable);
+    return !unused(piece) || is_out_of_reach(piece.text, mergeable);
   });
 }
 

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <string_view>
-#include <unordered_set>
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "tokenizer/protobuf_wire.h"
+#include "tokenizer/string_table.h"
 
 namespace lathe {
 namespace {
@@ -214,8 +214,7 @@ SpmModel parse_spm_model(std::string_view bytes, const std::string& file) {
 void validate_spm_model(const SpmModel& model, const std::string& file) {
   if (model.pieces.empty())
     fail_invalid("{}: no sentencepiece model: it has no pieces", quoted(file));
-  std::unordered_set<std::string_view> texts;
-  texts.reserve(model.pieces.size());
+  StringTable texts(model.pieces.size());
   std::bitset<256> byte_values;
   std::size_t unknown = 0;
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
@@ -235,7 +234,7 @@ void validate_spm_model(const SpmModel& model, const std::string& file) {
       fail_invalid("{}: the score of piece {} ({}) is {}", quoted(file), i, quoted(piece.text),
                    piece.score);
     }
-    if (!texts.insert(piece.text).second) {
+    if (!texts.insert(piece.text, 0)) {
       fail_invalid("{}: piece {} ({}) is there twice", quoted(file), i, quoted(piece.text));
     }
     if (piece.type == PieceType::kUnknown) ++unknown;

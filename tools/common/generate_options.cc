@@ -1,5 +1,6 @@
 #include "common/generate_options.h"
 
+#include <chrono>
 #include <future>
 #include <utility>
 
@@ -209,6 +210,8 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
   out.model = Model::load(out.checkpoint,
                           flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora), flags.load);
+  out.model->fetch_weights(
+      [&] { return vocabulary.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
   out.tokenizer = vocabulary.get();
   return out;
 }

@@ -49,6 +49,10 @@ class LATHE_API Model {
   virtual bool batch_invariant() const noexcept = 0;
   // lathe::fingerprint() of the checkpoint.
   virtual std::string fingerprint() const = 0;
+  // For who waits for something else before the first step: maps the weights' pages, which that
+  // step would stop for one after the other, and reads those that are only on disk. Asks `enough`
+  // every few megabytes, and returns when it says so or all are there. From any thread.
+  virtual void fetch_weights(const std::function<bool()>& enough) const { (void)enough; }
 };
 
 enum class KvType { kF16, kF32, kInt8 };
