@@ -293,10 +293,10 @@ class Soak:
                 content = bytearray(path.read_bytes())
             except FileNotFoundError:  # evicted
                 continue
-            if self.draw.random() < 0.5:
+            if len(content) > 4096 and self.draw.random() < 0.5:
                 content[self.draw.randrange(4096, len(content))] ^= 1 << self.draw.randrange(8)
-            else:
-                content = content[:self.draw.randrange(len(content))]
+            else:  # it may have been cut before
+                content = content[:self.draw.randrange(len(content) + 1)]
             other = self.folder / "damaged"
             other.write_bytes(content)
             other.replace(path)
