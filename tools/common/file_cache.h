@@ -16,6 +16,9 @@ std::vector<std::string> model_files(const std::string& path);
 // those that a process has mapped.
 void drop_from_cache(const std::vector<std::string>& files);
 
+// Reads the files, so that all of them is in the cache where memory is large enough.
+void read_into_cache(const std::vector<std::string>& files);
+
 // The part of the files' bytes that is in the cache now; 1 where the system doesn't tell this
 // user, as of somebody else's file.
 double cached_share(const std::vector<std::string>& files);
