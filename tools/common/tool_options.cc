@@ -3,6 +3,7 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <limits>
+#include <type_traits>
 
 #include "lathe/escape.h"
 
@@ -52,56 +53,49 @@ std::uint64_t parse_size(const std::string& name, const std::string& text) {
 // "--tokens" of "-n,--tokens".
 std::string longest_name(const std::string& names) { return names.substr(names.rfind(',') + 1); }
 
+// An option whose value is what `parse` makes of its name and its word.
+template <typename T, typename Parse>
+CLI::Option* parsed_option(CLI::App& app, const std::string& names, T& value,
+                           const std::string& help, Parse parse) {
+  return app.add_option_function<std::string>(
+      names,
+      [&value, parse, name = longest_name(names)](const std::string& text) {
+        value = parse(name, text);
+      },
+      help);
+}
+
+template <typename T>
+CLI::Option* number_option(CLI::App& app, const std::string& names, T& value,
+                           const std::string& help, T min, T max) {
+  const auto parse = [min, max](const std::string& name, const std::string& text) {
+    return parse_number(name, text, min, max);
+  };
+  return parsed_option(app, names, value, help, parse)
+      ->type_name(std::is_floating_point_v<T> ? "X" : "N")
+      ->default_str(fmt::format("{}", value));
+}
+
 }  // namespace
 
 CLI::Option* Tool::number(const std::string& names, std::int64_t& value, const std::string& help,
                           std::int64_t min, std::int64_t max) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, min, max, name = longest_name(names)](const std::string& text) {
-            value = parse_number(name, text, min, max);
-          },
-          help)
-      ->type_name("N")
-      ->default_str(fmt::format("{}", value));
+  return number_option(app_, names, value, help, min, max);
 }
 
 CLI::Option* Tool::number(const std::string& names, std::uint64_t& value, const std::string& help) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, name = longest_name(names)](const std::string& text) {
-            value = parse_number<std::uint64_t>(name, text, 0,
-                                                std::numeric_limits<std::uint64_t>::max());
-          },
-          help)
-      ->type_name("N")
-      ->default_str(fmt::format("{}", value));
+  return number_option(app_, names, value, help, std::uint64_t{0},
+                       std::numeric_limits<std::uint64_t>::max());
 }
 
 CLI::Option* Tool::number(const std::string& names, double& value, const std::string& help,
                           double min, double max) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, min, max, name = longest_name(names)](const std::string& text) {
-            value = parse_number(name, text, min, max);
-          },
-          help)
-      ->type_name("X")
-      ->default_str(fmt::format("{}", value));
+  return number_option(app_, names, value, help, min, max);
 }
 
 CLI::Option* Tool::size(const std::string& names, std::uint64_t& value, const std::string& help,
                         const std::string& shown_default) {
-  return app_
-      .add_option_function<std::string>(
-          names,
-          [&value, name = longest_name(names)](const std::string& text) {
-            value = parse_size(name, text);
-          },
-          help)
+  return parsed_option(app_, names, value, help, parse_size)
       ->type_name("SIZE")
       ->default_str(shown_default);
 }
