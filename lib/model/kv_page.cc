@@ -43,6 +43,30 @@ float* scales(std::byte* block, std::int64_t head_dim) noexcept {
   return reinterpret_cast<float*>(block + kKvPageTokens * head_dim);
 }
 
+// Calls put(first, count, elements from there, the page's elements) for the pieces of x in the
+// page's type, and keeps the scale of position `at` where that type has one.
+template <typename Put>
+void store(KvType type, std::int64_t head_dim, std::int64_t at, const float* x, std::byte* block,
+           Put put) noexcept {
+  const auto into = [put](auto* to) {
+    return [=](std::int64_t first, std::int64_t count, const auto* from) {
+      put(first, count, from, to);
+    };
+  };
+  switch (type) {
+    case KvType::kF32:
+      into(reinterpret_cast<float*>(block))(0, head_dim, x);
+      break;
+    case KvType::kF16:
+      to_halves(x, head_dim, into(reinterpret_cast<std::uint16_t*>(block)));
+      break;
+    case KvType::kInt8:
+      scales(block, head_dim)[at] =
+          to_bytes(x, head_dim, into(reinterpret_cast<std::int8_t*>(block)));
+      break;
+  }
+}
+
 std::size_t element_bytes(KvType type) {
   return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
 }
@@ -57,44 +81,16 @@ void clear_scales(KvType type, std::int64_t head_dim, std::int64_t from, std::by
 
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept {
-  const auto put_in = [&](auto* elements) {
-    return [=](std::int64_t first, std::int64_t count, const auto* from) {
-      scatter(from, count, head_dim, at, first, elements);
-    };
-  };
-  switch (type) {
-    case KvType::kF32:
-      scatter(x, head_dim, head_dim, at, 0, reinterpret_cast<float*>(block));
-      break;
-    case KvType::kF16:
-      to_halves(x, head_dim, put_in(reinterpret_cast<std::uint16_t*>(block)));
-      break;
-    case KvType::kInt8:
-      scales(block, head_dim)[at] =
-          to_bytes(x, head_dim, put_in(reinterpret_cast<std::int8_t*>(block)));
-      break;
-  }
+  store(type, head_dim, at, x, block, [=](auto first, auto count, const auto* from, auto* to) {
+    scatter(from, count, head_dim, at, first, to);
+  });
 }
 
 void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                  std::byte* block) noexcept {
-  const auto put_in = [&](auto* elements) {
-    return [=](std::int64_t first, std::int64_t count, const auto* from) {
-      std::copy(from, from + count, elements + at * head_dim + first);
-    };
-  };
-  switch (type) {
-    case KvType::kF32:
-      put_in(reinterpret_cast<float*>(block))(0, head_dim, x);
-      break;
-    case KvType::kF16:
-      to_halves(x, head_dim, put_in(reinterpret_cast<std::uint16_t*>(block)));
-      break;
-    case KvType::kInt8:
-      scales(block, head_dim)[at] =
-          to_bytes(x, head_dim, put_in(reinterpret_cast<std::int8_t*>(block)));
-      break;
-  }
+  store(type, head_dim, at, x, block, [=](auto first, auto count, const auto* from, auto* to) {
+    std::copy(from, from + count, to + at * head_dim + first);
+  });
 }
 
 void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) noexcept {
