@@ -154,12 +154,13 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
     const std::span<const TokenId> rest = tokens.subspan(static_cast<std::size_t>(length));
     const Found found = find(key, rest);
     if (found.shared == 0) break;
-    if (!found.page.intact()) {
+    buffer_.resize(layout_.page_bytes);
+    if (!found.page.read_page(buffer_)) {
       if (!remove_damaged(found.path)) break;
       continue;  // perhaps another file has some of it
     }
     try {
-      session.append_pages(sequence, found.shared, found.page.page);
+      session.append_pages(sequence, found.shared, buffer_);
     } catch (const Error&) {
       break;  // no room
     }
@@ -185,7 +186,6 @@ void PageCache::store(const Session& session, SequenceId sequence,
     const std::string path = fmt::format("{}/{}", folder_of(key), name);
     const bool known = stored_.contains(name) && ::access(path.c_str(), F_OK) == 0;
     if (!known && lacks(path, key, own)) {
-      buffer_.resize(layout_.page_bytes);
       try {
         session.export_pages(sequence, static_cast<std::int64_t>(at / page), 1, buffer_);
         make_folder(folder_of(key));
@@ -209,9 +209,10 @@ void PageCache::store(const Session& session, SequenceId sequence,
 bool PageCache::lacks(const std::string& path, const PageKey& before,
                       std::span<const TokenId> tokens) {
   PageFile file;
+  buffer_.resize(layout_.page_bytes);
   switch (open_page(path, before, layout_.page_tokens, layout_.page_bytes, file)) {
     case PageFileState::kGood:
-      if (file.intact()) return false;
+      if (file.read_page(buffer_)) return false;
       break;
     case PageFileState::kDamaged:
       break;

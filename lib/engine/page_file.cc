@@ -5,11 +5,11 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "lathe/error.h"
 #include "lathe/output_file.h"
 
 #include "base/escape.h"
@@ -52,20 +52,15 @@ class UnnamedFile {
  public:
   explicit UnnamedFile(const std::string& path)
       : path_(path),
-        fd_(::open(path.substr(0, path.find_last_of('/')).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC,
-                   0600)) {}
-  ~UnnamedFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  UnnamedFile(const UnnamedFile&) = delete;
-  UnnamedFile& operator=(const UnnamedFile&) = delete;
+        file_(::open(path.substr(0, path.find_last_of('/')).c_str(),
+                     O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)) {}
 
   // Not every file system has such files.
-  bool good() const noexcept { return fd_ >= 0; }
+  bool good() const noexcept { return file_.good(); }
 
   void write(std::span<const std::byte> bytes) const {
     while (!bytes.empty()) {
-      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      const ssize_t n = ::write(file_.get(), bytes.data(), bytes.size());
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) fail(ErrorCode::kIo, "{}: cannot write: {}", quoted(path_), std::strerror(errno));
       bytes = bytes.subspan(static_cast<std::size_t>(n));
@@ -73,14 +68,14 @@ class UnnamedFile {
   }
   // Where somebody was faster, theirs stays: it says the same. False without /proc.
   bool link() const noexcept {
-    const std::string self = fmt::format("/proc/self/fd/{}", fd_);
+    const std::string self = fmt::format("/proc/self/fd/{}", file_.get());
     return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0 ||
            errno == EEXIST;
   }
 
  private:
   const std::string& path_;
-  int fd_;
+  FileDescriptor file_;
 };
 
 }  // namespace
@@ -100,32 +95,34 @@ PageKey page_key(const PageKey& before, std::span<const TokenId> tokens) {
   return to_key(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
-bool PageFile::intact() const noexcept { return XXH3_64bits(page.data(), page.size()) == checksum; }
+bool PageFile::read_page(std::span<std::byte> out) const noexcept {
+  return file.read_at(page_at, out) && XXH3_64bits(out.data(), out.size()) == checksum;
+}
 
 PageFileState open_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
                         std::size_t page_bytes, PageFile& out) {
-  try {
-    out.file = MappedFile::open(path);
-  } catch (const Error&) {
-    return PageFileState::kMissing;
-  }
-  const std::span<const std::byte> bytes = out.file->bytes();
-  const std::size_t data = data_at(page_tokens);
+  // O_NONBLOCK: opening a FIFO that nobody writes must not hang.
+  out.file = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const std::optional<std::uint64_t> size = out.file.size();
+  if (!size) return PageFileState::kMissing;
   const std::size_t sums = sums_at(page_tokens);
-  if (bytes.size() != page_file_bytes(page_tokens, page_bytes)) return PageFileState::kDamaged;
-  const auto count = read_at<std::uint32_t>(bytes, 12);
-  if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0 ||
-      read_at<std::uint32_t>(bytes, 8) != static_cast<std::uint32_t>(page_tokens) || count == 0 ||
+  std::vector<std::byte> header(sums + 2 * sizeof(std::uint64_t));
+  if (*size != page_file_bytes(page_tokens, page_bytes) || !out.file.read_at(0, header)) {
+    return PageFileState::kDamaged;
+  }
+  const auto count = read_at<std::uint32_t>(header, 12);
+  if (std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0 ||
+      read_at<std::uint32_t>(header, 8) != static_cast<std::uint32_t>(page_tokens) || count == 0 ||
       count > static_cast<std::uint32_t>(page_tokens) ||
-      read_at<std::uint64_t>(bytes, 16) != page_bytes ||
-      read_at<std::array<std::uint64_t, 2>>(bytes, 24) != before.words ||
-      read_at<std::uint64_t>(bytes, sums) != XXH3_64bits(bytes.data(), sums)) {
+      read_at<std::uint64_t>(header, 16) != page_bytes ||
+      read_at<std::array<std::uint64_t, 2>>(header, 24) != before.words ||
+      read_at<std::uint64_t>(header, sums) != XXH3_64bits(header.data(), sums)) {
     return PageFileState::kDamaged;
   }
   out.tokens.resize(count);
-  std::memcpy(out.tokens.data(), bytes.data() + kTokensAt, count * sizeof(TokenId));
-  out.page = bytes.subspan(data);
-  out.checksum = read_at<std::uint64_t>(bytes, sums + sizeof(std::uint64_t));
+  std::memcpy(out.tokens.data(), header.data() + kTokensAt, count * sizeof(TokenId));
+  out.page_at = data_at(page_tokens);
+  out.checksum = read_at<std::uint64_t>(header, sums + sizeof(std::uint64_t));
   return PageFileState::kGood;
 }
 

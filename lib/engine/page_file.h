@@ -15,15 +15,14 @@
 // the hash of what the model and the layout are. So a key names a whole text under one model,
 // and comparing tokens page by page from the first compares all of it.
 //
-// Reading throws nothing: a file that is missing, damaged or about something else says so.
-// Thread-safe.
+// Reading throws nothing: a file that is missing, damaged or about something else says so. Other
+// processes may damage, cut or remove it at any moment, so its bytes are copied and the copy is
+// checked; nothing is mapped. Thread-safe.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,7 +30,7 @@
 
 #include "lathe/tokenizer.h"
 
-#include "io/mapped_file.h"
+#include "io/file_descriptor.h"
 
 namespace lathe {
 
@@ -44,14 +43,15 @@ struct PageKey {
 PageKey page_key(std::string_view identity);
 PageKey page_key(const PageKey& before, std::span<const TokenId> tokens);
 
+// An open page file: its tokens are at hand, the page itself is still in the file.
 struct PageFile {
-  std::shared_ptr<const MappedFile> file;
+  FileDescriptor file;
   std::vector<TokenId> tokens;
-  std::span<const std::byte> page;  // in the mapped file
+  std::uint64_t page_at = 0;  // offset of the page
   std::uint64_t checksum = 0;
 
-  // Whether the page is what was written.
-  bool intact() const noexcept;
+  // Copies the page to `out`, of the page's size. False when that is not what was written.
+  bool read_page(std::span<std::byte> out) const noexcept;
 };
 
 enum class PageFileState { kGood, kMissing, kDamaged };

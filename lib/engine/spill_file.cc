@@ -24,22 +24,20 @@ void learn(double& rate, Clock::time_point start, std::uint64_t bytes) {
 
 }  // namespace
 
-SpillFile::SpillFile(const std::string& path) {
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd_ < 0) {
+SpillFile::SpillFile(const std::string& path)
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+  if (!file_.good()) {
     fail(ErrorCode::kIo, "{}: cannot make the spill file: {}", quoted(path), std::strerror(errno));
   }
   ::unlink(path.c_str());
 }
-
-SpillFile::~SpillFile() { ::close(fd_); }
 
 bool SpillFile::write(std::span<const std::byte> bytes, SpillRun& run) {
   const Clock::time_point start = Clock::now();
   run = {take(bytes.size()), bytes.size(), XXH3_64bits(bytes.data(), bytes.size())};
   std::uint64_t offset = run.offset;
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       release(run);
@@ -55,15 +53,7 @@ bool SpillFile::write(std::span<const std::byte> bytes, SpillRun& run) {
 
 bool SpillFile::read(const SpillRun& run, std::span<std::byte> out) {
   const Clock::time_point start = Clock::now();
-  std::uint64_t offset = run.offset;
-  std::span<std::byte> left = out;
-  while (!left.empty()) {
-    const ssize_t n = ::pread(fd_, left.data(), left.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    offset += static_cast<std::uint64_t>(n);
-    left = left.subspan(static_cast<std::size_t>(n));
-  }
+  if (!file_.read_at(run.offset, out)) return false;
   learn(read_seconds_per_byte_, start, run.bytes);
   return XXH3_64bits(out.data(), out.size()) == run.checksum;
 }

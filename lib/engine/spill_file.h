@@ -14,6 +14,8 @@
 #include <span>
 #include <string>
 
+#include "io/file_descriptor.h"
+
 namespace lathe {
 
 struct SpillRun {
@@ -25,9 +27,6 @@ struct SpillRun {
 class SpillFile {
  public:
   explicit SpillFile(const std::string& path);
-  ~SpillFile();
-  SpillFile(const SpillFile&) = delete;
-  SpillFile& operator=(const SpillFile&) = delete;
 
   // False once a write has failed: the disk is full or broken.
   bool good() const noexcept { return good_; }
@@ -43,7 +42,7 @@ class SpillFile {
  private:
   std::uint64_t take(std::uint64_t bytes);
 
-  int fd_ = -1;
+  FileDescriptor file_;
   bool good_ = true;
   std::uint64_t end_ = 0;
   std::map<std::uint64_t, std::uint64_t> free_;  // offset → bytes, neighbours joined

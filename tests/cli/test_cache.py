@@ -2,6 +2,7 @@
 
 LATHE_CACHE_ROUNDS=50 goes through so many rounds of processes at once (two without).
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -196,6 +198,30 @@ class Damage(CacheTest):
         self.assertEqual((cache / "zz" / "notes.txt").read_text(), "mine")
         self.assertTrue((cache / "file").exists())
         self.assertFalse(old.exists())
+
+    def test_files_that_are_cut_while_they_are_read(self):
+        """Cut in place and mended, again and again, as nothing of ours would."""
+        whole = [(path, path.read_bytes()) for path in self.pages()]
+        done = threading.Event()
+
+        def cut():
+            draw = random.Random(5)
+            while not done.is_set():
+                path, content = draw.choice(whole)
+                with contextlib.suppress(FileNotFoundError):
+                    os.truncate(path, draw.choice((4096, 5000, PAGE_FILE - 1)))
+                    time.sleep(0.0002)
+                    path.write_bytes(content)
+
+        thread = threading.Thread(target=cut)
+        self.addCleanup(thread.join)
+        self.addCleanup(done.set)
+        thread.start()
+        for _ in range(10 * ROUNDS):
+            err, out = self.cached()  # status 0
+            self.assertEqual(out, self.wanted)
+            for line in err.splitlines():
+                self.assertIn("the cache entry is damaged: it is", line)
 
     def test_a_folder_that_changes_under_a_running_process(self):
         process = subprocess.Popen(self.command("--cache-dir", "cache"), cwd=self.folder,

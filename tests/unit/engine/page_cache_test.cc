@@ -125,6 +125,29 @@ TEST_F(PageCacheTest, AMisnamedFileIsNotBelieved) {
   }
 }
 
+// Other processes do not wait until a page is read.
+TEST_F(PageCacheTest, AFileThatIsCutWhileItIsOpenIsDamaged) {
+  const auto text = village_prompt(1, 60);
+  const std::vector<TokenId> first(text.begin(), text.begin() + 64);
+  const auto bytes = session_->kv_layout().page_bytes;
+  const std::string path = folder_.file("page.kv");
+  const PageKey root = page_key("model");
+  const std::vector<std::byte> page(bytes, std::byte{7});
+  write_page(path, root, 64, first, page);
+  PageFile file;
+  ASSERT_EQ(open_page(path, root, 64, bytes, file), PageFileState::kGood);
+  EXPECT_EQ(file.tokens, first);
+  std::vector<std::byte> copy(bytes);
+  EXPECT_TRUE(file.read_page(copy));
+  EXPECT_EQ(copy, page);
+  fs::resize_file(path, page_file_bytes(64, bytes) - 1);
+  EXPECT_FALSE(file.read_page(copy));
+  fs::resize_file(path, 4096);
+  EXPECT_FALSE(file.read_page(copy));
+  fs::resize_file(path, page_file_bytes(64, bytes));
+  EXPECT_FALSE(file.read_page(copy));  // zeros
+}
+
 TEST_F(PageCacheTest, TheLeastRecentlyUsedGoes) {
   const auto page_file = session_->kv_layout().page_bytes + 4096;
   const auto text = [](std::uint32_t seed) {
