@@ -25,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string input, to, dtype, tokenizer, lora, synthetic, shard_size = "5G";
+  std::int64_t context_length = 0;
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -72,10 +73,13 @@ CheckpointFormat target_format(const Options& options, const std::string& output
 
 std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options) {
   if (!options.synthetic.empty()) {
-    return synthetic_checkpoint(
-        options.synthetic,
-        options.dtype.empty() ? DType::kF16 : dtype_by_name(options.dtype).value_or(DType::kF16),
-        options.tokenizer);
+    SyntheticOptions synthetic;
+    if (!options.dtype.empty()) {
+      synthetic.type = dtype_by_name(options.dtype).value_or(DType::kF16);
+    }
+    synthetic.tokenizer = options.tokenizer;
+    synthetic.context_length = options.context_length;
+    return synthetic_checkpoint(options.synthetic, synthetic);
   }
   OpenOptions open_options;
   open_options.tokenizer_path = options.tokenizer;
@@ -160,6 +164,8 @@ void check(const Tool& tool, const Options& options) {
     }
   } else if (options.input.empty()) {
     fail_usage("name the model to read");
+  } else if (options.context_length > 0) {
+    fail_usage("--context-length is of a --synthetic model; a model that is read keeps its own");
   }
   if ((options.list || options.verify) && options.dry_run) {
     fail_usage("--dry-run is about a conversion, not about --list or --verify");
@@ -201,6 +207,10 @@ int main(int argc, char** argv) {
   app.add_option("--synthetic", options.synthetic,
                  "Write a model of this shape with random weights, for measuring")
       ->type_name("SHAPE");
+  tool.number("--context-length", options.context_length,
+              "Positions of a --synthetic model (default: as its shape has)", 1,
+              std::int64_t{1} << 31)
+      ->default_str("");
   app.add_option("--shard-size", options.shard_size,
                  "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
       ->type_name("SIZE")

@@ -46,7 +46,7 @@ constexpr std::array<Shape, 17> kShapes = {{
     {"smollm2-1.7b", "llama", 2048, 8192, 24, 32, 32, 64, 49152, 8192, 1.3e5, true},
 }};
 
-ModelConfig config_of(const Shape& s) {
+ModelConfig config_of(const Shape& s, std::int64_t context_length) {
   ModelConfig c;
   c.family = s.family;
   c.name = s.name;
@@ -57,7 +57,7 @@ ModelConfig config_of(const Shape& s) {
   c.num_kv_heads = s.kv_heads;
   c.head_dim = s.head_dim;
   c.vocab_size = s.vocab;
-  c.max_position = s.positions;
+  c.max_position = context_length == 0 ? s.positions : context_length;
   c.rope.theta = s.theta;
   c.tie_word_embeddings = s.tied;
   c.qkv_bias = c.family == "qwen2";
@@ -91,21 +91,23 @@ std::vector<float> make_values() {
 
 class SyntheticCheckpoint final : public Checkpoint {
  public:
-  SyntheticCheckpoint(const Shape& shape, DType type, const std::string& tokenizer)
-      : path_(fmt::format("synthetic {}", shape.name)), config_(config_of(shape)), type_(type) {
+  SyntheticCheckpoint(const Shape& shape, const SyntheticOptions& options)
+      : path_(fmt::format("synthetic {}", shape.name)),
+        config_(config_of(shape, options.context_length)),
+        type_(options.type) {
     for (const TensorSlot& slot : tensor_slots(config_)) {
       TensorInfo info;
       info.name = slot.name;
-      info.dtype = type;
+      info.dtype = type_;
       info.shape = slot.shape;
       info.bytes = static_cast<std::uint64_t>(info.rows() * info.cols()) *
-                   static_cast<std::uint64_t>(dtype_info(type).bytes);
+                   static_cast<std::uint64_t>(dtype_info(type_).bytes);
       by_name_.emplace(info.name, tensors_.size());
       tensors_.push_back(std::move(info));
     }
-    if (!tokenizer.empty()) tokenizer_ = load_tokenizer(tokenizer, config_);
+    if (!options.tokenizer.empty()) tokenizer_ = load_tokenizer(options.tokenizer, config_);
     const std::vector<float> values = make_values();
-    const auto size = static_cast<std::size_t>(dtype_info(type).bytes);
+    const auto size = static_cast<std::size_t>(dtype_info(type_).bytes);
     table_.resize(values.size() * size);
     for (std::size_t i = 0; i < values.size(); ++i) store(values[i], table_.data() + i * size);
   }
@@ -194,14 +196,14 @@ std::vector<std::string> synthetic_shapes() {
   return names;
 }
 
-std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& name, DType type,
-                                                       const std::string& tokenizer) {
-  if (type != DType::kF32 && type != DType::kF16 && type != DType::kBF16) {
+std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& name,
+                                                       const SyntheticOptions& options) {
+  if (options.type != DType::kF32 && options.type != DType::kF16 && options.type != DType::kBF16) {
     fail(ErrorCode::kUsage, "random weights are made in f32, f16 or bf16, not in {}",
-         dtype_info(type).name);
+         dtype_info(options.type).name);
   }
   for (const Shape& shape : kShapes) {
-    if (shape.name == name) return std::make_shared<SyntheticCheckpoint>(shape, type, tokenizer);
+    if (shape.name == name) return std::make_shared<SyntheticCheckpoint>(shape, options);
   }
   fail(ErrorCode::kUsage, "{}: no such shape; there are {}", quoted(name),
        fmt::join(synthetic_shapes(), ", "));

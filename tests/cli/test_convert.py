@@ -116,6 +116,20 @@ class Reports(ToolTest):
         self.fails(2, "--synthetic", "llama-9999t", "-o", "d.lathe", message="smollm2-135m")
         self.fails(2, "--synthetic", "llama-42m", "a.lathe", "-o", "d.lathe", message="--synthetic")
 
+    def test_context_length_of_a_synthetic_model(self):
+        shape = ("--synthetic", "llama-42m")
+        for output in ("a.lathe", "a.gguf", "folder"):
+            self.ok(*shape, "--context-length", "65536", "-o", output)
+        self.ok("a.gguf", "-o", "b.lathe")
+        self.assertRegex(self.ok("--list", "a.gguf").out, r"context_length\s+65536\b")
+        for name in ("a.lathe", "b.lathe", "folder/config.json"):
+            self.assertRegex((self.folder / name).read_bytes(),
+                             rb'"max_position_embeddings":\s*65536\b', name)
+        for wrong in ("0", "-1", "3000000000", "1e3"):
+            self.fails(2, *shape, "--context-length", wrong, "-o", "c.lathe",
+                       message="--context-length")
+        self.fails(2, "a.lathe", "--context-length", "100", "-o", "c.lathe", message="--synthetic")
+
     def test_list(self):
         self.ok(self.data(MODEL), "-q", "-o", "m.gguf")
         for model in (self.data(MODEL), "m.gguf"):

@@ -5,6 +5,7 @@
 // made as they are read, so models larger than memory can be written.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,10 +19,15 @@ namespace lathe {
 // "tinyllama-1.1b", "llama-3.1-8b", ...
 LATHE_API std::vector<std::string> synthetic_shapes();
 
-// Matrices of `type` (kF32, kF16 or kBF16). Throws kUsage, naming the shapes, for one that is
-// unknown. path() is "synthetic SHAPE". `tokenizer` as OpenOptions::tokenizer_path; empty: none.
-LATHE_API std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& shape,
-                                                                 DType type = DType::kF16,
-                                                                 const std::string& tokenizer = "");
+struct SyntheticOptions {
+  DType type = DType::kF16;         // of matrices: kF32, kF16 or kBF16
+  std::string tokenizer = {};       // as OpenOptions::tokenizer_path; empty: none
+  std::int64_t context_length = 0;  // 0: the shape's own
+};
+
+// Throws kUsage, naming the shapes, for one that is unknown; kInvalid for a context length that no
+// model may have. path() is "synthetic SHAPE".
+LATHE_API std::shared_ptr<const Checkpoint> synthetic_checkpoint(
+    const std::string& shape, const SyntheticOptions& options = {});
 
 }  // namespace lathe
