@@ -65,21 +65,23 @@ inline void add_dot(IntLanes* sums, __m512i weights, const std::int8_t* x) noexc
 // The same for eight tokens, whose inputs stand side by side. In one piece: between single ones
 // GCC still copies the sums.
 inline void add_dots_of_eight(IntLanes (&sums)[8], __m512i weights, const std::int8_t* x) noexcept {
-  struct Inputs {
-    std::int8_t v[32];
+  struct Four {
+    std::int8_t v[4];
   };
+  const auto* of = reinterpret_cast<const Four*>(x);
   __asm__(
       "vpdpbusd %9%{1to16%}, %8, %0\n\t"
-      "vpdpbusd 4+%9%{1to16%}, %8, %1\n\t"
-      "vpdpbusd 8+%9%{1to16%}, %8, %2\n\t"
-      "vpdpbusd 12+%9%{1to16%}, %8, %3\n\t"
-      "vpdpbusd 16+%9%{1to16%}, %8, %4\n\t"
-      "vpdpbusd 20+%9%{1to16%}, %8, %5\n\t"
-      "vpdpbusd 24+%9%{1to16%}, %8, %6\n\t"
-      "vpdpbusd 28+%9%{1to16%}, %8, %7"
+      "vpdpbusd %10%{1to16%}, %8, %1\n\t"
+      "vpdpbusd %11%{1to16%}, %8, %2\n\t"
+      "vpdpbusd %12%{1to16%}, %8, %3\n\t"
+      "vpdpbusd %13%{1to16%}, %8, %4\n\t"
+      "vpdpbusd %14%{1to16%}, %8, %5\n\t"
+      "vpdpbusd %15%{1to16%}, %8, %6\n\t"
+      "vpdpbusd %16%{1to16%}, %8, %7"
       : "+v"(sums[0].v), "+v"(sums[1].v), "+v"(sums[2].v), "+v"(sums[3].v), "+v"(sums[4].v),
         "+v"(sums[5].v), "+v"(sums[6].v), "+v"(sums[7].v)
-      : "v"(weights), "m"(*reinterpret_cast<const Inputs*>(x)));
+      : "v"(weights), "m"(of[0]), "m"(of[1]), "m"(of[2]), "m"(of[3]), "m"(of[4]), "m"(of[5]),
+        "m"(of[6]), "m"(of[7]));
 }
 
 template <int Tokens>
