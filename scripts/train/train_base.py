@@ -175,6 +175,8 @@ def main():
     config = dict(llama.CONFIG, **{k: json.loads(v) for k, v in (s.split("=") for s in o.set)})
     texts = Texts(o.data)
     held = (len(texts) - 400, len(texts))
+    if held[0] < WINDOW:
+        sys.exit(f"{o.data}: {len(texts)} texts are too few: 400 are held out, {WINDOW} a window")
     weights = llama.fresh_weights(config, o.seed)
     state = {"window": 0, "next": 0, "tokens": 0, "seconds": 0.0}
     path = os.path.join(o.out, "checkpoint.pt")

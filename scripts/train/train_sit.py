@@ -140,6 +140,8 @@ def main():
     config, weights = llama.load_folder(o.base)
     groups = Groups(o.data)
     held = (len(groups.rows) - 200, len(groups.rows))
+    if held[0] < WINDOW:
+        sys.exit(f"{o.data}: {len(groups.rows)} texts are too few: 200 are held out, {WINDOW} a window")
     low = lora.Lora(config, o.r, o.alpha, o.seed)
     state = {"window": 0, "next": 0, "tokens": 0, "seconds": 0.0}
     path = os.path.join(o.out, "checkpoint.pt")

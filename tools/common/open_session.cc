@@ -1,0 +1,82 @@
+#include "common/open_session.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "lathe/available_memory.h"
+
+#include "common/convert_report.h"
+#include "common/fail.h"
+
+namespace lathe::tool {
+namespace {
+
+// Bytes of keys and values of one sequence of so many positions.
+std::uint64_t kv_bytes(const Session& session, std::int64_t positions) {
+  const KvLayout layout = session.kv_layout();
+  const std::int64_t stored = session.most_stored(positions);
+  const auto pages = static_cast<std::uint64_t>((stored - 1) / layout.page_tokens + 1);
+  const std::uint64_t most = std::numeric_limits<std::uint64_t>::max() / layout.page_bytes;
+  return std::min(pages, most) * layout.page_bytes;
+}
+
+}  // namespace
+
+std::int64_t check_room(const Tool& tool, const Model& model, const GenerateFlags& flags,
+                        std::size_t prompt_tokens) {
+  const std::int64_t context = context_for(model, tool.common(), flags);
+  const auto prompt = static_cast<std::int64_t>(prompt_tokens);
+  if (prompt > context) {
+    fail(ErrorCode::kLimit,
+         "the prompt has {} tokens, but the context holds {}: shorten the prompt{}", prompt,
+         context, context < model.config().max_position ? " or raise --ctx" : "");
+  }
+  // The last token of an answer needs no position.
+  const std::int64_t room = context - prompt + 1;
+  if (flags.tokens > room) {
+    tool.warn(fmt::format(
+        "the prompt has {} tokens and the context holds {}: the answer ends after {} tokens, "
+        "before the {} of -n",
+        prompt, context, room, flags.tokens));
+  }
+  return room;
+}
+
+std::unique_ptr<Session> open_session(const Tool& tool, const std::shared_ptr<const Model>& model,
+                                      const GenerateFlags& flags, std::size_t prompt_tokens) {
+  const CommonValues& common = tool.common();
+  const auto prompt = static_cast<std::int64_t>(prompt_tokens);
+  const std::int64_t room = check_room(tool, *model, flags, prompt_tokens);
+  const bool endless = flags.tokens < 0;
+  const std::int64_t answer = endless ? room : std::min(flags.tokens, room);
+  SessionOptions options;
+  options.threads = threads_for(*model, common);
+  options.kv_type = flags.kv();
+  options.max_tokens = std::max<std::int64_t>(1, prompt + std::max<std::int64_t>(0, answer - 1));
+  auto session = Session::create(model, options);
+
+  const std::uint64_t available = available_memory();
+  const std::uint64_t wanted = kv_bytes(*session, options.max_tokens);
+  if (wanted <= available) return session;
+  const std::uint64_t least = endless ? kv_bytes(*session, prompt) : wanted;
+  if (!endless || least > available) {
+    fail(ErrorCode::kLimit,
+         "the prompt of {} tokens{} takes {} of keys and values, but {} of memory is left: ask for "
+         "less, or for smaller numbers with --kv-type int8",
+         prompt, endless ? "" : fmt::format(" with up to {} more", answer), human_bytes(least),
+         human_bytes(available));
+  }
+  // Half of it, as for many prompts: the weights want some too.
+  const KvLayout layout = session->kv_layout();
+  const auto half = static_cast<std::int64_t>(available / 2 / layout.page_bytes);
+  const std::int64_t held = std::max(half * layout.page_tokens, prompt);
+  tool.warn(fmt::format(
+      "the context of {} positions takes {} of keys and values, but {} of memory is "
+      "left: the answer ends after {} tokens at the latest",
+      prompt + room - 1, human_bytes(wanted), human_bytes(available), held - prompt + 1));
+  options.max_tokens = held;
+  return Session::create(model, options);
+}
+
+}  // namespace lathe::tool
