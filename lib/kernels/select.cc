@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#if defined(LATHE_HAVE_AVXVNNI)
+#if defined(LATHE_HAVE_AVX2)
 #include <cpuid.h>
 #endif
 
@@ -28,13 +28,17 @@ std::atomic<const KernelTable*> in_use{nullptr};
 // GCC and Clang answer these from CPUID, and from XGETBV for the registers that the
 // operating system saves.
 #if defined(LATHE_HAVE_AVX2)
+// Not every compiler knows the names of F16C and AVX-VNNI.
+bool has_f16c() noexcept {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & 1u << 29) != 0;
+}
 bool has_avx2() noexcept {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+         __builtin_cpu_supports("bmi2") && has_f16c();
 }
 #endif
 #if defined(LATHE_HAVE_AVXVNNI)
-// Not every compiler knows the name of this one.
 bool has_avxvnni() noexcept {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1u << 4) != 0;
