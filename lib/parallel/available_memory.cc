@@ -47,21 +47,48 @@ std::uint64_t left_in(const std::string& folder, const char* limit_name, const c
   return left(*limit, left(*used, files));
 }
 
-std::uint64_t cgroup_left() {
-  std::uint64_t least = left_in("/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
-                                "/memory.usage_in_bytes", "total_inactive_file ");
-  std::ifstream self("/proc/self/cgroup");
-  std::string line;
-  std::string group;
-  while (std::getline(self, line)) {
-    if (line.starts_with("0::")) group = line.substr(3);
-  }
+struct Controller {
+  const char* root;
+  const char* limit_name;
+  const char* used_name;
+  const char* file_key;
+};
+constexpr Controller kVersion1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
+                                  "/memory.usage_in_bytes", "total_inactive_file "};
+constexpr Controller kVersion2 = {"/sys/fs/cgroup", "/memory.max", "/memory.current",
+                                  "inactive_file "};
+
+// In a group and all those above it. A container sees its own group as the root, but may be told
+// the path outside: folders that are not there limit nothing.
+std::uint64_t left_in(const Controller& by, std::string group) {
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for (;;) {
-    least = std::min(least, left_in("/sys/fs/cgroup" + group, "/memory.max", "/memory.current",
-                                    "inactive_file "));
-    if (group.empty() || group == "/") return least;
+    if (group == "/") group.clear();
+    least = std::min(least, left_in(by.root + group, by.limit_name, by.used_name, by.file_key));
+    if (group.empty()) return least;
     group.erase(group.find_last_of('/'));
   }
+}
+
+// Of a line such as "4:memory,cpu:/a/b": what stands behind the second colon, where the first two
+// fields name the memory of version 1, or version 2 ("0::/a/b").
+std::uint64_t left_in(const std::string& line) {
+  const std::size_t names = line.find(':');
+  const std::size_t path = names == std::string::npos ? names : line.find(':', names + 1);
+  if (path == std::string::npos) return std::numeric_limits<std::uint64_t>::max();
+  const std::string controllers = "," + line.substr(names + 1, path - names - 1) + ",";
+  const std::string group = line.substr(path + 1);
+  if (!group.empty() && group.front() != '/') return std::numeric_limits<std::uint64_t>::max();
+  if (line.starts_with("0::")) return left_in(kVersion2, group);
+  if (controllers.find(",memory,") != std::string::npos) return left_in(kVersion1, group);
+  return std::numeric_limits<std::uint64_t>::max();
+}
+
+std::uint64_t cgroup_left() {
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  std::ifstream self("/proc/self/cgroup");
+  for (std::string line; std::getline(self, line);) least = std::min(least, left_in(line));
+  return least;
 }
 
 std::uint64_t address_space_left() {
