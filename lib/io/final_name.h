@@ -12,6 +12,10 @@ namespace lathe {
 // The mode of a new file, as the umask says.
 mode_t default_mode();
 
+// What `path` leads to: where it is a link to something that exists, that; else itself. To replace
+// a link's target and not the link.
+std::string behind_links(const std::string& path);
+
 // Renames `temporary` to `path` (without `overwrite`: refusing to replace, atomically), and
 // flushes the folder to disk unless it is not to be durable. The content must be on disk already.
 void give_final_name(const std::string& temporary, const std::string& path, bool overwrite,

@@ -169,6 +169,7 @@ OutputFile::OutputFile(std::string path, const OutputOptions& options)
       fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
     }
     s.mode = old.st_mode & static_cast<mode_t>(07777);
+    s.path = behind_links(s.path);
   }
   if (options.partial && open_partial(options.resume)) return;
   if (options.resume) {

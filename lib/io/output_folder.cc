@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/final_name.h"
 #include "io/temporaries.h"
 
 namespace lathe {
@@ -63,9 +64,7 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite, const std::s
   s.path = without_slashes(path);
   s.marker = marker;
   s.overwrite = overwrite;
-  std::error_code error;
-  // A link is followed: it is its target that is replaced.
-  if (fs::is_symlink(s.path, error)) s.path = fs::weakly_canonical(s.path, error).string();
+  s.path = behind_links(s.path);
   struct stat old {};
   if (::stat(s.path.c_str(), &old) == 0) {
     if (!S_ISDIR(old.st_mode)) {

@@ -195,6 +195,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
       }
       common_.format = "json";
     }
+    if (common_.output.empty()) fail_usage("-o names no file");
     return body();
   } catch (const CLI::CallForHelp&) {
     return print(help());

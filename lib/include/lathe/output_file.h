@@ -2,9 +2,10 @@
 //
 // The bytes go to a temporary in the same folder (O_EXCL, mode 0600). commit() flushes
 // and fsyncs it, gives it the mode that the umask allows (or the old file's), renames it
-// over the final name (without `overwrite`: refusing to replace, atomically) and fsyncs the
-// folder. Destruction without commit() removes the temporary; so does
-// remove_temporary_outputs(), which is async-signal-safe and meant for INT, TERM and HUP.
+// over the final name (without `overwrite`: refusing to replace, atomically; with it, what a link
+// leads to is replaced, not the link) and fsyncs the folder. Destruction without commit() removes
+// the temporary; so does remove_temporary_outputs(), which is async-signal-safe and meant for INT,
+// TERM and HUP.
 //
 // Long work can ask for a partial file instead: the temporary is named NAME.partial, so that
 // after a kill -9 or a power cut the next run finds it, and may take over what it trusts

@@ -96,6 +96,22 @@ TEST_F(OutputFileTest, KeepsTheModeOfTheFileItReplaces) {
   EXPECT_EQ(s.st_mode & 0777u, 0640u);
 }
 
+TEST_F(OutputFileTest, ReplacesWhatALinkLeadsTo) {
+  fs::create_directory(path("far"));
+  std::ofstream(path("far/target")) << "old";
+  fs::create_symlink("far/target", path("link"));
+  OutputFile out(path("link"), true);
+  out.write("new");
+  out.commit();
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_EQ(content(path("far/target")), "new");
+  fs::remove(path("far/target"));
+  OutputFile dangling(path("link"), true);
+  dangling.write("new");
+  dangling.commit();
+  EXPECT_EQ(content(path("link")), "new");
+}
+
 TEST_F(OutputFileTest, ReportsAFullDevice) {
   OutputFile file("/dev/full", false);
   file.write("x");
