@@ -15,6 +15,7 @@
 #include "common/generate_options.h"
 #include "common/generation_json.h"
 #include "common/input.h"
+#include "common/open_session.h"
 #include "common/output.h"
 #include "common/tool.h"
 
@@ -62,19 +63,6 @@ Prompt chat_prompt(std::string text, const GenerateFlags& flags, const Tokenizer
   return {chat.encode(tokenizer, messages), chat.render(messages)};
 }
 
-std::unique_ptr<Session> open_session(const OpenedModel& opened, const GenerateFlags& flags,
-                                      const CommonValues& common, std::size_t prompt) {
-  SessionOptions session;
-  session.threads = threads_for(*opened.model, common);
-  session.kv_type = flags.kv();
-  session.max_tokens = context_for(*opened.model, common, flags);
-  // No more memory than this one request can use; a prompt that is too long is refused later,
-  // with the true context in the message.
-  const auto needed = static_cast<std::int64_t>(prompt) + flags.tokens;
-  if (flags.tokens >= 0) session.max_tokens = std::min(session.max_tokens, needed);
-  return Session::create(opened.model, session);
-}
-
 // One request of an engine: for what only it keeps (--cache-dir).
 Generation generate_in_engine(Engine& engine, std::vector<TokenId> prompt,
                               const GenerateOptions& how, const TextCallback& on_text) {
@@ -110,10 +98,11 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {
+    check_room(tool, *opened.model, flags, prompt.ids.size());
     engine =
         Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
   } else {
-    session = open_session(opened, flags, common, prompt.ids.size());
+    session = open_session(tool, opened.model, flags, prompt.ids.size());
   }
   const double load = seconds_since(started);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -217,6 +218,12 @@ std::int64_t KvCache::first_stored(SequenceId sequence) const {
   return checked(sequence).first_page * kKvPageTokens;
 }
 
+std::int64_t KvCache::most_stored(std::int64_t piece) const noexcept {
+  if (shape_.window == 0) return std::numeric_limits<std::int64_t>::max();
+  // The window, the slack, one piece and two torn pages.
+  return shape_.window + kWindowSlack + piece + 2 * kKvPageTokens;
+}
+
 void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
   for (const Growth& growth : growths) {
     const Sequence& s = checked(growth.sequence);
@@ -236,8 +243,7 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
       ++new_pages;
     }
     if (shape_.window > 0 && !any_shared(s)) {
-      // Never more than the window, the slack, one piece and two torn pages at once.
-      const std::int64_t most = shape_.window + kWindowSlack + piece + 2 * kKvPageTokens;
+      const std::int64_t most = most_stored(piece);
       const std::int64_t have = s.length - s.first_page * kKvPageTokens;
       new_positions = std::min(new_positions, std::max<std::int64_t>(0, most - have));
       new_pages = std::min(new_pages, pages_for(new_positions) + 1);

@@ -73,6 +73,9 @@ class KvCache {
   void truncate(SequenceId sequence, std::int64_t length);
   void drop(SequenceId sequence);
   std::int64_t length(SequenceId sequence) const;
+  // Positions that one sequence keeps at most, appended to in pieces of `piece` at most; the
+  // largest number without a window.
+  std::int64_t most_stored(std::int64_t piece) const noexcept;
   // The first position whose keys and values are still there (0 without a window).
   std::int64_t first_stored(SequenceId sequence) const;
 

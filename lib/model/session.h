@@ -1,6 +1,7 @@
 // Session: checks what is asked, cuts it into batches, and keeps the sequences.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -33,6 +34,9 @@ class ModelSession final : public Session {
   std::span<const float> forward(std::span<const SequenceInput> inputs) override;
 
   std::int64_t context() const noexcept override;
+  std::int64_t most_stored(std::int64_t length) const noexcept override {
+    return std::min(length, cache_.most_stored(chunk_));
+  }
   KvLayout kv_layout() const override;
   KvUsage kv_usage() const noexcept override { return cache_.usage(); }
   SequencePages pages(SequenceId sequence) const override { return cache_.pages(sequence); }

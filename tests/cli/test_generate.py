@@ -5,6 +5,7 @@ import math
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -294,6 +295,35 @@ class Wrong(GenerateTest):
         long = "word " * 600
         result = self.fails(5, "-m", self.model(), stdin=long, message="512")
         self.assertRegex(result.err, r"\d{4}")  # the prompt's own length
+
+    def test_answer_longer_than_the_context_is_warned_of_at_once(self):
+        for more in ((), ("--cache-dir", "cache")):
+            result = self.ok("-m", self.model(), "-p", "a b c d", "--ctx", "20", "-n", "30", "--json",
+                             "--ignore-eos", *more)
+            answer = json.loads(result.stdout)
+            self.assertEqual(answer["finish_reason"], "context")
+            self.assertEqual(answer["tokens"], 21 - answer["prompt_tokens"])
+            self.assertRegex(result.err, rf"^generate: warning: the prompt has "
+                             rf"{answer['prompt_tokens']} tokens and the context holds 20: the answer "
+                             rf"ends after {answer['tokens']} tokens, before the 30 of -n\n$")
+        fits = self.ok("-m", self.model(), "-p", "a b c d", "--ctx", "20", "-n", str(answer["tokens"]))
+        self.assertEqual(fits.err, "")
+
+    def test_answer_that_memory_does_not_hold(self):
+        shutil.copytree(self.data("examples/village"), self.folder / "endless")
+        path = self.folder / "endless" / "config.json"
+        config = json.loads(path.read_text())
+        path.write_text(json.dumps(config | {"max_position_embeddings": 2**31}))
+        asks = ("-m", "endless", "-p", "a b c d", "--kv-type", "f32")
+        # At 384 bytes a position, 825 GB.
+        result = self.fails(5, *asks, "-n", str(2**31 - 100), message="memory")
+        self.assertEqual(result.stdout, b"")
+        self.assertRegex(result.err, r"^generate: error: the prompt of \d+ tokens with up to 2147483548 "
+                         r"more takes \d+\.\d GB of keys and values, but \d+.* of memory is left: ")
+        self.assertEqual(self.ok(*asks, "-n", "5").err, "")
+        whole = self.ok(*asks, "-n", "-1", "--stop", "e")
+        self.assertRegex(whole.err, r"^generate: warning: the context of 2147483648 positions takes .* "
+                         r"answer ends after \d+ tokens at the latest\n$")
 
     def test_context_larger_than_the_models(self):
         self.fails(5, "-m", self.model(), "-p", "x", "--ctx", "513", message=["513", "512"])

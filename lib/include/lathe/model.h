@@ -147,6 +147,10 @@ class LATHE_API Session {
   // max_pages say so.
   virtual std::int64_t context() const noexcept { return model().config().max_position; }
 
+  // Positions that a sequence keeps at most while it grows to `length`: all of them, or what a
+  // sliding window leaves.
+  virtual std::int64_t most_stored(std::int64_t length) const noexcept { return length; }
+
   virtual KvLayout kv_layout() const = 0;
   virtual KvUsage kv_usage() const noexcept = 0;
   struct SequencePages {
