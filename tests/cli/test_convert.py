@@ -116,6 +116,10 @@ class Reports(ToolTest):
         self.fails(2, "--synthetic", "llama-9999t", "-o", "d.lathe", message="smollm2-135m")
         self.fails(2, "--synthetic", "llama-42m", "a.lathe", "-o", "d.lathe", message="--synthetic")
 
+    def test_an_output_needs_a_name(self):
+        self.fails(2, self.data(MODEL), "-o", "", message="-o")
+        self.fails(2, self.data(MODEL), "--list", "--output=", message="-o")
+
     def test_context_length_of_a_synthetic_model(self):
         shape = ("--synthetic", "llama-42m")
         for output in ("a.lathe", "a.gguf", "folder"):
