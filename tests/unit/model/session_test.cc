@@ -249,6 +249,7 @@ TEST(SessionWindow, SomeLayersOnly) {
   SessionOptions at_once = options;
   at_once.chunk = 700;
   const auto other = Session::create(mixed, at_once);
+  EXPECT_EQ(other->most_stored(2000), 2000);
   const SequenceInput same = {other->add(), tokens, true};
   EXPECT_LT(largest_difference(got, copy(other->forward({&same, 1}))), 2e-5F);
 }
@@ -264,6 +265,9 @@ TEST(SessionWindow, PagesAreReused) {
   const auto s = Session::create(model, options);
   const SequenceInput input = {s->add(), tokens, false};
   const auto got = copy(s->forward({&input, 1}));
+  EXPECT_GE(s->most_stored(3000), s->kv_usage().tokens_stored);
+  EXPECT_LE(s->most_stored(3000), 600);
+  EXPECT_EQ(s->most_stored(30), 30);
   options.max_tokens = 5000;
   options.chunk = 3000;
   const auto other = Session::create(model, options);
