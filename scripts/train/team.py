@@ -6,6 +6,7 @@ processes meet once a step. Which of them does a micro-batch changes the order o
 sums and nothing else.
 """
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,7 @@ class Team:
             self.members.append(member)
             self.grads.append(grads)
             self.pipes.append(ours)
+        atexit.register(self.close)     # before multiprocessing waits for them, as after an error
 
     def close(self):
         for member in self.members:
