@@ -198,8 +198,8 @@ void Attention::finish(const Piece& piece, const State& total) const noexcept {
 void Attention::attend_piece(const Piece& piece, const Scratch& s) const noexcept {
   const std::int64_t queries = piece.rows * group_;
   gather_queries(piece, s);
-  std::fill(s.total.m, s.total.m + queries, kNothing);
-  for (std::int64_t span = piece.first_span(); span <= piece.last_span(); ++span) {
+  attend_span(piece, piece.first_span(), s, s.total);
+  for (std::int64_t span = piece.first_span() + 1; span <= piece.last_span(); ++span) {
     attend_span(piece, span, s, s.span);
     merge(s.span, queries, s.total);
   }

@@ -156,12 +156,23 @@ inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
   _mm_storeu_ps(out, _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
 }
 inline float largest(Lanes a) noexcept { return largest_of_eight(_mm256_max_ps(a.lo, a.hi)); }
+inline __m128 larger_half(Lanes a) noexcept {
+  const __m256 v = _mm256_max_ps(a.lo, a.hi);
+  return _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+inline void largest_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
+  const __m128 four[4] = {larger_half(a), larger_half(b), larger_half(c), larger_half(d)};
+  const __m128 ab = _mm_max_ps(_mm_movelh_ps(four[0], four[1]), _mm_movehl_ps(four[1], four[0]));
+  const __m128 cd = _mm_max_ps(_mm_movelh_ps(four[2], four[3]), _mm_movehl_ps(four[3], four[2]));
+  _mm_storeu_ps(out, _mm_max_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
+}
 
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 3;
-constexpr int kAttendQueries = 4;
-constexpr int kScoreGroups = 1;
-constexpr int kValueWidth = 1;
+constexpr int kAttendQueries = 6;
+constexpr int attend_registers(int queries) noexcept {
+  return queries == 1 ? 4 : queries == 2 ? 2 : 1;
+}
 
 }  // namespace
 }  // namespace lathe

@@ -101,12 +101,23 @@ inline float largest(Lanes a) noexcept {
   return largest_of_eight(
       _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
+// As sum_four.
+inline void largest_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
+  const __m512 ab =
+      _mm512_max_ps(_mm512_shuffle_f32x4(a.v, b.v, 0x44), _mm512_shuffle_f32x4(a.v, b.v, 0xee));
+  const __m512 cd =
+      _mm512_max_ps(_mm512_shuffle_f32x4(c.v, d.v, 0x44), _mm512_shuffle_f32x4(c.v, d.v, 0xee));
+  const __m512 four =
+      _mm512_max_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
+  const __m512 one = _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
+  _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+}
 
 constexpr int kMatvecRows = 4;
 constexpr int kMatvecBatch = 6;
 constexpr int kAttendQueries = 8;
-constexpr int kScoreGroups = 2;
-constexpr int kValueWidth = 2;
+constexpr int attend_registers(int queries) noexcept { return queries <= 6 ? 4 : 1; }
 
 }  // namespace
 }  // namespace lathe

@@ -194,6 +194,14 @@ inline float largest(Lanes a) noexcept {
   return a.v[0];
 }
 
+inline void largest_four(const Lanes& a, const Lanes& b, const Lanes& c, const Lanes& d,
+                         float* out) noexcept {
+  out[0] = largest(a);
+  out[1] = largest(b);
+  out[2] = largest(c);
+  out[3] = largest(d);
+}
+
 inline float square_root(float x) noexcept { return __builtin_sqrtf(x); }
 
 // Into the second-level cache only: for what comes later than the first level remembers.
@@ -203,10 +211,10 @@ inline void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
 // Register blocking of matvec.h: weight rows and input rows at a time.
 constexpr int kMatvecRows = 2;
 constexpr int kMatvecBatch = 2;
-// Register blocking of attention.h: query rows, groups of keys, registers of output per row.
+// Register blocking of attention.h: the most query rows (at most 16), and the registers of scores
+// or of output for each of so many rows.
 constexpr int kAttendQueries = 2;
-constexpr int kScoreGroups = 1;
-constexpr int kValueWidth = 1;
+constexpr int attend_registers(int) noexcept { return 1; }
 
 }  // namespace
 }  // namespace lathe

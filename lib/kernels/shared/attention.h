@@ -14,7 +14,10 @@
 //
 // Keys lie sixteen positions side by side, so that a register holds sixteen scores and nothing
 // is summed across lanes; values lie position after position, so that a register holds sixteen
-// dimensions of the output. Up to kAttendQueries rows share each key and value that is loaded.
+// dimensions of the output. Up to kAttendQueries rows share each key and value that is loaded:
+// many rows take one register of keys at a time, few rows several (attend_registers), so that
+// there are sums enough to hide the latency of the FMA. The rows' maxima, sums and shrinking
+// factors are computed side by side.
 #pragma once
 
 #include "kernels/shared/elementwise.h"
@@ -40,13 +43,14 @@ struct Int8Cache {
   static Lanes load(const Element* p, std::int64_t n) noexcept { return load_s8(p, n); }
 };
 
-// Asks for the bytes of another block that lie where a register's worth is read in this one.
-template <typename Cache>
-void ask_ahead(const void* block, std::int64_t element, int registers) noexcept {
-  const char* at = static_cast<const char*>(block) +
-                   element * static_cast<std::int64_t>(sizeof(typename Cache::Element));
-  const int bytes = registers * 16 * static_cast<int>(sizeof(typename Cache::Element));
-  for (int i = 0; i < bytes; i += 64) prefetch(at + i);
+// Asks for the bytes of another block that lie where step i of a loop over this one, which reads
+// some registers at each step, has its own: line by line.
+template <typename Cache, int Registers>
+void ask_ahead(const void* block, std::int64_t i) noexcept {
+  constexpr int kStep = Registers * 16 * static_cast<int>(sizeof(typename Cache::Element));
+  const char* at = static_cast<const char*>(block) + i * kStep;
+  if (kStep < 64 && i * kStep % 64 != 0) return;
+  for (int line = 0; line < kStep; line += 64) prefetch(at + line);
 }
 
 // A [64][head_dim] block of the cache and, of int8, the scales behind it.
@@ -65,20 +69,50 @@ template <typename Cache, int Groups, int Queries>
 void score_groups(const float* q, std::int64_t head_dim, const typename Cache::Element* keys,
                   const void* ahead, float* p) noexcept {
   Lanes acc[Queries][Groups];
+#pragma GCC unroll 16
   for (int i = 0; i < Queries; ++i) {
+#pragma GCC unroll 16
     for (int g = 0; g < Groups; ++g) acc[i][g] = Lanes::zero();
   }
   for (std::int64_t d = 0; d < head_dim; ++d) {
-    ask_ahead<Cache>(ahead, d * 16 * Groups, Groups);
+    ask_ahead<Cache, Groups>(ahead, d);
     Lanes key[Groups];
+#pragma GCC unroll 16
     for (int g = 0; g < Groups; ++g) key[g] = Cache::load(keys + (g * head_dim + d) * 16);
+#pragma GCC unroll 16
     for (int i = 0; i < Queries; ++i) {
       const Lanes weight = Lanes::all(q[i * head_dim + d]);
+#pragma GCC unroll 16
       for (int g = 0; g < Groups; ++g) acc[i][g] = fma(weight, key[g], acc[i][g]);
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < Queries; ++i) {
+#pragma GCC unroll 16
     for (int g = 0; g < Groups; ++g) acc[i][g].store(p + i * kPage + 16 * g);
+  }
+}
+
+// Scores of `rows` rows with the groups [from, to) of the page. `ahead` lies as the keys do.
+template <typename Cache, int Queries = kAttendQueries>
+void score(std::int64_t rows, const float* q, std::int64_t head_dim,
+           const typename Cache::Element* keys, const typename Cache::Element* ahead,
+           std::int64_t from, std::int64_t to, float* p) noexcept {
+  if constexpr (Queries > 1) {
+    if (rows < Queries) {
+      return score<Cache, Queries - 1>(rows, q, head_dim, keys, ahead, from, to, p);
+    }
+  }
+  constexpr int kTogether = attend_registers(Queries);
+  std::int64_t g = from;
+  for (; g + kTogether <= to; g += kTogether) {
+    const std::int64_t at = g * 16 * head_dim;
+    score_groups<Cache, kTogether, Queries>(q, head_dim, keys + at, ahead + at, p + 16 * g);
+  }
+  if constexpr (kTogether == 1) return;
+  for (; g < to; ++g) {
+    const std::int64_t at = g * 16 * head_dim;
+    score_groups<Cache, 1, Queries>(q, head_dim, keys + at, ahead + at, p + 16 * g);
   }
 }
 
@@ -89,19 +123,26 @@ void add_values(const float* p, std::int64_t from, std::int64_t to,
                 const typename Cache::Element* values, std::int64_t head_dim, const void* ahead,
                 float* o) noexcept {
   Lanes acc[Queries][Width];
+#pragma GCC unroll 16
   for (int q = 0; q < Queries; ++q) {
+#pragma GCC unroll 16
     for (int i = 0; i < Width; ++i) acc[q][i] = Lanes::load(o + q * head_dim + 16 * i);
   }
   for (std::int64_t t = from; t < to; ++t) {
-    ask_ahead<Cache>(ahead, t * 16 * Width, Width);
+    ask_ahead<Cache, Width>(ahead, t);
     Lanes value[Width];
+#pragma GCC unroll 16
     for (int i = 0; i < Width; ++i) value[i] = Cache::load(values + t * head_dim + 16 * i);
+#pragma GCC unroll 16
     for (int q = 0; q < Queries; ++q) {
       const Lanes weight = Lanes::all(p[q * kPage + t]);
+#pragma GCC unroll 16
       for (int i = 0; i < Width; ++i) acc[q][i] = fma(weight, value[i], acc[q][i]);
     }
   }
+#pragma GCC unroll 16
   for (int q = 0; q < Queries; ++q) {
+#pragma GCC unroll 16
     for (int i = 0; i < Width; ++i) acc[q][i].store(o + q * head_dim + 16 * i);
   }
 }
@@ -118,11 +159,17 @@ void add_values_part(const float* p, std::int64_t from, std::int64_t to,
   acc.store(o, left);
 }
 
-template <typename Cache, int Queries>
-void add_range(const float* p, std::int64_t from, std::int64_t to,
+// All dimensions of `rows` rows.
+template <typename Cache, int Queries = kAttendQueries>
+void add_range(std::int64_t rows, const float* p, std::int64_t from, std::int64_t to,
                const typename Cache::Element* values, std::int64_t head_dim,
                const typename Cache::Element* ahead, float* o) noexcept {
-  constexpr int kWidth = Queries == 1 ? 4 : kValueWidth;
+  if constexpr (Queries > 1) {
+    if (rows < Queries) {
+      return add_range<Cache, Queries - 1>(rows, p, from, to, values, head_dim, ahead, o);
+    }
+  }
+  constexpr int kWidth = attend_registers(Queries);
   std::int64_t d = 0;
   for (; d + 16 * kWidth <= head_dim; d += 16 * kWidth) {
     add_values<Cache, kWidth, Queries>(p, from, to, values + d, head_dim, ahead + d * kPage, o + d);
@@ -136,110 +183,121 @@ void add_range(const float* p, std::int64_t from, std::int64_t to,
   }
 }
 
-// Scores of positions [first, last) to weights, in place: p = e^(s - m'), zero for the other
-// positions of their groups; m and l are brought up to date. Returns what the output so far
-// is multiplied with.
-float weigh(float* p, std::int64_t first, std::int64_t last, float* m, float* l) noexcept {
-  const std::int64_t begin = first / 16 * 16;
-  const std::int64_t end = (last + 15) / 16 * 16;
-  for (std::int64_t t = begin; t < first; ++t) p[t] = kUnseen;
-  for (std::int64_t t = last; t < end; ++t) p[t] = kUnseen;
-  Lanes high = Lanes::all(*m);
-  for (std::int64_t t = begin; t < end; t += 16) high = max(high, Lanes::load(p + t));
-  const float largest_now = largest(high);
-  const Lanes top = Lanes::all(largest_now);
+// The positions of a page that a row sees, and the whole groups of sixteen that hold them.
+struct Seen {
+  std::int64_t from, to;
+  std::int64_t begin() const noexcept { return from / 16 * 16; }
+  std::int64_t end() const noexcept { return (to + 15) / 16 * 16; }
+};
+
+// A row's maximum so far, lane by lane: of -inf for the positions that it does not see, which
+// then get zero for a weight.
+Lanes raise(float* p, const Seen& seen, float m) noexcept {
+  for (std::int64_t t = seen.begin(); t < seen.from; ++t) p[t] = kUnseen;
+  for (std::int64_t t = seen.to; t < seen.end(); ++t) p[t] = kUnseen;
+  Lanes high = Lanes::all(m);
+  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) high = max(high, Lanes::load(p + t));
+  return high;
+}
+
+// p = e^(s - top), in place; returns the partial sums.
+Lanes exponentials(float* p, const Seen& seen, float top) noexcept {
   Lanes partial = Lanes::zero();
-  for (std::int64_t t = begin; t < end; t += 16) {
-    const Lanes e = exponential(sub(Lanes::load(p + t), top));
+  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) {
+    const Lanes e = exponential(sub(Lanes::load(p + t), Lanes::all(top)));
     e.store(p + t);
     partial = add(partial, e);
   }
-  float shrink[16] = {1.0f};  // e^0 is exactly 1
-  if (*m != largest_now) exponential(sub(Lanes::all(*m), top)).store(shrink);
-  *m = largest_now;
-  *l = fma1(*l, shrink[0], sum(partial));
-  return shrink[0];
+  return partial;
 }
 
-void multiply(float* x, std::int64_t from, std::int64_t to, const float* scales) noexcept {
-  for (std::int64_t t = from; t < to; t += 16) {
+// Scores to weights, in place; m and l are brought up to date, and shrink (room for sixteen) is
+// what the output of each row so far is multiplied with. `rows` is at most sixteen.
+void weigh(std::int64_t rows, float (*p)[kPage], const Seen* seen, float* m, float* l,
+           float* shrink) noexcept {
+  // Four rows at a time; what is left of the last four is -inf, and zero.
+  float top[16] = {};
+  float sums[16] = {};
+  for (std::int64_t row = 0; row < rows; row += 4) {
+    Lanes high[4];
+    for (std::int64_t i = 0; i < 4; ++i) {
+      high[i] = row + i < rows ? raise(p[row + i], seen[row + i], m[row + i]) : Lanes::zero();
+    }
+    largest_four(high[0], high[1], high[2], high[3], top + row);
+  }
+  for (std::int64_t row = 0; row < rows; row += 4) {
+    Lanes partial[4];
+    for (std::int64_t i = 0; i < 4; ++i) {
+      partial[i] =
+          row + i < rows ? exponentials(p[row + i], seen[row + i], top[row + i]) : Lanes::zero();
+    }
+    sum_four(partial[0], partial[1], partial[2], partial[3], sums + row);
+  }
+  // e^0 is exactly 1.
+  const auto load = [rows](const float* x) {
+    return rows == 16 ? Lanes::load(x) : Lanes::load(x, rows);
+  };
+  const auto store = [rows](Lanes x, float* to) { rows == 16 ? x.store(to) : x.store(to, rows); };
+  const Lanes tops = load(top);
+  const Lanes c = exponential(sub(load(m), tops));
+  c.store(shrink);
+  store(tops, m);
+  store(fma(load(l), c, load(sums)), l);
+}
+
+void multiply(float* x, const Seen& seen, const float* scales) noexcept {
+  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) {
     mul(Lanes::load(x + t), Lanes::load(scales + t)).store(x + t);
   }
 }
 
-// `Queries` rows, each of which sees at least one key.
-template <typename Cache, int Queries>
-void attend_rows(const float* q, std::int64_t head_dim, const Block<Cache>& keys,
-                 const Block<Cache>& values, const Block<Cache>& next, const std::int32_t* first,
-                 const std::int32_t* last, float* m, float* l, float* o) noexcept {
-  std::int64_t lowest = kPage;
-  std::int64_t highest = 0;
-  std::int64_t shared_from = 0;
-  std::int64_t shared_to = kPage;
-  for (int i = 0; i < Queries; ++i) {
-    lowest = first[i] < lowest ? first[i] : lowest;
-    highest = last[i] > highest ? last[i] : highest;
-    shared_from = first[i] > shared_from ? first[i] : shared_from;
-    shared_to = last[i] < shared_to ? last[i] : shared_to;
-  }
-  const std::int64_t groups_end = (highest + 15) / 16;
-  float p[Queries][kPage];
-  std::int64_t g = lowest / 16;
-  for (; g + kScoreGroups <= groups_end; g += kScoreGroups) {
-    const std::int64_t offset = g * 16 * head_dim;
-    score_groups<Cache, kScoreGroups, Queries>(q, head_dim, keys.elements + offset,
-                                               values.elements + offset, p[0] + 16 * g);
-  }
-  for (; g < groups_end; ++g) {
-    const std::int64_t offset = g * 16 * head_dim;
-    score_groups<Cache, 1, Queries>(q, head_dim, keys.elements + offset, values.elements + offset,
-                                    p[0] + 16 * g);
-  }
-  for (int i = 0; i < Queries; ++i) {
-    const std::int64_t from = first[i] / 16 * 16;
-    const std::int64_t to = (last[i] + 15) / 16 * 16;
-    if constexpr (Cache::kScaled) multiply(p[i], from, to, keys.scales);
-    const float c = weigh(p[i], first[i], last[i], m + i, l + i);
-    if constexpr (Cache::kScaled) multiply(p[i], from, to, values.scales);
-    if (c == 1.0f) continue;
-    float* out = o + i * head_dim;
-    const Lanes shrink = Lanes::all(c);
-    each_sixteen(
-        head_dim, [&](std::int64_t d) { mul(Lanes::load(out + d), shrink).store(out + d); },
-        [&](std::int64_t d, std::int64_t left) {
-          mul(Lanes::load(out + d, left), shrink).store(out + d, left);
-        });
-  }
-  if (shared_from >= shared_to) shared_from = shared_to = highest;
-  // What only some rows see comes before and after what all see.
-  for (int i = 0; i < Queries; ++i) {
-    const std::int64_t to = last[i] < shared_from ? last[i] : shared_from;
-    if (first[i] < to) {
-      add_range<Cache, 1>(p[i], first[i], to, values.elements, head_dim, next.elements,
-                          o + i * head_dim);
-    }
-  }
-  add_range<Cache, Queries>(p[0], shared_from, shared_to, values.elements, head_dim, next.elements,
-                            o);
-  for (int i = 0; i < Queries; ++i) {
-    if (shared_to < last[i]) {
-      add_range<Cache, 1>(p[i], shared_to, last[i], values.elements, head_dim, next.elements,
-                          o + i * head_dim);
-    }
-  }
+void shrink_row(float c, std::int64_t head_dim, float* o) noexcept {
+  const Lanes factor = Lanes::all(c);
+  each_sixteen(
+      head_dim, [&](std::int64_t d) { mul(Lanes::load(o + d), factor).store(o + d); },
+      [&](std::int64_t d, std::int64_t left) {
+        mul(Lanes::load(o + d, left), factor).store(o + d, left);
+      });
 }
 
-template <typename Cache, int Queries = kAttendQueries>
-void attend_count(std::int64_t queries, const float* q, std::int64_t head_dim,
-                  const Block<Cache>& keys, const Block<Cache>& values, const Block<Cache>& next,
-                  const std::int32_t* first, const std::int32_t* last, float* m, float* l,
-                  float* o) noexcept {
-  if (queries == Queries) {
-    attend_rows<Cache, Queries>(q, head_dim, keys, values, next, first, last, m, l, o);
-  } else if constexpr (Queries > 1) {
-    attend_count<Cache, Queries - 1>(queries, q, head_dim, keys, values, next, first, last, m, l,
-                                     o);
+// At most kAttendQueries rows, each of which sees at least one key.
+template <typename Cache>
+void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const Block<Cache>& keys,
+                 const Block<Cache>& values, const Block<Cache>& next, const std::int32_t* first,
+                 const std::int32_t* last, float* m, float* l, float* o) noexcept {
+  Seen seen[kAttendQueries] = {};
+  Seen any = {kPage, 0};
+  Seen all = {0, kPage};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    seen[i] = {first[i], last[i]};
+    any = {first[i] < any.from ? first[i] : any.from, last[i] > any.to ? last[i] : any.to};
+    all = {first[i] > all.from ? first[i] : all.from, last[i] < all.to ? last[i] : all.to};
   }
+  alignas(64) float p[kAttendQueries][kPage];
+  alignas(64) float shrink[16];
+  score<Cache>(rows, q, head_dim, keys.elements, values.elements, any.from / 16, any.end() / 16,
+               p[0]);
+  if constexpr (Cache::kScaled) {
+    for (std::int64_t i = 0; i < rows; ++i) multiply(p[i], seen[i], keys.scales);
+  }
+  weigh(rows, p, seen, m, l, shrink);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    if constexpr (Cache::kScaled) multiply(p[i], seen[i], values.scales);
+    if (shrink[i] != 1.0f) shrink_row(shrink[i], head_dim, o + i * head_dim);
+  }
+  if (all.from >= all.to) all.from = all.to = any.to;
+  const auto add = [&](std::int64_t row, std::int64_t count, std::int64_t from, std::int64_t to) {
+    if (from < to) {
+      add_range<Cache>(count, p[row], from, to, values.elements, head_dim, next.elements,
+                       o + row * head_dim);
+    }
+  };
+  // What only some rows see comes before and after what all see.
+  for (std::int64_t i = 0; i < rows; ++i) {
+    add(i, 1, first[i], last[i] < all.from ? last[i] : all.from);
+  }
+  add(0, rows, all.from, all.to);
+  for (std::int64_t i = 0; i < rows; ++i) add(i, 1, all.to, last[i]);
 }
 
 template <typename Cache>
@@ -259,8 +317,8 @@ void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const v
     // In blocks as even as they come.
     for (std::int64_t left = (end - row + kAttendQueries - 1) / kAttendQueries; left > 0; --left) {
       const std::int64_t rows = (end - row + left - 1) / left;
-      attend_count<Cache>(rows, q + row * head_dim, head_dim, key_block, value_block, next_block,
-                          first + row, last + row, m + row, l + row, o + row * head_dim);
+      attend_rows<Cache>(rows, q + row * head_dim, head_dim, key_block, value_block, next_block,
+                         first + row, last + row, m + row, l + row, o + row * head_dim);
       row += rows;
     }
   }

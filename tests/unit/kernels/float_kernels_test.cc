@@ -362,9 +362,11 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
 }
 
 TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
-  for (const Attention& a :
-       {Attention{1, 8, 1}, Attention{3, 20, 2}, Attention{8, 64, 3}, Attention{5, 80, 2},
-        Attention{9, 128, 1}, Attention{2, 7, 2}, Attention{32, 64, 1}, Attention{31, 144, 2}}) {
+  std::vector<Attention> cases = {{1, 8, 1}, {3, 20, 2},  {8, 64, 3},  {5, 80, 2},
+                                  {2, 7, 2}, {9, 128, 1}, {32, 64, 1}, {31, 144, 2}};
+  // Each number of rows has its own blocking.
+  for (std::int64_t rows = 1; rows <= 17; ++rows) cases.push_back({rows, 80, 1});
+  for (const Attention& a : cases) {
     for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8}) {
       Floats plain;
       const Floats expected = attend(generic(), a, stored, &plain);
