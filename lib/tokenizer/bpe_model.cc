@@ -6,13 +6,11 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/merge_agenda.h"
 #include "tokenizer/spm_model.h"
 
 namespace lathe {
 namespace {
-
-// Up to this many symbols, looking at all pairs each time beats keeping a heap.
-constexpr std::size_t kSmallWord = 24;
 
 std::uint64_t pair_key(TokenId left, TokenId right) noexcept {
   return (std::uint64_t{static_cast<std::uint32_t>(left)} << 32) |
@@ -194,9 +192,7 @@ void BpeModel::start_symbols(std::string_view word, Scratch& scratch) const {
 
 void BpeModel::merge(Scratch& scratch) const {
   auto& symbols = scratch.symbols;
-  auto& agenda = scratch.agenda;
-  agenda.clear();
-  const bool heap = symbols.size() > kSmallWord;
+  MergeAgenda<Scratch::Pair, later> agenda(scratch.agenda, symbols.size());
   const auto at = [&symbols](int index) -> Scratch::Symbol& {
     return symbols[static_cast<std::size_t>(index)];
   };
@@ -206,18 +202,11 @@ void BpeModel::merge(Scratch& scratch) const {
     const TokenId b = at(at(left).next).id;
     const Merge* found = merge_of(a, b);
     if (found == nullptr) return;
-    agenda.push_back({found->rank, left, a, b, found->joined});
-    if (heap) std::push_heap(agenda.begin(), agenda.end(), later);
+    agenda.add({found->rank, left, a, b, found->joined});
   };
   for (int i = 0; i + 1 < static_cast<int>(symbols.size()); ++i) add(i);
   while (!agenda.empty()) {
-    if (heap) {
-      std::pop_heap(agenda.begin(), agenda.end(), later);
-    } else {
-      std::swap(*std::max_element(agenda.begin(), agenda.end(), later), agenda.back());
-    }
-    const Scratch::Pair top = agenda.back();
-    agenda.pop_back();
+    const Scratch::Pair top = agenda.take_first();
     Scratch::Symbol& left = at(top.left);
     // The pair may have changed since it was found; id -1 marks a symbol that is gone.
     if (left.id != top.left_id || left.next < 0) continue;

@@ -2,6 +2,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/gguf_ids.h"
 #include "tokenizer/gguf_pre.h"
 #include "tokenizer/spm_model.h"
 
@@ -14,15 +15,6 @@ class Nfc final : public Normalizer {
     text = normal_form(text, NormalForm::kNfc);
   }
 };
-
-std::optional<TokenId> id_or_nothing(std::int64_t id, std::size_t vocab, std::string_view name,
-                                     const std::string& file) {
-  if (id == -1) return std::nullopt;
-  if (id < 0 || id >= static_cast<std::int64_t>(vocab)) {
-    fail_invalid("{}: {} is {}, outside the vocabulary of {}", quoted(file), name, id, vocab);
-  }
-  return static_cast<TokenId>(id);
-}
 
 }  // namespace
 
@@ -72,8 +64,8 @@ BpeParts bpe_parts_from_gguf(const TokenizerFiles& files) {
   DecoderStep bytes;
   bytes.kind = DecoderStep::Kind::kByteLevel;
   parts.decoder.add(std::move(bytes));
-  parts.bos = id_or_nothing(gguf.bos, n, "bos_token_id", file);
-  parts.eos = id_or_nothing(gguf.eos, n, "eos_token_id", file);
+  parts.bos = special_id(gguf.bos, n, "bos_token_id", file);
+  parts.eos = special_id(gguf.eos, n, "eos_token_id", file);
   if (gguf.add_bos.value_or(pre->add_bos) && parts.bos) parts.prefix = {*parts.bos};
   if (gguf.add_eos.value_or(false) && parts.eos) parts.suffix = {*parts.eos};
   parts.chat_template = gguf.chat_template;

@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "tokenizer/merge_agenda.h"
 
 namespace lathe {
 namespace {
-
-// Up to this many symbols, looking at all pairs each time beats keeping a heap.
-constexpr std::size_t kSmallWord = 24;
 
 bool is_mergeable(PieceType type) noexcept {
   return type == PieceType::kNormal || type == PieceType::kUserDefined ||
@@ -136,9 +134,7 @@ void SpmBpe::encode_word(std::string_view raw, bool prefix, Scratch& scratch) co
 void SpmBpe::merge(Scratch& scratch) const {
   const std::string_view text = scratch.text;
   auto& symbols = scratch.symbols;
-  auto& agenda = scratch.agenda;
-  agenda.clear();
-  const bool heap = symbols.size() > kSmallWord;
+  MergeAgenda<Scratch::Pair, later> agenda(scratch.agenda, symbols.size());
   const auto at = [&symbols](int index) -> Scratch::Symbol& {
     return symbols[static_cast<std::size_t>(index)];
   };
@@ -149,18 +145,11 @@ void SpmBpe::merge(Scratch& scratch) const {
     const std::uint32_t size = a.size + at(a.next).size;
     const std::int32_t id = mergeable_.find(text.substr(a.begin, size));
     if (id < 0) return;
-    agenda.push_back({model_.pieces[static_cast<std::size_t>(id)].score, left, size});
-    if (heap) std::push_heap(agenda.begin(), agenda.end(), later);
+    agenda.add({model_.pieces[static_cast<std::size_t>(id)].score, left, size});
   };
   for (int i = 0; i + 1 < static_cast<int>(symbols.size()); ++i) add(i);
   while (!agenda.empty()) {
-    if (heap) {
-      std::pop_heap(agenda.begin(), agenda.end(), later);
-    } else {
-      std::swap(*std::max_element(agenda.begin(), agenda.end(), later), agenda.back());
-    }
-    const Scratch::Pair top = agenda.back();
-    agenda.pop_back();
+    const Scratch::Pair top = agenda.take_first();
     Scratch::Symbol& left = at(top.left);
     if (left.size == 0 || left.next < 0) continue;
     Scratch::Symbol& right = at(left.next);

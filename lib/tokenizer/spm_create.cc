@@ -4,20 +4,12 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/gguf_ids.h"
 #include "tokenizer/spm_tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace lathe {
 namespace {
-
-std::optional<TokenId> id_or_nothing(std::int64_t id, std::size_t vocab, std::string_view name,
-                                     const std::string& file) {
-  if (id == -1) return std::nullopt;
-  if (id < 0 || id >= static_cast<std::int64_t>(vocab)) {
-    fail_invalid("{}: {} is {}, outside the vocabulary of {}", quoted(file), name, id, vocab);
-  }
-  return static_cast<TokenId>(id);
-}
 
 std::optional<TokenId> find_token(const std::string& text, const SpmModel& model,
                                   const TokenizerConfig& config) {
@@ -35,7 +27,7 @@ SpmSource load_from_gguf(const TokenizerFiles& files) {
   SpmModel model = spm_model_from_gguf(gguf, files.origin);
   SpmSettings settings;
   const auto id = [&](std::int64_t value, std::string_view name) {
-    return id_or_nothing(value, gguf.tokens.size(), name, files.origin);
+    return special_id(value, gguf.tokens.size(), name, files.origin);
   };
   settings.bos = id(gguf.bos, "bos_token_id");
   settings.eos = id(gguf.eos, "eos_token_id");
