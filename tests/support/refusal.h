@@ -29,4 +29,16 @@ void expect_refused(ErrorCode code, std::string_view part, Call&& call) {
   ADD_FAILURE() << "was accepted; expected: " << part;
 }
 
+// The code of the error that `call` throws, and its message; kFailed when it throws none.
+template <typename Call>
+ErrorCode error_of(Call&& call, std::string* message = nullptr) {
+  try {
+    call();
+  } catch (const Error& error) {
+    if (message != nullptr) *message = error.message();
+    return error.code();
+  }
+  return ErrorCode::kFailed;
+}
+
 }  // namespace lathe::test

@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "lathe/error.h"
-
 #include "fake_model.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
+
+using test::error_of;
 
 const std::vector<TokenId> kPrompt = {FakeTokenizer::kBos, 'h', 'i'};
 
@@ -20,16 +21,6 @@ Generation answer(FakeLogits logits, const GenerateOptions& options = {},
   Generation result = generate(session, tokenizer, kPrompt, options, on_text);
   EXPECT_EQ(session.alive, 0);
   return result;
-}
-
-ErrorCode error_of(const std::function<void()>& call, std::string* message = nullptr) {
-  try {
-    call();
-  } catch (const Error& error) {
-    if (message != nullptr) *message = error.message();
-    return error.code();
-  }
-  return ErrorCode::kBug;
 }
 
 TEST(Generate, EndsAtTheEndToken) {

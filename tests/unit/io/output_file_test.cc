@@ -6,12 +6,13 @@
 #include <sstream>
 #include <sys/stat.h>
 
-#include "lathe/error.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
 
 class OutputFileTest : public ::testing::Test {
  protected:
@@ -35,16 +36,6 @@ class OutputFileTest : public ::testing::Test {
 
   std::string folder_;
 };
-
-template <typename Call>
-ErrorCode code_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.code();
-  }
-  return ErrorCode::kBug;
-}
 
 TEST_F(OutputFileTest, AppearsOnlyWhenCommitted) {
   const std::string name = path("out");
@@ -71,7 +62,7 @@ TEST_F(OutputFileTest, KeepsTheOldFileWithoutCommit) {
 TEST_F(OutputFileTest, RefusesToReplaceUnlessTold) {
   const std::string name = path("out");
   std::ofstream(name) << "old";
-  EXPECT_EQ(code_of([&] { OutputFile(name, false); }), ErrorCode::kIo);
+  EXPECT_EQ(error_of([&] { OutputFile(name, false); }), ErrorCode::kIo);
   EXPECT_EQ(content(name), "old");
 }
 
@@ -80,7 +71,7 @@ TEST_F(OutputFileTest, RefusesAFileThatAppearedMeanwhile) {
   OutputFile file(name, false);
   file.write("mine");
   std::ofstream(name) << "theirs";
-  EXPECT_EQ(code_of([&] { file.commit(); }), ErrorCode::kIo);
+  EXPECT_EQ(error_of([&] { file.commit(); }), ErrorCode::kIo);
   EXPECT_EQ(content(name), "theirs");
 }
 
@@ -115,7 +106,7 @@ TEST_F(OutputFileTest, ReplacesWhatALinkLeadsTo) {
 TEST_F(OutputFileTest, ReportsAFullDevice) {
   OutputFile file("/dev/full", false);
   file.write("x");
-  EXPECT_EQ(code_of([&] { file.commit(); }), ErrorCode::kIo);
+  EXPECT_EQ(error_of([&] { file.commit(); }), ErrorCode::kIo);
 }
 
 TEST_F(OutputFileTest, TheSignalHandlersCleanerRemovesTheTemporary) {

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "lathe/checkpoint.h"
-#include "lathe/error.h"
+
+#include "support/refusal.h"
 
 namespace lathe {
 
@@ -126,16 +127,6 @@ inline std::shared_ptr<FakeCheckpoint> random_checkpoint(const ModelConfig& c,
   return out;
 }
 
-// The code of the error that `call` throws; kFailed when it throws none.
-template <typename Call>
-ErrorCode error_of(Call&& call, std::string* message = nullptr) {
-  try {
-    call();
-  } catch (const Error& error) {
-    if (message != nullptr) *message = error.message();
-    return error.code();
-  }
-  return ErrorCode::kFailed;
-}
+using test::error_of;
 
 }  // namespace lathe

@@ -2,13 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "lathe/chat.h"
-#include "lathe/error.h"
 
+#include "support/refusal.h"
 #include "tokenizer/chat_template_format.h"
 
 namespace lathe {
 namespace {
 
+using test::error_of;
 using Messages = std::vector<ChatMessage>;
 
 const Messages kShort = {{"user", "Hello"}};
@@ -16,16 +17,6 @@ const Messages kLong = {{"system", "Be brief."},
                         {"user", "Hello"},
                         {"assistant", "Hi there"},
                         {"user", "  Who are you?\n"}};
-
-ErrorCode error_of(const std::function<void()>& call, std::string* message = nullptr) {
-  try {
-    call();
-  } catch (const Error& error) {
-    if (message != nullptr) *message = error.message();
-    return error.code();
-  }
-  return ErrorCode::kBug;
-}
 
 std::string render(const std::string& name, const Messages& messages, bool generation = true) {
   return ChatTemplate::by_name(name).render(messages, generation);
