@@ -188,7 +188,7 @@ int run(const Tool& tool, const Options& options) {
     if (!options.dry_run) tool.note(quantize_summary(reports[i], targets[i].output));
     if (!options.dry_run && common.verbose == 0) continue;
     if (targets.size() > 1) text += escape_for_terminal(targets[i].output) + ":\n";
-    text += quantize_table(reports[i]);
+    text += quantize_table(reports[i], common.verbose > 0);
   }
   Output output("-", false);
   output.write(common.json() ? quantize_json(targets, reports) : text);
@@ -204,40 +204,44 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   tool.add_common(kModelOptional | kOutput | kThreads | kJson);
   app.add_option("-s,--scheme", options.scheme,
-                 "how weights are stored: w4, w8, w4g64, w8g32, q8_0, ...")
+                 "How weights are stored: w4 (a mixture of about 4.6 bits), w8, w4g64, w8g32a, "
+                 "w4nlg64, q8_0 or q4_0 for GGUF, ...; the man page has them all")
       ->type_name("SCHEME");
-  tool.repeatable("--tensor", options.rules, "a scheme of their own for matching tensors")
+  tool.repeatable("--tensor", options.rules,
+                  "A scheme of their own for tensors whose name matches; the last that does counts")
       ->type_name("REGEX=SCHEME");
-  tool.repeatable("--include", options.include, "quantize only matching tensors")
+  tool.repeatable("--include", options.include, "Quantize matching tensors only")
       ->type_name("REGEX");
-  tool.repeatable("--exclude", options.exclude, "keep matching tensors as they are")
+  tool.repeatable("--exclude", options.exclude, "Keep matching tensors as they are")
       ->type_name("REGEX");
-  tool.repeatable("--also", options.also, "one more output, from the same input")
+  tool.repeatable("--also", options.also, "One more output, in the same pass over the input")
       ->type_name("SCHEME=FILE");
   app.add_option("--calib", options.calibration,
-                 "a text: the weights that matter for it are kept more exactly")
+                 "A text: weights that matter for it are kept more exactly")
       ->type_name("FILE");
-  app.add_option("--importance", options.importance, "an importance matrix instead of a text")
+  app.add_option("--importance", options.importance,
+                 "An importance matrix instead of a text; llama.cpp's will do")
       ->type_name("FILE");
   app.add_option("--save-importance", options.importance_out,
-                 "write the importance matrix of --calib")
+                 "Write the importance matrix of --calib")
       ->type_name("FILE");
-  app.add_option("--tokenizer", options.tokenizer, "a tokenizer instead of the model's own")
+  app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")
       ->type_name("FILE");
   app.add_flag("--resume", options.resume,
-               "keep what a killed run left in FILE.partial, and leave that on a kill");
+               "Go on with what a killed run left in FILE.partial; leave that when interrupted");
   app.add_option("--verify", options.verify,
-                 "make this file again from its recipe, and compare bit for bit")
+                 "Make this file again from its recipe, and compare bit for bit")
       ->type_name("FILE");
-  app.add_option("--against", options.against, "what --verify makes it from")->type_name("MODEL");
-  app.add_flag("--dry-run", options.dry_run, "show the table of tensors, write nothing");
+  app.add_option("--against", options.against, "What --verify makes it from")->type_name("MODEL");
+  app.add_flag("--dry-run", options.dry_run,
+               "Show the table of tensors (with -v a line for each), and write nothing");
   tool.synopsis("-m MODEL -o FILE [-s SCHEME] [OPTION]...");
-  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.4 bits per weight");
+  tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.6 bits per weight");
   tool.example("quantize -m hf-folder -o w8.lathe -s w8 --also w4=w4.lathe", "Two files, one run");
   tool.example("quantize -m hf-folder -o m.gguf -s q8_0", "A GGUF file for other programs");
   tool.example("quantize -m hf-folder -o w4.lathe --calib book.txt",
                "Weighted by what a text needs");
-  tool.see_also("convert(1), perplexity(1), bench(1), lathe(5), lathe(7)");
   tool.example("quantize --verify w4.lathe --against hf-folder", "Is it what it says?");
+  tool.see_also("convert(1), perplexity(1), bench(1), lathe(5), lathe(7)");
   return tool.run(argc, argv, [&] { return run(tool, options); });
 }

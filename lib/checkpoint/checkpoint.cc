@@ -46,4 +46,11 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
   }
 }
 
+std::string type_name(const Checkpoint& checkpoint, std::size_t tensor) {
+  const TensorInfo& info = checkpoint.tensors()[tensor];
+  if (info.dtype != DType::kPacked) return std::string(dtype_info(info.dtype).name);
+  return packed_scheme_name(
+      parse_packed(checkpoint.bytes_in_place(tensor), quoted(info.name)).scheme);
+}
+
 }  // namespace lathe

@@ -40,6 +40,10 @@ struct Plan {
   std::string source_name;  // for the file's provenance; empty: the last part of the path
 };
 
+// Throws kUsage when `output` is the file or folder that is being read: an output that takes its
+// place, even one that was forced to, could not be made again.
+void refuse_own_input(const Checkpoint& checkpoint, const std::string& output);
+
 // Throws where the target cannot hold a tensor.
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
 

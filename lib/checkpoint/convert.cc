@@ -1,5 +1,8 @@
 #include "lathe/convert.h"
 
+#include <filesystem>
+
+#include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/write_pass.h"
 
@@ -34,12 +37,21 @@ ConvertReport report_of(const Checkpoint& checkpoint, const Plan& plan) {
 
 }  // namespace
 
+void refuse_own_input(const Checkpoint& checkpoint, const std::string& output) {
+  std::error_code absent;
+  if (!std::filesystem::equivalent(checkpoint.path(), output, absent)) return;
+  fail(ErrorCode::kUsage, "{}: is the model that is read; give the output another name",
+       quoted(output));
+}
+
 ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions& options) {
   return report_of(checkpoint, checked_plan(checkpoint, options));
 }
 
 ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
                       const ConvertOptions& options) {
+  // In place is well where every bit is kept.
+  if (options.dtype) refuse_own_input(checkpoint, output);
   const Plan plan = checked_plan(checkpoint, options);
   if (options.format == CheckpointFormat::kHuggingFace) {
     write_hugging_face(checkpoint, plan, output, options);

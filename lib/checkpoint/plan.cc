@@ -117,8 +117,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     if (planned.to == DType::kPacked) {
       planned.out.dtype = DType::kU8;
       planned.out.shape = {static_cast<std::int64_t>(info.bytes)};
-      planned.scheme =
-          packed_scheme_name(parse_packed(checkpoint.bytes_in_place(*source), info.name).scheme);
+      planned.scheme = type_name(checkpoint, *source);
     }
     if (options.format == CheckpointFormat::kLathe && is_block_type(planned.to)) {
       const DTypeInfo& type = dtype_info(planned.to);

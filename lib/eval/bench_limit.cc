@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
-#include <string_view>
+#include <string>
 
 namespace lathe {
 namespace {
@@ -55,11 +55,11 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
 }
 
 std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost) {
-  std::string_view type = "?";
-  std::map<std::string_view, std::uint64_t> bytes;
-  for (const TensorInfo& tensor : checkpoint.tensors()) {
-    const std::string_view name = dtype_info(tensor.dtype).name;
-    bytes[name] += tensor.bytes;
+  std::string type = "?";
+  std::map<std::string, std::uint64_t> bytes;
+  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const std::string name = type_name(checkpoint, i);
+    bytes[name] += checkpoint.tensors()[i].bytes;
     if (bytes[name] >= bytes[type]) type = name;
   }
   const auto parameters = static_cast<double>(cost.parameters);

@@ -28,19 +28,20 @@ std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) 
 }
 
 // What can be stored where: refuses early, with advice.
-void check_scheme(const MatrixScheme& scheme, const TensorInfo& info, CheckpointFormat format,
-                  const std::string& file) {
+void check_scheme(const MatrixScheme& scheme, const Checkpoint& checkpoint, std::size_t tensor,
+                  CheckpointFormat format) {
   if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
          "a GGUF file cannot hold the scheme {}; choose q8_0, q4_0, q4_1 or a float type, or "
          "write a .lathe file",
          scheme_name(scheme));
   }
+  const TensorInfo& info = checkpoint.tensors()[tensor];
   if (info.dtype == DType::kPacked || dtype_info(info.dtype).block > 1) {
     fail_unsupported(
         "{}: the tensor {} is quantized already ({}); quantize the original, or use --scheme keep "
         "for it",
-        quoted(file), quoted(info.name), dtype_info(info.dtype).name);
+        quoted(checkpoint.path()), quoted(info.name), type_name(checkpoint, tensor));
   }
 }
 
@@ -206,7 +207,7 @@ MatrixScheme Quantization::fitting(const MatrixScheme& scheme, const TensorInfo&
 
 void Quantization::apply(const MatrixScheme& scheme, const TensorInfo& info,
                          PlannedTensor& tensor) {
-  check_scheme(scheme, info, format_, checkpoint_.path());
+  check_scheme(scheme, checkpoint_, tensor.source, format_);
   tensor.bytes = planned_bytes(scheme, info);
   if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
     tensor.to = DType::kPacked;

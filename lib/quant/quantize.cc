@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/conversion.h"
 #include "checkpoint/write_pass.h"
 #include "quant/quantization.h"
 
@@ -43,6 +44,7 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   const auto started = Clock::now();
   if (targets.empty()) return {};
   check_different(targets);
+  for (const QuantizeTarget& target : targets) refuse_own_input(checkpoint, target.output);
   QuantizeWorkshop workshop(targets.front().options.threads);
   std::vector<std::unique_ptr<Quantization>> work;
   for (const QuantizeTarget& target : targets) {

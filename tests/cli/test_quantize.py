@@ -112,6 +112,17 @@ class Quantize(ToolTest):
         self.assertEqual(int(lines[-1][-1]), sum(
             t["bytes"] for t in json.loads(self.ok("-m", self.model, "-o", "x.lathe", "--dry-run",
                                                    "--json").stdout)["outputs"][0]["tensors"]))
+        # Layers that are treated alike share a line; -v tells them apart.
+        rows = {line[0]: line for line in lines}
+        self.assertEqual(rows["model.layers.0-1.self_attn.q_proj.weight"][1:4],
+                         ["48x48", "BF16", "w4nlg64"])
+        split = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "--tensor",
+                        r"layers\.1\.self_attn.q=w8").out
+        self.assertIn("model.layers.1.self_attn.q_proj.weight ", split)
+        self.assertIn("model.layers.0-1.self_attn.k_proj.weight ", split)
+        each = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "-v").out
+        self.assertEqual(len(each.splitlines()), 22)
+        self.assertNotIn("SQNR", each)
         two = self.ok("-m", self.model, "-o", "x.lathe", "--also", "w8=y.lathe", "--dry-run").out
         self.assertEqual([line for line in two.splitlines() if line.endswith(":")],
                          ["x.lathe:", "y.lathe:"])
@@ -270,8 +281,22 @@ class Quantize(ToolTest):
         self.fails(4, "-m", "absent", "-o", "x.lathe", message="absent")
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8")
         self.fails(4, "-m", self.model, "-o", "w8.lathe", message="exists")
-        self.fails(6, "-m", "w8.lathe", "-o", "x.lathe", message="quantized already")
+        self.fails(6, "-m", "w8.lathe", "-o", "x.lathe", message="quantized already (w8)")
         self.fails(4, "-m", self.model, "-o", "/dev/full")
+        self.assertFalse((self.folder / "x.lathe").exists())
+
+    def test_the_input_is_never_replaced(self):
+        self.ok(self.model, "-o", "a.lathe", tool="convert")
+        before = (self.folder / "a.lathe").read_bytes()
+        os.link(self.folder / "a.lathe", self.folder / "b.lathe")
+        (self.folder / "c.lathe").symlink_to("a.lathe")
+        for name in ("a.lathe", "./a.lathe", "b.lathe", "c.lathe"):
+            self.fails(2, "-m", "a.lathe", "-o", name, "-f", message=["is read", "another name"])
+            self.fails(2, "-m", "a.lathe", "-o", "x.lathe", "--also", f"w8={name}", "-f",
+                       message="another name")
+            self.fails(2, "a.lathe", "-o", name, "-f", "--dtype", "f16", tool="convert",
+                       message="another name")
+        self.assertEqual((self.folder / "a.lathe").read_bytes(), before)
         self.assertFalse((self.folder / "x.lathe").exists())
 
     def test_damaged_scale_is_refused(self):

@@ -1,6 +1,7 @@
 #include "common/quantize_report.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -35,35 +36,99 @@ Json json_of(const QuantizeReport& report, const std::string& output) {
           {"tensors", std::move(tensors)}};
 }
 
-std::string line_of(const std::string& name, std::size_t width, const std::string& shape,
-                    std::string_view from, const std::string& to, double bits,
-                    std::uint64_t bytes) {
-  return fmt::format("{:<{}}  {:>15}  {:>6}  {:<8}  {:>7.3f}  {:>12}", name, width, shape, from, to,
-                     bits, bytes);
+// "model.layers.3.mlp.up_proj.weight": the number in it and what stands before and behind.
+struct LayerName {
+  std::string before, behind;
+  std::int64_t layer = -1;  // none
+};
+
+LayerName parse_name(const std::string& name) {
+  for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+    const std::size_t end = name.find('.', dot + 1);
+    if (end == std::string::npos) break;
+    std::int64_t layer = 0;
+    const auto [at, error] = std::from_chars(name.data() + dot + 1, name.data() + end, layer);
+    if (error != std::errc() || at != name.data() + end) continue;
+    return {name.substr(0, dot + 1), name.substr(end), layer};
+  }
+  return {name, "", -1};
+}
+
+// Tensors of several layers that get the same treatment: a line for all of them.
+struct Line {
+  LayerName name;
+  std::vector<std::int64_t> layers;
+  const QuantizedTensor* first = nullptr;
+  std::uint64_t bytes = 0;
+
+  bool takes(const LayerName& other, const QuantizedTensor& t) const {
+    return name.layer >= 0 && other.layer >= 0 && name.before == other.before &&
+           name.behind == other.behind && first->shape == t.shape && first->from == t.from &&
+           first->scheme == t.scheme;
+  }
+
+  // "model.layers.0-21.mlp.up_proj.weight"
+  std::string text() const {
+    std::string numbers;
+    for (std::size_t i = 0; i < layers.size();) {
+      std::size_t last = i;
+      while (last + 1 < layers.size() && layers[last + 1] == layers[last] + 1) ++last;
+      numbers += fmt::format("{}{}", numbers.empty() ? "" : ",", layers[i]);
+      if (last > i) numbers += fmt::format("-{}", layers[last]);
+      i = last + 1;
+    }
+    return escape_for_terminal(name.before + numbers + name.behind);
+  }
+};
+
+std::vector<Line> lines_of(const QuantizeReport& report, bool each) {
+  std::vector<Line> lines;
+  for (const QuantizedTensor& t : report.tensors) {
+    const LayerName name = parse_name(t.name);
+    auto line = each ? lines.end() : std::find_if(lines.begin(), lines.end(), [&](const Line& l) {
+      return l.takes(name, t);
+    });
+    if (line == lines.end()) line = lines.insert(lines.end(), {name, {}, &t, 0});
+    if (name.layer >= 0) line->layers.push_back(name.layer);
+    line->bytes += t.bytes;
+  }
+  return lines;
 }
 
 }  // namespace
 
-std::string quantize_table(const QuantizeReport& report) {
-  std::vector<std::string> names;
-  std::size_t width = 6;
-  for (const QuantizedTensor& t : report.tensors) {
-    names.push_back(escape_for_terminal(t.name));
-    width = std::max(width, names.back().size());
+std::string quantize_table(const QuantizeReport& report, bool each) {
+  const std::vector<Line> lines = lines_of(report, each);
+  // What was measured; a plan has none.
+  const bool errors = std::any_of(lines.begin(), lines.end(),
+                                  [](const Line& line) { return line.first->sqnr.has_value(); });
+  std::vector<std::string> names, shapes;
+  std::size_t name_width = 6, shape_width = 5;
+  for (const Line& line : lines) {
+    names.push_back(line.text());
+    shapes.push_back(fmt::format("{}", fmt::join(line.first->shape, "x")));
+    name_width = std::max(name_width, names.back().size());
+    shape_width = std::max(shape_width, shapes.back().size());
   }
-  std::string out =
-      fmt::format("{:<{}}  {:>15}  {:>6}  {:<8}  {:>7}  {:>12}  {:>7}  {}\n", "tensor", width,
-                  "shape", "from", "to", "bits", "bytes", "SQNR dB", "worst row");
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const QuantizedTensor& t = report.tensors[i];
-    out += line_of(names[i], width, fmt::format("{}", fmt::join(t.shape, " x ")),
-                   dtype_info(t.from).name, t.scheme, t.bits_per_weight, t.bytes);
+  const auto row = [&](const std::string& name, const std::string& shape, std::string_view from,
+                       const std::string& to, const std::string& bits, const std::string& bytes) {
+    return fmt::format("{:<{}}  {:>{}}  {:<4}  {:<8}  {:>6}  {:>11}", name, name_width, shape,
+                       shape_width, from, to, bits, bytes);
+  };
+  std::string out = row("tensor", "shape", "from", "to", "bits", "bytes");
+  out += errors ? "  SQNR dB  worst row\n" : "\n";
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const QuantizedTensor& t = *lines[i].first;
+    out += row(names[i], shapes[i], dtype_info(t.from).name, t.scheme,
+               fmt::format("{:.3f}", t.bits_per_weight), fmt::format("{}", lines[i].bytes));
     if (t.sqnr) {
       out += fmt::format("  {:>7.2f}  {} ({:.2f})", *t.sqnr, t.worst_row, t.worst_row_sqnr);
     }
     out += '\n';
   }
-  return out + line_of("total", width, "", "", "", report.bits_per_weight, report.output_bytes) +
+  return out +
+         row("total", "", "", "", fmt::format("{:.3f}", report.bits_per_weight),
+             fmt::format("{}", report.output_bytes)) +
          '\n';
 }
 

@@ -84,6 +84,10 @@ class LATHE_API Checkpoint {
   virtual void drop(std::size_t tensor) const noexcept = 0;
 };
 
+// What a tensor is stored as: "F32", "Q4_K", or of a matrix in the kernels' layout its scheme,
+// "w4nlg64".
+LATHE_API std::string type_name(const Checkpoint& checkpoint, std::size_t tensor);
+
 // One line of text that differs between models that compute differently: of a .lathe file the
 // checksum that it carries, otherwise one over configuration and weights (which reads them all).
 LATHE_API std::string fingerprint(const Checkpoint& checkpoint);

@@ -9,7 +9,8 @@
 // Memory: pieces of at most 16 MB; pages of the source are dropped behind. The output
 // appears whole or not at all.
 // Errors: kUnsupported when the target cannot express the model (the message says what to
-// do), kInvalid for values that do not fit the type asked for or broken blocks, kIo.
+// do), kInvalid for values that do not fit the type asked for or broken blocks, kUsage for an
+// output that is the input itself in another type, kIo.
 #pragma once
 
 #include <cstdint>

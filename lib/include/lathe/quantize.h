@@ -79,7 +79,8 @@ LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const s
 
 // One tensor at a time in memory. `output` ends in ".gguf" for a GGUF file (ggml's types and
 // floats only); any other name makes a .lathe file. Throws kInvalid for weights that are not
-// finite, naming the tensor; kUnsupported for a source that is quantized already; kIo.
+// finite, naming the tensor; kUnsupported for a source that is quantized already; kUsage for an
+// output that is the source; kIo.
 LATHE_API QuantizeReport quantize(const Checkpoint& checkpoint, const std::string& output,
                                   const QuantizeOptions& options);
 
