@@ -1,6 +1,7 @@
 // perplexity: how well a model predicts a text, and how far it strays from another model.
 #include "lathe/perplexity.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "lathe/lathe.h"
 
 #include "common/input.h"
+#include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
@@ -32,17 +34,12 @@ struct Options {
   LoadOptions load;
 };
 
-KvType kv_type(const std::string& name) {
-  if (name == "f32") return KvType::kF32;
-  return name == "int8" ? KvType::kInt8 : KvType::kF16;
-}
-
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
                                     const std::string& type, const PerplexityOptions& measure,
                                     const LoadOptions& load, int threads) {
   EngineOptions options = perplexity_engine(measure);
   options.threads = threads;
-  options.kv_type = kv_type(type);
+  options.kv_type = kv_type_by_name(type).type;
   return Engine::create(Model::load(checkpoint, nullptr, load), nullptr, options);
 }
 
@@ -85,10 +82,13 @@ std::string text_of(const PerplexityReport& r) {
   if (r.divergence) {
     const DivergenceFigures& d = *r.divergence;
     out += line("base perplexity", with_error(d.base.perplexity, d.base.error));
+    const double ratio = std::exp(d.ln_ratio);
+    out += line("ppl/base", fmt::format("{:.6f} ± {:.6f}", ratio, ratio * d.ln_ratio_error));
     out += line("ln(ppl/base)", fmt::format("{:.6f} ± {:.6f}", d.ln_ratio, d.ln_ratio_error));
     out += line("KL mean", fmt::format("{:.6f} ± {:.6f}", d.kl_mean, d.kl_error));
     out += line("KL median", fmt::format("{:.6f}", d.kl_median));
     out += line("KL 90 %", fmt::format("{:.6f}", d.kl_p90));
+    out += line("KL 95 %", fmt::format("{:.6f}", d.kl_p95));
     out += line("KL 99 %", fmt::format("{:.6f}", d.kl_p99));
     out += line("KL 99.9 %", fmt::format("{:.6f}", d.kl_p999));
     out += line("KL max", fmt::format("{:.6f}", d.kl_max));
@@ -172,18 +172,17 @@ int main(int argc, char** argv) {
   Tool tool("perplexity", "measure how well a model predicts a text");
   Options options;
   tool.add_common(kModel | kInput | kOutput | kThreads | kJson);
-  tool.number("-c,--ctx", options.context, "tokens per chunk; the second half is scored", 4,
+  tool.number("-c,--ctx", options.context, "Tokens per chunk; the second half is scored", 4,
               1 << 24);
-  tool.number("--chunks", options.chunks, "score the first N chunks only; 0 is all", 0, 1 << 30);
+  tool.number("--chunks", options.chunks, "Score the first N chunks only; 0 is all", 0, 1 << 30);
   tool.app()
       .add_option("-b,--base", options.base,
-                  "a second model to compare with: KL divergence, run in step with the first")
+                  "A second model to compare with, run in step with the first: KL divergence")
       ->type_name("MODEL");
-  tool.app().add_flag("--per-token", options.per_token, "a JSON line for each scored token");
-  tool.choice("--kv-type", options.kv_type, "type of the KV cache", {"f16", "f32", "int8"});
-  tool.choice("--base-kv-type", options.base_kv_type,
-              "type of the base model's KV cache; as --kv-type unless given",
-              {"f16", "f32", "int8"});
+  tool.app().add_flag("--per-token", options.per_token, "Print a JSON line for each scored token");
+  add_kv_type(tool, "--kv-type", options.kv_type, "Type of the KV cache");
+  add_kv_type(tool, "--base-kv-type", options.base_kv_type,
+              "Type of the base model's KV cache (default: as --kv-type)");
   add_load_options(tool, options.load);
   tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");

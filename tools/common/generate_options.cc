@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "common/kv_type.h"
 #include "common/load_options.h"
 
 namespace lathe::tool {
@@ -44,8 +45,7 @@ void add_batch_options(Tool& tool, GenerateFlags& o) {
 void add_memory_options(Tool& tool, GenerateFlags& o) {
   constexpr const char* kMemory = "Keys and values of earlier tokens";
   CLI::App& app = tool.app();
-  tool.choice("--kv-type", o.kv_type, "Type of their numbers", {"f16", "f32", "int8"})
-      ->group(kMemory);
+  add_kv_type(tool, "--kv-type", o.kv_type, "Type of their numbers")->group(kMemory);
   app.add_option("--cache-dir", o.cache_dir,
                  "Keep them in DIR, for later prompts that begin with the same tokens")
       ->type_name("DIR")
@@ -71,11 +71,6 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
 }
 
 }  // namespace
-
-KvType GenerateFlags::kv() const {
-  if (kv_type == "f32") return KvType::kF32;
-  return kv_type == "int8" ? KvType::kInt8 : KvType::kF16;
-}
 
 GenerateOptions GenerateFlags::generate_options() const {
   GenerateOptions how;
@@ -237,7 +232,7 @@ EngineOptions engine_options(const Tool& tool, const Model& model, const Generat
   const CommonValues& common = tool.common();
   EngineOptions out;
   out.threads = threads_for(model, common);
-  out.kv_type = flags.kv();
+  out.kv_type = kv_type_by_name(flags.kv_type).type;
   out.kv_memory = flags.kv_memory;
   out.context = context_for(model, common, flags);
   out.max_batch = flags.max_batch;

@@ -42,7 +42,6 @@ struct GenerateFlags {
   bool batch() const { return jsonl || lines; }
   // Whether one prompt, too, needs the engine and what it keeps.
   bool uses_engine() const { return !cache_dir.empty(); }
-  KvType kv() const;
   GenerateOptions generate_options() const;
 };
 

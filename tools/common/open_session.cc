@@ -8,6 +8,7 @@
 
 #include "common/convert_report.h"
 #include "common/fail.h"
+#include "common/kv_type.h"
 
 namespace lathe::tool {
 namespace {
@@ -52,7 +53,7 @@ std::unique_ptr<Session> open_session(const Tool& tool, const std::shared_ptr<co
   const std::int64_t answer = endless ? room : std::min(flags.tokens, room);
   SessionOptions options;
   options.threads = threads_for(*model, common);
-  options.kv_type = flags.kv();
+  options.kv_type = kv_type_by_name(flags.kv_type).type;
   options.max_tokens = std::max<std::int64_t>(1, prompt + std::max<std::int64_t>(0, answer - 1));
   auto session = Session::create(model, options);
 

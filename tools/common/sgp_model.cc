@@ -3,18 +3,10 @@
 #include <filesystem>
 
 #include "common/fail.h"
+#include "common/kv_type.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
-namespace {
-
-KvType kv_type(const std::string& name) {
-  if (name == "f32") return KvType::kF32;
-  return name == "int8" ? KvType::kInt8 : KvType::kF16;
-}
-
-}  // namespace
-
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   SgpModel out;
   out.checkpoint = Checkpoint::open(options.path);
@@ -40,7 +32,7 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   }
   EngineOptions engine;
   engine.threads = options.threads;
-  engine.kv_type = kv_type(options.kv_type);
+  engine.kv_type = kv_type_by_name(options.kv_type).type;
   engine.max_batch = options.max_batch;
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   out.engine = Engine::create(Model::load(out.checkpoint), out.speaker.tokenizer, engine);

@@ -5,6 +5,7 @@
 #include "lathe/chat.h"
 
 #include "common/fail.h"
+#include "common/kv_type.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -111,8 +112,7 @@ void add_options(Tool& tool, SgpOptions& o) {
       ->group(kAsking);
   tool.number("--max-batch", o.max_batch, "Most questions that are answered at once", 1, 4096)
       ->group(kAsking);
-  tool.choice("--kv-type", o.kv_type, "Type of the KV cache", {"f16", "f32", "int8"})
-      ->group(kAsking);
+  add_kv_type(tool, "--kv-type", o.kv_type, "Type of the KV cache")->group(kAsking);
 
   constexpr const char* kRecords = "Records";
   file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);
