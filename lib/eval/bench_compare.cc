@@ -55,8 +55,12 @@ BenchGate parse_gate(std::string_view text) {
        quoted(text));
 }
 
+bool gate_concerns(const BenchGate& gate, std::string_view test) noexcept {
+  return test.starts_with(gate.test_prefix);
+}
+
 bool gate_missed(const BenchGate& gate, const BenchComparison& comparison) {
-  if (!std::string_view(comparison.test).starts_with(gate.test_prefix)) return false;
+  if (!gate_concerns(gate, comparison.test)) return false;
   const double bound = 1.0 + gate.percent / 100.0;
   if (comparison.ratio.ratio >= bound) return false;
   // A demand to be faster (percent > 0) is missed even when the two can't be told apart.

@@ -115,14 +115,15 @@ std::string as_csv(std::span<const BenchRow> rows) {
   return out;
 }
 
-// The first row that has a value tells a column's type.
+// The first row that has a value tells a column's type. What no row has (a ratio, without another
+// program) is a number, but for names and lists.
 std::string sql_type(const std::vector<Json>& records, const std::string& key) {
   for (const Json& r : records) {
     const Json& value = r.at(key);
     if (value.is_null()) continue;
     return value.is_number_float() ? "REAL" : value.is_number_integer() ? "INTEGER" : "TEXT";
   }
-  return "TEXT";
+  return key == "command" || key == "limit_kind" ? "TEXT" : "REAL";
 }
 
 std::string as_sql(std::span<const BenchRow> rows) {

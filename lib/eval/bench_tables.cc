@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,21 +60,38 @@ std::string table(const Lines& lines, std::size_t text_columns) {
 
 bool is_ours(const BenchRow& row) { return row.command.empty(); }
 
+// Batch and type of the KV cache have columns when several were asked for.
 std::string speeds(std::span<const BenchRow> rows) {
-  Lines lines = {{"model", "test", "size", "params", "threads", "t/s", "median", "of limit"}};
+  const auto differ = [&](auto&& value) {
+    return std::any_of(rows.begin(), rows.end(), [&](const BenchRow& row) {
+      return is_ours(row) && value(row.setting) != value(rows.front().setting);
+    });
+  };
+  const bool batch = differ([](const BenchSetting& s) { return s.n_batch; });
+  const bool kv = differ([](const BenchSetting& s) { return s.type_kv; });
+  Lines lines = {{"model", "test", "size", "params", "threads"}};
+  const auto add = [&](std::vector<std::string>& line, const std::string& n_batch,
+                       const std::string& type_kv, std::vector<std::string> figures) {
+    if (batch) line.push_back(n_batch);
+    if (kv) line.push_back(type_kv);
+    std::move(figures.begin(), figures.end(), std::back_inserter(line));
+  };
+  add(lines[0], "batch", "kv", {"t/s", "median", "of limit"});
   for (const BenchRow& row : rows) {
     if (!is_ours(row)) continue;
+    const BenchSetting& setting = row.setting;
     const std::vector<double> rates = row.result.tokens_per_second();
     const BenchSummary ts = summarize(rates);
-    lines.push_back(
-        {row.setting.model_type, row.result.test.name(),
-         human_size(static_cast<double>(row.setting.model_size)),
-         human_count(static_cast<double>(row.setting.model_n_params)),
-         fmt::format("{}", row.setting.n_threads),
-         fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev), fmt::format("{:.2f}", ts.median),
+    std::vector<std::string> line = {setting.model_type, row.result.test.name(),
+                                     human_size(static_cast<double>(setting.model_size)),
+                                     human_count(static_cast<double>(setting.model_n_params)),
+                                     fmt::format("{}", setting.n_threads)};
+    add(line, fmt::format("{}", setting.n_batch), setting.type_kv,
+        {fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev), fmt::format("{:.2f}", ts.median),
          row.limit_ts
              ? fmt::format("{:.0f} % {}", 100.0 * ts.median / *row.limit_ts, row.limit_kind)
              : std::string("-")});
+    lines.push_back(std::move(line));
   }
   return table(lines, 2);
 }

@@ -60,6 +60,37 @@ class Bench(ToolTest):
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
 
+    def test_gates_that_no_test_is_named_for(self):
+        self.write("base.json", self.measure("--format", "json").stdout)
+        both = ["--compare", "base.json", "base.json"]
+        self.fails(2, *both, "--fail-if", "tp<-5%", message=["tp<-5%", "pp16, tg4"])
+        self.write("pp.json", json.dumps(json.loads((self.folder / "base.json").read_bytes())[:1]))
+        self.fails(2, "--compare", "base.json", "pp.json", "--fail-if", "tg<-5%", message="pp16")
+        self.fails(2, "-m", self.model, "-p", "16", "-n", "0", "--fail-if", "tg<-5%",
+                   "--interleave", "false", message="pp16")
+
+    def test_what_is_wrong_is_told_before_measuring(self):
+        start = time.monotonic()
+        long = ["-m", self.model, "-p", "128", "-n", "64", "-r", "100000"]
+        self.fails(4, *long, "--compare", "absent.json", message="absent.json")
+        self.write("c.svg", "")
+        self.fails(4, *long, "--plot", "c.svg", message="c.svg")
+        self.fails(2, *long, "--compare", "c.svg", "c.svg", message="two files")
+        self.fails(2, *long, "--kv-type", "f16,int4", message="int4")
+        self.assertLess(time.monotonic() - start, 60)
+
+    def test_types_of_the_kv_cache(self):
+        rows = json.loads(self.measure("--kv-type", "f16,int8", "--plot", "c.svg", "-o",
+                                       "json").stdout)
+        self.assertEqual([r["type_k"] for r in rows], ["f16", "f16", "int8", "int8"])
+        self.assertIn("tg4, KV int8", (self.folder / "c.svg").read_text())
+        self.assertRegex(self.measure("--kv-type", "f16,int8").out, r"\| threads \| +kv \|")
+
+    def test_a_quantized_model_is_called_by_its_scheme(self):
+        self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
+        out = self.ok("-m", "w8.lathe", "-p", "8", "-n", "0", "-r", "1", "--format", "jsonl").out
+        self.assertTrue(json.loads(out)["model_type"].endswith(" w8"), out)
+
     def other(self, rates, name="other-bench"):
         """A command that prints llama-bench's JSON: tests and their rates, growing run by run."""
         rows = [{"n_prompt": p, "n_gen": g, "n_depth": 0, "model_filename": "m.gguf",
@@ -84,7 +115,7 @@ class Bench(ToolTest):
         self.assertGreater(rows[2]["ratio"], 1e5)
         self.assertLess(rows[3]["ratio"], 0.1)
         self.assertLessEqual(rows[2]["ratio_low"], rows[2]["ratio"])
-        self.assertIn("pp16 other-bench 2", (self.folder / "c.svg").read_text())
+        self.assertIn(">other-bench 2<", (self.folder / "c.svg").read_text())
         # The results are a base for later, without the other program's rows.
         self.write("both.json", json.dumps(rows))
         self.ok("--compare", "both.json", "both.json", "--fail-if", "<-1%")
@@ -174,6 +205,9 @@ class Bench(ToolTest):
     def test_plot(self):
         self.measure("--plot", "chart.svg")
         self.assertTrue((self.folder / "chart.svg").read_text().startswith("<svg"))
+        self.write("base.json", self.measure("--format", "json").stdout)
+        self.ok("--compare", "base.json", "base.json", "--plot", "both.svg")
+        self.assertEqual((self.folder / "both.svg").read_text().count(">base.json<"), 2)
 
     def test_machine(self):
         figures = json.loads(self.ok("--machine", "--format", "json").stdout)

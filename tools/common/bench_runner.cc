@@ -9,22 +9,12 @@
 #include "lathe/bench_limit.h"
 
 #include "common/first_token.h"
+#include "common/kv_type.h"
 #include "common/progress_bar.h"
 #include "common/random_model.h"
 
 namespace lathe::tool {
 namespace {
-
-struct KvChoice {
-  KvType type;
-  double element_bytes;
-};
-
-KvChoice kv_choice(const std::string& name) {
-  if (name == "f32") return {KvType::kF32, 4.0};
-  if (name == "int8") return {KvType::kInt8, 1.0};
-  return {KvType::kF16, 2.0};
-}
 
 std::string utc_now() {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -65,17 +55,17 @@ BenchRunner::BenchRunner(const Tool& tool, BenchPlan plan) : tool_(tool), plan_(
   }
 }
 
-BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpoint, int threads,
-                              std::int64_t batch) const {
-  const ModelCost cost = model_cost(checkpoint, kv_choice(plan_.kv_type).element_bytes);
+BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpoint,
+                              const Setting& setting) const {
+  const ModelCost cost = model_cost(checkpoint, kv_type_by_name(setting.kv_type).element_bytes);
   BenchRow row;
   row.setting.model_filename = name;
   row.setting.model_type = model_type_name(checkpoint, cost);
   row.setting.model_size = cost.step_bytes;
   row.setting.model_n_params = cost.parameters;
-  row.setting.n_threads = threads;
-  row.setting.n_batch = batch;
-  row.setting.type_kv = plan_.kv_type;
+  row.setting.n_threads = setting.threads;
+  row.setting.n_batch = setting.batch;
+  row.setting.type_kv = setting.kv_type;
   row.setting.isa = isa_name();
   row.setting.cpu_info = cpu_name();
   row.setting.test_time = utc_now();
@@ -86,20 +76,22 @@ BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpo
 std::vector<BenchRow> BenchRunner::first_tokens() const {
   std::vector<BenchRow> rows;
   if (plan_.starts.empty()) return rows;
+  const auto measure = [&](const std::string& path, const Setting& setting) {
+    // The model is closed again: pages that are mapped cannot be dropped for a cold start.
+    const BenchSetting head = row_for(path, *Checkpoint::open(path), setting).setting;
+    FirstTokenPlan first{
+        path, plan_.starts, {"--kv-type", setting.kv_type}, setting.threads, plan_.repetitions};
+    if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
+    if (plan_.load.lock) first.arguments.push_back("--lock");
+    for (BenchRow& row : measure_first_token(tool_, first)) {
+      row.setting = head;
+      rows.push_back(std::move(row));
+    }
+  };
   for (const std::string& path : plan_.models) {
     for (const std::int64_t threads : plan_.threads) {
-      const BenchRow setting =
-          row_for(path, *Checkpoint::open(path), static_cast<int>(threads), plan_.batches.front());
-      FirstTokenPlan first{path,
-                           plan_.starts,
-                           {"--kv-type", plan_.kv_type},
-                           static_cast<int>(threads),
-                           plan_.repetitions};
-      if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
-      if (plan_.load.lock) first.arguments.push_back("--lock");
-      for (BenchRow& row : measure_first_token(tool_, first)) {
-        row.setting = setting.setting;
-        rows.push_back(std::move(row));
+      for (const std::string& kv_type : plan_.kv_types) {
+        measure(path, {static_cast<int>(threads), plan_.batches.front(), kv_type});
       }
     }
   }
@@ -113,7 +105,9 @@ std::vector<BenchRow> BenchRunner::run(int repetitions) {
     load(name, is_shape);
     for (const std::int64_t threads : plan_.threads) {
       for (const std::int64_t batch : plan_.batches) {
-        run_setting(static_cast<int>(threads), batch, repetitions, rows);
+        for (const std::string& kv_type : plan_.kv_types) {
+          run_setting({static_cast<int>(threads), batch, kv_type}, repetitions, rows);
+        }
       }
     }
   };
@@ -137,19 +131,19 @@ const MachineLimits& BenchRunner::limits(int threads) {
   return limits_.emplace(threads, measure_machine(threads)).first->second;
 }
 
-void BenchRunner::run_setting(int threads, std::int64_t batch, int repetitions,
+void BenchRunner::run_setting(const Setting& setting, int repetitions,
                               std::vector<BenchRow>& rows) {
-  const KvChoice kv = kv_choice(plan_.kv_type);
+  const KvTypeChoice& kv = kv_type_by_name(setting.kv_type);
   const ModelCost cost = model_cost(*loaded_.checkpoint, kv.element_bytes);
   SessionOptions options;
-  options.threads = threads;
+  options.threads = setting.threads;
   options.kv_type = kv.type;
-  options.chunk = batch;
+  options.chunk = setting.batch;
   options.max_tokens = kv_positions(plan_.cases);
   const auto session = Session::create(loaded_.model, options);
-  const MachineLimits& machine = limits(threads);
+  const MachineLimits& machine = limits(setting.threads);
   for (const BenchCase& test : plan_.cases) {
-    BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, threads, batch);
+    BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, setting);
     run_case(test, *session, options, repetitions, row);
     if (!test.traffic) {
       const BenchLimit limit = bench_limit(test, cost, machine);

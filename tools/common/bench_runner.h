@@ -1,4 +1,5 @@
-// bench's own measurements: every model × threads × batch size × case, a row each.
+// bench's own measurements: every model × threads × batch size × type of the KV cache × case, a
+// row each.
 //
 // Errors: those of opening and running a model. Not thread-safe.
 #pragma once
@@ -23,7 +24,7 @@ struct BenchPlan {
   std::vector<BenchCase> cases;
   std::vector<BenchStart> starts;  // of the models
   std::vector<std::int64_t> threads, batches;
-  std::string kv_type;
+  std::vector<std::string> kv_types;  // names, see kv_type.h
   LoadOptions load;
   int repetitions = 0;
   bool warmup = true;
@@ -48,9 +49,15 @@ class BenchRunner {
 
   void load(const std::string& name, bool is_shape);
   const MachineLimits& limits(int threads);
-  BenchRow row_for(const std::string& name, const Checkpoint& checkpoint, int threads,
-                   std::int64_t batch) const;
-  void run_setting(int threads, std::int64_t batch, int repetitions, std::vector<BenchRow>& rows);
+  struct Setting {
+    int threads = 0;
+    std::int64_t batch = 0;
+    std::string kv_type;
+  };
+
+  BenchRow row_for(const std::string& name, const Checkpoint& checkpoint,
+                   const Setting& setting) const;
+  void run_setting(const Setting& setting, int repetitions, std::vector<BenchRow>& rows);
   void run_case(const BenchCase& test, Session& session, const SessionOptions& options,
                 int repetitions, BenchRow& row) const;
 

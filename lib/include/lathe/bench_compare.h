@@ -47,16 +47,8 @@ struct BenchGate {
 
 // Throws kUsage.
 LATHE_API BenchGate parse_gate(std::string_view text);
+// Whether the gate says something about a test of this name.
+LATHE_API bool gate_concerns(const BenchGate& gate, std::string_view test) noexcept;
 LATHE_API bool gate_missed(const BenchGate& gate, const BenchComparison& comparison);
-
-// A chart of the comparison or of plain results: a bar per test with its spread, as SVG.
-struct BenchBar {
-  std::string label;
-  double value = 0.0;
-  double low = 0.0, high = 0.0;  // whiskers
-  bool other = false;            // another program's: in grey
-};
-LATHE_API std::string plot_svg(std::string_view title, std::string_view unit,
-                               std::span<const BenchBar> bars);
 
 }  // namespace lathe

@@ -2,20 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "lathe/error.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
 
-template <typename Call>
-ErrorCode code_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.code();
-  }
-  return ErrorCode::kBug;
-}
+using test::error_of;
 
 TEST(BenchCompare, ReadsArraysLinesAndFilesOfOthers) {
   const auto array = read_bench_records(
@@ -47,7 +39,7 @@ TEST(BenchCompare, RefusesWhatIsNoResult) {
        {"", "x", "[]", "[1]", "[{}]", R"([{"n_gen":1}])", R"([{"n_gen":1,"avg_ts":0}])",
         R"([{"n_gen":1,"samples_ts":["x"]}])", R"([{"n_gen":1,"avg_ts":1e-300}])",
         R"([{"n_gen":-1,"avg_ts":1}])", R"([{"pp":1,"tg":1,"pl":1,"t_pp":-1,"t_tg":3}])"}) {
-    EXPECT_EQ(code_of([&] { read_bench_records(bad, "f"); }), ErrorCode::kInvalid) << bad;
+    EXPECT_EQ(error_of([&] { read_bench_records(bad, "f"); }), ErrorCode::kInvalid) << bad;
   }
 }
 
@@ -67,18 +59,16 @@ TEST(BenchCompare, PairsByTestAndAppliesGates) {
   EXPECT_TRUE(gate_missed(parse_gate("pp<150%"), rows[0]));
 }
 
-TEST(BenchCompare, RefusesWhatIsNoGate) {
-  for (const char* bad : {"", "tg", "tg>5%", "tg<", "tg<x%", "tg<-100%", "tg<5%%"}) {
-    EXPECT_EQ(code_of([&] { parse_gate(bad); }), ErrorCode::kUsage) << bad;
-  }
+TEST(BenchCompare, AGateConcernsTestsByTheBeginningOfTheirNames) {
+  EXPECT_TRUE(gate_concerns(parse_gate("tg<-5%"), "tg64@d8"));
+  EXPECT_FALSE(gate_concerns(parse_gate("tg<-5%"), "pp64+tg8"));
+  EXPECT_TRUE(gate_concerns(parse_gate("<-5%"), "pp64"));
 }
 
-TEST(BenchPlot, EscapesItsText) {
-  const BenchBar bars[] = {{"a<b>&\"", 10.0, 9.0, 11.0}};
-  const std::string svg = plot_svg("<script>", "t/s", bars);
-  EXPECT_EQ(svg.find("<script>"), std::string::npos);
-  EXPECT_NE(svg.find("a&lt;b&gt;&amp;&quot;"), std::string::npos);
-  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+TEST(BenchCompare, RefusesWhatIsNoGate) {
+  for (const char* bad : {"", "tg", "tg>5%", "tg<", "tg<x%", "tg<-100%", "tg<5%%"}) {
+    EXPECT_EQ(error_of([&] { parse_gate(bad); }), ErrorCode::kUsage) << bad;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,54 @@
+#include "common/bench_gates.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "lathe/escape.h"
+
+#include "common/fail.h"
+
+namespace lathe::tool {
+
+BenchGates::BenchGates(const Tool& tool, const std::vector<std::string>& texts) : tool_(tool) {
+  for (const std::string& text : texts) gates_.push_back({parse_gate(text), text});
+}
+
+void BenchGates::check_concern(std::span<const std::string> tests) const {
+  for (const Gate& gate : gates_) {
+    const bool some = std::any_of(tests.begin(), tests.end(), [&](const std::string& test) {
+      return gate_concerns(gate.gate, test);
+    });
+    if (some) continue;
+    fail_usage("--fail-if {}: no test that is compared has such a name; there {} {}",
+               quoted(gate.text), tests.size() == 1 ? "is" : "are",
+               escape_for_terminal(fmt::format("{}", fmt::join(tests, ", "))));
+  }
+}
+
+bool BenchGates::hold(const BenchComparison& row, const std::string& beside) const {
+  bool hold = true;
+  for (const Gate& gate : gates_) {
+    if (!gate_missed(gate.gate, row)) continue;
+    hold = false;
+    tool_.warn(fmt::format("gate missed: {}: {} is {:+.1f} % beside {}", gate.text, row.test,
+                           100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside)));
+  }
+  return hold;
+}
+
+std::string comparison_table(std::span<const BenchComparison> rows) {
+  std::size_t width = 4;
+  for (const BenchComparison& row : rows) width = std::max(width, row.test.size());
+  std::string out = fmt::format("{:<{}} {:>11} {:>11} {:>7}  {}\n", "test", width, "t/s",
+                                "base t/s", "ratio", "95 % interval");
+  for (const BenchComparison& row : rows) {
+    out +=
+        fmt::format("{:<{}} {:>11.2f} {:>11.2f} {:>7.3f}  {:.3f} … {:.3f}{}\n",
+                    escape_for_terminal(row.test), width, row.ours_ts, row.base_ts, row.ratio.ratio,
+                    row.ratio.low, row.ratio.high, row.ratio.can_tell() ? "" : "  can't tell");
+  }
+  return out;
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,42 @@
+// bench --fail-if and --compare: what must hold between two sets of results, and the table of
+// how they compare.
+//
+// Errors: kUsage for a gate that is none, or that no test is named for; kInvalid when nothing
+// can be compared. Not thread-safe.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lathe/bench_compare.h"
+
+#include "common/tool.h"
+
+namespace lathe::tool {
+
+class BenchGates {
+ public:
+  BenchGates(const Tool& tool, const std::vector<std::string>& texts);
+
+  bool empty() const noexcept { return gates_.empty(); }
+  // Refuses a gate that would pass whatever happens, since none of these tests is meant.
+  void check_concern(std::span<const std::string> tests) const;
+  // True when every gate holds; warns of those that do not. `beside` names what ours is compared
+  // with.
+  bool hold(const BenchComparison& row, const std::string& beside) const;
+
+ private:
+  struct Gate {
+    BenchGate gate;
+    std::string text;
+  };
+
+  const Tool& tool_;
+  std::vector<Gate> gates_;
+};
+
+// The table, for people.
+std::string comparison_table(std::span<const BenchComparison> rows);
+
+}  // namespace lathe::tool
