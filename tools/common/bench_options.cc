@@ -34,9 +34,8 @@ void add_tests(Tool& tool, BenchOptions& o) {
   numbers("--npl", o.sequences, "Sequences at once (also -npl) (default: 1)");
   numbers("-b,--batch-size", o.batch, "Longest piece of a prompt computed at once (default: 512)");
   numbers("-t,--threads", o.threads, "Threads (default: the cores this process may use)");
-  app.add_option("--kv-type", o.kv_types,
-                 "Types of the KV cache, by commas: f16, f32, int8 (default: f16)")
-      ->type_name("TYPE")
+  app.add_option("--kv-type", o.kv_types, "Types of the KV cache, by commas (default: f16)")
+      ->type_name("f16|f32|int8|...")
       ->group(kTests);
   tool.repeatable("--mixed", o.mixed,
                   "Requests of many lengths at once, as in=128..512,out=32..256,n=64")

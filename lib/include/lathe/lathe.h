@@ -8,7 +8,15 @@
 //   auto answer = lathe::generate(*session, *tokenizer, prompt, {});    // generate.h
 //   auto engine = lathe::Engine::create(model, tokenizer);              // engine.h: many at once
 //
-// Every function that opens or parses throws lathe::Error (error.h) and nothing else.
+// Not included here, since few need them: lora.h, quantize.h, importance.h, perplexity.h, the
+// benchmarks (bench.h, machine.h and their neighbours) and SGP-Bench (sgp_run.h is where to begin).
+//
+// What holds everywhere, unless a header says otherwise:
+// - Every function that opens or parses throws lathe::Error (error.h) and nothing else.
+// - Functions and const members may be called by several threads at once; an object that changes
+//   is for one thread at a time.
+// - Sizes are bytes and times seconds, where a name has no unit of its own; matrices are row-major,
+//   [out, in].
 #pragma once
 
 #include "lathe/available_memory.h"
