@@ -26,9 +26,9 @@ constexpr std::int64_t kSpanBytes = 512 << 10;
 constexpr std::int64_t kSpanStep = 12;  // a multiple of the rows that kernels take at once
 
 // Of packed weights: a few tiles share the inputs in a cache; a few rows of input take this many
-// bytes of weights, which last about ten microseconds.
+// bytes of weights at least, which last about two microseconds.
 constexpr std::int64_t kPackedGemmPiece = 64;
-constexpr std::int64_t kPackedBytes = 128 << 10;
+constexpr std::int64_t kPackedBytes = 32 << 10;
 constexpr std::int64_t kPackedFewRows = 8;
 
 template <typename Element>
@@ -135,7 +135,7 @@ std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
     return input_rows >= kernels().library_gemm_from ? kFloatPanelRows : kMatvecPiece;
   }
   if (input_rows > kPackedFewRows) return kPackedGemmPiece;
-  return std::max<std::int64_t>(2, kPackedBytes / matrix_.tile_bytes / 2 * 2) * 16;
+  return std::max<std::int64_t>(1, kPackedBytes / matrix_.tile_bytes) * 16;
 }
 
 void Linear::compute_float(const LinearInput& input, int worker, std::int64_t first,
@@ -204,23 +204,27 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     }
   }
   // The pieces of all matrices in one row, handed out to whichever worker is free.
-  const auto compute_piece = [&](int worker, std::int64_t piece, std::int64_t) {
+  const auto compute_pieces = [&](int worker, std::int64_t first, std::int64_t last) {
     for (const LinearCall& call : calls) {
-      const std::int64_t rows = call.linear->rows();
-      const std::int64_t size = call.linear->piece_rows(input.rows());
-      const std::int64_t pieces = divide_up(rows, size);
-      if (piece < pieces) {
-        call.linear->compute(input, worker, piece * size, std::min((piece + 1) * size, rows),
-                             call.y, call.y_stride);
-        return;
+      const Linear& linear = *call.linear;
+      const std::int64_t size = linear.piece_rows(input.rows());
+      const std::int64_t pieces = divide_up(linear.rows(), size);
+      // Few rows read a matrix as one stream; with many a piece is what stays in a cache.
+      const std::int64_t together = input.rows() > kPackedFewRows ? 1 : pieces;
+      for (std::int64_t p = std::max<std::int64_t>(first, 0); p < std::min(last, pieces);) {
+        const std::int64_t end = std::min({p + together, last, pieces});
+        linear.compute(input, worker, p * size, std::min(end * size, linear.rows()), call.y,
+                       call.y_stride);
+        p = end;
       }
-      piece -= pieces;
+      first -= pieces;
+      last -= pieces;
     }
   };
   if (products < kWorthSharing) {
-    for (std::int64_t piece = 0; piece < total; ++piece) compute_piece(0, piece, piece + 1);
+    compute_pieces(0, 0, total);
   } else {
-    pool.parallel_shares(total, 1, compute_piece);
+    pool.parallel_shares(total, 1, compute_pieces);
   }
   for (const LinearCall& call : calls) {
     if (call.linear->low_a_) call.linear->add_low_rank(pool, input, call.y, call.y_stride);

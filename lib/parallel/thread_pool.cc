@@ -177,10 +177,17 @@ void ThreadPool::reset_shares(std::int64_t pieces) noexcept {
   }
 }
 
-std::int64_t ThreadPool::take_from_share(int index) noexcept {
+ThreadPool::Pieces ThreadPool::take_from_share(int index) noexcept {
   Share& share = state_->shares[static_cast<std::size_t>(index)];
-  const std::int64_t piece = share.next.fetch_add(1, std::memory_order_relaxed);
-  return piece < share.end ? piece : -1;
+  std::int64_t first = share.next.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::int64_t left = share.end - first;
+    if (left <= 0) return {first, first};
+    const std::int64_t last = first + (left < 6 ? 1 : left / 3);
+    if (share.next.compare_exchange_weak(first, last, std::memory_order_relaxed)) {
+      return {first, last};
+    }
+  }
 }
 
 }  // namespace lathe
