@@ -10,30 +10,12 @@ namespace {
 // Below this many values a fork and join costs more than it saves.
 constexpr std::int64_t kWorthAFork = 1 << 15;
 
-// Inputs that the tokens of a block take turns to be quantized for: their bytes stand side by
-// side, and stay in the first-level cache until all have come by.
-constexpr std::int64_t kSlice = 8 * kWideSpan;
-
 std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 
 // Grows only: a buffer that was large enough once is large enough.
 template <typename T>
 void make_room(std::vector<T>* v, std::int64_t size) {
   if (v->size() < static_cast<std::size_t>(size)) v->resize(static_cast<std::size_t>(size));
-}
-
-// `inputs` inputs of one block's tokens, from a multiple of the span on.
-QuantizedRows slice_of(const QuantizedRows& all, std::int64_t block, std::int64_t first,
-                       std::int64_t inputs) noexcept {
-  QuantizedRows part = all;
-  const std::int64_t first_sum = (block * all.groups() + first / all.group) * all.block;
-  part.rows = all.block;
-  part.inputs = inputs;
-  part.q += (block * all.inputs + first) * all.block;
-  part.scale += (block * all.spans() + first / all.span) * all.block;
-  part.sum += first_sum;
-  part.minus_eight_sum += first_sum;
-  return part;
 }
 
 }  // namespace
@@ -80,16 +62,8 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.sum = q.sum.data();
   to.minus_eight_sum = q.minus_eight_sum.data();
   const auto quantize = [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last;) {
-      const std::int64_t start = t / block * block;
-      const std::int64_t end = std::min(last, start + block);
-      for (std::int64_t at = 0; at < to.inputs; at += kSlice) {
-        const QuantizedRows part = slice_of(to, t / block, at, std::min(kSlice, to.inputs - at));
-        for (std::int64_t i = t; i < end; ++i) {
-          table.quantize_row(x_ + i * stride_ + at, std::min(kSlice, cols_ - at), part, i - start);
-        }
-      }
-      t = end;
+    for (std::int64_t t = first; t < last; ++t) {
+      table.quantize_row(x_ + t * stride_, cols_, to, t);
     }
   };
   if (rows_ * cols_ < kWorthAFork) {
