@@ -11,6 +11,24 @@ namespace {
 bool is_embedding(const std::string& name) { return name.ends_with("embed_tokens.weight"); }
 bool is_head(const std::string& name) { return name == "lm_head.weight"; }
 
+using Products = ModelCost::Products;
+
+Products products_with(DType dtype) {
+  if (!is_float(dtype)) return Products::kInt8;
+  return dtype == DType::kBF16 ? Products::kBf16 : Products::kFloat;
+}
+
+double peak(Products products, const MachineLimits& machine) {
+  switch (products) {
+    case Products::kInt8:
+      return machine.int8_ops;
+    case Products::kBf16:
+      return machine.bf16_ops;
+    default:
+      return machine.f32_ops;
+  }
+}
+
 // Seconds of a step that appends `tokens` to each sequence, `depth` positions in.
 struct StepTime {
   double memory = 0.0;
@@ -24,7 +42,7 @@ StepTime step_time(double sequences, double tokens, double depth, const ModelCos
   const double kv_bytes = sequences * (depth + tokens) * cost.kv_token_bytes;
   t.memory = (static_cast<double>(cost.step_bytes) + kv_bytes) / machine.read_bytes;
   const double ops = sequences * (tokens * cost.token_ops + cost.head_ops);
-  t.arithmetic = ops / (cost.integer ? machine.int8_ops : machine.f32_ops);
+  t.arithmetic = ops / peak(cost.products, machine);
   return t;
 }
 
@@ -33,6 +51,7 @@ StepTime step_time(double sequences, double tokens, double depth, const ModelCos
 ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
   ModelCost cost;
   const ModelConfig& config = checkpoint.config();
+  std::map<Products, double> products;
   for (const TensorInfo& tensor : checkpoint.tensors()) {
     const double elements = static_cast<double>(tensor.rows()) * static_cast<double>(tensor.cols());
     cost.parameters += static_cast<std::uint64_t>(elements);
@@ -46,7 +65,10 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
     } else {
       cost.token_ops += 2.0 * elements;
     }
-    cost.integer = cost.integer || !is_float(tensor.dtype);
+    products[products_with(tensor.dtype)] += elements;
+    if (products[products_with(tensor.dtype)] >= products[cost.products]) {
+      cost.products = products_with(tensor.dtype);
+    }
   }
   cost.kv_token_bytes = 2.0 * kv_element_bytes * static_cast<double>(config.num_layers) *
                         static_cast<double>(config.num_kv_heads) *

@@ -80,7 +80,7 @@ std::string isa_name() { return kernels().name; }
 
 MachineLimits measure_machine(int threads, const ProgressCallback& progress) {
   const auto tell = [&](std::uint64_t part, const char* what) {
-    if (progress) progress(part, 3, what);
+    if (progress) progress(part, 4, what);
   };
   MachineLimits limits;
   limits.threads = threads > 0 ? threads : available_cpus();
@@ -93,7 +93,9 @@ MachineLimits measure_machine(int threads, const ProgressCallback& progress) {
   limits.int8_ops = arithmetic_rate(pool, kernels().probe_int8);
   tell(2, "floats");
   limits.f32_ops = arithmetic_rate(pool, kernels().probe_f32);
-  tell(3, "done");
+  tell(3, "bfloat16");
+  limits.bf16_ops = arithmetic_rate(pool, kernels().probe_bf16);
+  tell(4, "done");
   return limits;
 }
 

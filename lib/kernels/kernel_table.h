@@ -4,9 +4,10 @@
 // noexcept and works on the piece of rows it is given; threading and blocking live outside,
 // in portable code (model/). Pointers need the alignment of their type only, unless said.
 //
-// Bits: all tables give the same bits for the same input, for every function here. Sums of
-// floats run in one written order (see "reduction order"), each step one FMA or one add;
-// generic code uses std::fma where the others use the instruction.
+// Bits: all tables give the same bits for the same input, for every function here but gemm_*,
+// whose sums run in an order of their own. Sums of floats run in one written order (see
+// "reduction order"), each step one FMA or one add; generic code uses std::fma where the others
+// use the instruction.
 //
 // Reduction order of a sum over n floats: 16 partial sums, element i goes to partial
 // i mod 16 in increasing i (the last sixteen padded with zeros); then partials are added as a
@@ -20,13 +21,37 @@
 
 namespace lathe {
 
+struct InputTiles;
 struct PackedMatrix;
 struct QuantizedRows;
 
-struct KernelTable {
-  const char* name;  // "generic", "avx2", "avxvnni", "avx512"
+// Products of many rows of inputs at once with float weights of one type.
+struct FloatGemm {
+  // From this many inputs on; it is faster than matvec and multiply_few.
+  std::int64_t from;
+  // 1: inputs are floats. 2: they are rounded to bfloat16 (nearest even; subnormals are zero),
+  // products are exact and sums are floats.
+  std::int64_t inputs_per_word;
+  // Rows of x to the tile of that number.
+  void (*pack)(const float* x, std::int64_t x_stride, std::int64_t tile, const InputTiles& to);
+  // y[m*y_stride + r] = Σ_k w[r][k] · x[m][k]; w: rows × cols, row-major, tight. Fastest with
+  // rows a multiple of kFloatPanelRows. scratch: kFloatPanelScratch floats on a 64-byte border.
+  void (*multiply)(const void* w, std::int64_t rows, std::int64_t cols, const InputTiles& x,
+                   float* scratch, float* y, std::int64_t y_stride);
+  // The same for fewer inputs, in tiles of one row each. Null: matvec does it. Where inputs are
+  // rounded, few and many are: what a sequence says should not hang on who runs beside it.
+  void (*multiply_few)(const void* w, std::int64_t rows, std::int64_t cols, const InputTiles& x,
+                       float* y, std::int64_t y_stride);
+};
+inline constexpr std::int64_t kFloatPanelRows = 48;
+inline constexpr std::int64_t kFloatPanelScratch = 1024 * kFloatPanelRows;
 
-  // From this many inputs at once a library's float GEMM is faster than the next three.
+struct KernelTable {
+  const char* name;  // "generic", "avx2", "avxvnni", "avx512", "avx512bf16"
+
+  // Many inputs at once. A table without these (multiply is null) leaves them to a library's
+  // GEMM, from so many inputs that it is faster than the next three.
+  FloatGemm gemm_f32, gemm_f16, gemm_bf16;
   std::int64_t library_gemm_from;
 
   // ---- dot products with float weights: y[m*y_stride + r] = Σ_k w[r][k] · x[m*x_stride + k]
@@ -124,6 +149,7 @@ struct KernelTable {
   // an add are two).
   double (*probe_f32)(std::int64_t steps);
   double (*probe_int8)(std::int64_t steps);
+  double (*probe_bf16)(std::int64_t steps);  // with bfloat16, as gemm_bf16 multiplies
 };
 
 // Positions per page of the KV cache; also the block of the online softmax.
@@ -138,7 +164,7 @@ void use_kernels(const KernelTable& table) noexcept;
 
 // Every table this CPU can run, generic first: for tests and for --version.
 struct KernelTables {
-  const KernelTable* tables[4];  // worst first
+  const KernelTable* tables[5];  // worst first
   int count;
 };
 KernelTables available_kernels() noexcept;

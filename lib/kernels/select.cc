@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "kernels/avx512bf16/bf16_kernels.h"
 #include "kernels/kernel_table.h"
 
 namespace lathe {
@@ -20,6 +21,7 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvxVnniKernels;
 extern const KernelTable kAvx512vlKernels;  // "avxvnni" in AVX-512's encoding
 extern const KernelTable kAvx512Kernels;
+extern const Bf16Kernels kAvx512Bf16Kernels;
 
 namespace {
 
@@ -56,6 +58,24 @@ bool has_avx512() noexcept {
          __builtin_cpu_supports("avx512vnni");
 }
 #endif
+#if defined(LATHE_HAVE_AVX512BF16)
+bool has_avx512bf16() noexcept { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
+// Measured: two products in the time of one on Zen 4, one in that of two on Sapphire Rapids.
+bool bf16_is_fast() noexcept { return __builtin_cpu_is("amd"); }
+
+// The table of AVX-512 but for what bfloat16 makes faster.
+const KernelTable& avx512bf16_table() noexcept {
+  static const KernelTable table = [] {
+    KernelTable t = kAvx512Kernels;
+    t.name = "avx512bf16";
+    t.gemm_bf16 = kAvx512Bf16Kernels.gemm;
+    t.probe_bf16 = kAvx512Bf16Kernels.probe;
+    return t;
+  }();
+  return table;
+}
+#endif
 
 const KernelTable& choose() {
   const KernelTables all = available_kernels();
@@ -65,11 +85,12 @@ const KernelTable& choose() {
   for (int t = 0; t < all.count; ++t) {
     if (name == all.tables[t]->name) return *all.tables[t];
   }
-  if (name == "avx2" || name == "avxvnni" || name == "avx512") {
+  if (name == "avx2" || name == "avxvnni" || name == "avx512" || name == "avx512bf16") {
     fail_unsupported("LATHE_ISA={}: this processor cannot run it; the best that it can is {}", name,
                      all.tables[all.count - 1]->name);
   }
-  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2, avxvnni or avx512", quoted(name));
+  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2, avxvnni, avx512 or avx512bf16",
+                   quoted(name));
 }
 
 }  // namespace
@@ -87,8 +108,15 @@ KernelTables available_kernels() noexcept {
     all.tables[all.count++] = &kAvx512vlKernels;
   }
 #endif
+#if defined(LATHE_HAVE_AVX512BF16)
+  const bool bf16 = has_avx512bf16();
+  if (bf16 && !bf16_is_fast()) all.tables[all.count++] = &avx512bf16_table();
+#endif
 #if defined(LATHE_HAVE_AVX512)
   if (has_avx512()) all.tables[all.count++] = &kAvx512Kernels;
+#endif
+#if defined(LATHE_HAVE_AVX512BF16)
+  if (bf16 && bf16_is_fast()) all.tables[all.count++] = &avx512bf16_table();
 #endif
   return all;
 }

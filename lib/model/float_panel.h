@@ -14,9 +14,6 @@
 
 namespace lathe {
 
-// Rows per panel. 48 · 2048 floats (384 KB) fit a second-level cache.
-inline constexpr std::int64_t kFloatPanelRows = 48;
-
 // `weights` points at the first row; type is kF32, kF16 or kBF16.
 void make_float_panel(DType type, const void* weights, std::int64_t rows, std::int64_t cols,
                       float* panel) noexcept;

@@ -130,9 +130,28 @@ void Linear::row_f32(std::int64_t r, float* out) const noexcept {
   }
 }
 
+// What multiplies so many rows of input with these float weights; matvec is for a few.
+Linear::FloatPath Linear::float_path(std::int64_t input_rows) const noexcept {
+  const FloatGemm& gemm = own_gemm();
+  if (gemm.multiply != nullptr) {
+    if (input_rows >= gemm.from) return FloatPath::kGemm;
+    return gemm.multiply_few != nullptr ? FloatPath::kFew : FloatPath::kMatvec;
+  }
+  return input_rows >= kernels().library_gemm_from ? FloatPath::kLibrary : FloatPath::kMatvec;
+}
+
+const FloatGemm& Linear::own_gemm() const noexcept {
+  const KernelTable& table = kernels();
+  return dtype_ == DType::kF16    ? table.gemm_f16
+         : dtype_ == DType::kBF16 ? table.gemm_bf16
+                                  : table.gemm_f32;
+}
+
 std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
   if (!packed()) {
-    return input_rows >= kernels().library_gemm_from ? kFloatPanelRows : kMatvecPiece;
+    const FloatPath path = float_path(input_rows);
+    const bool few = path == FloatPath::kMatvec || path == FloatPath::kFew;
+    return few ? kMatvecPiece : kFloatPanelRows;
   }
   if (input_rows > kPackedFewRows) return kPackedGemmPiece;
   return std::max<std::int64_t>(1, kPackedBytes / matrix_.tile_bytes) * 16;
@@ -142,11 +161,20 @@ void Linear::compute_float(const LinearInput& input, int worker, std::int64_t fi
                            std::int64_t last, float* y, std::int64_t y_stride) const noexcept {
   const KernelTable& table = kernels();
   const std::int64_t count = last - first;
-  if (input.rows() >= table.library_gemm_from) {
+  const FloatPath path = float_path(input.rows());
+  const auto element = static_cast<std::int64_t>(dtype_info(dtype_).bytes);
+  const auto* w = static_cast<const std::byte*>(weights_) + first * cols_ * element;
+  const FloatGemm& gemm = own_gemm();
+  if (path == FloatPath::kGemm) {
+    return gemm.multiply(w, count, cols_, input.tiles(gemm), input.panel(worker), y + first,
+                         y_stride);
+  }
+  if (path == FloatPath::kFew) {
+    return gemm.multiply_few(w, count, cols_, input.tiles(gemm), y + first, y_stride);
+  }
+  if (path == FloatPath::kLibrary) {
     float* panel = input.panel(worker);  // [cols][count]
-    const auto element = static_cast<std::int64_t>(dtype_info(dtype_).bytes);
-    make_float_panel(dtype_, static_cast<const std::byte*>(weights_) + first * cols_ * element,
-                     count, cols_, panel);
+    make_float_panel(dtype_, w, count, cols_, panel);
     return float_gemm(input.data(), input.stride(), input.rows(), panel, count, count, cols_,
                       y + first, y_stride);
   }
@@ -169,6 +197,20 @@ void Linear::compute_float(const LinearInput& input, int worker, std::int64_t fi
         table.matvec_f32(row_of<float>(weights_, first, cols_), count, cols_, x, input.stride(),
                          rows, out, y_stride);
     }
+  }
+}
+
+void Linear::prepare_float(ThreadPool& pool, LinearInput& input) const {
+  switch (float_path(input.rows())) {
+    case FloatPath::kMatvec:
+      return;
+    case FloatPath::kFew:
+      return input.prepare_tiles(pool, own_gemm());
+    case FloatPath::kGemm:
+      input.prepare_tiles(pool, own_gemm());
+      return input.prepare_panels(pool.size(), kFloatPanelScratch);
+    case FloatPath::kLibrary:
+      return input.prepare_panels(pool.size(), kFloatPanelRows * input.cols());
   }
 }
 
@@ -199,8 +241,8 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
     total += divide_up(linear.rows(), linear.piece_rows(input.rows()));
     if (linear.packed()) {
       input.prepare_quantized(pool, linear.matrix_.scheme);
-    } else if (input.rows() >= kernels().library_gemm_from) {
-      input.prepare_panels(pool.size(), kFloatPanelRows * input.cols());
+    } else {
+      linear.prepare_float(pool, input);
     }
   }
   // The pieces of all matrices in one row, handed out to whichever worker is free.

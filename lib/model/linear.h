@@ -31,6 +31,7 @@
 namespace lathe {
 
 class Linear;
+struct FloatGemm;
 
 // One product of an apply(): y[m · y_stride + r] for m < input rows, r < linear->rows().
 struct LinearCall {
@@ -79,9 +80,13 @@ class Linear {
   bool packed() const noexcept { return matrix_.weights != nullptr; }
   // y += B·(A·x) for all rows of the input.
   void add_low_rank(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y_stride) const;
+  enum class FloatPath { kMatvec, kFew, kGemm, kLibrary };
+  FloatPath float_path(std::int64_t input_rows) const noexcept;
+  const FloatGemm& own_gemm() const noexcept;
   std::int64_t piece_rows(std::int64_t input_rows) const noexcept;
   void compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                float* y, std::int64_t y_stride) const noexcept;
+  void prepare_float(ThreadPool& pool, LinearInput& input) const;
   void compute_float(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                      float* y, std::int64_t y_stride) const noexcept;
 

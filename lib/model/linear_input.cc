@@ -27,6 +27,7 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
   cols_ = cols;
   stride_ = stride;
   for (Quantized& q : quantized_) q.ready = false;
+  for (Tiles& t : tiles_) t.ready = false;
 }
 
 std::size_t LinearInput::slot_of(const PackedScheme& scheme) noexcept {
@@ -76,14 +77,27 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   q.ready = true;
 }
 
+void LinearInput::prepare_tiles(ThreadPool& pool, const FloatGemm& gemm) {
+  Tiles& slot = tiles_[gemm.inputs_per_word - 1];
+  if (slot.ready) return;
+  InputTiles& to = slot.tiles;
+  to.rows = rows_;
+  to.cols = cols_;
+  to.tile_rows = rows_ < gemm.from ? 1 : InputTiles::kTileRows;
+  to.inputs_per_word = gemm.inputs_per_word;
+  slot.words.ensure(rows_ * to.words_per_row());
+  to.words = reinterpret_cast<std::uint32_t*>(slot.words.data());
+  const std::int64_t grain = divide_up(kWorthAFork / 2, cols_ * to.tile_rows);
+  pool.parallel_for(to.tiles(), grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t t = first; t < last; ++t) gemm.pack(x_, stride_, t, to);
+  });
+  slot.ready = true;
+}
+
 void LinearInput::prepare_panels(int workers, std::int64_t floats) {
   const auto count = static_cast<std::size_t>(workers);
-  if (panels_.size() >= count && panel_floats_ >= floats) return;
-  panel_floats_ = std::max(panel_floats_, floats);
-  panels_.clear();
-  for (std::size_t w = 0; w < count; ++w) {
-    panels_.emplace_back(new float[static_cast<std::size_t>(panel_floats_)]);
-  }
+  if (panels_.size() < count) panels_.resize(count);
+  for (FloatBuffer& panel : panels_) panel.ensure(floats);
 }
 
 LinearInput& LinearInput::narrow() {

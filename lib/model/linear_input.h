@@ -10,7 +10,10 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/kernel_table.h"
+#include "model/float_buffer.h"
 #include "parallel/thread_pool.h"
+#include "tensor/input_tiles.h"
 #include "tensor/packed_matrix.h"
 
 namespace lathe {
@@ -31,10 +34,14 @@ class LinearInput {
   void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme);
   const QuantizedRows& quantized(const PackedScheme& scheme) const noexcept;
 
+  // The rows in tiles, as a FloatGemm wants them: likewise.
+  void prepare_tiles(ThreadPool& pool, const FloatGemm& gemm);
+  const InputTiles& tiles(const FloatGemm& gemm) const noexcept { return slot_of(gemm).tiles; }
+
   // Scratch of one worker: at least as many floats as the last prepare_panels() asked for.
   void prepare_panels(int workers, std::int64_t floats);
   float* panel(int worker) const noexcept {
-    return panels_[static_cast<std::size_t>(worker)].get();
+    return panels_[static_cast<std::size_t>(worker)].data();
   }
 
   // Scratch for products by way of a few columns (Linear's adapters): the narrow rows as an
@@ -51,15 +58,23 @@ class LinearInput {
     std::vector<float> sum;
     std::vector<std::int32_t> minus_eight_sum;
   };
+  struct Tiles {
+    InputTiles tiles;
+    bool ready = false;
+    FloatBuffer words;
+  };
   static std::size_t slot_of(const PackedScheme& scheme) noexcept;
+  const Tiles& slot_of(const FloatGemm& gemm) const noexcept {
+    return tiles_[gemm.inputs_per_word - 1];
+  }
 
   const float* x_ = nullptr;
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t stride_ = 0;
   Quantized quantized_[8];  // groups of 16, 32, 64, 128; the same with narrow spans
-  std::vector<std::unique_ptr<float[]>> panels_;
-  std::int64_t panel_floats_ = 0;
+  Tiles tiles_[2];          // of one and of two inputs per word
+  mutable std::vector<FloatBuffer> panels_;
   std::unique_ptr<LinearInput> narrow_;
   std::vector<float> scratch_[2];
 };

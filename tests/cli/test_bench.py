@@ -212,6 +212,8 @@ class Bench(ToolTest):
         figures = json.loads(self.ok("--machine", "--format", "json").stdout)
         self.assertGreater(figures["read_bytes_per_second"], 1e8)
         self.assertGreater(figures["int8_ops_per_second"], 1e8)
+        self.assertGreater(figures["f32_ops_per_second"], 1e8)
+        self.assertGreater(figures["bf16_ops_per_second"], 1e8)
 
     def test_a_shape_instead_of_a_model(self):
         out = json.loads(self.ok("--shape", "llama-42m", "--scheme", "w8", "-p", "8", "-n", "4", "-r",

@@ -44,7 +44,7 @@ class EveryTool(ToolTest):
         for option in ("-V", "--version"):
             result = self.ok(option)
             self.assertRegex(result.out, r"^lathe \d+\.\d+\.\d+\n")
-            self.assertRegex(result.out, r"instruction set: (generic|avx2|avxvnni|avx512)\b")
+            self.assertRegex(result.out, r"instruction set: (generic|avx2|avxvnni|avx512|avx512bf16)\b")
             self.assertIn("oneDNN", result.out)
 
     @for_each_tool
@@ -57,7 +57,7 @@ class EveryTool(ToolTest):
         self.assertIn("instruction set: generic", result.out)
 
     def test_other_instruction_sets_run_or_are_refused(self):
-        for isa in ("avx2", "avxvnni", "avx512"):
+        for isa in ("avx2", "avxvnni", "avx512", "avx512bf16"):
             result = self.run_tool("--version", env={"LATHE_ISA": isa}, tool="bench")
             if result.status == 0:
                 self.assertIn(f"instruction set: {isa} ", result.out)

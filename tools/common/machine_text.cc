@@ -13,13 +13,15 @@ std::string machine_text(const MachineLimits& m, bool json) {
                                         {"threads", m.threads},
                                         {"read_bytes_per_second", m.read_bytes},
                                         {"int8_ops_per_second", m.int8_ops},
-                                        {"f32_ops_per_second", m.f32_ops}};
+                                        {"f32_ops_per_second", m.f32_ops},
+                                        {"bf16_ops_per_second", m.bf16_ops}};
     return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   return fmt::format(
       "cpu          {}\nisa          {}\nthreads      {}\nmemory read  {:.1f} GB/s\n"
-      "int8         {:.0f} Gop/s\nf32          {:.0f} Gop/s\n",
-      m.cpu, m.isa, m.threads, m.read_bytes / 1e9, m.int8_ops / 1e9, m.f32_ops / 1e9);
+      "int8         {:.0f} Gop/s\nf32          {:.0f} Gop/s\nbf16         {:.0f} Gop/s\n",
+      m.cpu, m.isa, m.threads, m.read_bytes / 1e9, m.int8_ops / 1e9, m.f32_ops / 1e9,
+      m.bf16_ops / 1e9);
 }
 
 }  // namespace lathe::tool

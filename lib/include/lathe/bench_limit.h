@@ -20,7 +20,9 @@ struct ModelCost {
   double head_ops = 0.0;         // of one row of logits
   double kv_token_bytes = 0.0;   // written per position, read per later token, in all layers
   std::uint64_t parameters = 0;
-  bool integer = false;  // the products are of 8-bit integers
+  // What most products are of, when there are many tokens at once.
+  enum class Products { kFloat, kBf16, kInt8 };
+  Products products = Products::kFloat;
 };
 
 // `kv_element_bytes` is 2 for f16.

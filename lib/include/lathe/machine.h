@@ -15,6 +15,7 @@ struct MachineLimits {
   double read_bytes = 0.0;  // bytes per second that all threads read from memory together
   double int8_ops = 0.0;    // 8-bit multiply-adds per second, a multiply and an add each count
   double f32_ops = 0.0;     // the same for floats
+  double bf16_ops = 0.0;    // the same with bfloat16: as floats where it has no faster products
   std::string isa;          // kernel table in use
   std::string cpu;          // as the operating system names it
 };

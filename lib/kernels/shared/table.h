@@ -19,6 +19,9 @@ namespace {
 constexpr KernelTable make_table(const char* name, std::int64_t library_gemm_from) noexcept {
   return {
       .name = name,
+      .gemm_f32 = {},
+      .gemm_f16 = {},
+      .gemm_bf16 = {},
       .library_gemm_from = library_gemm_from,
       .matvec_f32 = matvec<F32Weights>,
       .matvec_f16 = matvec<F16Weights>,
@@ -48,6 +51,7 @@ constexpr KernelTable make_table(const char* name, std::int64_t library_gemm_fro
       .probe_read = probe_read,
       .probe_f32 = probe_f32,
       .probe_int8 = probe_int8,
+      .probe_bf16 = probe_f32,
   };
 }
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <random>
 
+#include "kernels/kernel_table.h"
 #include "memory_checkpoint.h"
 #include "tensor/dequantize.h"
 #include "tensor/float16.h"
@@ -65,6 +66,12 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
           EXPECT_EQ(one.y, same.y);
           EXPECT_EQ(one.z, same.z);
         }
+        // Of bfloat16, tables may round the inputs: then few are as many.
+        const bool rounds = dtype == DType::kBF16 && kernels().gemm_bf16.inputs_per_word == 2;
+        std::vector<float> seen = x;
+        if (rounds) {
+          for (float& value : seen) value = bf16_to_f32(f32_to_bf16(value));
+        }
         const auto check = [&](const std::vector<float>& weights, std::int64_t rows,
                                const float* offsets, const std::vector<float>& y,
                                std::int64_t y_stride) {
@@ -73,7 +80,7 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
               double sum = offsets != nullptr ? offsets[r] : 0.0;
               for (std::int64_t k = 0; k < kCols; ++k) {
                 sum += static_cast<double>(weights[static_cast<std::size_t>(r * kCols + k)]) *
-                       x[static_cast<std::size_t>(m * (kCols + 4) + k)];
+                       seen[static_cast<std::size_t>(m * (kCols + 4) + k)];
               }
               EXPECT_NEAR(y[static_cast<std::size_t>(m * y_stride + r)], sum, 1e-4);
             }

@@ -1,0 +1,13 @@
+// What AVX512_BF16 adds to the table of AVX-512.
+#pragma once
+
+#include "kernels/kernel_table.h"
+
+namespace lathe {
+
+struct Bf16Kernels {
+  FloatGemm gemm;
+  double (*probe)(std::int64_t steps);
+};
+
+}  // namespace lathe
