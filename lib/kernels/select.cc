@@ -61,9 +61,6 @@ bool has_avx512() noexcept {
 #if defined(LATHE_HAVE_AVX512BF16)
 bool has_avx512bf16() noexcept { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
-// Measured: two products in the time of one on Zen 4, one in that of two on Sapphire Rapids.
-bool bf16_is_fast() noexcept { return __builtin_cpu_is("amd"); }
-
 // The table of AVX-512 but for what bfloat16 makes faster.
 const KernelTable& avx512bf16_table() noexcept {
   static const KernelTable table = [] {
@@ -109,14 +106,11 @@ KernelTables available_kernels() noexcept {
   }
 #endif
 #if defined(LATHE_HAVE_AVX512BF16)
-  const bool bf16 = has_avx512bf16();
-  if (bf16 && !bf16_is_fast()) all.tables[all.count++] = &avx512bf16_table();
+  // Before the one that is chosen by itself: it rounds inputs, which is for users to allow.
+  if (has_avx512bf16()) all.tables[all.count++] = &avx512bf16_table();
 #endif
 #if defined(LATHE_HAVE_AVX512)
   if (has_avx512()) all.tables[all.count++] = &kAvx512Kernels;
-#endif
-#if defined(LATHE_HAVE_AVX512BF16)
-  if (bf16 && bf16_is_fast()) all.tables[all.count++] = &avx512bf16_table();
 #endif
   return all;
 }
