@@ -145,13 +145,12 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
       options_(options),
       format_(format),
       workshop_(workshop),
-      rules_(options) {
+      rules_(options, checkpoint.tensors()) {
   convert_.format = format;
   convert_.overwrite = options.overwrite;
   convert_.recipe = make_recipe(options).text();
   plan_ = make_plan(checkpoint, convert_);
   if (format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
-  rules_.check_all_match(checkpoint.tensors());
   check_importance(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
   for (PlannedTensor& tensor : plan_.tensors) decide(tensor);

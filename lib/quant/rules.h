@@ -17,22 +17,22 @@ namespace lathe {
 
 class SchemeRules {
  public:
-  // Throws kUsage for an unknown scheme or a pattern that does not compile.
-  explicit SchemeRules(const QuantizeOptions& options);
+  // Throws kUsage for an unknown scheme, for a pattern that does not compile, and for one that is
+  // in the name of no matrix: it would do nothing.
+  SchemeRules(const QuantizeOptions& options, std::span<const TensorInfo> tensors);
   ~SchemeRules();
-
-  // Throws kUsage for a rule whose pattern is in the name of no matrix: it would do nothing.
-  void check_all_match(std::span<const TensorInfo> tensors) const;
 
   MatrixScheme scheme_for(const TensorInfo& matrix, CheckpointFormat format) const;
 
  private:
   struct Rule;
+  void check_all_match(std::span<const TensorInfo> tensors) const;
   MatrixScheme resolve(const std::string& scheme, const TensorInfo& matrix,
                        CheckpointFormat format) const;
 
   std::string scheme_;
   std::vector<Rule> rules_;
+  bool tied_;  // no output matrix beside the embedding
 };
 
 }  // namespace lathe

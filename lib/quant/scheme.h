@@ -24,11 +24,11 @@ std::optional<MatrixScheme> scheme_by_name(std::string_view name);
 std::string scheme_name(const MatrixScheme& scheme);
 
 // Which part of the model a matrix is: mixtures treat them differently.
-enum class MatrixRole { kEmbedding, kHead, kValue, kDown, kOther };
+enum class MatrixRole { kEmbedding, kHead, kFirstQueryKey, kValue, kAttention, kDown, kOther };
 MatrixRole matrix_role(std::string_view tensor_name);
 
-// The mixture "w4": what a matrix [rows, cols] gets.
-MatrixScheme mixture_scheme(MatrixRole role, std::int64_t rows, std::int64_t cols);
+// The mixture "w4": what a matrix [rows, cols] gets. tied: the embedding is the output matrix too.
+MatrixScheme mixture_scheme(MatrixRole role, std::int64_t rows, std::int64_t cols, bool tied);
 
 // Bits per weight of a large matrix, scales included.
 double bits_per_weight(const PackedScheme& scheme);

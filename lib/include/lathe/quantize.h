@@ -8,8 +8,9 @@
 //   w4nlg32       4 bits on a non-linear grid: sixteen values fitted to each matrix
 //   ...a          asymmetric: a minimum beside each scale (not with nl)
 //   ...d          double quantization: scales of 8 bits, a half per 256 inputs (Dettmers 2023)
-//   w4            the mixture that measured best near 4.25 bits: w4nlg64, with w8 for embeddings,
-//                 output, and the values of grouped heads
+//   w4            the mixture that measured best for its bits: w4nlg64 for gate and up; w4nlg32d
+//                 for attention and down; w8 for the output, the values of grouped heads, and the
+//                 first layer's queries and keys; w4nlg16d for an embedding that is not the output
 //   q8_0 q4_0 q4_1   ggml's types, for GGUF files
 //   f32 f16 bf16  a float type;  keep: as it is
 //

@@ -44,26 +44,25 @@ void search_grid(const float* values, const float* importance, std::int64_t n, c
       max(max(magnitude(range.least), magnitude(range.most)), Lanes::all(0x1p-100f));
   const Lanes ends = max(magnitude(Lanes::all(grid[0])), magnitude(Lanes::all(grid[15])));
   const Lanes unit = div(ends, reach);
-  // The grid reaches further on one side: the value of largest magnitude goes there.
+  // The grid reaches further on one side, and is a little coarser there. The value of largest
+  // magnitude goes to that side, or, with a larger scale, to the other: half of all groups gain
+  // by the one, half by the other.
   const bool down = grid[15] < -grid[0];
   const Lanes longer = down ? negate(unit) : unit;
   const Lanes start = where_less(negate(range.least), range.most, longer, negate(longer));
   const GridLookup lookup(grid, borders);
   ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
-  constexpr int kCandidates = 4;
+  constexpr float kFactors[] = {0.95f, 1.08f, 1.22f, -0.86f, -0.96f, -1.08f};
+  constexpr int kCandidates = sizeof(kFactors) / sizeof(kFactors[0]);
   Lanes inverses[kCandidates];
   ScaleFit fits[kCandidates];
-  for (int c = 0; c < kCandidates; ++c) {
-    inverses[c] = mul(start, Lanes::all(0.92f + 0.12f * static_cast<float>(c)));
-  }
+  for (int c = 0; c < kCandidates; ++c) inverses[c] = mul(start, Lanes::all(kFactors[c]));
   fit_grid(values, importance, n, lookup, inverses, fits);
   for (const ScaleFit& fit : fits) keep_better(fit, best);
-  for (int round = 0; round < 2; ++round) {
-    const Lanes inverse[1] = {inverse_of(best.scale)};
-    ScaleFit fit[1];
-    fit_grid(values, importance, n, lookup, inverse, fit);
-    keep_better(fit[0], best);
-  }
+  const Lanes inverse[1] = {inverse_of(best.scale)};
+  ScaleFit fit[1];
+  fit_grid(values, importance, n, lookup, inverse, fit);
+  keep_better(fit[0], best);
   best.scale.store(scales);
 }
 

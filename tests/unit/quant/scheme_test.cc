@@ -35,14 +35,22 @@ TEST(Scheme, BitsPerWeight) {
 }
 
 TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
-  const auto of = [](const char* tensor, std::int64_t rows, std::int64_t cols) {
-    return scheme_name(mixture_scheme(matrix_role(tensor), rows, cols));
+  const auto of = [](const char* tensor, std::int64_t rows, std::int64_t cols, bool tied = false) {
+    return scheme_name(mixture_scheme(matrix_role(tensor), rows, cols, tied));
   };
-  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w4nlg16d");
+  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048, true), "w8");
   EXPECT_EQ(of("lm_head.weight", 32000, 2048), "w8");
+  EXPECT_EQ(of("model.layers.0.self_attn.q_proj.weight", 2048, 2048), "w8");
+  EXPECT_EQ(of("model.layers.0.self_attn.k_proj.weight", 256, 2048), "w8");
+  EXPECT_EQ(of("model.layers.0.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.0.self_attn.o_proj.weight", 2048, 2048), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.10.self_attn.q_proj.weight", 2048, 2048), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.3.self_attn.k_proj.weight", 256, 2048), "w4nlg32d");
   EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 256, 2048), "w8");
-  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg64");
-  EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg64");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.0.mlp.gate_proj.weight", 5632, 2048), "w4nlg64");
+  EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg32d");
 }
 
 }  // namespace
