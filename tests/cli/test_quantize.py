@@ -114,12 +114,12 @@ class Quantize(ToolTest):
                                                    "--json").stdout)["outputs"][0]["tensors"]))
         # Layers that are treated alike share a line; -v tells them apart.
         rows = {line[0]: line for line in lines}
-        self.assertEqual(rows["model.layers.0-1.self_attn.q_proj.weight"][1:4],
-                         ["48x48", "BF16", "w4nlg64"])
+        self.assertEqual(rows["model.layers.0-1.self_attn.o_proj.weight"][1:4],
+                         ["48x48", "BF16", "w4nlg32d"])
         split = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "--tensor",
-                        r"layers\.1\.self_attn.q=w8").out
-        self.assertIn("model.layers.1.self_attn.q_proj.weight ", split)
-        self.assertIn("model.layers.0-1.self_attn.k_proj.weight ", split)
+                        r"layers\.1\.self_attn.o=w8").out
+        self.assertIn("model.layers.1.self_attn.o_proj.weight ", split)
+        self.assertIn("model.layers.0-1.self_attn.v_proj.weight ", split)
         each = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "-v").out
         self.assertEqual(len(each.splitlines()), 22)
         self.assertNotIn("SQNR", each)
