@@ -3,24 +3,18 @@
 #include <cmath>
 #include <cstdint>
 #include <gtest/gtest.h>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "support/random_floats.h"
 #include "tensor/float16.h"
 #include "tensor/input_tiles.h"
 
 namespace lathe {
 namespace {
 
-std::vector<float> random_floats(std::int64_t n, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> v(static_cast<std::size_t>(n));
-  for (float& x : v) x = normal(generator);
-  return v;
-}
+using test::random_floats;
 
 template <typename Narrow>
 std::vector<std::uint16_t> narrowed(const std::vector<float>& v, Narrow&& narrow) {

@@ -12,23 +12,17 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "support/random_floats.h"
 #include "tensor/float16.h"
 
 namespace lathe {
 namespace {
 
+using test::random_floats;
 using Floats = std::vector<float>;
 using Halves = std::vector<std::uint16_t>;
 
 constexpr std::int64_t kSizes[] = {1, 2, 7, 8, 15, 16, 17, 31, 33, 48, 64, 100, 172, 255, 300};
-
-Floats random_floats(std::int64_t n, float scale, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal(0.0f, scale);
-  Floats v(static_cast<std::size_t>(n));
-  for (float& x : v) x = normal(generator);
-  return v;
-}
 
 // Ordinary numbers with the corners of the format among them.
 Floats awkward_floats(std::int64_t n, unsigned seed) {

@@ -8,15 +8,16 @@
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "support/random_floats.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
 
+using test::random_floats;
 using Floats = std::vector<float>;
 
 constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -37,14 +38,6 @@ std::vector<PackedScheme> all_schemes() {
     }
   }
   return schemes;
-}
-
-Floats random_floats(std::int64_t n, float scale, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal(0.0f, scale);
-  Floats v(static_cast<std::size_t>(n));
-  for (float& x : v) x = normal(generator);
-  return v;
 }
 
 // Bytes on a multiple of 64.

@@ -3,28 +3,22 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <random>
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "support/random_floats.h"
 #include "tensor/float16.h"
 
 namespace lathe {
 namespace {
+
+using test::random_floats;
 
 constexpr std::int64_t kDims[] = {2, 20, 64, 300, 520};
 
 std::size_t block_size(KvType type, std::int64_t dim) {
   const std::int64_t width = type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
   return static_cast<std::size_t>(kKvPageTokens * (dim * width + 4));
-}
-
-std::vector<float> draw(std::int64_t n, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> out(static_cast<std::size_t>(n));
-  for (float& x : out) x = normal(random);
-  return out;
 }
 
 // Element `index` of a block, as what it stands for.
@@ -44,7 +38,7 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
   for (const std::int64_t dim : kDims) {
     std::vector<std::byte> keys(block_size(GetParam(), dim));
     std::vector<std::byte> values(keys.size());
-    const std::vector<float> x = draw(kKvPageTokens * dim, 4);
+    const std::vector<float> x = random_floats(kKvPageTokens * dim, 4);
     for (std::int64_t t = 0; t < kKvPageTokens; ++t) {
       store_key(GetParam(), dim, t, x.data() + t * dim, keys.data());
       store_value(GetParam(), dim, t, x.data() + t * dim, values.data());
@@ -66,7 +60,7 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
 TEST_P(KvPage, ClearingLeavesWhatCameBefore) {
   for (const std::int64_t dim : {2, 20}) {
     for (const std::int64_t from : {0, 1, 15, 16, 17, 40, 63}) {
-      const std::vector<float> x = draw(kKvPageTokens * dim, 5);
+      const std::vector<float> x = random_floats(kKvPageTokens * dim, 5);
       std::vector<std::byte> want_keys(block_size(GetParam(), dim));
       std::vector<std::byte> want_values(want_keys.size());
       std::vector<std::byte> keys(want_keys.size());

@@ -10,6 +10,7 @@
 
 #include "kernels/kernel_table.h"
 #include "memory_checkpoint.h"
+#include "support/random_floats.h"
 #include "tensor/dequantize.h"
 #include "tensor/float16.h"
 #include "tensor/packed_layout.h"
@@ -17,13 +18,7 @@
 namespace lathe {
 namespace {
 
-std::vector<float> random_floats(std::int64_t n, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> v(static_cast<std::size_t>(n));
-  for (float& x : v) x = normal(generator);
-  return v;
-}
+using test::random_floats;
 
 struct Product {
   std::vector<float> y;
