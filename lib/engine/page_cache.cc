@@ -74,7 +74,8 @@ PageCache::PageCache(std::string folder, std::uint64_t size, const std::string& 
       layout_(layout),
       root_(
           page_key(fmt::format("{}\n{}\n{}\n", version(), model_fingerprint, layout.fingerprint))),
-      on_warning_(std::move(on_warning)) {
+      on_warning_(std::move(on_warning)),
+      buffer_(layout.page_bytes) {
   make_folder(folder_);
   if (::access(folder_.c_str(), R_OK | W_OK | X_OK) != 0) {
     fail(ErrorCode::kIo, "{}: cannot use the cache folder: {}", quoted(folder_),
@@ -154,7 +155,6 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
     const std::span<const TokenId> rest = tokens.subspan(static_cast<std::size_t>(length));
     const Found found = find(key, rest);
     if (found.shared == 0) break;
-    buffer_.resize(layout_.page_bytes);
     if (!found.page.read_page(buffer_)) {
       if (!remove_damaged(found.path)) break;
       continue;  // perhaps another file has some of it
@@ -209,7 +209,6 @@ void PageCache::store(const Session& session, SequenceId sequence,
 bool PageCache::lacks(const std::string& path, const PageKey& before,
                       std::span<const TokenId> tokens) {
   PageFile file;
-  buffer_.resize(layout_.page_bytes);
   switch (open_page(path, before, layout_.page_tokens, layout_.page_bytes, file)) {
     case PageFileState::kGood:
       if (file.read_page(buffer_)) return false;

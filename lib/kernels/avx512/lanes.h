@@ -84,34 +84,30 @@ inline Lanes scale_by_power(Lanes p, Lanes t) noexcept {
 inline float sum(Lanes a) noexcept {
   return sum_of_eight(_mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
-// Four sums, each by the same tree: their halves are added side by side, two sums to a
+// Four registers, each folded by the same tree: their halves are joined side by side, two to a
 // register, then their quarters, four to a register.
-inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
+template <typename Join>
+void fold_four(Lanes a, Lanes b, Lanes c, Lanes d, Join&& join, float* out) noexcept {
   const __m512 ab =
-      _mm512_add_ps(_mm512_shuffle_f32x4(a.v, b.v, 0x44), _mm512_shuffle_f32x4(a.v, b.v, 0xee));
+      join(_mm512_shuffle_f32x4(a.v, b.v, 0x44), _mm512_shuffle_f32x4(a.v, b.v, 0xee));
   const __m512 cd =
-      _mm512_add_ps(_mm512_shuffle_f32x4(c.v, d.v, 0x44), _mm512_shuffle_f32x4(c.v, d.v, 0xee));
-  const __m512 four =
-      _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-  const __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
-  const __m512 one = _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
+      join(_mm512_shuffle_f32x4(c.v, d.v, 0x44), _mm512_shuffle_f32x4(c.v, d.v, 0xee));
+  const __m512 four = join(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  const __m512 two = join(four, _mm512_permute_ps(four, 0x4e));
+  const __m512 one = join(two, _mm512_permute_ps(two, 0xb1));
   _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+}
+inline void sum_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
+  fold_four(
+      a, b, c, d, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); }, out);
 }
 inline float largest(Lanes a) noexcept {
   return largest_of_eight(
       _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1)));
 }
-// As sum_four.
 inline void largest_four(Lanes a, Lanes b, Lanes c, Lanes d, float* out) noexcept {
-  const __m512 ab =
-      _mm512_max_ps(_mm512_shuffle_f32x4(a.v, b.v, 0x44), _mm512_shuffle_f32x4(a.v, b.v, 0xee));
-  const __m512 cd =
-      _mm512_max_ps(_mm512_shuffle_f32x4(c.v, d.v, 0x44), _mm512_shuffle_f32x4(c.v, d.v, 0xee));
-  const __m512 four =
-      _mm512_max_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-  const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
-  const __m512 one = _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
-  _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+  fold_four(
+      a, b, c, d, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); }, out);
 }
 
 constexpr int kMatvecRows = 4;
