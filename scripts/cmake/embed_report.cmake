@@ -1,5 +1,5 @@
 # Makes a C++ source of the report's page, style and script, so that they stay files of their
-# own kind in lib/eval/report/. Run as: cmake -D FROM=folder -D TO=file.cc -P embed_report.cmake
+# own kind in lib/sgp/report/. Run as: cmake -D FROM=folder -D TO=file.cc -P embed_report.cmake
 #
 # Style and script are put into the page here, byte for byte as they are hashed for the page's
 # Content-Security-Policy; the C++ code fills in the title and the data.
@@ -48,8 +48,8 @@ function(literal_of file out)
   set(${out} "${result}" PARENT_SCOPE)
 endfunction()
 
-set(source "// Made by scripts/cmake/embed_report.cmake from lib/eval/report/.\n")
-string(APPEND source "#include \"eval/report_files.h\"\n\nnamespace lathe::report {\n\n")
+set(source "// Made by scripts/cmake/embed_report.cmake from lib/sgp/report/.\n")
+string(APPEND source "#include \"sgp/report_files.h\"\n\nnamespace lathe::report {\n\n")
 foreach(pair page.html=kPage page.css=kStyle page.js=kScript sgp_leaderboard.csv=kLeaderboard)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)

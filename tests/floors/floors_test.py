@@ -2,7 +2,8 @@
 
 Rooms of lib/ stand on floors; a file may include its own room and rooms of lower floors, never a
 neighbour on its own floor. A public header lathe/X.h belongs to the room that implements it.
-tools/ sees public headers and tools/common only. Kernels of one instruction set are compiled
+A program of tools/ sees public headers, tools/common
+and its own folder only. Kernels of one instruction set are compiled
 with flags that others lack, so they may include next to nothing: an inline function or template
 compiled there could be the copy that the linker keeps for everyone.
 """
@@ -17,11 +18,13 @@ FLOORS = [
     ["tensor"],
     ["kernels", "container", "tokenizer"],
     ["checkpoint"],
+    ["convert"],
     ["quant"],
     ["model"],
     ["calibrate", "generate"],
     ["engine"],
     ["batch", "eval"],
+    ["bench", "sgp"],
     ["about"],  # version_details.cc: asks every room below what it is
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -66,29 +69,39 @@ class Check:
         self.root = root
         self.lib = root / "lib"
         self.problems = []
+        self.implemented = self.implementers()
 
     def problem(self, path, text):
         self.problems.append(f"{path.relative_to(self.root)}: {text}")
 
-    def room_of_public_header(self, stem):
+    def implementers(self):
+        """Public header -> rooms of the .cc files that include it first."""
+        rooms = {}
+        for path in sorted(self.lib.rglob("*.cc")):
+            first = next(iter(includes(path)), None)
+            if first and first[1].startswith("lathe/"):
+                rooms.setdefault(first[1], set()).add(path.relative_to(self.lib).parts[0])
+        return rooms
+
+    def room_of_public_header(self, name):
+        """The room of "lathe/…": its folder's, where a room has that name; else who implements it."""
+        parts = pathlib.PurePath(name).parts
+        if len(parts) > 2 and parts[1] in FLOOR:
+            return parts[1]
+        stem = pathlib.PurePath(name).stem
         if stem in HEADER_ROOM:
             return HEADER_ROOM[stem]
-        rooms = {p.parent.name for p in self.lib.glob(f"*/{stem}.cc")}
-        if not rooms:  # implemented by a file of another name, which includes it first
-            for path in self.lib.glob("*/*.cc"):
-                first = next(iter(includes(path)), None)
-                if first == ('"', f"lathe/{stem}.h"):
-                    rooms.add(path.parent.name)
-        return rooms.pop() if len(rooms) == 1 else None
+        rooms = self.implemented.get(name, set())
+        return next(iter(rooms)) if len(rooms) == 1 else None
 
     def room_of_include(self, path, name):
         """The room that "name" leads to, or None for a file of the includer's own folder."""
         first, _, rest = name.partition("/")
         if first == "lathe":
-            room = self.room_of_public_header(pathlib.PurePath(rest).stem)
+            room = self.room_of_public_header(name)
             if room is None:
-                self.problem(path, f'"{name}" belongs to no room: no lib/<room>/ file of its name '
-                                   "implements it, and HEADER_ROOM does not name it")
+                self.problem(path, f'"{name}" belongs to no room: not one room of lib/ has files that '
+                                   "include it first, and HEADER_ROOM does not name it")
             return room
         if first in FLOOR and rest:
             return first
@@ -114,6 +127,17 @@ class Check:
             if kind == "<" and name not in KERNEL_SYSTEM_HEADERS:
                 self.problem(path, f"<{name}> may bring inline code into per-instruction-set objects")
 
+    def check_tools(self):
+        """A tool sees public headers, common/ and its own folder; common/ sees no tool's."""
+        tools = self.root / "tools"
+        for path in sources(tools):
+            parts = path.relative_to(tools).parts
+            own = parts[0] if len(parts) > 1 else path.stem
+            for kind, name in includes(path):
+                if kind == '"' and not name.startswith(("lathe/", "common/", f"{own}/")):
+                    self.problem(path, f'"{name}": tools include "lathe/…", "common/…" and their own '
+                                       "folder only")
+
     def run(self):
         rooms = [p for p in sorted(self.lib.iterdir()) if p.is_dir() and p.name != "include"]
         for folder in rooms:
@@ -125,7 +149,8 @@ class Check:
                 if folder.name == "kernels" and path.parent != folder:
                     self.check_kernel_file(path)
         for path in sources(self.lib / "include/lathe"):
-            room = self.room_of_public_header(path.stem)
+            room = self.room_of_public_header(
+                f"lathe/{path.relative_to(self.lib / 'include/lathe')}")
             if room is None:
                 self.problem(path, "belongs to no room: nothing implements it")
                 continue
@@ -135,10 +160,7 @@ class Check:
                 if kind == "<" and name.startswith(("fmt/", "nlohmann/", "CLI/", "dnnl", "Eigen")):
                     self.problem(path, f"<{name}>: users of the library need not have it")
             self.check_library_file(path, room)
-        for path in sources(self.root / "tools"):
-            for kind, name in includes(path):
-                if kind == '"' and not name.startswith(("lathe/", "common/")):
-                    self.problem(path, f'"{name}": tools include "lathe/…" and "common/…" only')
+        self.check_tools()
         return self.problems
 
 
