@@ -1,13 +1,13 @@
 // bench: how fast a model runs here, beside what the machine allows.
-#include "lathe/bench.h"
+#include "lathe/bench/bench.h"
 
 #include <span>
 #include <string>
 #include <vector>
 
-#include "lathe/bench_compare.h"
-#include "lathe/bench_report.h"
-#include "lathe/machine.h"
+#include "lathe/bench/compare.h"
+#include "lathe/bench/report.h"
+#include "lathe/bench/machine.h"
 
 #include "common/bench_gates.h"
 #include "common/bench_options.h"

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench_compare.h"
+#include "lathe/bench/compare.h"
 #include "lathe/lathe.h"
 #include "lathe/records.h"
-#include "lathe/sgp_measures.h"
-#include "lathe/sgp_prompts.h"
-#include "lathe/sgp_report.h"
-#include "lathe/sgp_responses.h"
-#include "lathe/sgp_run.h"
-#include "lathe/sgp_summary.h"
+#include "lathe/sgp/measures.h"
+#include "lathe/sgp/prompts.h"
+#include "lathe/sgp/report.h"
+#include "lathe/sgp/responses.h"
+#include "lathe/sgp/run.h"
+#include "lathe/sgp/summary.h"
 
 #include "common/output.h"
 #include "common/progress_bar.h"

@@ -1,5 +1,5 @@
 // CAD programs: a drawing or a reason, never both, and never an exception.
-#include "eval/cad_drawing.h"
+#include "sgp/cad/drawing.h"
 #include "fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

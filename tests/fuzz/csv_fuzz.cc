@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "eval/csv_reader.h"
+#include "sgp/csv_reader.h"
 #include "fuzz_input.h"
 
 namespace {

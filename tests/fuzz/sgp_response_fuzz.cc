@@ -2,8 +2,8 @@
 // record of it is read as it was written.
 #include <string>
 
-#include "lathe/sgp_extract.h"
-#include "lathe/sgp_record.h"
+#include "lathe/sgp/extract.h"
+#include "lathe/sgp/record.h"
 
 #include "base/utf8.h"
 #include "fuzz_input.h"

@@ -1,5 +1,5 @@
 // Moving SVG markup: no crash, no hang, and a shift by nothing gives the same bytes.
-#include "lathe/svg_move.h"
+#include "lathe/sgp/svg_move.h"
 
 #include "fuzz_input.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench_compare.h"
+#include "lathe/bench/compare.h"
 
 #include "common/tool.h"
 

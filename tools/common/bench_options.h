@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench.h"
+#include "lathe/bench/bench.h"
 
 #include "common/bench_runner.h"
 #include "common/tool.h"

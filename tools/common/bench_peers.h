@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench_report.h"
+#include "lathe/bench/report.h"
 
 #include "common/tool.h"
 

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-#include "lathe/bench_limit.h"
+#include "lathe/bench/limit.h"
 
 #include "common/first_token.h"
 #include "common/kv_type.h"

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench_report.h"
+#include "lathe/bench/report.h"
 #include "lathe/lathe.h"
-#include "lathe/machine.h"
+#include "lathe/bench/machine.h"
 
 #include "common/tool.h"
 

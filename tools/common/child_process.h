@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/machine.h"
+#include "lathe/bench/machine.h"
 
 namespace lathe::tool {
 

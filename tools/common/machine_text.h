@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "lathe/machine.h"
+#include "lathe/bench/machine.h"
 
 namespace lathe::tool {
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <vector>
 
-#include "lathe/bench_plot.h"
+#include "lathe/bench/plot.h"
 
 namespace lathe::tool {
 namespace {

@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "lathe/bench_report.h"
+#include "lathe/bench/report.h"
 #include "lathe/output_file.h"
 
 namespace lathe::tool {

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "lathe/escape.h"
-#include "lathe/sgp_perturb.h"
-#include "lathe/sgp_prompts.h"
-#include "lathe/sgp_tuning.h"
+#include "lathe/sgp/perturb.h"
+#include "lathe/sgp/prompts.h"
+#include "lathe/sgp/tuning.h"
 
 #include "common/fail.h"
 #include "common/output.h"

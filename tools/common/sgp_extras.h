@@ -2,7 +2,7 @@
 // tuning records. Errors as their library parts; not thread-safe.
 #pragma once
 
-#include "lathe/sgp_dataset.h"
+#include "lathe/sgp/dataset.h"
 
 #include "common/sgp_options.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lathe/engine.h"
-#include "lathe/sgp_run.h"
+#include "lathe/sgp/run.h"
 
 namespace lathe::tool {
 

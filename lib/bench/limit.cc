@@ -1,0 +1,116 @@
+#include "lathe/bench/limit.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <string>
+
+namespace lathe {
+namespace {
+
+bool is_embedding(const std::string& name) { return name.ends_with("embed_tokens.weight"); }
+bool is_head(const std::string& name) { return name == "lm_head.weight"; }
+
+using Products = ModelCost::Products;
+
+Products products_with(DType dtype) {
+  if (!is_float(dtype)) return Products::kInt8;
+  return dtype == DType::kBF16 ? Products::kBf16 : Products::kFloat;
+}
+
+double peak(Products products, const MachineLimits& machine) {
+  switch (products) {
+    case Products::kInt8:
+      return machine.int8_ops;
+    case Products::kBf16:
+      return machine.bf16_ops;
+    default:
+      return machine.f32_ops;
+  }
+}
+
+// Seconds of a step that appends `tokens` to each sequence, `depth` positions in.
+struct StepTime {
+  double memory = 0.0;
+  double arithmetic = 0.0;
+  double seconds() const { return std::max(memory, arithmetic); }
+};
+
+StepTime step_time(double sequences, double tokens, double depth, const ModelCost& cost,
+                   const MachineLimits& machine) {
+  StepTime t;
+  const double kv_bytes = sequences * (depth + tokens) * cost.kv_token_bytes;
+  t.memory = (static_cast<double>(cost.step_bytes) + kv_bytes) / machine.read_bytes;
+  const double ops = sequences * (tokens * cost.token_ops + cost.head_ops);
+  t.arithmetic = ops / peak(cost.products, machine);
+  return t;
+}
+
+}  // namespace
+
+ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
+  ModelCost cost;
+  const ModelConfig& config = checkpoint.config();
+  std::map<Products, double> products;
+  for (const TensorInfo& tensor : checkpoint.tensors()) {
+    const double elements = static_cast<double>(tensor.rows()) * static_cast<double>(tensor.cols());
+    cost.parameters += static_cast<std::uint64_t>(elements);
+    const bool head =
+        is_head(tensor.name) || (is_embedding(tensor.name) && config.tie_word_embeddings);
+    if (is_embedding(tensor.name) && !head) continue;  // one row of it is read
+    cost.step_bytes += tensor.bytes;
+    if (tensor.shape.size() < 2) continue;
+    if (head) {
+      cost.head_ops += 2.0 * elements;
+    } else {
+      cost.token_ops += 2.0 * elements;
+    }
+    products[products_with(tensor.dtype)] += elements;
+    if (products[products_with(tensor.dtype)] >= products[cost.products]) {
+      cost.products = products_with(tensor.dtype);
+    }
+  }
+  cost.kv_token_bytes = 2.0 * kv_element_bytes * static_cast<double>(config.num_layers) *
+                        static_cast<double>(config.num_kv_heads) *
+                        static_cast<double>(config.head_dim);
+  return cost;
+}
+
+std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost) {
+  std::string type = "?";
+  std::map<std::string, std::uint64_t> bytes;
+  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const std::string name = type_name(checkpoint, i);
+    bytes[name] += checkpoint.tensors()[i].bytes;
+    if (bytes[name] >= bytes[type]) type = name;
+  }
+  const auto parameters = static_cast<double>(cost.parameters);
+  return parameters >= 1e9
+             ? fmt::format("{} {:.1f}B {}", checkpoint.config().family, parameters / 1e9, type)
+             : fmt::format("{} {:.1f}M {}", checkpoint.config().family, parameters / 1e6, type);
+}
+
+BenchLimit bench_limit(const BenchCase& test, const ModelCost& cost, const MachineLimits& machine) {
+  const auto sequences = static_cast<double>(test.sequences);
+  const auto depth = static_cast<double>(test.n_depth);
+  const auto prompt = static_cast<double>(test.n_prompt);
+  const auto gen = static_cast<double>(test.n_gen);
+  double seconds = 0.0;
+  double in_memory = 0.0;
+  const auto add = [&](const StepTime& t, double times) {
+    seconds += times * t.seconds();
+    if (t.memory >= t.arithmetic) in_memory += times * t.seconds();
+  };
+  if (test.n_prompt > 0) add(step_time(sequences, prompt, depth, cost, machine), 1.0);
+  // The depth grows by one each step: its middle stands for all.
+  if (test.n_gen > 0) {
+    add(step_time(sequences, 1.0, depth + prompt + gen / 2.0, cost, machine), gen);
+  }
+  BenchLimit limit;
+  if (seconds <= 0.0) return limit;
+  limit.tokens_per_second = sequences * (prompt + gen) / seconds;
+  limit.kind = in_memory * 2.0 >= seconds ? "bandwidth" : "arithmetic";
+  return limit;
+}
+
+}  // namespace lathe

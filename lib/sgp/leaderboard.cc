@@ -1,0 +1,165 @@
+#include "lathe/sgp/leaderboard.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lathe/escape.h"
+
+#include "base/ascii.h"
+#include "sgp/report_files.h"
+
+namespace lathe {
+namespace {
+
+using Row = SgpLeaderboard::Row;
+
+constexpr std::int64_t kOfficialSvg = 4340, kOfficialCad = 2400;
+
+std::vector<std::string_view> cells(std::string_view line) {
+  std::vector<std::string_view> out;
+  while (true) {
+    const std::size_t comma = line.find(',');
+    out.push_back(line.substr(0, comma));
+    if (comma == std::string_view::npos) return out;
+    line.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<double> score(std::string_view text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc()) return std::nullopt;
+  return value;
+}
+
+SgpLeaderboard published() {
+  SgpLeaderboard out;
+  std::string_view text = report::kLeaderboard;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trim_ascii(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty()) continue;
+    const auto parts = cells(line);
+    if (out.columns.empty()) {
+      out.columns.assign(parts.begin() + 1, parts.end());
+      continue;
+    }
+    Row row;
+    row.name = parts[0];
+    for (std::size_t i = 1; i < parts.size(); ++i) row.scores.push_back(score(parts[i]));
+    out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
+// "svg_color": the split before the underscore, the subject after it.
+std::optional<double> our_score(const SgpSummary& summary, const std::string& column) {
+  const std::size_t underscore = column.find('_');
+  const std::string split = column.substr(0, underscore);
+  for (const SgpSplit& s : summary.splits) {
+    if (s.name != split) continue;
+    if (underscore == std::string::npos) return 100.0 * s.share.mean;
+    for (const SgpSubject& subject : s.subjects) {
+      if (to_lower_ascii(subject.name) == column.substr(underscore + 1)) {
+        return 100.0 * subject.share.mean;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// Code points: what a terminal shows of the names here.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+SgpLeaderboard sgp_leaderboard(const SgpSummary& summary, const std::string& name,
+                               const std::string& protocol) {
+  SgpLeaderboard out = published();
+  out.notes.emplace_back("Published scores: the benchmark's project site (arXiv 2408.08313).");
+  Row ours;
+  ours.name = name;
+  ours.ours = true;
+  for (const std::string& column : out.columns) ours.scores.push_back(our_score(summary, column));
+  const auto column_of = [&](std::string_view wanted) {
+    return static_cast<std::size_t>(std::find(out.columns.begin(), out.columns.end(), wanted) -
+                                    out.columns.begin());
+  };
+  const std::size_t svg = column_of("svg"), cad = column_of("cad");
+  if (!ours.scores[svg] && !ours.scores[cad]) {
+    out.notes.emplace_back("This run has neither an svg nor a cad split: it has no row here.");
+    return out;
+  }
+  for (const SgpSplit& s : summary.splits) {
+    const std::int64_t official = s.name == "svg"   ? kOfficialSvg
+                                  : s.name == "cad" ? kOfficialCad
+                                                    : 0;
+    if (official == 0 || s.share.count == official) continue;
+    out.notes.push_back(
+        fmt::format("The {} split of this run has {} questions, the benchmark's has {}: they are "
+                    "not the same questions, and the scores don't compare.",
+                    s.name, s.share.count, official));
+  }
+  if (protocol != "reference") {
+    out.notes.push_back(fmt::format(
+        "This run used the {} protocol, the published ones the reference's.", protocol));
+  }
+  const std::size_t by = ours.scores[svg] ? svg : cad;
+  out.rows.push_back(std::move(ours));
+  std::stable_sort(out.rows.begin(), out.rows.end(), [&](const Row& a, const Row& b) {
+    return a.scores[by].value_or(-1.0) > b.scores[by].value_or(-1.0);
+  });
+  return out;
+}
+
+std::string sgp_leaderboard_text(const SgpLeaderboard& board) {
+  std::size_t names = 5;
+  for (const Row& row : board.rows) names = std::max(names, width(escape_for_terminal(row.name)));
+  std::string out = fmt::format("  {}model", std::string());
+  out += std::string(names - 5, ' ');
+  for (const std::string& column : board.columns)
+    out += fmt::format(
+        "  {:>6}", column.substr(column.find('_') == std::string::npos ? 0 : column.find('_') + 1)
+                       .substr(0, 9));
+  out += '\n';
+  for (const Row& row : board.rows) {
+    const std::string name = escape_for_terminal(row.name);
+    out += row.ours ? "> " : "  ";
+    out += name + std::string(names - width(name), ' ');
+    for (std::size_t i = 0; i < row.scores.size(); ++i) {
+      const std::string& column = board.columns[i];
+      const std::size_t under = column.find('_');
+      const std::size_t room = std::max<std::size_t>(
+          6,
+          std::min<std::size_t>(9, column.size() - (under == std::string::npos ? 0 : under + 1)));
+      const auto& value = row.scores[i];
+      out +=
+          fmt::format("  {:>{}}", value ? fmt::format("{:.1f}", *value) : std::string("-"), room);
+    }
+    out += '\n';
+  }
+  for (const std::string& note : board.notes) out += note + '\n';
+  return out;
+}
+
+std::string sgp_leaderboard_json(const SgpLeaderboard& board) {
+  using Json = nlohmann::ordered_json;
+  Json rows = Json::array();
+  for (const Row& row : board.rows) {
+    Json scores;
+    for (std::size_t i = 0; i < row.scores.size(); ++i) {
+      scores[board.columns[i]] = row.scores[i] ? Json(*row.scores[i]) : Json();
+    }
+    rows.push_back({{"model", row.name}, {"ours", row.ours}, {"scores", std::move(scores)}});
+  }
+  const Json out = {{"columns", board.columns}, {"rows", std::move(rows)}, {"notes", board.notes}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace lathe
