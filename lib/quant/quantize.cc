@@ -7,8 +7,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/conversion.h"
-#include "checkpoint/write_pass.h"
+#include "convert/conversion.h"
+#include "convert/write_pass.h"
 #include "quant/quantization.h"
 
 namespace lathe {

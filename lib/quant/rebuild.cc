@@ -8,7 +8,7 @@
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
-#include "checkpoint/write_pass.h"
+#include "convert/write_pass.h"
 #include "container/gguf_reader.h"
 #include "container/safetensors_reader.h"
 #include "io/comparing_output.h"

@@ -1,4 +1,4 @@
-#include "checkpoint/background.h"
+#include "convert/background.h"
 
 #include <utility>
 

@@ -18,7 +18,7 @@
 
 #include "lathe/output_file.h"
 
-#include "checkpoint/conversion.h"
+#include "convert/conversion.h"
 
 namespace lathe {
 

@@ -1,4 +1,4 @@
-#include "checkpoint/partial_log.h"
+#include "convert/partial_log.h"
 
 #include <algorithm>
 #include <string_view>

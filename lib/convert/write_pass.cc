@@ -1,4 +1,4 @@
-#include "checkpoint/write_pass.h"
+#include "convert/write_pass.h"
 
 #include <algorithm>
 #include <memory>
@@ -8,8 +8,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/background.h"
-#include "checkpoint/partial_log.h"
+#include "convert/background.h"
+#include "convert/partial_log.h"
 
 namespace lathe {
 namespace {

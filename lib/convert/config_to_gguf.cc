@@ -1,4 +1,4 @@
-#include "checkpoint/gguf_keys.h"
+#include "convert/config_to_gguf.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/conversion.h"
+#include "convert/conversion.h"
 #include "checkpoint/family.h"
 #include "checkpoint/tensor_names.h"
 #include "tensor/packed_layout.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "checkpoint/conversion.h"
+#include "convert/conversion.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/row_order.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/write_pass.h"
+#include "convert/write_pass.h"
 
 namespace lathe {
 namespace {

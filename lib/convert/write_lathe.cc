@@ -8,7 +8,7 @@
 
 #include "base/utf8.h"
 #include "checkpoint/config_json.h"
-#include "checkpoint/conversion.h"
+#include "convert/conversion.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"

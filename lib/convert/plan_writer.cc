@@ -1,4 +1,4 @@
-#include "checkpoint/conversion.h"
+#include "convert/conversion.h"
 
 namespace lathe {
 
