@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 namespace lathe {
 

@@ -5,7 +5,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 namespace lathe {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 namespace lathe {
 

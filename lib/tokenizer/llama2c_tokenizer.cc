@@ -7,7 +7,7 @@
 #include "base/byte_reader.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

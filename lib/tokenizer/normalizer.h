@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "tokenizer/parallel_encode.h"
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 namespace lathe {
 

@@ -7,7 +7,7 @@
 #include "base/fail.h"
 #include "tokenizer/byte_level.h"
 #include "tokenizer/json_pattern.h"
-#include "tokenizer/regex_syntax.h"
+#include "base/regex_syntax.h"
 
 namespace lathe {
 namespace {

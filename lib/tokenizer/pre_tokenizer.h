@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 namespace lathe {
 

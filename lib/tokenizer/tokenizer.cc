@@ -4,9 +4,9 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/parallel_encode.h"
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/spm/tokenizer.h"
 
 namespace lathe {
 

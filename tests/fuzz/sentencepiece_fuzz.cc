@@ -2,7 +2,7 @@
 #include "lathe/tokenizer.h"
 
 #include "fuzz_input.h"
-#include "tokenizer/spm_library.h"
+#include "tokenizer/spm/library.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lathe;

@@ -4,7 +4,7 @@
 #include "lathe/chat.h"
 
 #include "support/refusal.h"
-#include "tokenizer/chat_template_format.h"
+#include "tokenizer/chat/format.h"
 
 namespace lathe {
 namespace {

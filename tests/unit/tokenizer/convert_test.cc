@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "support/refusal.h"
 #include "tokenizer/byte_level.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

@@ -11,7 +11,7 @@
 #include "support/mutate.h"
 #include "support/refusal.h"
 #include "tokenizer/protobuf_wire.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

@@ -1,4 +1,4 @@
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/spm/tokenizer.h"
 
 #include <filesystem>
 #include <fstream>

@@ -4,7 +4,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 #include "tokenizer/tokenizer_json.h"
 

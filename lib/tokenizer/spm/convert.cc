@@ -2,8 +2,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/convert.h"
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/gguf_forms.h"
+#include "tokenizer/spm/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace lathe {

@@ -10,7 +10,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/chat_template_format.h"
+#include "tokenizer/chat/format.h"
 
 namespace lathe {
 namespace {

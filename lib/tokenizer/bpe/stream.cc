@@ -1,9 +1,9 @@
-#include "tokenizer/bpe_stream.h"
+#include "tokenizer/bpe/stream.h"
 
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

@@ -14,7 +14,7 @@
 #include "lathe/tokenizer.h"
 
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/bpe_model.h"
+#include "tokenizer/bpe/model.h"
 #include "tokenizer/decoder.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/parallel_encode.h"

@@ -1,4 +1,4 @@
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 #include <bitset>
 #include <cmath>

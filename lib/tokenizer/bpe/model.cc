@@ -1,4 +1,4 @@
-#include "tokenizer/bpe_model.h"
+#include "tokenizer/bpe/model.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
 #include "tokenizer/merge_agenda.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

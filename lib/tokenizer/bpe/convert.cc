@@ -4,11 +4,11 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/byte_level.h"
-#include "tokenizer/convert.h"
+#include "tokenizer/gguf_forms.h"
 #include "tokenizer/gguf_pre.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 #include "tokenizer/tokenizer_config.h"
 #include "tokenizer/tokenizer_json.h"
 

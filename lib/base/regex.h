@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "tokenizer/regex_syntax.h"
+#include "base/regex_syntax.h"
 
 namespace lathe {
 

@@ -1,10 +1,10 @@
 // From a GGUF "gpt2" vocabulary to the parts of a BpeTokenizer.
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/gguf_ids.h"
 #include "tokenizer/gguf_pre.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {

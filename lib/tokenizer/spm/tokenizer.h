@@ -10,9 +10,9 @@
 
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/parallel_encode.h"
-#include "tokenizer/spm_bpe.h"
-#include "tokenizer/spm_library.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/merge.h"
+#include "tokenizer/spm/library.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 

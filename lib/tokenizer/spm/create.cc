@@ -5,7 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/gguf_ids.h"
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/spm/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace lathe {

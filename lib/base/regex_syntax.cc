@@ -1,4 +1,4 @@
-#include "tokenizer/regex_syntax.h"
+#include "base/regex_syntax.h"
 
 #include <fmt/format.h>
 

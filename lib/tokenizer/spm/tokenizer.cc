@@ -1,11 +1,11 @@
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/spm/tokenizer.h"
 
 #include <algorithm>
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "tokenizer/spm_stream.h"
+#include "tokenizer/spm/stream.h"
 
 namespace lathe {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "lathe/tokenizer.h"
 
-#include "tokenizer/spm_tokenizer.h"
+#include "tokenizer/spm/tokenizer.h"
 
 namespace lathe {
 

@@ -9,7 +9,7 @@
 
 #include "lathe/tokenizer.h"
 
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 

@@ -1,4 +1,4 @@
-#include "tokenizer/spm_stream.h"
+#include "tokenizer/spm/stream.h"
 
 #include "base/utf8.h"
 

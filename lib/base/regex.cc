@@ -1,5 +1,5 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "tokenizer/regex_syntax.h"
+#include "base/regex_syntax.h"
 
 namespace lathe {
 namespace {

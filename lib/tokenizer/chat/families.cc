@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "tokenizer/chat_template_format.h"
+#include "tokenizer/chat/format.h"
 
 namespace lathe {
 namespace {

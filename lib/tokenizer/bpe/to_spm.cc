@@ -17,9 +17,9 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "tokenizer/bpe_tokenizer.h"
-#include "tokenizer/convert.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/bpe/tokenizer.h"
+#include "tokenizer/gguf_forms.h"
+#include "tokenizer/spm/model.h"
 #include "tokenizer/tokenizer_config.h"
 #include "tokenizer/tokenizer_json.h"
 

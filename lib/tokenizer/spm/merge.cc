@@ -1,4 +1,4 @@
-#include "tokenizer/spm_bpe.h"
+#include "tokenizer/spm/merge.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 
 #include "lathe/tokenizer.h"
 
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 
 namespace lathe {
 

@@ -1,4 +1,4 @@
-#include "tokenizer/convert.h"
+#include "tokenizer/gguf_forms.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

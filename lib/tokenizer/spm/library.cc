@@ -1,4 +1,4 @@
-#include "tokenizer/spm_library.h"
+#include "tokenizer/spm/library.h"
 
 #include <sentencepiece_processor.h>
 

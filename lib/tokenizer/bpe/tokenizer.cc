@@ -1,11 +1,11 @@
-#include "tokenizer/bpe_tokenizer.h"
+#include "tokenizer/bpe/tokenizer.h"
 
 #include <algorithm>
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "tokenizer/bpe_stream.h"
+#include "tokenizer/bpe/stream.h"
 #include "tokenizer/byte_level.h"
 
 namespace lathe {

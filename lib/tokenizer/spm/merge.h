@@ -17,7 +17,7 @@
 
 #include "tokenizer/adjacency.h"
 #include "tokenizer/byte_trie.h"
-#include "tokenizer/spm_model.h"
+#include "tokenizer/spm/model.h"
 #include "tokenizer/string_table.h"
 #include "tokenizer/word_cache.h"
 
