@@ -6,7 +6,7 @@
 
 #include "lathe/checkpoint.h"
 
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "checkpoint/lathe_file.h"
 
 namespace lathe {

@@ -7,7 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 
 namespace lathe::lathe_file {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/lora_config.h"
 #include "checkpoint/open.h"

@@ -5,7 +5,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
 #include "io/mapped_file.h"

@@ -11,7 +11,7 @@
 
 #include "lathe/convert.h"
 
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "container/tensor_entry.h"
 #include "container/tensor_stream.h"
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "generate/exp_nonpositive.h"
-#include "model/portable_math.h"
+#include "base/exp_nonpositive.h"
+#include "base/portable_math.h"
 
 namespace lathe {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "lathe/generate.h"
 
-#include "generate/pcg.h"
+#include "base/pcg.h"
 #include "generate/select.h"
 
 namespace lathe {

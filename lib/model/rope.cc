@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "model/portable_math.h"
+#include "base/portable_math.h"
 
 namespace lathe {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "base/ascii.h"
 #include "sgp/csv_reader.h"
 #include "sgp/columns.h"

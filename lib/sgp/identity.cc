@@ -3,7 +3,7 @@
 
 #include "lathe/sgp/run.h"
 
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 
 namespace lathe {
 

@@ -12,7 +12,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "base/ascii.h"
 
 namespace lathe {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "checkpoint/checksum.h"
+#include "base/checksum.h"
 #include "base/ascii.h"
 
 namespace lathe {

@@ -7,7 +7,7 @@
 
 #include "base/fail.h"
 #include "sgp/svg/mover.h"
-#include "generate/pcg.h"
+#include "base/pcg.h"
 
 namespace lathe {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "generate/pcg.h"
+#include "base/pcg.h"
 
 namespace lathe {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "generate/pcg.h"
+#include "base/pcg.h"
 
 namespace lathe {
 namespace {

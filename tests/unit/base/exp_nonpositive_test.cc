@@ -1,10 +1,10 @@
-#include "generate/exp_nonpositive.h"
+#include "base/exp_nonpositive.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "generate/pcg.h"
+#include "base/pcg.h"
 
 namespace lathe {
 namespace {

@@ -1,4 +1,4 @@
-#include "generate/pcg.h"
+#include "base/pcg.h"
 
 #include <gtest/gtest.h>
 #include <vector>
