@@ -8,7 +8,7 @@
 
 #include "lathe/bench/compare.h"
 #include "lathe/lathe.h"
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 #include "lathe/sgp/measures.h"
 #include "lathe/sgp/prompts.h"
 #include "lathe/sgp/report.h"

@@ -1,4 +1,4 @@
 // Escaping for messages is public, because the tools need it too: see lathe/escape.h.
 #pragma once
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"

@@ -7,7 +7,7 @@
 
 #include "lathe/batch_row.h"
 #include "lathe/engine.h"
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

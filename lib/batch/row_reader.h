@@ -21,7 +21,7 @@
 
 #include "lathe/batch.h"
 #include "lathe/chat.h"
-#include "lathe/lines.h"
+#include "lathe/host/lines.h"
 
 namespace lathe {
 

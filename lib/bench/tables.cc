@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 namespace lathe {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "lathe/importance.h"
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

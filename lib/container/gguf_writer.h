@@ -23,7 +23,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "container/gguf_header.h"
 #include "container/tensor_entry.h"

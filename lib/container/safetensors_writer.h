@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "container/tensor_entry.h"
 #include "container/tensor_stream.h"

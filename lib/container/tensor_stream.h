@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe {
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "lathe/available_memory.h"
+#include "lathe/host/available_memory.h"
 
 #include "base/fail.h"
 #include "engine/no_text.h"

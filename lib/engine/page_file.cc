@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe {
 

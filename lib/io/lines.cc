@@ -1,4 +1,4 @@
-#include "lathe/lines.h"
+#include "lathe/host/lines.h"
 
 #include <algorithm>
 #include <cerrno>

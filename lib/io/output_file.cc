@@ -1,4 +1,4 @@
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include <algorithm>
 #include <cerrno>

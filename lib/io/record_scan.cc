@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "lathe/lines.h"
+#include "lathe/host/lines.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

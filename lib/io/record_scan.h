@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 
 namespace lathe {
 

@@ -1,4 +1,4 @@
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,8 +12,8 @@
 #include <vector>
 #include <xxhash.h>
 
-#include "lathe/lines.h"
-#include "lathe/output_file.h"
+#include "lathe/host/lines.h"
+#include "lathe/host/output_file.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

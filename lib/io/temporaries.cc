@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe {
 namespace {

@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-#include "lathe/cpu_count.h"
+#include "lathe/host/cpu_count.h"
 
 #include "base/fail.h"
 #include "model/kv_page.h"

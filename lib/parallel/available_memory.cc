@@ -1,4 +1,4 @@
-#include "lathe/available_memory.h"
+#include "lathe/host/available_memory.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
 // The count is public, because the tools need it too: see lathe/cpu_count.h.
 #pragma once
 
-#include "lathe/cpu_count.h"
+#include "lathe/host/cpu_count.h"

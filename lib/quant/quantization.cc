@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <new>
 
-#include "lathe/cpu_count.h"
+#include "lathe/host/cpu_count.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 #include "base/ascii.h"
 #include "sgp/report_files.h"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/batch.h"
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "common/output.h"
 #include "common/process.h"

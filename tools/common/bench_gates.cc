@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 #include "common/fail.h"
 

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 namespace lathe::tool {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "lathe/error.h"
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 namespace lathe::tool {
 

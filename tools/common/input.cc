@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lathe/available_memory.h"
+#include "lathe/host/available_memory.h"
 
 #include "common/fail.h"
 

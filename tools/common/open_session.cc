@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "lathe/available_memory.h"
+#include "lathe/host/available_memory.h"
 
 #include "common/convert_report.h"
 #include "common/fail.h"

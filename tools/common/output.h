@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe::tool {
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "lathe/bench/report.h"
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe::tool {
 

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 namespace lathe::tool {
 namespace {

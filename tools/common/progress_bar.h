@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 namespace lathe::tool {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <sys/stat.h>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 #include "lathe/sgp/perturb.h"
 #include "lathe/sgp/prompts.h"
 #include "lathe/sgp/tuning.h"

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "lathe/cpu_count.h"
+#include "lathe/host/cpu_count.h"
 #include "lathe/version.h"
 
 #include "common/help.h"

@@ -23,7 +23,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 #include "common/fail.h"
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 #include "common/tool.h"
 

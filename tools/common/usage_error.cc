@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <vector>
 
-#include "lathe/escape.h"
+#include "lathe/host/escape.h"
 
 namespace lathe::tool {
 namespace {

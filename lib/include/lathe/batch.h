@@ -21,7 +21,7 @@
 #include "lathe/checkpoint.h"
 #include "lathe/engine.h"
 #include "lathe/export.h"
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 
 namespace lathe {
 

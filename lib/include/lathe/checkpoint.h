@@ -26,7 +26,7 @@
 #include "lathe/dtype.h"
 #include "lathe/export.h"
 #include "lathe/model_config.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

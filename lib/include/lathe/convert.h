@@ -21,7 +21,7 @@
 #include "lathe/checkpoint.h"
 #include "lathe/dtype.h"
 #include "lathe/export.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 namespace lathe {
 

@@ -16,7 +16,7 @@
 
 #include "lathe/export.h"
 #include "lathe/model.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

@@ -18,7 +18,7 @@
 
 #include "lathe/engine.h"
 #include "lathe/export.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

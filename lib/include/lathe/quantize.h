@@ -29,7 +29,7 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 namespace lathe {
 

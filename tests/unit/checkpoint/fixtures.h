@@ -15,7 +15,7 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/error.h"
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "checkpoint/config_json.h"
 #include "checkpoint/tensor_names.h"

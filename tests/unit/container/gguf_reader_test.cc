@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <numeric>
 
-#include "lathe/output_file.h"
+#include "lathe/host/output_file.h"
 
 #include "container/gguf_writer.h"
 #include "support/gguf_builder.h"

@@ -1,4 +1,4 @@
-#include "lathe/records.h"
+#include "lathe/host/records.h"
 
 #include <algorithm>
 #include <fcntl.h>

@@ -17,7 +17,7 @@
 #include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/model.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 namespace lathe {
 

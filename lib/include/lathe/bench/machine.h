@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lathe/export.h"
-#include "lathe/progress.h"
+#include "lathe/host/progress.h"
 
 namespace lathe {
 
