@@ -9,14 +9,14 @@
 #include "lathe/bench/report.h"
 #include "lathe/bench/machine.h"
 
-#include "common/bench_gates.h"
-#include "common/bench_options.h"
-#include "common/bench_peers.h"
-#include "common/bench_runner.h"
+#include "bench/gates.h"
+#include "bench/options.h"
+#include "bench/peers.h"
+#include "bench/runner.h"
 #include "common/input.h"
-#include "common/machine_text.h"
+#include "bench/machine_text.h"
 #include "common/output.h"
-#include "common/plot_file.h"
+#include "bench/plot_file.h"
 #include "common/tool.h"
 
 namespace {

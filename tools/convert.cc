@@ -12,7 +12,7 @@
 #include "lathe/lathe.h"
 #include "lathe/synthetic.h"
 
-#include "common/convert_report.h"
+#include "convert/report.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"

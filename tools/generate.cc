@@ -11,11 +11,11 @@
 #include "lathe/lathe.h"
 #include "lathe/prompt.h"
 
-#include "common/batch_command.h"
-#include "common/generate_options.h"
-#include "common/generation_json.h"
+#include "generate/batch_command.h"
+#include "generate/options.h"
+#include "generate/generation_json.h"
 #include "common/input.h"
-#include "common/open_session.h"
+#include "generate/open_session.h"
 #include "common/output.h"
 #include "common/tool.h"
 

@@ -12,7 +12,7 @@
 #include "common/input.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/quantize_report.h"
+#include "quantize/report.h"
 #include "common/tool.h"
 
 namespace {

@@ -18,9 +18,9 @@
 
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/sgp_extras.h"
-#include "common/sgp_model.h"
-#include "common/sgp_options.h"
+#include "sgp_eval/extras.h"
+#include "sgp_eval/model.h"
+#include "sgp_eval/options.h"
 #include "common/tool.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "common/file_cache.h"
+#include "bench/file_cache.h"
 
 #include <algorithm>
 #include <cstdlib>

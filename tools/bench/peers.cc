@@ -1,4 +1,4 @@
-#include "common/bench_peers.h"
+#include "bench/peers.h"
 
 #include <algorithm>
 #include <utility>

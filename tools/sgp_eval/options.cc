@@ -1,4 +1,4 @@
-#include "common/sgp_options.h"
+#include "sgp_eval/options.h"
 
 #include <string_view>
 

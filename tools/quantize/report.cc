@@ -1,4 +1,4 @@
-#include "common/quantize_report.h"
+#include "quantize/report.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "common/random_model.h"
+#include "bench/random_model.h"
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,11 +1,11 @@
-#include "common/first_token.h"
+#include "bench/first_token.h"
 
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/child_process.h"
-#include "common/file_cache.h"
+#include "bench/file_cache.h"
 #include "common/progress_bar.h"
 
 namespace lathe::tool {

@@ -4,7 +4,7 @@
 // after the record at hand.
 #pragma once
 
-#include "common/generate_options.h"
+#include "generate/options.h"
 #include "common/tool.h"
 
 namespace lathe::tool {

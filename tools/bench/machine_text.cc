@@ -1,4 +1,4 @@
-#include "common/machine_text.h"
+#include "bench/machine_text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "common/bench_runner.h"
+#include "bench/runner.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,10 +8,10 @@
 
 #include "lathe/bench/limit.h"
 
-#include "common/first_token.h"
+#include "bench/first_token.h"
 #include "common/kv_type.h"
 #include "common/progress_bar.h"
-#include "common/random_model.h"
+#include "bench/random_model.h"
 
 namespace lathe::tool {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/plot_file.h"
+#include "bench/plot_file.h"
 
 #include <algorithm>
 #include <fmt/format.h>

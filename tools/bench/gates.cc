@@ -1,4 +1,4 @@
-#include "common/bench_gates.h"
+#include "bench/gates.h"
 
 #include <algorithm>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "common/generate_options.h"
+#include "generate/options.h"
 
 #include <chrono>
 #include <future>

@@ -1,4 +1,4 @@
-#include "common/convert_report.h"
+#include "convert/report.h"
 
 #include <algorithm>
 #include <array>

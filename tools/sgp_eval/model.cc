@@ -1,4 +1,4 @@
-#include "common/sgp_model.h"
+#include "sgp_eval/model.h"
 
 #include <filesystem>
 

@@ -1,4 +1,4 @@
-#include "common/batch_command.h"
+#include "generate/batch_command.h"
 
 #include <memory>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "common/generation_json.h"
+#include "generate/generation_json.h"
 
 #include <nlohmann/json.hpp>
 

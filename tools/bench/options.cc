@@ -1,4 +1,4 @@
-#include "common/bench_options.h"
+#include "bench/options.h"
 
 #include "common/fail.h"
 #include "common/kv_type.h"

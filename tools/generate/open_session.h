@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "common/generate_options.h"
+#include "generate/options.h"
 #include "common/tool.h"
 
 namespace lathe::tool {

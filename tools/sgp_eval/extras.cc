@@ -1,4 +1,4 @@
-#include "common/sgp_extras.h"
+#include "sgp_eval/extras.h"
 
 #include <cerrno>
 #include <fmt/format.h>

@@ -9,7 +9,7 @@
 
 #include "lathe/bench/bench.h"
 
-#include "common/bench_runner.h"
+#include "bench/runner.h"
 #include "common/tool.h"
 
 namespace lathe::tool {

@@ -4,7 +4,7 @@
 
 #include "lathe/sgp/dataset.h"
 
-#include "common/sgp_options.h"
+#include "sgp_eval/options.h"
 
 namespace lathe::tool {
 

@@ -1,4 +1,4 @@
-#include "common/open_session.h"
+#include "generate/open_session.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "lathe/host/available_memory.h"
 
-#include "common/convert_report.h"
+#include "convert/report.h"
 #include "common/fail.h"
 #include "common/kv_type.h"
 
