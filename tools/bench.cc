@@ -6,17 +6,17 @@
 #include <vector>
 
 #include "lathe/bench/compare.h"
-#include "lathe/bench/report.h"
 #include "lathe/bench/machine.h"
+#include "lathe/bench/report.h"
 
 #include "bench/gates.h"
+#include "bench/machine_text.h"
 #include "bench/options.h"
 #include "bench/peers.h"
+#include "bench/plot_file.h"
 #include "bench/runner.h"
 #include "common/input.h"
-#include "bench/machine_text.h"
 #include "common/output.h"
-#include "bench/plot_file.h"
 #include "common/tool.h"
 
 namespace {

@@ -12,10 +12,11 @@
 #include "lathe/lathe.h"
 #include "lathe/synthetic.h"
 
-#include "convert/report.h"
+#include "common/human_bytes.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
+#include "convert/report.h"
 
 namespace {
 

@@ -11,13 +11,13 @@
 #include "lathe/lathe.h"
 #include "lathe/prompt.h"
 
-#include "generate/batch_command.h"
-#include "generate/options.h"
-#include "generate/generation_json.h"
 #include "common/input.h"
-#include "generate/open_session.h"
 #include "common/output.h"
 #include "common/tool.h"
+#include "generate/batch_command.h"
+#include "generate/generation_json.h"
+#include "generate/open_session.h"
+#include "generate/options.h"
 
 namespace {
 

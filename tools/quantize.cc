@@ -12,8 +12,8 @@
 #include "common/input.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "quantize/report.h"
 #include "common/tool.h"
+#include "quantize/report.h"
 
 namespace {
 

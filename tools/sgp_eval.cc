@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "lathe/bench/compare.h"
-#include "lathe/lathe.h"
 #include "lathe/host/records.h"
+#include "lathe/lathe.h"
 #include "lathe/sgp/measures.h"
 #include "lathe/sgp/prompts.h"
 #include "lathe/sgp/report.h"
@@ -18,10 +18,10 @@
 
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/tool.h"
 #include "sgp_eval/extras.h"
 #include "sgp_eval/model.h"
 #include "sgp_eval/options.h"
-#include "common/tool.h"
 
 namespace {
 

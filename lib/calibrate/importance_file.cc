@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "lathe/importance.h"
 #include "lathe/host/output_file.h"
+#include "lathe/importance.h"
 
 #include "base/escape.h"
 #include "base/fail.h"

@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
-#include "base/checksum.h"
 
 namespace lathe::lathe_file {
 namespace {

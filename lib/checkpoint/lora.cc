@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "base/checksum.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/lora_config.h"
 #include "checkpoint/open.h"

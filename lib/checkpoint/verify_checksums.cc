@@ -3,9 +3,9 @@
 
 #include "lathe/convert.h"
 
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "base/checksum.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
 #include "io/mapped_file.h"

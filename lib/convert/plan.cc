@@ -6,9 +6,9 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "convert/conversion.h"
 #include "checkpoint/family.h"
 #include "checkpoint/tensor_names.h"
+#include "convert/conversion.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "convert/conversion.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/row_order.h"
+#include "convert/conversion.h"
 
 namespace lathe {
 namespace {

@@ -4,12 +4,12 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_gguf.h"
-#include "convert/conversion.h"
 #include "checkpoint/family.h"
-#include "convert/config_to_gguf.h"
 #include "checkpoint/rope_factors.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/gguf_writer.h"
+#include "convert/config_to_gguf.h"
+#include "convert/conversion.h"
 
 namespace lathe {
 namespace {

@@ -3,10 +3,10 @@
 
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
-#include "convert/conversion.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
+#include "convert/conversion.h"
 #include "io/output_folder.h"
 
 namespace lathe {

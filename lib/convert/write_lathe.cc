@@ -8,10 +8,10 @@
 
 #include "base/utf8.h"
 #include "checkpoint/config_json.h"
-#include "convert/conversion.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
+#include "convert/conversion.h"
 
 namespace lathe {
 namespace {

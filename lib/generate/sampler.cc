@@ -7,8 +7,8 @@
 #include <numeric>
 #include <utility>
 
-#include "base/fail.h"
 #include "base/exp_nonpositive.h"
+#include "base/fail.h"
 #include "base/portable_math.h"
 
 namespace lathe {

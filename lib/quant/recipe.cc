@@ -5,10 +5,10 @@
 
 #include "lathe/version.h"
 
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
-#include "base/checksum.h"
 
 namespace lathe {
 

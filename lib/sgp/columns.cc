@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "base/ascii.h"
 
 namespace lathe {
 namespace {

@@ -7,13 +7,13 @@
 #include <unordered_map>
 #include <xxhash.h>
 
+#include "base/ascii.h"
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "base/checksum.h"
-#include "base/ascii.h"
-#include "sgp/csv_reader.h"
 #include "sgp/columns.h"
+#include "sgp/csv_reader.h"
 #include "sgp/input.h"
 #include "sgp/json_row.h"
 

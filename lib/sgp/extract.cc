@@ -3,8 +3,8 @@
 #include <charconv>
 #include <utility>
 
-#include "base/utf8.h"
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "sgp/robust.h"
 
 namespace lathe {

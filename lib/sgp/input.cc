@@ -10,10 +10,10 @@
 
 #include "lathe/sgp/dataset.h"
 
+#include "base/ascii.h"
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "base/checksum.h"
-#include "base/ascii.h"
 
 namespace lathe {
 namespace {

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
-#include "base/ascii.h"
 
 namespace lathe {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/checksum.h"
 #include "base/ascii.h"
+#include "base/checksum.h"
 
 namespace lathe {
 namespace {

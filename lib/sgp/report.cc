@@ -10,10 +10,10 @@
 
 #include "lathe/version.h"
 
+#include "base/escape_markup.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "sgp/cad/drawing.h"
-#include "base/escape_markup.h"
 #include "sgp/report_files.h"
 
 namespace lathe {

@@ -1,4 +1,4 @@
-// The report's page as it is in lib/eval/report/, put into the library when it is built
+// The report's page as it is in lib/sgp/report/, put into the library when it is built
 // (scripts/cmake/embed_report.cmake). Hashes are SHA-256 in base64, as a Content-Security-Policy
 // wants them.
 #pragma once

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "tokenizer/parallel_encode.h"
 #include "base/regex.h"
+#include "tokenizer/parallel_encode.h"
 
 namespace lathe {
 

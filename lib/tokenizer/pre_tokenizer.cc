@@ -5,9 +5,9 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/regex_syntax.h"
 #include "tokenizer/byte_level.h"
 #include "tokenizer/json_pattern.h"
-#include "base/regex_syntax.h"
 
 namespace lathe {
 namespace {

@@ -1,6 +1,6 @@
 // CAD programs: a drawing or a reason, never both, and never an exception.
-#include "sgp/cad/drawing.h"
 #include "fuzz_input.h"
+#include "sgp/cad/drawing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lathe;

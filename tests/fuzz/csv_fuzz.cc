@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "sgp/csv_reader.h"
 #include "fuzz_input.h"
+#include "sgp/csv_reader.h"
 
 namespace {
 

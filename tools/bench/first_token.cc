@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "common/child_process.h"
 #include "bench/file_cache.h"
+#include "common/child_process.h"
 #include "common/progress_bar.h"
 
 namespace lathe::tool {

@@ -9,9 +9,9 @@
 #include "lathe/bench/limit.h"
 
 #include "bench/first_token.h"
+#include "bench/random_model.h"
 #include "common/kv_type.h"
 #include "common/progress_bar.h"
-#include "bench/random_model.h"
 
 namespace lathe::tool {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "lathe/bench/machine.h"
 #include "lathe/bench/report.h"
 #include "lathe/lathe.h"
-#include "lathe/bench/machine.h"
 
 #include "common/tool.h"
 

@@ -4,7 +4,6 @@
 // UTF-8 as U+FFFD) in JSON. Each JSON has "schema": "lathe.NAME/1".
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
 
@@ -20,9 +19,6 @@ std::string plan_table(const ConvertReport& report);
 std::string plan_json(const ConvertReport& report);
 
 std::string verify_json(const std::string& path, const VerifyReport& report);
-
-// "1.2 MB", by powers of ten.
-std::string human_bytes(std::uint64_t bytes);
 
 // The first names, quoted, and how many more there are.
 std::string name_some(std::span<const std::string> names);

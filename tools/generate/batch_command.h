@@ -4,8 +4,8 @@
 // after the record at hand.
 #pragma once
 
-#include "generate/options.h"
 #include "common/tool.h"
+#include "generate/options.h"
 
 namespace lathe::tool {
 

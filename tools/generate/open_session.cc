@@ -6,8 +6,8 @@
 
 #include "lathe/host/available_memory.h"
 
-#include "convert/report.h"
 #include "common/fail.h"
+#include "common/human_bytes.h"
 #include "common/kv_type.h"
 
 namespace lathe::tool {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "generate/options.h"
 #include "common/tool.h"
+#include "generate/options.h"
 
 namespace lathe::tool {
 

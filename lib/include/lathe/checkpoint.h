@@ -25,8 +25,8 @@
 
 #include "lathe/dtype.h"
 #include "lathe/export.h"
-#include "lathe/model_config.h"
 #include "lathe/host/progress.h"
+#include "lathe/model_config.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "lathe/export.h"
-#include "lathe/model.h"
 #include "lathe/host/progress.h"
+#include "lathe/model.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {

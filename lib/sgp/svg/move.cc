@@ -1,13 +1,13 @@
-#include "lathe/sgp/svg_move.h"
-
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "lathe/sgp/svg_move.h"
+
 #include "base/fail.h"
-#include "sgp/svg/mover.h"
 #include "base/pcg.h"
+#include "sgp/svg/mover.h"
 
 namespace lathe {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/parallel_encode.h"
-#include "tokenizer/spm/merge.h"
 #include "tokenizer/spm/library.h"
+#include "tokenizer/spm/merge.h"
 #include "tokenizer/spm/model.h"
 
 namespace lathe {

@@ -1,5 +1,3 @@
-#include "sgp/cad/drawing.h"
-
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
@@ -7,6 +5,8 @@
 #include <vector>
 
 #include "lathe/sgp/dataset.h"
+
+#include "sgp/cad/drawing.h"
 
 namespace lathe {
 namespace {

@@ -1,5 +1,3 @@
-#include "tokenizer/spm/tokenizer.h"
-
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -10,6 +8,7 @@
 #include "lathe/tokenizer.h"
 
 #include "base/utf8.h"
+#include "tokenizer/spm/tokenizer.h"
 
 namespace lathe {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "lathe/engine.h"
 #include "lathe/export.h"
-#include "lathe/model.h"
 #include "lathe/host/progress.h"
+#include "lathe/model.h"
 
 namespace lathe {
 

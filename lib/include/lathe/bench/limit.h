@@ -7,9 +7,9 @@
 #include <string>
 
 #include "lathe/bench/bench.h"
+#include "lathe/bench/machine.h"
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
-#include "lathe/bench/machine.h"
 
 namespace lathe {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "lathe/bench/bench.h"
-#include "lathe/export.h"
 #include "lathe/bench/machine.h"
+#include "lathe/export.h"
 
 namespace lathe {
 
