@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "support/paths.h"
 #include "support/refusal.h"
 #include "support/temp_folder.h"
 #include "unit/engine/small_model.h"
@@ -343,10 +344,9 @@ TEST(Hashes, OptionsAndModelsDiffer) {
   same.defaults.timeout = 9;
   EXPECT_EQ(options_hash(same), base);
 
-  const auto village = Checkpoint::open(LATHE_TESTDATA "/examples/village");
-  const auto tiny = Checkpoint::open(LATHE_TESTDATA "/golden/models/tiny-llama");
-  EXPECT_EQ(content_hash(*village),
-            content_hash(*Checkpoint::open(LATHE_TESTDATA "/examples/village")));
+  const auto village = Checkpoint::open(testdata("examples/village"));
+  const auto tiny = Checkpoint::open(testdata("golden/models/tiny-llama"));
+  EXPECT_EQ(content_hash(*village), content_hash(*Checkpoint::open(testdata("examples/village"))));
   EXPECT_NE(content_hash(*village), content_hash(*tiny));
 }
 

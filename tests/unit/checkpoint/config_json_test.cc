@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-#include "fixtures.h"
+#include "support/checkpoint_fixtures.h"
 
 namespace lathe {
 namespace {

@@ -5,7 +5,8 @@
 
 #include "lathe/convert.h"
 
-#include "fixtures.h"
+#include "support/checkpoint_fixtures.h"
+#include "support/paths.h"
 
 namespace lathe {
 namespace {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
   int models = 0;
-  for (const auto& entry : fs::directory_iterator(LATHE_TESTDATA "/golden/models")) {
+  for (const auto& entry : fs::directory_iterator(testdata("golden/models"))) {
     SCOPED_TRACE(entry.path().filename().string());
     const test::TempFolder temp;
     const auto source = Checkpoint::open(entry.path().string());

@@ -9,7 +9,7 @@
 
 #include "lathe/convert.h"
 
-#include "fixtures.h"
+#include "support/checkpoint_fixtures.h"
 
 namespace lathe {
 namespace {

@@ -4,7 +4,8 @@
 
 #include "lathe/checkpoint.h"
 
-#include "fixtures.h"
+#include "support/checkpoint_fixtures.h"
+#include "support/paths.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 using test::error_of;
 using test::TempFolder;
 
-std::string shared(const std::string& name) { return std::string(LATHE_SHARED_DATA) + "/" + name; }
+std::string shared(const std::string& name) { return shared_data(name); }
 
 TEST(OpenHuggingFace, GivesTheFilesBytesInTheConfigsOrder) {
   const TempFolder temp;

@@ -8,6 +8,7 @@
 
 #include "support/gguf_builder.h"
 #include "support/mutate.h"
+#include "support/paths.h"
 #include "support/refusal.h"
 #include "support/temp_folder.h"
 
@@ -147,7 +148,7 @@ TEST(Llama2cMutants, AreRefusedOrConsistent) {
 }
 
 TEST(Llama2cReader, ReadsTheRealModel) {
-  const std::string path = LATHE_SHARED_DATA "/stories260K.bin";
+  const std::string path = shared_data("stories260K.bin");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
   const auto r = Llama2cReader::open(path);
   const auto& h = r->header();

@@ -7,7 +7,7 @@
 #include "checkpoint/rope_factors.h"
 #include "container/gguf_writer.h"
 #include "container/safetensors_reader.h"
-#include "fixtures.h"
+#include "support/checkpoint_fixtures.h"
 
 namespace lathe {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/paths.h"
 #include "support/refusal.h"
 #include "unit/engine/small_model.h"
 
@@ -47,7 +48,7 @@ TEST(Engine, ManyDrawSideBySide) {
 
 TEST(Engine, KnowsWhichModelsBitsDependOnNeighbours) {
   EXPECT_TRUE(small_model().model->batch_invariant());
-  const auto floats = Model::load(Checkpoint::open(LATHE_TESTDATA "/examples/village"));
+  const auto floats = Model::load(Checkpoint::open(testdata("examples/village")));
   EXPECT_FALSE(floats->batch_invariant());
 }
 

@@ -13,13 +13,14 @@
 #include "lathe/engine.h"
 #include "lathe/quantize.h"
 
+#include "support/paths.h"
 #include "support/temp_folder.h"
 
 namespace lathe {
 
 struct SmallModel {
   SmallModel() {
-    const auto source = Checkpoint::open(LATHE_TESTDATA "/examples/village");
+    const auto source = Checkpoint::open(testdata("examples/village"));
     QuantizeOptions options;
     options.scheme = "w8";
     options.threads = 1;

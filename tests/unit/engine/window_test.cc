@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/prefix_store.h"
+#include "support/paths.h"
 #include "unit/engine/small_model.h"
 
 namespace lathe {
@@ -16,7 +17,7 @@ constexpr std::int64_t kWindow = 70;  // with its slack, 326 positions of the vi
 const std::shared_ptr<const Model>& windowed_model() {
   static const test::TempFolder folder;
   static const std::shared_ptr<const Model> model = [] {
-    std::filesystem::copy(LATHE_TESTDATA "/examples/village", folder.file("village"));
+    std::filesystem::copy(testdata("examples/village"), folder.file("village"));
     std::string config = test::TempFolder::read(folder.file("village/config.json"));
     const auto replace = [&](std::string_view old, const std::string& by) {
       config.replace(config.find(old), old.size(), by);

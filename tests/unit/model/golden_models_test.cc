@@ -13,6 +13,8 @@
 
 #include "lathe/model.h"
 
+#include "support/paths.h"
+
 namespace lathe {
 namespace {
 
@@ -27,7 +29,7 @@ std::string read_file(const std::string& path) {
 class GoldenModel : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::string folder = std::string(LATHE_TESTDATA) + "/golden/models/" + GetParam();
+    const std::string folder = testdata("golden/models/") + GetParam();
     model_ = Model::load(Checkpoint::open(folder));
     vocab_ = static_cast<std::size_t>(model_->config().vocab_size);
     const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));

@@ -13,6 +13,8 @@
 #include "lathe/error.h"
 #include "lathe/model.h"
 
+#include "support/paths.h"
+
 namespace lathe {
 namespace {
 
@@ -43,11 +45,10 @@ std::vector<float> logits_of(std::shared_ptr<const Model> model, const std::vect
 class LoraLogits : public testing::TestWithParam<const char*> {
  protected:
   LoraLogits() {
-    const std::string folder = std::string(LATHE_TESTDATA "/golden/lora/") + GetParam();
+    const std::string folder = testdata("golden/lora/") + GetParam();
     const auto expected = nlohmann::json::parse(read_file(folder + "/expected.json"));
     ids_ = expected.at("sequence").get<std::vector<TokenId>>();
-    base_ = Checkpoint::open(LATHE_TESTDATA "/golden/models/" +
-                             expected.at("model").get<std::string>());
+    base_ = Checkpoint::open(testdata("golden/models/") + expected.at("model").get<std::string>());
     adapter_ = LoraAdapter::open(folder);
     const std::string bytes = read_file(folder + "/expected.f32");
     want_.resize(bytes.size() / sizeof(float));

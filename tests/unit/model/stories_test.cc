@@ -13,10 +13,12 @@
 
 #include "lathe/model.h"
 
+#include "support/paths.h"
+
 namespace lathe {
 namespace {
 
-const std::string kGolden = std::string(LATHE_TESTDATA) + "/golden/stories260k/";
+const std::string kGolden = testdata("golden/stories260k/");
 
 std::vector<TokenId> golden_ids() {
   std::ifstream in(kGolden + "greedy.json");
@@ -26,7 +28,7 @@ std::vector<TokenId> golden_ids() {
 class Stories : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string path = std::string(LATHE_SHARED_DATA) + "/stories260K.bin";
+    const std::string path = shared_data("stories260K.bin");
     if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
     model_ = Model::load(Checkpoint::open(path));
   }

@@ -7,6 +7,7 @@
 #include "lathe/sgp/dataset.h"
 
 #include "sgp/cad/drawing.h"
+#include "support/paths.h"
 
 namespace lathe {
 namespace {
@@ -18,7 +19,7 @@ std::size_t count(const std::string& text, std::string_view what) {
 }
 
 TEST(DrawCad, EveryProgramOfOurSetIsDrawn) {
-  const std::vector<std::string> paths = {LATHE_TESTDATA "/sgp/cad.csv.zst"};
+  const std::vector<std::string> paths = {testdata("sgp/cad.csv.zst")};
   const SgpDataset set = load_sgp_data(paths);
   ASSERT_EQ(set.questions.size(), 240u);
   for (const SgpQuestion& q : set.questions) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/zstd_stream.h"
+#include "support/paths.h"
 #include "support/refusal.h"
 #include "support/temp_folder.h"
 
@@ -60,7 +61,7 @@ TEST_F(SgpData, ReadsThePublishedFilesOwnHeader) {  // pandas writes its index w
 }
 
 TEST_F(SgpData, ReadsOurOwnSets) {
-  const std::string folder = std::string(LATHE_TESTDATA) + "/sgp";
+  const std::string folder = testdata("sgp");
   const std::vector<std::string> paths = {folder};
   const SgpDataset data = load_sgp_data(paths);
   EXPECT_EQ(data.questions.size(), 500u + 240u + 11u * 60u + 120u);

@@ -8,6 +8,7 @@
 #include "lathe/chat.h"
 
 #include "base/utf8.h"
+#include "support/paths.h"
 
 namespace lathe {
 namespace {
@@ -67,7 +68,7 @@ std::shared_ptr<const Tokenizer> byte_level() {
 
 // The sentencepiece model of the tiny test model, with marks beside its 400 pieces.
 std::shared_ptr<const Tokenizer> sentencepiece(bool legacy = true) {
-  const std::string folder = LATHE_TESTDATA "/golden/models/tiny-llama/";
+  const std::string folder = testdata("golden/models/tiny-llama/");
   TokenizerFiles files;
   files.sentencepiece_model = read_file(folder + "tokenizer.model");
   Json config = Json::parse(read_file(folder + "tokenizer_config.json"));

@@ -12,6 +12,7 @@
 #include "lathe/tokenizer.h"
 
 #include "base/utf8.h"
+#include "support/paths.h"
 #include "support/refusal.h"
 #include "tokenizer/byte_level.h"
 #include "tokenizer/spm/model.h"
@@ -84,7 +85,7 @@ void expect_same_ids(const TokenizerFiles& a, const TokenizerFiles& b) {
 }
 
 TEST(Convert, SharedVocabulariesComeBackTheSame) {
-  const std::filesystem::path folder = std::filesystem::path(LATHE_SHARED_DATA) / "vocab";
+  const std::filesystem::path folder = shared_data("vocab");
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not here";
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".gguf") continue;
@@ -151,7 +152,7 @@ TEST(Convert, ScoresAndPaddingAreKept) {
 }
 
 TEST(Convert, Llama2cBecomesSentencePieceAndGguf) {
-  const std::string path = LATHE_SHARED_DATA "/tok512.bin";
+  const std::string path = shared_data("tok512.bin");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
   const auto files = open_tokenizer_files(path);
   TokenizerFiles back;
@@ -207,7 +208,7 @@ std::string json_from_spm(const SpmModel& model) {
 }
 
 TEST(Convert, LlamaTokenizerJsonBecomesAllThreeForms) {
-  const std::string path = LATHE_SHARED_DATA "/llama2-tokenizer.model";
+  const std::string path = shared_data("llama2-tokenizer.model");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
   const auto spm = open_tokenizer_files(path);
   TokenizerFiles json;

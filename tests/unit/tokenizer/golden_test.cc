@@ -9,13 +9,14 @@
 
 #include "lathe/tokenizer.h"
 
+#include "support/paths.h"
+
 namespace lathe {
 namespace {
 
 TEST(Golden, IdsAndTextsAreThoseOfTheOriginal) {
   const char* other = std::getenv("LATHE_GOLDEN_TOKENIZERS");
-  const std::filesystem::path folder =
-      other != nullptr ? other : LATHE_TESTDATA "/golden/tokenizers";
+  const std::filesystem::path folder = other != nullptr ? other : testdata("golden/tokenizers");
   std::size_t files = 0, cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".json") continue;
@@ -48,8 +49,7 @@ TEST(Golden, IdsAndTextsAreThoseOfTheOriginal) {
 
 template <typename Body>  // void(const Tokenizer&, const nlohmann::json& cases, name)
 void each_tokenizer(Body&& body) {
-  for (const auto& entry :
-       std::filesystem::directory_iterator(LATHE_TESTDATA "/golden/tokenizers")) {
+  for (const auto& entry : std::filesystem::directory_iterator(testdata("golden/tokenizers"))) {
     std::ifstream in(entry.path());
     const auto golden = nlohmann::json::parse(in);
     TokenizerFiles source;

@@ -8,6 +8,7 @@
 #include "lathe/tokenizer.h"
 
 #include "base/utf8.h"
+#include "support/paths.h"
 #include "tokenizer/spm/tokenizer.h"
 
 namespace lathe {
@@ -20,7 +21,7 @@ std::string read_file(const std::string& path) {
   return out.str();
 }
 
-std::string shared(const std::string& name) { return std::string(LATHE_SHARED_DATA) + "/" + name; }
+std::string shared(const std::string& name) { return shared_data(name); }
 
 // A text made of pieces of the vocabulary, spaces, any character and invalid bytes.
 std::string random_text(std::mt19937& random, const SpmModel& model) {

@@ -8,6 +8,8 @@
 #include "lathe/checkpoint.h"
 #include "lathe/tokenizer.h"
 
+#include "support/paths.h"
+
 namespace lathe {
 namespace {
 
@@ -32,7 +34,7 @@ std::vector<std::string> read_cases(const std::string& path) {
 }
 
 TEST(VocabVectors, IdsAreThoseOfTheFiles) {
-  const std::filesystem::path folder = std::filesystem::path(LATHE_SHARED_DATA) / "vocab";
+  const std::filesystem::path folder = shared_data("vocab");
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not here";
   int files = 0, cases = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
