@@ -11,53 +11,27 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "support/aligned_bytes.h"
+#include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
 
+using test::AlignedBytes;
+using test::kSomeGrid;
 using test::random_floats;
 using Floats = std::vector<float>;
-
-constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                               1,    13,   25,  38,  53,  69,  89,  113};
-
-std::vector<PackedScheme> all_schemes() {
-  std::vector<PackedScheme> schemes;
-  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
-    for (const int group : {0, 16, 32, 64, 128}) {
-      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
-        for (const bool minimums : {false, true}) {
-          for (const bool grid : {false, true}) {
-            const PackedScheme s = {bits, group, form, minimums, grid};
-            if (!packed_scheme_error(s)) schemes.push_back(s);
-          }
-        }
-      }
-    }
-  }
-  return schemes;
-}
-
-// Bytes on a multiple of 64.
-struct Aligned {
-  explicit Aligned(std::size_t size) : storage(size + 64) {
-    const auto at = reinterpret_cast<std::uintptr_t>(storage.data());
-    bytes = std::span(storage).subspan((64 - at % 64) % 64, size);
-  }
-  std::vector<std::byte> storage;
-  std::span<std::byte> bytes;
-};
 
 struct Packed {
   Packed(const PackedScheme& s, std::int64_t rows, std::int64_t cols, unsigned seed)
       : buffer(*packed_bytes(s, rows, cols)) {
     const Floats w = random_floats(rows * cols, 0.02f, seed);
-    pack_nearest(s, w.data(), rows, cols, kGrid, buffer.bytes);
+    pack_nearest(s, w.data(), rows, cols, kSomeGrid, buffer.bytes);
     matrix = view_packed(buffer.bytes, "test");
   }
-  Aligned buffer;
+  AlignedBytes buffer;
   PackedMatrix matrix;
 };
 
@@ -169,7 +143,7 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
 }
 
 TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
-  for (const PackedScheme& s : all_schemes()) {
+  for (const PackedScheme& s : test::all_packed_schemes()) {
     for (const std::int64_t cols : {1, 32, 100, 172, 256, 600, 1056}) {
       for (const std::int64_t rows : {1, 16, 53}) {
         SCOPED_TRACE(::testing::Message()
@@ -255,8 +229,8 @@ TEST_P(PackedKernels, ExtremeCodesAreExact) {
         const std::vector<std::uint8_t> q(kCols, static_cast<std::uint8_t>(code));
         const std::vector<std::uint16_t> one(kCols / 128, 0x3c00);
         const std::vector<std::uint16_t> none(kCols / 128, 0);
-        Aligned buffer(*packed_bytes(s, 16, kCols));
-        PackedWriter writer(s, 16, kCols, 0, kGrid, buffer.bytes);
+        AlignedBytes buffer(*packed_bytes(s, 16, kCols));
+        PackedWriter writer(s, 16, kCols, 0, kSomeGrid, buffer.bytes);
         PackedRow row;
         row.q = q;
         row.half_scales = one;

@@ -1,11 +1,13 @@
 // A checkpoint whose tensors a test makes up, in memory.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
 #include "lathe/checkpoint.h"
 
+#include "support/aligned_bytes.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -35,22 +37,23 @@ class MemoryCheckpoint : public Checkpoint {
         std::memcpy(bytes.data() + 2 * i, &h, 2);
       }
     }
-    infos_.push_back({name, dtype, std::move(shape), bytes.size()});
-    bytes_.push_back(std::move(bytes));
+    add_bytes(name, dtype, std::move(shape), bytes);
     return values;
   }
 
   // Adds a tensor of given bytes.
   void add_bytes(const std::string& name, DType dtype, std::vector<std::int64_t> shape,
-                 std::vector<std::byte> bytes) {
+                 std::span<const std::byte> bytes) {
     infos_.push_back({name, dtype, std::move(shape), bytes.size()});
-    bytes_.push_back(std::move(bytes));
+    bytes_.emplace_back(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), bytes_.back().bytes.begin());
   }
 
   // The same tensor once more, in memory of its own.
   void copy(std::size_t tensor) {
-    infos_.push_back(infos_[tensor]);
-    bytes_.push_back(bytes_[tensor]);
+    const TensorInfo info = infos_[tensor];
+    const std::vector<std::byte> bytes(bytes_[tensor].bytes.begin(), bytes_[tensor].bytes.end());
+    add_bytes(info.name, info.dtype, info.shape, bytes);
   }
 
   CheckpointFormat format() const noexcept override { return CheckpointFormat::kLathe; }
@@ -70,12 +73,12 @@ class MemoryCheckpoint : public Checkpoint {
   }
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     if (!in_place_) return {};
-    return bytes_[tensor];
+    return bytes_[tensor].bytes;
   }
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override {
-    const std::size_t row = bytes_[tensor].size() / static_cast<std::size_t>(infos_[tensor].rows());
-    std::memcpy(out.data(), bytes_[tensor].data() + static_cast<std::size_t>(first) * row,
+    const std::size_t row = infos_[tensor].bytes / static_cast<std::size_t>(infos_[tensor].rows());
+    std::memcpy(out.data(), bytes_[tensor].bytes.data() + static_cast<std::size_t>(first) * row,
                 static_cast<std::size_t>(count) * row);
   }
   void drop(std::size_t) const noexcept override {}
@@ -88,7 +91,7 @@ class MemoryCheckpoint : public Checkpoint {
   std::optional<TokenizerFiles> tokenizer_files_;
   std::map<std::string, std::string> metadata_;
   std::vector<TensorInfo> infos_;
-  std::vector<std::vector<std::byte>> bytes_;
+  std::vector<test::AlignedBytes> bytes_;
 };
 
 }  // namespace lathe

@@ -11,28 +11,22 @@
 
 #include "lathe/error.h"
 
+#include "support/aligned_bytes.h"
 #include "tensor/float16.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::array<std::int8_t, 16> kNoGrid = {};
+using test::AlignedBytes;
 
-struct Aligned {
-  explicit Aligned(std::size_t size) : storage(size + 64) {
-    const auto at = reinterpret_cast<std::uintptr_t>(storage.data());
-    bytes = std::span(storage).subspan((64 - at % 64) % 64, size);
-  }
-  std::vector<std::byte> storage;
-  std::span<std::byte> bytes;
-};
+constexpr std::array<std::int8_t, 16> kNoGrid = {};
 
 TEST(PackedLayout, PutsSixteenRowsTimesFourInputsIntoALine) {
   // 17 rows × 40 inputs: two tiles, inputs padded to 64, one group of 64.
   const PackedScheme s = {4, 64, ScaleForm::kHalf, false, false};
   // header + 2 tiles · 64/8 lines · 64 + 2 tiles · 1 group · 16 halves
   ASSERT_EQ(packed_bytes(s, 17, 40), 64u + 2 * 8 * 64 + 64);
-  Aligned buffer(64 + 1024 + 64);
+  AlignedBytes buffer(64 + 1024 + 64);
   PackedWriter writer(s, 17, 40, -3, kNoGrid, buffer.bytes);
   std::vector<std::uint8_t> q(40);
   for (std::size_t k = 0; k < 40; ++k) q[k] = static_cast<std::uint8_t>(k % 16);
@@ -65,7 +59,7 @@ TEST(PackedLayout, PutsSixteenRowsTimesFourInputsIntoALine) {
 TEST(PackedLayout, StandsEightBitCodesFourInputsToAWord) {
   const PackedScheme s = {8, 0, ScaleForm::kHalf, false, false};
   ASSERT_EQ(packed_bytes(s, 5, 33), 64u + 16 * 64 + 64);
-  Aligned buffer(64 + 1024 + 64);
+  AlignedBytes buffer(64 + 1024 + 64);
   PackedWriter writer(s, 5, 33, 0, kNoGrid, buffer.bytes);
   std::vector<std::uint8_t> q(33);
   for (std::size_t k = 0; k < 33; ++k) q[k] = static_cast<std::uint8_t>(100 + k);
@@ -98,7 +92,7 @@ TEST(PackedLayout, NearestPackingIsAsCloseAsItsStep) {
                                 PackedScheme{4, 32, ScaleForm::kHalf, true, false},
                                 PackedScheme{8, 0, ScaleForm::kHalf, false, false},
                                 PackedScheme{8, 16, ScaleForm::kTwoLevel, false, false}}) {
-    Aligned buffer(*packed_bytes(s, kRows, kCols));
+    AlignedBytes buffer(*packed_bytes(s, kRows, kCols));
     pack_nearest(s, w.data(), kRows, kCols, kNoGrid, buffer.bytes);
     const PackedMatrix m = view_packed(buffer.bytes, "m");
     std::vector<float> row(kCols);
@@ -121,12 +115,12 @@ TEST(PackedLayout, NearestPackingIsAsCloseAsItsStep) {
 
 TEST(PackedLayout, RefusesUnsoundBytes) {
   const PackedScheme s = {4, 32, ScaleForm::kTwoLevel, true, false};
-  Aligned buffer(*packed_bytes(s, 16, 64));
+  AlignedBytes buffer(*packed_bytes(s, 16, 64));
   const std::vector<float> w(16 * 64, 0.5f);
   pack_nearest(s, w.data(), 16, 64, kNoGrid, buffer.bytes);
   EXPECT_NO_THROW(view_packed(buffer.bytes, "m"));
   const auto expect_refused = [&](std::size_t at, std::vector<std::uint8_t> bytes) {
-    Aligned broken(buffer.bytes.size());
+    AlignedBytes broken(buffer.bytes.size());
     std::memcpy(broken.bytes.data(), buffer.bytes.data(), buffer.bytes.size());
     std::memcpy(broken.bytes.data() + at, bytes.data(), bytes.size());
     try {

@@ -1,0 +1,33 @@
+// Every packed scheme that there is, for tests that go over all of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "tensor/packed_layout.h"
+
+namespace lathe::test {
+
+// Sixteen values as a quantizer might fit them.
+inline constexpr std::array<std::int8_t, 16> kSomeGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                          1,    13,   25,  38,  53,  69,  89,  113};
+
+inline std::vector<PackedScheme> all_packed_schemes() {
+  std::vector<PackedScheme> schemes;
+  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
+    for (const int group : {0, 16, 32, 64, 128}) {
+      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
+        for (const bool minimums : {false, true}) {
+          for (const bool grid : {false, true}) {
+            const PackedScheme s = {bits, group, form, minimums, grid};
+            if (!packed_scheme_error(s)) schemes.push_back(s);
+          }
+        }
+      }
+    }
+  }
+  return schemes;
+}
+
+}  // namespace lathe::test
