@@ -25,11 +25,13 @@ constexpr std::int64_t kMatvecPiece = 32;
 constexpr std::int64_t kSpanBytes = 512 << 10;
 constexpr std::int64_t kSpanStep = 12;  // a multiple of the rows that kernels take at once
 
+// Up to so many rows of input a matrix may be one stream of memory.
+constexpr std::int64_t kFewRows = 8;
+
 // Of packed weights: a few tiles share the inputs in a cache; a few rows of input take this many
 // bytes of weights at least, which last about two microseconds.
 constexpr std::int64_t kPackedGemmPiece = 64;
 constexpr std::int64_t kPackedBytes = 32 << 10;
-constexpr std::int64_t kPackedFewRows = 8;
 
 template <typename Element>
 const Element* row_of(const void* weights, std::int64_t row, std::int64_t cols) noexcept {
@@ -147,13 +149,22 @@ const FloatGemm& Linear::own_gemm() const noexcept {
                                   : table.gemm_f32;
 }
 
+// Whether a worker reads all rows that are its share as one stream. Else it takes piece by piece:
+// what a cache holds beside many rows of input, or what its panel has room for.
+bool Linear::is_stream(std::int64_t input_rows) const noexcept {
+  if (input_rows > kFewRows) return false;
+  if (packed()) return true;
+  const FloatPath path = float_path(input_rows);
+  return path == FloatPath::kMatvec || path == FloatPath::kFew;
+}
+
 std::int64_t Linear::piece_rows(std::int64_t input_rows) const noexcept {
   if (!packed()) {
     const FloatPath path = float_path(input_rows);
     const bool few = path == FloatPath::kMatvec || path == FloatPath::kFew;
     return few ? kMatvecPiece : kFloatPanelRows;
   }
-  if (input_rows > kPackedFewRows) return kPackedGemmPiece;
+  if (input_rows > kFewRows) return kPackedGemmPiece;
   return std::max<std::int64_t>(1, kPackedBytes / matrix_.tile_bytes) * 16;
 }
 
@@ -251,8 +262,7 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
       const Linear& linear = *call.linear;
       const std::int64_t size = linear.piece_rows(input.rows());
       const std::int64_t pieces = divide_up(linear.rows(), size);
-      // Few rows read a matrix as one stream; with many a piece is what stays in a cache.
-      const std::int64_t together = input.rows() > kPackedFewRows ? 1 : pieces;
+      const std::int64_t together = linear.is_stream(input.rows()) ? pieces : 1;
       for (std::int64_t p = std::max<std::int64_t>(first, 0); p < std::min(last, pieces);) {
         const std::int64_t end = std::min({p + together, last, pieces});
         linear.compute(input, worker, p * size, std::min(end * size, linear.rows()), call.y,

@@ -83,6 +83,7 @@ class Linear {
   enum class FloatPath { kMatvec, kFew, kGemm, kLibrary };
   FloatPath float_path(std::int64_t input_rows) const noexcept;
   const FloatGemm& own_gemm() const noexcept;
+  bool is_stream(std::int64_t input_rows) const noexcept;
   std::int64_t piece_rows(std::int64_t input_rows) const noexcept;
   void compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                float* y, std::int64_t y_stride) const noexcept;

@@ -49,6 +49,24 @@ def lock_little():
 
 
 class Weights(GenerateTest):
+    def test_float_models_run_on_every_instruction_set(self):
+        source = self.data("examples/village")
+        prompts = ["A", "A heron", "A heron painted", "A heron painted seven apples",
+                   "A heron painted seven apples under the stairs"]  # 2 to 10 tokens
+        for dtype in ("f32", "f16", "bf16"):
+            model = self.folder / f"{dtype}.lathe"
+            self.ok(source, "--dtype", dtype, "-o", model, tool="convert")
+            for prompt in prompts:
+                texts = set()
+                for isa in ("generic", "avx2", None):
+                    result = self.run_tool("-m", model, "-p", prompt, "-n", "12",
+                                           env={"LATHE_ISA": isa})
+                    if isa == "avx2" and result.status == 6:
+                        continue  # a processor without it
+                    self.assertEqual(result.status, 0, (dtype, prompt, isa, result))
+                    texts.add(result.stdout)
+                self.assertEqual(len(texts), 1, (dtype, prompt, texts))
+
     def test_where_they_lie_changes_nothing(self):
         answer = self.json("-p", "Hello", "-n", "12")
         self.ok("-m", self.model(), "-o", "w4.lathe", "-s", "w4", tool="quantize")

@@ -1,0 +1,209 @@
+// Every kernel table × every type of weights × 1 to 40 rows of input, odd numbers of rows of the
+// matrix among them, against plain sums in double. Under AddressSanitizer this also finds what
+// reads or writes beside the scratch that a table asked for.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "memory_checkpoint.h"
+#include "model/linear.h"
+#include "support/packed_schemes.h"
+#include "support/random_floats.h"
+#include "tensor/dequantize.h"
+#include "tensor/float16.h"
+#include "tensor/packed_layout.h"
+#include "tensor/repack_blocks.h"
+
+namespace lathe {
+namespace {
+
+using test::random_floats;
+
+constexpr std::int64_t kMostInputs = 40;
+constexpr std::int64_t kMatrixRows[] = {1, 47, 101};
+
+// A matrix in a checkpoint, and its weights as plain numbers.
+struct Case {
+  std::string name;
+  DType dtype = DType::kF32;
+  PackedScheme scheme;  // unless the type is one of floats
+  std::int64_t rows = 0, cols = 0;
+  MemoryCheckpoint checkpoint{true};
+  std::vector<float> weights;
+  std::vector<float> bias;
+
+  bool quantized() const { return dtype == DType::kPacked || packed_scheme_of(dtype).has_value(); }
+};
+
+void add_packed(Case& c, const PackedScheme& scheme) {
+  c.dtype = DType::kPacked;
+  c.name = packed_scheme_name(scheme);
+  c.scheme = scheme;
+  const std::vector<float> w = random_floats(c.rows * c.cols, 0.05f, 1);
+  test::AlignedBytes packed(*packed_bytes(scheme, c.rows, c.cols));
+  pack_nearest(scheme, w.data(), c.rows, c.cols, test::kSomeGrid, packed.bytes);
+  const PackedMatrix m = view_packed(packed.bytes, "test");
+  c.weights.resize(w.size());
+  for (std::int64_t r = 0; r < c.rows; ++r) unpack_row(m, r, c.weights.data() + r * c.cols);
+  c.checkpoint.add_bytes("w", DType::kPacked, {c.rows, c.cols}, packed.bytes);
+}
+
+// Random blocks whose scales are small and positive: 2^-10 to 2^-8.
+void add_blocks(Case& c, DType dtype) {
+  c.dtype = dtype;
+  c.name = dtype_info(dtype).name;
+  c.scheme = *packed_scheme_of(dtype);
+  const std::map<DType, std::vector<std::size_t>> scales = {
+      {DType::kQ4_0, {0}}, {DType::kQ4_1, {0, 2}}, {DType::kQ5_0, {0}},    {DType::kQ5_1, {0, 2}},
+      {DType::kQ8_0, {0}}, {DType::kQ4_K, {0, 2}}, {DType::kQ5_K, {0, 2}}, {DType::kQ6_K, {208}}};
+  const auto elements = static_cast<std::uint64_t>(c.rows * c.cols);
+  std::vector<std::byte> bytes(*dtype_bytes(dtype, elements));
+  std::mt19937 generator(10);
+  for (std::byte& b : bytes) b = static_cast<std::byte>(generator());
+  const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
+  for (std::size_t at = 0; at < bytes.size(); at += block) {
+    for (const std::size_t scale : scales.at(dtype)) bytes[at + scale + 1] = std::byte{0x14};
+  }
+  c.weights.resize(elements);
+  decode_to_f32(dtype, bytes, c.weights);
+  c.checkpoint.add_bytes("w", dtype, {c.rows, c.cols}, bytes);
+}
+
+// What the kernels see of the inputs: bytes with a scale per span for quantized weights.
+std::vector<float> seen_by(const Case& c, std::vector<float> x) {
+  const bool rounds = c.dtype == DType::kBF16 && kernels().gemm_bf16.inputs_per_word == 2;
+  if (rounds) {
+    for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
+  }
+  if (!c.quantized()) return x;
+  const std::int64_t span = inputs_per_span(c.scheme);
+  for (std::int64_t m = 0; m < kMostInputs; ++m) {
+    for (std::int64_t first = 0; first < c.cols; first += span) {
+      float* values = x.data() + m * c.cols + first;
+      const std::int64_t count = std::min(span, c.cols - first);
+      float top = 0.0f;
+      for (std::int64_t k = 0; k < count; ++k) top = std::max(top, std::abs(values[k]));
+      for (std::int64_t k = 0; k < count; ++k) {
+        values[k] = std::nearbyint(values[k] * (127.0f / top)) * (top / 127.0f);
+      }
+    }
+  }
+  return x;
+}
+
+struct Expected {
+  std::vector<double> sums;   // [inputs][rows]
+  std::vector<double> sizes;  // Σ |products|
+};
+
+Expected plain_products(const Case& c, const std::vector<float>& x) {
+  Expected e;
+  for (std::int64_t m = 0; m < kMostInputs; ++m) {
+    for (std::int64_t r = 0; r < c.rows; ++r) {
+      const float* w = c.weights.data() + r * c.cols;
+      const float* in = x.data() + m * c.cols;
+      double sum = static_cast<double>(c.bias[static_cast<std::size_t>(r)]);
+      double size = 1.0;
+      for (std::int64_t k = 0; k < c.cols; ++k) {
+        const double product = static_cast<double>(w[k]) * static_cast<double>(in[k]);
+        sum += product;
+        // With minimums a product is a difference of two larger ones.
+        size += std::abs(product) + (c.scheme.minimums ? std::abs(0.1 * in[k]) : 0.0);
+      }
+      e.sums.push_back(sum);
+      e.sizes.push_back(size);
+    }
+  }
+  return e;
+}
+
+std::vector<float> multiply(const Linear& linear, ThreadPool& pool, const std::vector<float>& x,
+                            std::int64_t inputs) {
+  LinearInput input;  // of its own: scratch as large as these inputs need, and no larger
+  input.set(x.data(), inputs, linear.cols(), linear.cols());
+  std::vector<float> y(static_cast<std::size_t>(inputs * linear.rows()), -3.0f);
+  const LinearCall call[] = {{&linear, y.data(), linear.rows()}};
+  Linear::apply(pool, input, call);
+  return y;
+}
+
+// Checks the table in use; `same` keeps the bits that quantized weights must give everywhere.
+void check(const Case& c, std::vector<float>& same) {
+  const auto linear = Linear::load(c.checkpoint, 0, 1);
+  const std::vector<float> x = random_floats(kMostInputs * c.cols, 4);
+  const Expected want = plain_products(c, seen_by(c, x));
+  ThreadPool one(1);
+  ThreadPool three(3);
+  for (std::int64_t inputs = 1; inputs <= kMostInputs; ++inputs) {
+    for (ThreadPool* pool : {&one, &three}) {
+      const std::vector<float> y = multiply(*linear, *pool, x, inputs);
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        ASSERT_NEAR(y[i], want.sums[i], 2e-6 * want.sizes[i]) << inputs << " inputs, at " << i;
+      }
+      if (!c.quantized()) continue;
+      if (same.size() < y.size()) {
+        ASSERT_EQ(0, std::memcmp(y.data(), same.data(), same.size() * sizeof(float)));
+        same = y;
+      }
+      ASSERT_EQ(0, std::memcmp(y.data(), same.data(), y.size() * sizeof(float))) << inputs;
+    }
+  }
+}
+
+class LinearTables : public testing::Test {
+ protected:
+  void TearDown() override {
+    const KernelTables tables = available_kernels();
+    use_kernels(*tables.tables[tables.count - 1]);
+  }
+
+  template <typename Add>
+  void check_all(std::int64_t cols, Add&& add) {
+    for (const std::int64_t rows : kMatrixRows) {
+      Case c;
+      c.rows = rows;
+      c.cols = cols;
+      add(c);
+      c.bias = c.checkpoint.add("b", DType::kF32, {rows}, 2);
+      std::vector<float> same;
+      const KernelTables tables = available_kernels();
+      for (int t = 0; t < tables.count; ++t) {
+        SCOPED_TRACE(c.name + ", " + std::to_string(rows) + " rows, " + tables.tables[t]->name);
+        use_kernels(*tables.tables[t]);
+        check(c, same);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+};
+
+TEST_F(LinearTables, MultiplyFloats) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    check_all(172, [&](Case& c) {
+      c.dtype = dtype;
+      c.name = dtype_info(dtype).name;
+      c.weights = c.checkpoint.add("w", dtype, {c.rows, c.cols}, 1);
+    });
+  }
+}
+
+TEST_F(LinearTables, MultiplyEveryPackedScheme) {
+  for (const PackedScheme& scheme : test::all_packed_schemes()) {
+    check_all(172, [&](Case& c) { add_packed(c, scheme); });
+  }
+}
+
+TEST_F(LinearTables, MultiplyBlocksOfGgml) {
+  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    check_all(256, [&](Case& c) { add_blocks(c, dtype); });
+  }
+}
+
+}  // namespace
+}  // namespace lathe
