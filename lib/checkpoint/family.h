@@ -2,7 +2,7 @@
 // files. Everything here is a fact of Hugging Face's configuration classes (defaults of absent
 // keys, which biases exist) or of GGUF's conventions; the forward pass sees only ModelConfig.
 //
-// A new family is a row here, plus tensor names where they differ (tensor_names.cc).
+// A new family is a row here, plus tensor names where they differ (model_tensors.cc).
 #pragma once
 
 #include <cstdint>

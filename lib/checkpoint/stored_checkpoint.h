@@ -15,7 +15,7 @@
 
 #include "lathe/checkpoint.h"
 
-#include "checkpoint/tensor_names.h"
+#include "checkpoint/model_tensors.h"
 
 namespace lathe {
 

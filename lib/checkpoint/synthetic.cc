@@ -11,7 +11,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/open.h"
-#include "checkpoint/tensor_names.h"
+#include "checkpoint/model_tensors.h"
 #include "tensor/float16.h"
 
 namespace lathe {

@@ -7,7 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/family.h"
-#include "checkpoint/tensor_names.h"
+#include "checkpoint/model_tensors.h"
 #include "convert/conversion.h"
 #include "tensor/packed_layout.h"
 

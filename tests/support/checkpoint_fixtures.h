@@ -18,7 +18,7 @@
 #include "lathe/host/output_file.h"
 
 #include "checkpoint/config_json.h"
-#include "checkpoint/tensor_names.h"
+#include "checkpoint/model_tensors.h"
 #include "container/safetensors_writer.h"
 #include "tensor/dequantize.h"
 

@@ -1,4 +1,4 @@
-#include "checkpoint/tensor_names.h"
+#include "checkpoint/model_tensors.h"
 
 #include <fmt/format.h>
 
