@@ -8,9 +8,6 @@
 namespace lathe {
 namespace {
 
-bool is_embedding(const std::string& name) { return name.ends_with("embed_tokens.weight"); }
-bool is_head(const std::string& name) { return name == "lm_head.weight"; }
-
 using Products = ModelCost::Products;
 
 Products products_with(DType dtype) {
@@ -55,9 +52,10 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
   for (const TensorInfo& tensor : checkpoint.tensors()) {
     const double elements = static_cast<double>(tensor.rows()) * static_cast<double>(tensor.cols());
     cost.parameters += static_cast<std::uint64_t>(elements);
+    const bool embedding = tensor.id.role == TensorRole::kEmbedding;
     const bool head =
-        is_head(tensor.name) || (is_embedding(tensor.name) && config.tie_word_embeddings);
-    if (is_embedding(tensor.name) && !head) continue;  // one row of it is read
+        tensor.id.role == TensorRole::kHead || (embedding && config.tie_word_embeddings);
+    if (embedding && !head) continue;  // one row of it is read
     cost.step_bytes += tensor.bytes;
     if (tensor.shape.size() < 2) continue;
     if (head) {

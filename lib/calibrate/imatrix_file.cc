@@ -1,16 +1,13 @@
 #include "calibrate/imatrix_file.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <fmt/format.h>
-#include <optional>
 #include <string_view>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/model_tensors.h"
 #include "container/gguf_reader.h"
 
 namespace lathe {
@@ -19,38 +16,6 @@ namespace {
 constexpr std::string_view kSums = ".in_sum2";
 constexpr std::string_view kCounts = ".counts";
 constexpr std::int32_t kMostName = 512;
-
-struct NamePair {
-  std::string_view gguf, hugging_face;
-};
-constexpr std::array<NamePair, 7> kLayerNames = {{
-    {"attn_q.weight", "self_attn.q_proj.weight"},
-    {"attn_k.weight", "self_attn.k_proj.weight"},
-    {"attn_v.weight", "self_attn.v_proj.weight"},
-    {"attn_output.weight", "self_attn.o_proj.weight"},
-    {"ffn_gate.weight", "mlp.gate_proj.weight"},
-    {"ffn_up.weight", "mlp.up_proj.weight"},
-    {"ffn_down.weight", "mlp.down_proj.weight"},
-}};
-
-// Empty for a name that is none of ours.
-std::string hugging_face_name(std::string_view name) {
-  if (name == "output.weight") return "lm_head.weight";
-  if (name == "token_embd.weight") return "model.embed_tokens.weight";
-  constexpr std::string_view kBlock = "blk.";
-  if (!name.starts_with(kBlock)) return "";
-  name.remove_prefix(kBlock.size());
-  unsigned layer = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
-  if (error != std::errc()) return "";
-  name.remove_prefix(static_cast<std::size_t>(end - name.data()));
-  for (const NamePair& pair : kLayerNames) {
-    if (name.starts_with('.') && name.substr(1) == pair.gguf) {
-      return fmt::format("model.layers.{}.{}", layer, pair.hugging_face);
-    }
-  }
-  return "";
-}
 
 void add(ImportanceMatrix& matrix, std::string_view name, std::vector<float> sums, double count,
          const std::string& path) {
@@ -61,8 +26,8 @@ void add(ImportanceMatrix& matrix, std::string_view name, std::vector<float> sum
                    quoted(name));
     }
   }
-  const std::string known = hugging_face_name(name);
-  if (!known.empty()) matrix.columns[known] = std::move(sums);
+  const auto id = tensor_by_gguf_name(name);
+  if (id && !id->bias && is_matrix(id->role)) matrix.columns[tensor_name(*id)] = std::move(sums);
 }
 
 // A model that ties its output matrix to the embedding has one name for both.
@@ -70,9 +35,9 @@ void finish(ImportanceMatrix& matrix, const std::string& path) {
   if (matrix.columns.empty()) {
     fail_invalid("{}: is an importance matrix of no matrix that is known here", quoted(path));
   }
-  const auto head = matrix.columns.find("lm_head.weight");
+  const auto head = matrix.columns.find(tensor_name({TensorRole::kHead}));
   if (head != matrix.columns.end()) {
-    matrix.columns.emplace("model.embed_tokens.weight", head->second);
+    matrix.columns.emplace(tensor_name({TensorRole::kEmbedding}), head->second);
   }
 }
 

@@ -1,33 +1,29 @@
 #include "lathe/importance.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 #include "base/fail.h"
+#include "checkpoint/model_tensors.h"
 
 namespace lathe {
 namespace {
 
-// The matrices that read an activation point, as Hugging Face names them.
-std::vector<std::string> matrices_at(ActivationPoint point, std::int64_t layer) {
-  const auto in_layer = [layer](const char* module) {
-    return fmt::format("model.layers.{}.{}.weight", layer, module);
-  };
+// The matrices that read an activation point. With tied embeddings the head is the embedding:
+// both names get the vector.
+std::vector<TensorRole> readers_of(ActivationPoint point) {
   switch (point) {
     case ActivationPoint::kAttentionInput:
-      return {in_layer("self_attn.q_proj"), in_layer("self_attn.k_proj"),
-              in_layer("self_attn.v_proj")};
+      return {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
     case ActivationPoint::kAttentionOutput:
-      return {in_layer("self_attn.o_proj")};
+      return {TensorRole::kAttentionOutput};
     case ActivationPoint::kMlpInput:
-      return {in_layer("mlp.gate_proj"), in_layer("mlp.up_proj")};
+      return {TensorRole::kGate, TensorRole::kUp};
     case ActivationPoint::kMlpHidden:
-      return {in_layer("mlp.down_proj")};
+      return {TensorRole::kDown};
     case ActivationPoint::kHead:
       break;
   }
-  // With tied embeddings the head is the embedding; both names get the vector.
-  return {"lm_head.weight", "model.embed_tokens.weight"};
+  return {TensorRole::kHead, TensorRole::kEmbedding};
 }
 
 // Sums of squares per column, in double: a long text must not drown its last tokens.
@@ -52,7 +48,11 @@ class SquareSums {
       for (std::size_t c = 0; c < mean.size(); ++c) {
         mean[c] = static_cast<float>(sum.squares[c] / static_cast<double>(sum.rows));
       }
-      for (const std::string& name : matrices_at(key.first, key.second)) out[name] = mean;
+      const auto [point, layer] = key;
+      const bool in_layer = point != ActivationPoint::kHead;
+      for (const TensorRole role : readers_of(point)) {
+        out[tensor_name({role, in_layer ? layer : -1})] = mean;
+      }
     }
     return out;
   }

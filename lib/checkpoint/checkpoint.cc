@@ -1,6 +1,7 @@
 #include "lathe/checkpoint.h"
 
 #include <algorithm>
+#include <fmt/ranges.h>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -44,6 +45,10 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
         out.subspan(static_cast<std::size_t>(at * cols), static_cast<std::size_t>(now * cols)),
         info.name, path());
   }
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 std::string type_name(const Checkpoint& checkpoint, std::size_t tensor) {

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "checkpoint/family.h"
+#include "checkpoint/model_tensors.h"
 #include "checkpoint/rope_factors.h"
 
 namespace lathe {
@@ -111,7 +112,7 @@ void read_yarn(const Keys& keys, const ModelConfig& config, RopeConfig& rope) {
   }
 }
 
-// rope_freqs.weight: the rule of Llama 3 where its numbers are those, the numbers otherwise.
+// The tensor of factors: the rule of Llama 3 where its numbers are those, the numbers otherwise.
 void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig& rope) {
   const GgufReader& gguf = keys.gguf();
   for (const std::string_view other : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
@@ -119,19 +120,20 @@ void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig&
       fail_unsupported("{}: rope scaling by {} is not supported", quoted(gguf.path()), other);
     }
   }
-  const auto tensor = gguf.find_tensor("rope_freqs.weight");
+  const auto tensor = gguf.find_tensor(kGgufRopeFactors);
   if (!tensor) return;
   const TensorEntry& entry = gguf.tensors()[*tensor];
   if (entry.dtype != DType::kF32 || entry.shape != std::vector<std::int64_t>{head_dim / 2}) {
-    fail_invalid("{}: the tensor \"rope_freqs.weight\" is not F32 of {} elements",
-                 quoted(gguf.path()), head_dim / 2);
+    fail_invalid("{}: the tensor {} is not F32 of {} elements", quoted(gguf.path()),
+                 quoted(kGgufRopeFactors), head_dim / 2);
   }
   const auto bytes = gguf.tensor_data(*tensor);
   std::vector<float> factors(bytes.size() / sizeof(float));
   std::memcpy(factors.data(), bytes.data(), bytes.size());
   for (const float factor : factors) {
     if (!std::isfinite(factor) || factor <= 0.0f) {
-      fail_invalid("{}: the tensor \"rope_freqs.weight\" holds {}", quoted(gguf.path()), factor);
+      fail_invalid("{}: the tensor {} holds {}", quoted(gguf.path()), quoted(kGgufRopeFactors),
+                   factor);
     }
   }
   RopeConfig hint = rope;
@@ -233,8 +235,8 @@ void read_token_ids(const GgufReader& gguf, ModelConfig& config) {
   }
 }
 
-bool has_tensor(const GgufReader& gguf, std::string_view name) {
-  return gguf.find_tensor(name).has_value();
+bool has_tensor(const GgufReader& gguf, const TensorId& id) {
+  return gguf.find_tensor(gguf_tensor_name(id)).has_value();
 }
 
 void drop_padding(GgufVocabulary& vocabulary) {
@@ -345,17 +347,18 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   config.rope = rope_of(keys, config);
   read_window(keys, config);
 
-  const auto embedding = gguf.find_tensor("token_embd.weight");
+  const std::string embedding_name = gguf_tensor_name({TensorRole::kEmbedding});
+  const auto embedding = gguf.find_tensor(embedding_name);
   if (!embedding) {
-    fail_invalid("{}: the tensor \"token_embd.weight\" is missing", quoted(gguf.path()));
+    fail_invalid("{}: the tensor {} is missing", quoted(gguf.path()), quoted(embedding_name));
   }
   const TensorEntry& entry = gguf.tensors()[*embedding];
   config.vocab_size = entry.shape.empty() ? 0 : entry.shape.front();
-  config.tie_word_embeddings = !has_tensor(gguf, "output.weight");
+  config.tie_word_embeddings = !has_tensor(gguf, {TensorRole::kHead});
   config.qk_norm = family->qk_norm;
-  config.qkv_bias = has_tensor(gguf, "blk.0.attn_q.bias");
-  config.attention_output_bias = has_tensor(gguf, "blk.0.attn_output.bias");
-  config.mlp_bias = has_tensor(gguf, "blk.0.ffn_up.bias");
+  config.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
+  config.attention_output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
+  config.mlp_bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
   read_token_ids(gguf, config);
 
   // Families that share an architecture's name: ours say which; a window says mistral.

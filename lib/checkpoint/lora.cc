@@ -10,8 +10,8 @@
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/lora_config.h"
-#include "checkpoint/open.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/open.h"
 #include "container/safetensors_reader.h"
 
 namespace lathe {
@@ -53,10 +53,6 @@ std::optional<PairName> parse_name(std::string_view name) {
 
 bool is_target(const std::string& module, const std::string& target) {
   return module == target || module.ends_with("." + target);
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder) {
@@ -200,7 +196,8 @@ void LoraAdapter::check_fits(const Checkpoint& checkpoint) const {
   }
   const ModelConfig& config = checkpoint.config();
   for (const auto& [name, pair] : pairs_) {
-    const bool shared = name == "lm_head.weight" || name == "model.embed_tokens.weight";
+    const TensorId id = tensor_by_name(name).value_or(TensorId{});
+    const bool shared = id.role == TensorRole::kHead || id.role == TensorRole::kEmbedding;
     if (shared && config.tie_word_embeddings) {
       fail_unsupported(
           "{}: adapts {}, but in {} embedding and output are one matrix, which can't be adapted "
@@ -216,7 +213,7 @@ void LoraAdapter::check_fits(const Checkpoint& checkpoint) const {
     std::vector<std::int64_t> shape = {pair.out, pair.in};
     if (pair.embedding) std::swap(shape[0], shape[1]);
     const auto& wanted = checkpoint.tensors()[*index].shape;
-    if (shape != wanted || pair.embedding != (name == "model.embed_tokens.weight")) {
+    if (shape != wanted || pair.embedding != (id.role == TensorRole::kEmbedding)) {
       fail_invalid("{}: is for a matrix {} of shape {}, but in {} it has shape {}", quoted(path_),
                    quoted(name), shape_text(shape), quoted(model), shape_text(wanted));
     }

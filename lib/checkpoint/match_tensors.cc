@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <unordered_map>
 
 #include "base/escape.h"
@@ -10,10 +10,6 @@ namespace lathe {
 namespace {
 
 constexpr std::size_t kNamesShown = 4;
-
-std::string shape_text(std::span<const std::int64_t> shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
 
 std::string list_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
@@ -43,8 +39,7 @@ void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::s
 }  // namespace
 
 std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<FoundTensor> found,
-                                        const std::string& (*name_of)(const TensorSlot&),
-                                        const std::string& file,
+                                        TensorPlace TensorSlot::*place, const std::string& file,
                                         std::vector<std::string>& ignored) {
   std::unordered_map<std::string_view, std::size_t> by_name;
   for (std::size_t i = 0; i < found.size(); ++i) by_name.emplace(found[i].name, i);
@@ -53,20 +48,23 @@ std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<F
   std::vector<std::string> missing;
   std::vector<bool> used(found.size(), false);
   for (const TensorSlot& slot : tensor_slots(config)) {
-    const auto it = by_name.find(name_of(slot));
+    const TensorPlace& at = slot.*place;
+    const auto it = by_name.find(at.name);
     if (it == by_name.end()) {
-      missing.push_back(name_of(slot));
+      missing.push_back(at.name);
       continue;
     }
     const FoundTensor& tensor = found[it->second];
     check_tensor(tensor, slot, file);
     used[it->second] = true;
-    out.push_back({.info = {.name = slot.name,
+    out.push_back({.info = {.name = slot.name(),
                             .dtype = tensor.dtype,
                             .shape = slot.shape,
-                            .bytes = tensor.bytes.size()},
+                            .bytes = tensor.bytes.size(),
+                            .id = slot.id},
                    .bytes = tensor.bytes,
                    .stored = tensor.dtype,
+                   .interleaved = at.interleaved,
                    .index = tensor.index});
   }
   if (!missing.empty()) {

@@ -1,74 +1,188 @@
 #include "checkpoint/model_tensors.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <fmt/format.h>
+
+#include "base/fail.h"
+#include "checkpoint/family.h"
 
 namespace lathe {
 namespace {
 
-class SlotList {
- public:
-  void add(std::string name, std::string gguf, std::vector<std::int64_t> shape,
-           bool rotary = false) {
-    slots_.push_back({std::move(name), std::move(gguf), std::move(shape), rotary});
+constexpr std::string_view kLayers = "model.layers.";
+constexpr std::string_view kGgufLayers = "blk.";
+constexpr std::string_view kWeight = ".weight";
+constexpr std::string_view kBias = ".bias";
+
+// The sizes of a configuration that shapes are made of.
+enum class Size { kNone, kVocab, kHidden, kHeads, kKvHeads, kHeadDim, kMlp };
+
+std::int64_t size_of(Size size, const ModelConfig& c) {
+  switch (size) {
+    case Size::kNone:
+      break;
+    case Size::kVocab:
+      return c.vocab_size;
+    case Size::kHidden:
+      return c.hidden_size;
+    case Size::kHeads:
+      return c.num_heads * c.head_dim;
+    case Size::kKvHeads:
+      return c.num_kv_heads * c.head_dim;
+    case Size::kHeadDim:
+      return c.head_dim;
+    case Size::kMlp:
+      return c.intermediate_size;
   }
+  fail(ErrorCode::kBug, "a tensor without a size");
+}
 
-  // A matrix, and its bias where there is one.
-  void add_linear(const std::string& name, const std::string& gguf, std::int64_t out,
-                  std::int64_t in, bool bias, bool rotary = false) {
-    add(name + ".weight", gguf + ".weight", {out, in}, rotary);
-    if (bias) add(name + ".bias", gguf + ".bias", {out}, rotary);
-  }
+using Question = bool (*)(const ModelConfig&);
 
-  std::vector<TensorSlot> take() { return std::move(slots_); }
+constexpr Question kAlways = nullptr;
 
- private:
-  std::vector<TensorSlot> slots_;
+bool has_qkv_bias(const ModelConfig& c) { return c.qkv_bias; }
+bool has_output_bias(const ModelConfig& c) { return c.attention_output_bias; }
+bool has_mlp_bias(const ModelConfig& c) { return c.mlp_bias; }
+bool has_qk_norm(const ModelConfig& c) { return c.qk_norm; }
+bool has_head(const ModelConfig& c) { return !c.tie_word_embeddings; }
+
+struct Row {
+  TensorRole role;
+  bool per_layer;
+  std::string_view name;  // of a layer's: what follows "model.layers.N."
+  std::string_view gguf;  // of a layer's: what follows "blk.N."
+  std::string_view llama2c;
+  Size out, in = Size::kNone;  // in: of matrices
+  Question present = kAlways;  // which configurations have it
+  Question biased = nullptr;   // with a bias [out] beside it
+  bool rotary = false;         // rows are in rotary order
 };
 
-void add_layer(const ModelConfig& c, std::int64_t layer, SlotList& list) {
-  const std::string hf = fmt::format("model.layers.{}.", layer);
-  const std::string gguf = fmt::format("blk.{}.", layer);
-  const std::int64_t q_rows = c.num_heads * c.head_dim;
-  const std::int64_t kv_rows = c.num_kv_heads * c.head_dim;
-  const std::string attention = hf + "self_attn.";
-  const std::string mlp = hf + "mlp.";
-  list.add(hf + "input_layernorm.weight", gguf + "attn_norm.weight", {c.hidden_size});
-  list.add_linear(attention + "q_proj", gguf + "attn_q", q_rows, c.hidden_size, c.qkv_bias, true);
-  list.add_linear(attention + "k_proj", gguf + "attn_k", kv_rows, c.hidden_size, c.qkv_bias, true);
-  list.add_linear(attention + "v_proj", gguf + "attn_v", kv_rows, c.hidden_size, c.qkv_bias);
-  if (c.qk_norm) {
-    list.add(attention + "q_norm.weight", gguf + "attn_q_norm.weight", {c.head_dim});
-    list.add(attention + "k_norm.weight", gguf + "attn_k_norm.weight", {c.head_dim});
+using R = TensorRole;
+using S = Size;
+
+// In the order of a pass through the model; the rows of layers stand together.
+constexpr std::array<Row, 14> kTable = {{
+    {R::kEmbedding, false, "model.embed_tokens", "token_embd", "token_embedding", S::kVocab,
+     S::kHidden},
+    {R::kAttentionNorm, true, "input_layernorm", "attn_norm", "rms_att", S::kHidden},
+    {R::kQuery, true, "self_attn.q_proj", "attn_q", "wq", S::kHeads, S::kHidden, kAlways,
+     has_qkv_bias, true},
+    {R::kKey, true, "self_attn.k_proj", "attn_k", "wk", S::kKvHeads, S::kHidden, kAlways,
+     has_qkv_bias, true},
+    {R::kValue, true, "self_attn.v_proj", "attn_v", "wv", S::kKvHeads, S::kHidden, kAlways,
+     has_qkv_bias},
+    {R::kQueryNorm, true, "self_attn.q_norm", "attn_q_norm", "", S::kHeadDim, S::kNone,
+     has_qk_norm},
+    {R::kKeyNorm, true, "self_attn.k_norm", "attn_k_norm", "", S::kHeadDim, S::kNone, has_qk_norm},
+    {R::kAttentionOutput, true, "self_attn.o_proj", "attn_output", "wo", S::kHidden, S::kHeads,
+     kAlways, has_output_bias},
+    {R::kMlpNorm, true, "post_attention_layernorm", "ffn_norm", "rms_ffn", S::kHidden},
+    {R::kGate, true, "mlp.gate_proj", "ffn_gate", "w1", S::kMlp, S::kHidden, kAlways, has_mlp_bias},
+    {R::kUp, true, "mlp.up_proj", "ffn_up", "w3", S::kMlp, S::kHidden, kAlways, has_mlp_bias},
+    {R::kDown, true, "mlp.down_proj", "ffn_down", "w2", S::kHidden, S::kMlp, kAlways, has_mlp_bias},
+    {R::kFinalNorm, false, "model.norm", "output_norm", "rms_final", S::kHidden},
+    {R::kHead, false, "lm_head", "output", "wcls", S::kVocab, S::kHidden, has_head},
+}};
+
+const Row& row_of(TensorRole role) {
+  const auto row =
+      std::find_if(kTable.begin(), kTable.end(), [=](const Row& r) { return r.role == role; });
+  if (row == kTable.end()) fail(ErrorCode::kBug, "a tensor of no role");
+  return *row;
+}
+
+std::string join(std::string_view layers, std::string_view stem, const TensorId& id) {
+  const std::string_view end = id.bias ? kBias : kWeight;
+  return id.layer < 0 ? fmt::format("{}{}", stem, end)
+                      : fmt::format("{}{}.{}{}", layers, id.layer, stem, end);
+}
+
+// "model.layers.3.mlp.up_proj.weight" taken apart, with the names in column `stem`.
+std::optional<TensorId> parse(std::string_view name, std::string_view layers,
+                              std::string_view Row::*stem) noexcept {
+  TensorId id;
+  id.bias = name.ends_with(kBias);
+  if (!id.bias && !name.ends_with(kWeight)) return std::nullopt;
+  name.remove_suffix(id.bias ? kBias.size() : kWeight.size());
+  if (name.starts_with(layers)) {
+    name.remove_prefix(layers.size());
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id.layer);
+    if (error != std::errc() || id.layer < 0) return std::nullopt;
+    name.remove_prefix(static_cast<std::size_t>(end - name.data()));
+    if (!name.starts_with('.')) return std::nullopt;
+    name.remove_prefix(1);
   }
-  list.add_linear(attention + "o_proj", gguf + "attn_output", c.hidden_size, q_rows,
-                  c.attention_output_bias);
-  list.add(hf + "post_attention_layernorm.weight", gguf + "ffn_norm.weight", {c.hidden_size});
-  list.add_linear(mlp + "gate_proj", gguf + "ffn_gate", c.intermediate_size, c.hidden_size,
-                  c.mlp_bias);
-  list.add_linear(mlp + "up_proj", gguf + "ffn_up", c.intermediate_size, c.hidden_size, c.mlp_bias);
-  list.add_linear(mlp + "down_proj", gguf + "ffn_down", c.hidden_size, c.intermediate_size,
-                  c.mlp_bias);
+  for (const Row& row : kTable) {
+    if (row.*stem != name || row.per_layer != (id.layer >= 0)) continue;
+    id.role = row.role;
+    return id;
+  }
+  return std::nullopt;
+}
+
+TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& config,
+                     const Family* family) {
+  TensorSlot slot;
+  slot.id = id;
+  slot.shape = {size_of(row.out, config)};
+  if (row.in != Size::kNone && !id.bias) slot.shape.push_back(size_of(row.in, config));
+  slot.lathe.name = tensor_name(id);
+  slot.hugging_face.name = slot.lathe.name;
+  slot.gguf.name = gguf_tensor_name(id);
+  slot.gguf.interleaved = row.rotary && family != nullptr && family->gguf_interleaved;
+  if (!id.bias) slot.llama2c.name = row.llama2c;
+  slot.llama2c.interleaved = row.rotary;
+  return slot;
 }
 
 }  // namespace
 
 std::vector<TensorSlot> tensor_slots(const ModelConfig& config) {
-  SlotList list;
-  list.add("model.embed_tokens.weight", "token_embd.weight",
-           {config.vocab_size, config.hidden_size});
+  const Family* family = family_by_type(config.family);
+  std::vector<TensorSlot> slots;
+  const auto add = [&](const Row& row, std::int64_t layer) {
+    if (row.present != kAlways && !row.present(config)) return;
+    slots.push_back(make_slot(row, {row.role, layer, false}, config, family));
+    if (row.biased == nullptr || !row.biased(config)) return;
+    slots.push_back(make_slot(row, {row.role, layer, true}, config, family));
+  };
+  const auto is_layers = [](const Row& row) { return row.per_layer; };
+  const auto first = std::find_if(kTable.begin(), kTable.end(), is_layers);
+  const auto last = std::find_if_not(first, kTable.end(), is_layers);
+  std::for_each(kTable.begin(), first, [&](const Row& row) { add(row, -1); });
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-    add_layer(config, layer, list);
+    std::for_each(first, last, [&](const Row& row) { add(row, layer); });
   }
-  list.add("model.norm.weight", "output_norm.weight", {config.hidden_size});
-  if (!config.tie_word_embeddings) {
-    list.add("lm_head.weight", "output.weight", {config.vocab_size, config.hidden_size});
-  }
-  return list.take();
+  std::for_each(last, kTable.end(), [&](const Row& row) { add(row, -1); });
+  return slots;
+}
+
+bool is_matrix(TensorRole role) noexcept {
+  return std::any_of(kTable.begin(), kTable.end(),
+                     [=](const Row& row) { return row.role == role && row.in != Size::kNone; });
+}
+
+std::string tensor_name(const TensorId& id) { return join(kLayers, row_of(id.role).name, id); }
+
+std::string gguf_tensor_name(const TensorId& id) {
+  return join(kGgufLayers, row_of(id.role).gguf, id);
+}
+
+std::optional<TensorId> tensor_by_name(std::string_view name) noexcept {
+  return parse(name, kLayers, &Row::name);
+}
+
+std::optional<TensorId> tensor_by_gguf_name(std::string_view name) noexcept {
+  return parse(name, kGgufLayers, &Row::gguf);
 }
 
 bool is_ignorable_tensor(std::string_view name, const ModelConfig& config) noexcept {
   if (name.ends_with("rotary_emb.inv_freq")) return true;
-  return config.tie_word_embeddings && name == "lm_head.weight";
+  return config.tie_word_embeddings && tensor_by_name(name) == TensorId{TensorRole::kHead};
 }
 
 }  // namespace lathe

@@ -1,29 +1,66 @@
-// The tensors that a model of a given configuration consists of: names in Hugging Face's and
-// in GGUF's terms, and shapes. What opening checks a file against, and what conversion
-// writes.
+// What a model consists of: the one table of its tensors.
+//
+// Each tensor stands there once, with its role, its shape by the configuration, and its place
+// in a file of each format: under which name it is held there, and how. Nobody else knows a
+// tensor's name: opening, loading, writing, adapters, importance matrices, the quantizer's rules
+// and the benchmarks ask for roles.
+//
+//   role   Checkpoint and .lathe                       GGUF               llama2.c
+//   kQuery model.layers.N.self_attn.q_proj.weight      blk.N.attn_q.weight  wq, all layers in one
+//
+// Checkpoint's names are those that Hugging Face gives a llama, whatever the family. A family
+// whose files differ says so in its row (family.h).
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lathe/checkpoint.h"
 #include "lathe/model_config.h"
 
 namespace lathe {
 
+// Where a file holds a tensor, and how.
+struct TensorPlace {
+  std::string name;
+  bool interleaved = false;  // rows of each head are in interleaved rotary order (row_order.h)
+};
+
 struct TensorSlot {
-  std::string name;                 // "model.layers.0.self_attn.q_proj.weight"
-  std::string gguf;                 // "blk.0.attn_q.weight"
+  TensorId id;
   std::vector<std::int64_t> shape;  // [out, in], or [n]
-  bool rotary = false;              // a weight or bias of q or k: rows are in rotary order
+  // By format. llama2.c's holds all layers, one after the other; its name is empty where that
+  // format has no such tensor.
+  TensorPlace lathe;
+  TensorPlace hugging_face;
+  TensorPlace gguf;
+  TensorPlace llama2c;
+
+  // As Checkpoint and native files call it.
+  const std::string& name() const noexcept { return lathe.name; }
 };
 
 // In the order of a pass through the model: embedding, layers, norm, output.
 std::vector<TensorSlot> tensor_slots(const ModelConfig& config);
 
+// Whether the role is one of a matrix, not of a norm.
+bool is_matrix(TensorRole role) noexcept;
+
+// As Checkpoint calls it, whether or not a given model has one.
+std::string tensor_name(const TensorId& id);
+// As GGUF does where the family does not differ.
+std::string gguf_tensor_name(const TensorId& id);
+// The inverses; nothing for a name that is none of ours.
+std::optional<TensorId> tensor_by_name(std::string_view name) noexcept;
+std::optional<TensorId> tensor_by_gguf_name(std::string_view name) noexcept;
+
 // Tensors that Hugging Face's files may hold and no model needs: rotary frequencies that
 // old versions saved, and the output matrix of a model that ties it to the embedding.
 bool is_ignorable_tensor(std::string_view name, const ModelConfig& config) noexcept;
+
+// GGUF's divisors of rotary frequencies, a tensor that is part of the configuration.
+inline constexpr const char* kGgufRopeFactors = "rope_freqs.weight";
 
 }  // namespace lathe

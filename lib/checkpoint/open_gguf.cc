@@ -4,7 +4,6 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_gguf.h"
-#include "checkpoint/family.h"
 #include "checkpoint/open.h"
 #include "container/gguf_reader.h"
 
@@ -21,13 +20,11 @@ class GgufBytes final : public TensorBytes {
   std::shared_ptr<const GgufReader> reader_;
 };
 
-const std::string& gguf_name(const TensorSlot& slot) { return slot.gguf; }
-
 std::vector<FoundTensor> list_tensors(const GgufReader& gguf) {
   std::vector<FoundTensor> found;
   for (std::size_t i = 0; i < gguf.tensors().size(); ++i) {
     const TensorEntry& entry = gguf.tensors()[i];
-    if (entry.name == "rope_freqs.weight") continue;  // part of the config
+    if (entry.name == kGgufRopeFactors) continue;  // part of the config
     found.push_back({entry.name, entry.dtype, entry.shape, gguf.tensor_data(i), i});
   }
   return found;
@@ -88,13 +85,9 @@ CheckpointParts open_gguf(const std::string& path) {
                    known->tokens.size(), parts.config.vocab_size);
     }
     std::vector<std::string> ignored;
-    parts.tensors = match_tensors(parts.config, list_tensors(*gguf), gguf_name, path, ignored);
+    parts.tensors =
+        match_tensors(parts.config, list_tensors(*gguf), &TensorSlot::gguf, path, ignored);
     note_ignored(ignored, parts);
-    const Family* family = family_by_type(parts.config.family);
-    const auto slots = tensor_slots(parts.config);
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      parts.tensors[i].interleaved = family->gguf_interleaved && slots[i].rotary;
-    }
     restore_vector_types(*gguf, parts.tensors);
   } else {
     parts.config = token_config_from_gguf(*gguf, known);

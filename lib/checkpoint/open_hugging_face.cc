@@ -10,11 +10,6 @@
 #include "container/safetensors_reader.h"
 
 namespace lathe {
-namespace {
-
-const std::string& hugging_face_name(const TensorSlot& slot) { return slot.name; }
-
-}  // namespace
 
 std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder) {
   std::error_code ignored;
@@ -53,8 +48,8 @@ CheckpointParts open_hugging_face(const std::string& folder) {
     found.push_back({entry.name, entry.dtype, entry.shape, weights->tensor_data(i), i});
   }
   std::vector<std::string> ignored;
-  parts.tensors =
-      match_tensors(parts.config, std::move(found), hugging_face_name, weights->path(), ignored);
+  parts.tensors = match_tensors(parts.config, std::move(found), &TensorSlot::hugging_face,
+                                weights->path(), ignored);
   note_ignored(ignored, parts);
   parts.tokenizer = tokenizer_from_folder(folder);
   return parts;

@@ -14,8 +14,6 @@
 namespace lathe {
 namespace {
 
-const std::string& native_name(const TensorSlot& slot) { return slot.name; }
-
 std::string text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -101,7 +99,8 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
       config, generation == parts.metadata.end() ? std::string_view() : generation->second,
       parts.path);
   std::vector<std::string> ignored;
-  parts.tensors = match_tensors(parts.config, std::move(found), native_name, parts.path, ignored);
+  parts.tensors =
+      match_tensors(parts.config, std::move(found), &TensorSlot::lathe, parts.path, ignored);
   note_ignored(ignored, parts);
   if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
     parts.tokenizer = std::move(tokenizer);

@@ -1,7 +1,5 @@
 // llama2.c's .bin as a Checkpoint: its stacked tensors cut into layers.
 #include <fmt/format.h>
-#include <string_view>
-#include <unordered_map>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -24,25 +22,6 @@ class Llama2cBytes final : public TensorBytes {
  private:
   std::shared_ptr<const Llama2cReader> reader_;
 };
-
-// By the part of Hugging Face's name that follows "model.layers.N.", or the whole name.
-const std::unordered_map<std::string_view, std::string_view>& names() {
-  static const std::unordered_map<std::string_view, std::string_view> kNames = {
-      {"model.embed_tokens.weight", "token_embedding"},
-      {"input_layernorm.weight", "rms_att"},
-      {"self_attn.q_proj.weight", "wq"},
-      {"self_attn.k_proj.weight", "wk"},
-      {"self_attn.v_proj.weight", "wv"},
-      {"self_attn.o_proj.weight", "wo"},
-      {"post_attention_layernorm.weight", "rms_ffn"},
-      {"mlp.gate_proj.weight", "w1"},
-      {"mlp.down_proj.weight", "w2"},
-      {"mlp.up_proj.weight", "w3"},
-      {"model.norm.weight", "rms_final"},
-      {"lm_head.weight", "wcls"},
-  };
-  return kNames;
-}
 
 ModelConfig config_of(const Llama2cHeader& header) {
   ModelConfig config;
@@ -76,31 +55,22 @@ CheckpointParts open_llama2c(const std::string& path) {
   validate(parts.config, path);
   parts.source = std::make_shared<Llama2cBytes>(reader);
 
-  std::int64_t layer = -1;
   for (const TensorSlot& slot : tensor_slots(parts.config)) {
-    std::string_view name = slot.name;
-    constexpr std::string_view kLayers = "model.layers.";
-    if (name.starts_with(kLayers)) {
-      name.remove_prefix(kLayers.size());
-      name.remove_prefix(name.find('.') + 1);
-      if (name == "input_layernorm.weight") ++layer;
-    }
-    const auto known = names().find(name);
-    const auto tensor = known == names().end() ? std::nullopt : reader->find_tensor(known->second);
-    if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name);
-    const bool per_layer = name != slot.name;
+    const auto tensor = reader->find_tensor(slot.llama2c.name);
+    if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name());
     std::span<const std::byte> bytes = reader->tensor_data(*tensor);
-    if (per_layer) {
+    if (slot.id.layer >= 0) {
       const std::size_t size = bytes.size() / static_cast<std::size_t>(parts.config.num_layers);
-      bytes = bytes.subspan(static_cast<std::size_t>(layer) * size, size);
+      bytes = bytes.subspan(static_cast<std::size_t>(slot.id.layer) * size, size);
     }
-    parts.tensors.push_back({.info = {.name = slot.name,
+    parts.tensors.push_back({.info = {.name = slot.name(),
                                       .dtype = DType::kF32,
                                       .shape = slot.shape,
-                                      .bytes = bytes.size()},
+                                      .bytes = bytes.size(),
+                                      .id = slot.id},
                              .bytes = bytes,
                              .stored = DType::kF32,
-                             .interleaved = slot.rotary,
+                             .interleaved = slot.llama2c.interleaved,
                              .index = *tensor});
   }
   return parts;

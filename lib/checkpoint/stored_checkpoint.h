@@ -66,10 +66,10 @@ struct FoundTensor {
 
 // Puts `found` into the order of the config's slots, checking that each is there with its
 // shape and a type that it may have, and that nothing else is: throws kInvalid naming what is
-// missing or too much. `name_of` gives the name under which the file holds a slot. What may be
-// ignored is left out and listed in `ignored`.
+// missing or too much. `place` says where files of this format hold a slot. What may be ignored
+// is left out and listed in `ignored`.
 std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<FoundTensor> found,
-                                        const std::string& (*name_of)(const TensorSlot&),
-                                        const std::string& file, std::vector<std::string>& ignored);
+                                        TensorPlace TensorSlot::*place, const std::string& file,
+                                        std::vector<std::string>& ignored);
 
 }  // namespace lathe

@@ -10,8 +10,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/open.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/open.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -97,7 +97,8 @@ class SyntheticCheckpoint final : public Checkpoint {
         type_(options.type) {
     for (const TensorSlot& slot : tensor_slots(config_)) {
       TensorInfo info;
-      info.name = slot.name;
+      info.name = slot.name();
+      info.id = slot.id;
       info.dtype = type_;
       info.shape = slot.shape;
       info.bytes = static_cast<std::uint64_t>(info.rows() * info.cols()) *
@@ -140,7 +141,7 @@ class SyntheticCheckpoint final : public Checkpoint {
     }
     if (info.shape.size() < 2) {
       // Norms are ones, biases zeros.
-      const float value = info.name.ends_with(".bias") ? 0.0f : 1.0f;
+      const float value = info.id.bias ? 0.0f : 1.0f;
       for (std::size_t k = 0; k < cols; ++k) store(value, out.data() + k * size);
       return;
     }

@@ -16,6 +16,20 @@ namespace {
 
 bool is_block_type(DType type) { return dtype_info(type).block > 1; }
 
+TensorPlace TensorSlot::*place_in(CheckpointFormat format) {
+  switch (format) {
+    case CheckpointFormat::kGguf:
+      return &TensorSlot::gguf;
+    case CheckpointFormat::kHuggingFace:
+      return &TensorSlot::hugging_face;
+    case CheckpointFormat::kLlama2c:
+      return &TensorSlot::llama2c;
+    case CheckpointFormat::kLathe:
+      break;
+  }
+  return &TensorSlot::lathe;
+}
+
 // The type in the output, F32 for vectors of GGUF included.
 DType target_type(const TensorInfo& info, const ConvertOptions& options) {
   const bool gguf = options.format == CheckpointFormat::kGguf;
@@ -97,19 +111,20 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   const bool gguf = options.format == CheckpointFormat::kGguf;
   const Family* family = family_by_type(checkpoint.config().family);
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", checkpoint.config().family);
+  const auto place = place_in(options.format);
 
   Plan plan;
   std::map<DType, std::uint64_t> matrix_bytes;
   for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
-    const auto source = checkpoint.find(slot.name);
-    if (!source) fail(ErrorCode::kBug, "{} has no {}", quoted(checkpoint.path()), slot.name);
+    const auto source = checkpoint.find(slot.name());
+    if (!source) fail(ErrorCode::kBug, "{} has no {}", quoted(checkpoint.path()), slot.name());
     const TensorInfo& info = checkpoint.tensors()[*source];
     PlannedTensor planned;
     planned.source = *source;
     planned.to = target_type(info, options);
     check_type(checkpoint, info, planned.to, options);
-    planned.out = {gguf ? slot.gguf : slot.name, planned.to, info.shape};
-    planned.interleave = gguf && family->gguf_interleaved && slot.rotary;
+    planned.out = {(slot.*place).name, planned.to, info.shape};
+    planned.interleave = (slot.*place).interleaved;
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
     planned.bytes =

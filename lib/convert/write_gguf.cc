@@ -14,8 +14,6 @@
 namespace lathe {
 namespace {
 
-constexpr const char* kRopeFactors = "rope_freqs.weight";
-
 // general.file_type: what most matrices are, by ggml's numbering of such mixtures.
 std::uint32_t file_type(DType main_type) {
   switch (main_type) {
@@ -144,7 +142,7 @@ class PlanGgufWriter final : public PlanWriter {
     const std::vector<float> factors = rope_factors(checkpoint.config());
     std::vector<TensorSpec> specs;
     if (!factors.empty()) {
-      specs.push_back({kRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
+      specs.push_back({kGgufRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
     }
     for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
     writer_.emplace(out, make_keys(checkpoint, plan, options), std::move(specs));

@@ -1,76 +1,48 @@
 #include "model/weights.h"
 
+#include <map>
 #include <new>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/model_tensors.h"
 
 namespace lathe {
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-bool computable(DType type) {
-  switch (type) {
-    case DType::kI8:
-    case DType::kU8:
-    case DType::kI16:
-    case DType::kI32:
-    case DType::kI64:
-    case DType::kBool:
-      return false;
-    default:
-      return true;
-  }
-}
-
-bool ends_with(std::string_view text, std::string_view end) { return text.ends_with(end); }
-
 class WeightLoader {
  public:
   WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter)
-      : checkpoint_(checkpoint), adapter_(adapter), used_(checkpoint.tensors().size(), false) {}
-
-  // A matrix [rows, cols] by its name without ".weight", and its bias when `bias`.
-  std::unique_ptr<Linear> matrix(const std::string& name, std::int64_t rows, std::int64_t cols,
-                                 bool bias = false) {
-    const std::size_t weight = find(name + ".weight", {rows, cols});
-    std::optional<std::size_t> bias_index;
-    if (bias) {
-      bias_index = find(name + ".bias", {rows});
-      weights_.bytes += static_cast<std::uint64_t>(rows) * sizeof(float);
+      : checkpoint_(checkpoint), adapter_(adapter) {
+    for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+      const TensorInfo& info = checkpoint.tensors()[i];
+      by_id_.emplace(info.id, i);
+      weights_.parameters += static_cast<std::uint64_t>(info.rows() * info.cols());
     }
-    auto linear = Linear::load(checkpoint_, weight, bias_index);
-    adapt(*linear, name + ".weight");
+  }
+
+  // The matrix of that role, with its bias where it has one.
+  std::unique_ptr<Linear> matrix(TensorRole role, std::int64_t layer = -1) {
+    const std::size_t weight = at({role, layer});
+    const std::optional<std::size_t> bias = find({role, layer, true});
+    auto linear = Linear::load(checkpoint_, weight, bias);
+    adapt(*linear, checkpoint_.tensors()[weight].name);
     weights_.bytes += linear->bytes();
+    if (bias) weights_.bytes += static_cast<std::uint64_t>(linear->rows()) * sizeof(float);
     return linear;
   }
 
-  std::vector<float> vector(const std::string& name, std::int64_t size) {
-    const std::size_t index = find(name + ".weight", {size});
-    std::vector<float> out(static_cast<std::size_t>(size));
-    checkpoint_.read_rows_f32(index, 0, 1, out);
-    weights_.bytes += out.size() * sizeof(float);
-    return out;
+  std::vector<float> vector(TensorRole role, std::int64_t layer = -1) {
+    return read(at({role, layer}));
   }
 
-  // Every tensor must have been asked for, but for those that say nothing of their own.
-  void check_all_used(bool tied) const {
-    for (std::size_t i = 0; i < used_.size(); ++i) {
-      const std::string& name = checkpoint_.tensors()[i].name;
-      if (used_[i] || ends_with(name, ".rotary_emb.inv_freq")) continue;
-      if (tied && name == "lm_head.weight") continue;  // the embedding again
-      fail_unsupported(
-          "{}: tensor {} has no place in a {} model with this configuration; the model cannot "
-          "run without it",
-          quoted(checkpoint_.path()), quoted(name), checkpoint_.config().family);
-    }
+  // Empty where the model has none.
+  std::vector<float> vector_if_there(TensorRole role, std::int64_t layer) {
+    const std::optional<std::size_t> index = find({role, layer});
+    return index ? read(*index) : std::vector<float>();
   }
 
   Weights take() { return std::move(weights_); }
@@ -88,50 +60,44 @@ class WeightLoader {
     linear.adapt(pair->second);
   }
 
-  std::size_t find(const std::string& name, const std::vector<std::int64_t>& shape) {
-    const std::optional<std::size_t> index = checkpoint_.find(name);
-    if (!index) fail_invalid("{}: tensor {} is missing", quoted(checkpoint_.path()), quoted(name));
-    const TensorInfo& info = checkpoint_.tensors()[*index];
-    if (info.shape != shape) {
-      fail_invalid("{}: tensor {} has shape {}, but the configuration makes it {}",
-                   quoted(checkpoint_.path()), quoted(name), shape_text(info.shape),
-                   shape_text(shape));
-    }
-    if (!computable(info.dtype)) {
-      fail_unsupported("{}: tensor {} has type {}, which cannot be computed with",
-                       quoted(checkpoint_.path()), quoted(name), dtype_info(info.dtype).name);
-    }
-    used_[*index] = true;
-    std::uint64_t elements = 1;
-    for (const std::int64_t n : shape) elements *= static_cast<std::uint64_t>(n);
-    weights_.parameters += elements;
-    return *index;
+  std::vector<float> read(std::size_t index) {
+    const TensorInfo& info = checkpoint_.tensors()[index];
+    std::vector<float> out(static_cast<std::size_t>(info.cols()));
+    checkpoint_.read_rows_f32(index, 0, 1, out);
+    weights_.bytes += out.size() * sizeof(float);
+    return out;
+  }
+
+  std::optional<std::size_t> find(const TensorId& id) const {
+    const auto it = by_id_.find(id);
+    return it == by_id_.end() ? std::nullopt : std::optional(it->second);
+  }
+
+  std::size_t at(const TensorId& id) const {
+    const std::optional<std::size_t> index = find(id);
+    if (index) return *index;
+    fail(ErrorCode::kBug, "{}: was opened without {}", quoted(checkpoint_.path()), tensor_name(id));
   }
 
   const Checkpoint& checkpoint_;
   const LoraAdapter* adapter_;
-  std::vector<bool> used_;
+  std::map<TensorId, std::size_t> by_id_;
   Weights weights_;
 };
 
-LayerWeights load_layer(WeightLoader& loader, const ModelConfig& c, std::int64_t layer) {
-  const std::int64_t q_size = c.num_heads * c.head_dim;
-  const std::int64_t kv_size = c.num_kv_heads * c.head_dim;
-  const std::string prefix = fmt::format("model.layers.{}.", layer);
+LayerWeights load_layer(WeightLoader& loader, std::int64_t layer) {
   LayerWeights w;
-  w.attention_norm = loader.vector(prefix + "input_layernorm", c.hidden_size);
-  w.q = loader.matrix(prefix + "self_attn.q_proj", q_size, c.hidden_size, c.qkv_bias);
-  w.k = loader.matrix(prefix + "self_attn.k_proj", kv_size, c.hidden_size, c.qkv_bias);
-  w.v = loader.matrix(prefix + "self_attn.v_proj", kv_size, c.hidden_size, c.qkv_bias);
-  if (c.qk_norm) {
-    w.q_norm = loader.vector(prefix + "self_attn.q_norm", c.head_dim);
-    w.k_norm = loader.vector(prefix + "self_attn.k_norm", c.head_dim);
-  }
-  w.o = loader.matrix(prefix + "self_attn.o_proj", c.hidden_size, q_size, c.attention_output_bias);
-  w.mlp_norm = loader.vector(prefix + "post_attention_layernorm", c.hidden_size);
-  w.gate = loader.matrix(prefix + "mlp.gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-  w.up = loader.matrix(prefix + "mlp.up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-  w.down = loader.matrix(prefix + "mlp.down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
+  w.attention_norm = loader.vector(TensorRole::kAttentionNorm, layer);
+  w.q = loader.matrix(TensorRole::kQuery, layer);
+  w.k = loader.matrix(TensorRole::kKey, layer);
+  w.v = loader.matrix(TensorRole::kValue, layer);
+  w.q_norm = loader.vector_if_there(TensorRole::kQueryNorm, layer);
+  w.k_norm = loader.vector_if_there(TensorRole::kKeyNorm, layer);
+  w.o = loader.matrix(TensorRole::kAttentionOutput, layer);
+  w.mlp_norm = loader.vector(TensorRole::kMlpNorm, layer);
+  w.gate = loader.matrix(TensorRole::kGate, layer);
+  w.up = loader.matrix(TensorRole::kUp, layer);
+  w.down = loader.matrix(TensorRole::kDown, layer);
   return w;
 }
 
@@ -142,15 +108,12 @@ Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter) {
   try {
     WeightLoader loader(checkpoint, adapter);
     Weights& weights = loader.weights();
-    weights.embedding = loader.matrix("model.embed_tokens", config.vocab_size, config.hidden_size);
+    weights.embedding = loader.matrix(TensorRole::kEmbedding);
     for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-      weights.layers.push_back(load_layer(loader, config, layer));
+      weights.layers.push_back(load_layer(loader, layer));
     }
-    weights.final_norm = loader.vector("model.norm", config.hidden_size);
-    if (!config.tie_word_embeddings) {
-      weights.head = loader.matrix("lm_head", config.vocab_size, config.hidden_size);
-    }
-    loader.check_all_used(config.tie_word_embeddings);
+    weights.final_norm = loader.vector(TensorRole::kFinalNorm);
+    if (!config.tie_word_embeddings) weights.head = loader.matrix(TensorRole::kHead);
     return loader.take();
   } catch (const std::bad_alloc&) {
     fail(ErrorCode::kLimit, "{}: out of memory while loading the weights",

@@ -1,12 +1,11 @@
-// The weights of a decoder-only transformer: which tensor is what, and that each fits.
+// The weights of a decoder-only transformer, by what they do.
 //
-// Nothing here knows a family: a table of Hugging Face's tensor names, the shape that the
-// config gives each, and the flags of ModelConfig (biases, q/k norms, tied embeddings) say
-// what must be there. A tensor that is missing, has another shape or is not known rejects
-// the file: a model is never run without a part of it.
+// Nothing here knows a family or a name: the checkpoint says of each tensor which role it has in
+// which layer, and has checked that all are there with the shapes that its configuration gives
+// them (checkpoint/model_tensors.h).
 //
-// Errors: kInvalid (missing, wrong shape), kUnsupported (a tensor or type that this forward
-// pass does not have), kLimit (memory). Immutable after load, so thread-safe.
+// Errors: kUnsupported (an adapter of the embedding), kLimit (memory). Immutable after load, so
+// thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,7 @@ struct SchemeRules::Rule {
 SchemeRules::SchemeRules(const QuantizeOptions& options, std::span<const TensorInfo> tensors)
     : scheme_(options.scheme),
       tied_(std::none_of(tensors.begin(), tensors.end(),
-                         [](const auto& t) { return matrix_role(t.name) == MatrixRole::kHead; })) {
+                         [](const auto& t) { return t.id.role == TensorRole::kHead; })) {
   check_scheme_name(scheme_);
   for (const QuantizeRule& rule : options.rules) rules_.emplace_back(rule);
   check_all_match(tensors);
@@ -85,7 +85,7 @@ MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& m
          "a GGUF file cannot hold the scheme w4; choose q8_0, q4_0 or q4_1, or write a .lathe "
          "file");
   }
-  return mixture_scheme(matrix_role(matrix.name), matrix.rows(), matrix.cols(), tied_);
+  return mixture_scheme(matrix.id, matrix.rows(), matrix.cols(), tied_);
 }
 
 }  // namespace lathe

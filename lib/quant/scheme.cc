@@ -61,17 +61,6 @@ std::string scheme_name(const MatrixScheme& scheme) {
   return "keep";
 }
 
-MatrixRole matrix_role(std::string_view name) {
-  if (name == "model.embed_tokens.weight") return MatrixRole::kEmbedding;
-  if (name == "lm_head.weight") return MatrixRole::kHead;
-  const bool asks = name.ends_with("q_proj.weight") || name.ends_with("k_proj.weight");
-  if (asks && name.starts_with("model.layers.0.")) return MatrixRole::kFirstQueryKey;
-  if (name.ends_with("v_proj.weight")) return MatrixRole::kValue;
-  if (asks || name.ends_with("o_proj.weight")) return MatrixRole::kAttention;
-  if (name.ends_with("down_proj.weight")) return MatrixRole::kDown;
-  return MatrixRole::kOther;
-}
-
 // Measured as KL divergence from f32 on trained models (see quantize(1)), where bits buy most:
 //   - In the output matrix, and with it in an embedding that is the output matrix too. An embedding
 //     of its own is read a row at a time: its bits cost room only, and small groups do for it.
@@ -82,26 +71,28 @@ MatrixRole matrix_role(std::string_view name) {
 //     weight, gate and up gain half as much. (For all matrices groups of 32 cost 5 % of prefill.)
 //   - On a grid: at group 64 it is better than evenly spaced codes at group 32, and as fast as
 //     those at group 64.
-MatrixScheme mixture_scheme(MatrixRole role, std::int64_t rows, std::int64_t cols, bool tied) {
+MatrixScheme mixture_scheme(const TensorId& matrix, std::int64_t rows, std::int64_t cols,
+                            bool tied) {
   const PackedScheme plain{4, 64, ScaleForm::kHalf, false, true};
   const PackedScheme fine{4, 32, ScaleForm::kTwoLevel, false, true};
   const PackedScheme finest{4, 16, ScaleForm::kTwoLevel, false, true};
   const PackedScheme eight{8, 0, ScaleForm::kHalf, false, false};
-  switch (role) {
-    case MatrixRole::kEmbedding:
+  switch (matrix.role) {
+    case TensorRole::kEmbedding:
       return tied ? eight : finest;
-    case MatrixRole::kHead:
-    case MatrixRole::kFirstQueryKey:
+    case TensorRole::kHead:
       return eight;
-    case MatrixRole::kValue:
+    case TensorRole::kQuery:
+    case TensorRole::kKey:
+      return matrix.layer == 0 ? eight : fine;
+    case TensorRole::kValue:
       return rows * 4 <= cols ? eight : fine;
-    case MatrixRole::kAttention:
-    case MatrixRole::kDown:
+    case TensorRole::kAttentionOutput:
+    case TensorRole::kDown:
       return fine;
-    case MatrixRole::kOther:
-      break;
+    default:
+      return plain;
   }
-  return plain;
 }
 
 double bits_per_weight(const PackedScheme& scheme) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "lathe/checkpoint.h"
 #include "lathe/dtype.h"
 
 #include "tensor/packed_matrix.h"
@@ -23,12 +24,9 @@ using MatrixScheme = std::variant<KeepAsIs, DType, PackedScheme>;
 std::optional<MatrixScheme> scheme_by_name(std::string_view name);
 std::string scheme_name(const MatrixScheme& scheme);
 
-// Which part of the model a matrix is: mixtures treat them differently.
-enum class MatrixRole { kEmbedding, kHead, kFirstQueryKey, kValue, kAttention, kDown, kOther };
-MatrixRole matrix_role(std::string_view tensor_name);
-
 // The mixture "w4": what a matrix [rows, cols] gets. tied: the embedding is the output matrix too.
-MatrixScheme mixture_scheme(MatrixRole role, std::int64_t rows, std::int64_t cols, bool tied);
+MatrixScheme mixture_scheme(const TensorId& matrix, std::int64_t rows, std::int64_t cols,
+                            bool tied);
 
 // Bits per weight of a large matrix, scales included.
 double bits_per_weight(const PackedScheme& scheme);

@@ -13,6 +13,12 @@ TOOL_MAIN = 350    # lines of tools/<name>.cc: some 250 are enough for options, 
 BIG = 2 << 20      # bytes
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
+# A tensor's name stands in the table of a model's tensors, or in a family's row, and nowhere else.
+TENSOR_TABLE = {"model_tensors.cc", "family.cc"}
+TENSOR_NAME = re.compile(r'"[^"]*\b(?:(?:[qkvo]|gate|up|down)_proj|lm_head|embed_tokens|'
+                         r"model\.layers|blk\.|token_embd|output_norm|attn_(?:q|k|v|output|norm)\b|"
+                         r"ffn_(?:gate|up|down|norm)\b)")
+
 
 def tracked():
     try:
@@ -46,6 +52,11 @@ def main():
             problems.append(f"{path}: {len(lines)} lines; the rest belongs into the library")
         if path.suffix in (".cc", ".h") and text and not text.endswith("\n"):
             problems.append(f"{path}: no newline at the end")
+        if path.parts[0] == "lib" and path.name not in TENSOR_TABLE:
+            for line in lines:
+                if TENSOR_NAME.search(line.partition("//")[0]):
+                    problems.append(f"{path}: knows a tensor's name, which checkpoint/"
+                                    f"model_tensors.h is for: {line.strip()}")
         if re.search(r"(?<![\w.])/(home|work|root)/\w", text) and path.name != "layout_test.py":
             problems.append(f"{path}: names a folder of one machine")
     print("\n".join(problems) or "everything is in its place")

@@ -110,8 +110,8 @@ inline Weights write_folder(const std::string& folder, const ModelConfig& config
   Weights weights;
   std::vector<TensorSpec> specs;
   for (const TensorSlot& slot : tensor_slots(config)) {
-    weights[slot.name] = random_tensor(slot, dtype, random);
-    specs.push_back({slot.name, dtype, slot.shape});
+    weights[slot.name()] = random_tensor(slot, dtype, random);
+    specs.push_back({slot.name(), dtype, slot.shape});
   }
   OutputFile file(folder + "/model.safetensors", true);
   SafetensorsWriter writer(file, specs, {{"format", "pt"}});

@@ -17,10 +17,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kLongestValue = 100;  // bytes of a metadata value in a table
 constexpr std::size_t kNamesShown = 5;
 
-std::string shape_text(std::span<const std::int64_t> shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
 std::uint64_t elements(std::span<const std::int64_t> shape) {
   std::uint64_t count = 1;
   for (const std::int64_t d : shape) count *= static_cast<std::uint64_t>(d);

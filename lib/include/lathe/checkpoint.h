@@ -13,6 +13,7 @@
 // Errors: kInvalid (malformed), kUnsupported (well-formed, not for us), kIo.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -31,11 +32,40 @@
 
 namespace lathe {
 
+// What a tensor is to the model.
+enum class TensorRole {
+  kOther,  // none of these: of a file's listing
+  kEmbedding,
+  kAttentionNorm,  // before attention
+  kQuery,
+  kKey,
+  kValue,
+  kQueryNorm,
+  kKeyNorm,
+  kAttentionOutput,
+  kMlpNorm,  // before the feed-forward part
+  kGate,
+  kUp,
+  kDown,
+  kFinalNorm,
+  kHead,  // the output matrix
+};
+
+// Which one of a model's tensors.
+struct TensorId {
+  TensorRole role = TensorRole::kOther;
+  std::int64_t layer = -1;  // from 0; -1: of none
+  bool bias = false;        // of the matrix that has the role
+
+  auto operator<=>(const TensorId&) const = default;
+};
+
 struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;  // outermost first; a matrix is [out, in]
   std::uint64_t bytes = 0;
+  TensorId id = {};
 
   std::int64_t rows() const noexcept { return shape.size() < 2 ? 1 : shape[0]; }
   std::int64_t cols() const noexcept { return shape.empty() ? 1 : shape.back(); }
@@ -83,6 +113,9 @@ class LATHE_API Checkpoint {
   // Lets the kernel drop the tensor's pages: keeps streaming over a huge file bounded.
   virtual void drop(std::size_t tensor) const noexcept = 0;
 };
+
+// "[4096, 11008]"
+LATHE_API std::string shape_text(std::span<const std::int64_t> shape);
 
 // What a tensor is stored as: "F32", "Q4_K", or of a matrix in the kernels' layout its scheme,
 // "w4nlg64".

@@ -33,8 +33,8 @@ struct LoadOptions {
 
 class LATHE_API Model {
  public:
-  // Throws kUnsupported (a family or tensor type that cannot run), kInvalid (tensors that do
-  // not fit the config), kLimit (memory). With an adapter its products are computed beside
+  // Throws kUnsupported (a vocabulary alone, an adapter that must be merged), kInvalid (an
+  // adapter that does not fit), kLimit (memory). With an adapter its products are computed beside
   // those of the matrices, which stay as they are: quantized ones too.
   static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
                                            std::shared_ptr<const LoraAdapter> adapter = nullptr,

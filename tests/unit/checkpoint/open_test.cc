@@ -57,7 +57,7 @@ void rewrite(const std::string& folder,
              const std::function<void(std::vector<TensorSpec>&)>& change) {
   std::vector<TensorSpec> specs;
   for (const TensorSlot& slot : tensor_slots(test::small_config("llama"))) {
-    specs.push_back({slot.name, DType::kF32, slot.shape});
+    specs.push_back({slot.name(), DType::kF32, slot.shape});
   }
   change(specs);
   OutputFile file(folder + "/model.safetensors", true);

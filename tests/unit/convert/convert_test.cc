@@ -104,7 +104,7 @@ TEST(Convert, VectorsOfDifferentTypesComeBackEach) {
   int n = 0;
   for (const TensorSlot& slot : tensor_slots(config)) {
     const DType types[] = {DType::kF32, DType::kBF16, DType::kF16};
-    specs.push_back({slot.name, types[n++ % 3], slot.shape});
+    specs.push_back({slot.name(), types[n++ % 3], slot.shape});
     bytes.push_back(test::random_tensor(slot, specs.back().dtype, random));
   }
   {

@@ -9,6 +9,7 @@
 
 #include "lathe/checkpoint.h"
 
+#include "checkpoint/model_tensors.h"
 #include "support/refusal.h"
 
 namespace lathe {
@@ -19,7 +20,8 @@ class FakeCheckpoint : public Checkpoint {
 
   void put(const std::string& name, std::vector<std::int64_t> shape, std::vector<float> values) {
     remove(name);
-    infos_.push_back({name, DType::kF32, std::move(shape), values.size() * sizeof(float)});
+    infos_.push_back({name, DType::kF32, std::move(shape), values.size() * sizeof(float),
+                      tensor_by_name(name).value()});
     values_.push_back(std::move(values));
   }
   void remove(const std::string& name) {
@@ -28,7 +30,6 @@ class FakeCheckpoint : public Checkpoint {
       values_.erase(values_.begin() + static_cast<std::ptrdiff_t>(*i));
     }
   }
-  void set_dtype(const std::string& name, DType dtype) { infos_[*find(name)].dtype = dtype; }
   void set_has_model(bool has) { has_model_ = has; }
 
   CheckpointFormat format() const noexcept override { return CheckpointFormat::kHuggingFace; }
@@ -94,36 +95,17 @@ inline std::shared_ptr<FakeCheckpoint> random_checkpoint(const ModelConfig& c,
     }
     return v;
   };
-  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t cols,
-                          bool bias) {
-    const float range = 1.7F / std::sqrt(static_cast<float>(cols));
-    out->put(name + ".weight", {rows, cols}, draw(rows * cols, -range, range));
-    if (bias) out->put(name + ".bias", {rows}, draw(rows, -0.5F, 0.5F));
-  };
-  const auto norm = [&](const std::string& name, std::int64_t n) {
-    out->put(name + ".weight", {n}, draw(n, 0.5F, 1.5F));
-  };
-  const std::int64_t q = c.num_heads * c.head_dim;
-  const std::int64_t kv = c.num_kv_heads * c.head_dim;
-  matrix("model.embed_tokens", c.vocab_size, c.hidden_size, false);
-  for (std::int64_t layer = 0; layer < c.num_layers; ++layer) {
-    const std::string p = "model.layers." + std::to_string(layer) + ".";
-    norm(p + "input_layernorm", c.hidden_size);
-    matrix(p + "self_attn.q_proj", q, c.hidden_size, c.qkv_bias);
-    matrix(p + "self_attn.k_proj", kv, c.hidden_size, c.qkv_bias);
-    matrix(p + "self_attn.v_proj", kv, c.hidden_size, c.qkv_bias);
-    if (c.qk_norm) {
-      norm(p + "self_attn.q_norm", c.head_dim);
-      norm(p + "self_attn.k_norm", c.head_dim);
+  for (const TensorSlot& slot : tensor_slots(c)) {
+    const std::int64_t cols = slot.shape.back();
+    if (slot.shape.size() == 2) {
+      const float range = 1.7F / std::sqrt(static_cast<float>(cols));
+      out->put(slot.name(), slot.shape, draw(slot.shape[0] * cols, -range, range));
+    } else if (slot.id.bias) {
+      out->put(slot.name(), slot.shape, draw(cols, -0.5F, 0.5F));
+    } else {
+      out->put(slot.name(), slot.shape, draw(cols, 0.5F, 1.5F));
     }
-    matrix(p + "self_attn.o_proj", c.hidden_size, q, c.attention_output_bias);
-    norm(p + "post_attention_layernorm", c.hidden_size);
-    matrix(p + "mlp.gate_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-    matrix(p + "mlp.up_proj", c.intermediate_size, c.hidden_size, c.mlp_bias);
-    matrix(p + "mlp.down_proj", c.hidden_size, c.intermediate_size, c.mlp_bias);
   }
-  norm("model.norm", c.hidden_size);
-  if (!c.tie_word_embeddings) matrix("lm_head", c.vocab_size, c.hidden_size, false);
   return out;
 }
 

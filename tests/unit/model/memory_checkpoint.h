@@ -44,7 +44,7 @@ class MemoryCheckpoint : public Checkpoint {
   // Adds a tensor of given bytes.
   void add_bytes(const std::string& name, DType dtype, std::vector<std::int64_t> shape,
                  std::span<const std::byte> bytes) {
-    infos_.push_back({name, dtype, std::move(shape), bytes.size()});
+    infos_.push_back({name, dtype, std::move(shape), bytes.size(), {}});
     bytes_.emplace_back(bytes.size());
     std::copy(bytes.begin(), bytes.end(), bytes_.back().bytes.begin());
   }

@@ -4,6 +4,8 @@
 
 #include "lathe/error.h"
 
+#include "checkpoint/model_tensors.h"
+
 namespace lathe {
 namespace {
 
@@ -11,6 +13,7 @@ TensorInfo matrix(const std::string& name) {
   TensorInfo info;
   info.name = name;
   info.shape = {512, 256};
+  info.id = tensor_by_name(name).value();
   return info;
 }
 

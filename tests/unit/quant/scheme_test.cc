@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "checkpoint/model_tensors.h"
+
 namespace lathe {
 namespace {
 
@@ -36,7 +38,7 @@ TEST(Scheme, BitsPerWeight) {
 
 TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
   const auto of = [](const char* tensor, std::int64_t rows, std::int64_t cols, bool tied = false) {
-    return scheme_name(mixture_scheme(matrix_role(tensor), rows, cols, tied));
+    return scheme_name(mixture_scheme(*tensor_by_name(tensor), rows, cols, tied));
   };
   EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w4nlg16d");
   EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048, true), "w8");
