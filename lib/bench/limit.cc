@@ -68,9 +68,9 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
       cost.products = products_with(tensor.dtype);
     }
   }
-  cost.kv_token_bytes = 2.0 * kv_element_bytes * static_cast<double>(config.num_layers) *
-                        static_cast<double>(config.num_kv_heads) *
-                        static_cast<double>(config.head_dim);
+  for (const LayerConfig& layer : config.layers) {
+    cost.kv_token_bytes += 2.0 * kv_element_bytes * static_cast<double>(layer.attention.kv_rows());
+  }
   return cost;
 }
 

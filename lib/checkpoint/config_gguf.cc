@@ -72,9 +72,8 @@ class Keys {
   std::string_view architecture_;
 };
 
-std::int64_t head_dim_of(const Keys& keys, const ModelConfig& config) {
-  const std::int64_t head_dim =
-      keys.integer("attention.key_length").value_or(config.hidden_size / config.num_heads);
+std::int64_t head_dim_of(const Keys& keys, std::int64_t by_default) {
+  const std::int64_t head_dim = keys.integer("attention.key_length").value_or(by_default);
   const std::string file = quoted(keys.gguf().path());
   if (const auto value = keys.integer("attention.value_length"); value && *value != head_dim) {
     fail_unsupported(
@@ -92,10 +91,10 @@ std::int64_t head_dim_of(const Keys& keys, const ModelConfig& config) {
   return head_dim;
 }
 
-void read_yarn(const Keys& keys, const ModelConfig& config, RopeConfig& rope) {
+void read_yarn(const Keys& keys, std::int64_t max_position, RopeConfig& rope) {
   rope.scaling = RopeScalingKind::kYarn;
   rope.original_max_position =
-      keys.integer("rope.scaling.original_context_length").value_or(config.max_position);
+      keys.integer("rope.scaling.original_context_length").value_or(max_position);
   rope.beta_fast = keys.real("rope.scaling.yarn_beta_fast").value_or(32.0);
   rope.beta_slow = keys.real("rope.scaling.yarn_beta_slow").value_or(1.0);
   // yarn_attn_factor is the whole scale of attention; attn_factor multiplies the one that
@@ -150,7 +149,7 @@ void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig&
   }
 }
 
-RopeConfig rope_of(const Keys& keys, const ModelConfig& config) {
+RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t head_dim) {
   RopeConfig rope;
   rope.theta = keys.real("rope.freq_base").value_or(10000.0);
   // The second is the old name; zero stands for "no scaling".
@@ -165,30 +164,32 @@ RopeConfig rope_of(const Keys& keys, const ModelConfig& config) {
     rope.factor = factor;
   } else if (type == "yarn") {
     rope.factor = factor;
-    read_yarn(keys, config, rope);
+    read_yarn(keys, max_position, rope);
   } else {
     fail_unsupported("{}: rope scaling {} is not supported (supported: none, linear, yarn)",
                      quoted(keys.gguf().path()), quoted(type));
   }
-  read_frequency_factors(keys, config.head_dim, rope);
+  read_frequency_factors(keys, head_dim, rope);
   return rope;
 }
 
-void read_window(const Keys& keys, ModelConfig& config) {
-  config.sliding_window = keys.integer("attention.sliding_window").value_or(0);
-  if (config.sliding_window <= 0) return;
+bool has_tensor(const GgufReader& gguf, const TensorId& id) {
+  return gguf.find_tensor(gguf_tensor_name(id)).has_value();
+}
+
+// Which layers the window holds for.
+std::vector<bool> read_window_pattern(const Keys& keys, std::size_t layers) {
+  std::vector<bool> windowed(layers, true);
   const std::string name = keys.key("attention.sliding_window_pattern");
   const GgufValue* pattern = keys.gguf().find(name);
-  if (pattern == nullptr) return;
-  const auto layers = static_cast<std::size_t>(config.num_layers);
+  if (pattern == nullptr) return windowed;
   if (pattern->type != GgufType::kArray) {
     // A period n: of n layers the last one sees everything.
     const std::int64_t period = keys.gguf().get_int(name).value_or(0);
     for (std::size_t layer = 0; layer < layers && period > 0; ++layer) {
-      const auto place = static_cast<std::int64_t>(layer) % period;
-      config.windowed_layers.push_back(place < period - 1 ? 1 : 0);
+      windowed[layer] = static_cast<std::int64_t>(layer) % period < period - 1;
     }
-    return;
+    return windowed;
   }
   if (pattern->count != layers ||
       (pattern->element != GgufType::kBool && pattern->element != GgufType::kU32 &&
@@ -198,9 +199,39 @@ void read_window(const Keys& keys, ModelConfig& config) {
   const std::size_t width = gguf_type_bytes(pattern->element);
   for (std::size_t layer = 0; layer < layers; ++layer) {
     const auto element = pattern->data.subspan(layer * width, width);
-    const bool set = std::ranges::any_of(element, [](std::byte b) { return b != std::byte{0}; });
-    config.windowed_layers.push_back(set ? 1 : 0);
+    windowed[layer] = std::ranges::any_of(element, [](std::byte b) { return b != std::byte{0}; });
   }
+  return windowed;
+}
+
+void read_windows(const Keys& keys, ModelConfig& config) {
+  const std::int64_t window = keys.integer("attention.sliding_window").value_or(0);
+  if (window == 0) return;
+  const auto windowed = read_window_pattern(keys, config.layers.size());
+  for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
+    if (windowed[layer]) config.layers[layer].attention.window = window;
+  }
+}
+
+// What holds for all layers.
+LayerConfig read_layer(const Keys& keys, const Family& family, const ModelConfig& config) {
+  const GgufReader& gguf = keys.gguf();
+  LayerConfig layer;
+  AttentionConfig& a = layer.attention;
+  layer.mlp.width = keys.uniform("feed_forward_length").value_or(0);
+  a.heads = keys.uniform("attention.head_count").value_or(0);
+  if (a.heads < 1) {
+    fail_invalid("{}: {} is missing or not positive", quoted(gguf.path()),
+                 keys.key("attention.head_count"));
+  }
+  a.kv_heads = keys.uniform("attention.head_count_kv").value_or(a.heads);
+  a.head_dim = head_dim_of(keys, config.hidden_size / a.heads);
+  a.rope = rope_of(keys, config.max_position, a.head_dim);
+  a.qk_norm = family.qk_norm ? QkNorm::kPerHead : QkNorm::kNone;
+  a.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
+  a.output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
+  layer.mlp.bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
+  return layer;
 }
 
 // Special ids are unsigned in the file; what programs write for "none" is the largest.
@@ -233,10 +264,6 @@ void read_token_ids(const GgufReader& gguf, ModelConfig& config) {
     auto& eos = config.eos_tokens;
     if (id >= 0 && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(id);
   }
-}
-
-bool has_tensor(const GgufReader& gguf, const TensorId& id) {
-  return gguf.find_tensor(gguf_tensor_name(id)).has_value();
 }
 
 void drop_padding(GgufVocabulary& vocabulary) {
@@ -327,25 +354,17 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   config.family = family->type;
   config.name = gguf.get_string("general.name").value_or("");
   constexpr std::int64_t kMost = std::int64_t{1} << 31;  // validate() has the real bounds
-  config.num_layers = keys.require("block_count", 1, 4096);
+  const std::int64_t layers = keys.require("block_count", 1, 4096);
   config.hidden_size = keys.require("embedding_length", 1, kMost);
   config.max_position = keys.require("context_length", 1, kMost);
-  config.intermediate_size = keys.uniform("feed_forward_length").value_or(0);
-  config.num_heads = keys.uniform("attention.head_count").value_or(0);
-  if (config.num_heads < 1) {
-    fail_invalid("{}: {} is missing or not positive", quoted(gguf.path()),
-                 keys.key("attention.head_count"));
-  }
-  config.num_kv_heads = keys.uniform("attention.head_count_kv").value_or(config.num_heads);
-  config.head_dim = head_dim_of(keys, config);
   const auto eps = keys.real("attention.layer_norm_rms_epsilon");
+  config.layers.assign(static_cast<std::size_t>(layers), read_layer(keys, *family, config));
   if (!eps) {
     fail_invalid("{}: {} is missing", quoted(gguf.path()),
                  keys.key("attention.layer_norm_rms_epsilon"));
   }
   config.rms_norm_eps = *eps;
-  config.rope = rope_of(keys, config);
-  read_window(keys, config);
+  read_windows(keys, config);
 
   const std::string embedding_name = gguf_tensor_name({TensorRole::kEmbedding});
   const auto embedding = gguf.find_tensor(embedding_name);
@@ -355,10 +374,6 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   const TensorEntry& entry = gguf.tensors()[*embedding];
   config.vocab_size = entry.shape.empty() ? 0 : entry.shape.front();
   config.tie_word_embeddings = !has_tensor(gguf, {TensorRole::kHead});
-  config.qk_norm = family->qk_norm;
-  config.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
-  config.attention_output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
-  config.mlp_bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
   read_token_ids(gguf, config);
 
   // Families that share an architecture's name: ours say which; a window says mistral.
@@ -369,7 +384,7 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
                    gguf_keys::kModelType, quoted(architecture));
     }
     config.family = named->type;
-  } else if (architecture == "llama" && config.sliding_window > 0) {
+  } else if (architecture == "llama" && keys.integer("attention.sliding_window").value_or(0) > 0) {
     config.family = "mistral";
   }
   validate(config, gguf.path());

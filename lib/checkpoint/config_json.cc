@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "checkpoint/common_layer.h"
 #include "checkpoint/family.h"
 #include "checkpoint/rope_json.h"
 
@@ -76,51 +77,38 @@ std::vector<std::int64_t> token_ids(const JsonView& fields, std::string_view key
 }
 
 // "layer_types", which newer files spell out; false when the key is absent.
-bool read_layer_types(const JsonView& fields, ModelConfig& config) {
+bool read_layer_types(const JsonView& fields, std::int64_t window, ModelConfig& config) {
   const auto types = fields.find("layer_types");
   if (!types) return false;
-  std::vector<std::uint8_t> windowed;
+  std::size_t layer = 0;
   for (const JsonView& element : types->items()) {
     const std::string& type = element.as_string();
     if (type != "sliding_attention" && type != "full_attention") {
       fail_unsupported("{}: layer type {} is not supported", quoted(fields.file()), quoted(type));
     }
-    windowed.push_back(type == "sliding_attention" ? 1 : 0);
+    if (layer < config.layers.size() && type == "sliding_attention") {
+      config.layers[layer].attention.window = window;
+    }
+    ++layer;
   }
-  if (windowed.size() != static_cast<std::size_t>(config.num_layers)) {
-    types->fail_here("does not have one entry per layer");
-  }
-  config.windowed_layers = std::move(windowed);
+  if (layer != config.layers.size()) types->fail_here("does not have one entry per layer");
   return true;
-}
-
-// One form for one meaning: no list when all layers have the window, no window when none has.
-void simplify_windows(ModelConfig& config) {
-  auto& windowed = config.windowed_layers;
-  if (windowed.empty()) return;
-  const auto count = std::count(windowed.begin(), windowed.end(), std::uint8_t{1});
-  if (count == 0) config.sliding_window = 0;
-  if (count == 0 || count == static_cast<std::ptrdiff_t>(windowed.size())) windowed.clear();
-  if (config.sliding_window == 0) windowed.clear();
 }
 
 void read_window(const JsonView& fields, const Family& family, ModelConfig& config) {
   if (family.window == WindowRule::kNone) return;
   const bool written = fields.json().contains("sliding_window");
   std::int64_t window = written ? fields.get_int("sliding_window", 0).value_or(0) : 4096;
-  if (family.window == WindowRule::kOptional &&
-      !fields.get_bool("use_sliding_window").value_or(false)) {
-    window = 0;
+  std::int64_t first = 0;
+  if (family.window == WindowRule::kOptional) {
+    if (!fields.get_bool("use_sliding_window").value_or(false)) window = 0;
+    if (window == 0 || read_layer_types(fields, window, config)) return;
+    first = fields.get_int("max_window_layers").value_or(28);
   }
-  config.sliding_window = window;
-  if (window == 0 || family.window != WindowRule::kOptional) return;
-  if (!read_layer_types(fields, config)) {
-    const std::int64_t first = fields.get_int("max_window_layers").value_or(28);
-    for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-      config.windowed_layers.push_back(layer >= first ? 1 : 0);
-    }
+  for (std::int64_t layer = std::max<std::int64_t>(first, 0); layer < config.num_layers();
+       ++layer) {
+    config.layers[static_cast<std::size_t>(layer)].attention.window = window;
   }
-  simplify_windows(config);
 }
 
 void refuse_quantized(const JsonView& fields) {
@@ -136,33 +124,31 @@ void refuse_quantized(const JsonView& fields) {
 
 constexpr const char* kExtensions = "lathe";
 
-void read_extensions(const JsonView& fields, ModelConfig& config) {
+void read_extensions(const JsonView& fields, LayerConfig& layer) {
   const auto inner = fields.find(kExtensions);
   if (!inner) return;
-  config.qkv_bias = inner->get_bool("qkv_bias").value_or(config.qkv_bias);
-  config.attention_output_bias =
-      inner->get_bool("attention_output_bias").value_or(config.attention_output_bias);
-  config.mlp_bias = inner->get_bool("mlp_bias").value_or(config.mlp_bias);
+  AttentionConfig& a = layer.attention;
+  a.qkv_bias = inner->get_bool("qkv_bias").value_or(a.qkv_bias);
+  a.output_bias = inner->get_bool("attention_output_bias").value_or(a.output_bias);
+  layer.mlp.bias = inner->get_bool("mlp_bias").value_or(layer.mlp.bias);
   if (const auto factors = inner->find("rope_frequency_factors")) {
     for (const JsonView& factor : factors->items()) {
-      config.rope.frequency_factors.push_back(static_cast<float>(factor.as_double()));
+      a.rope.frequency_factors.push_back(static_cast<float>(factor.as_double()));
     }
   }
 }
 
-void put_extensions(const ModelConfig& config, const Family& family, ConfigUse use,
+void put_extensions(const LayerConfig& layer, const Family& family, ConfigUse use,
                     nlohmann::ordered_json& json) {
   nlohmann::ordered_json extensions;
-  const bool qkv_said =
-      family.has_attention_bias_key ? config.attention_output_bias : family.qkv_bias;
-  const bool output_said = family.has_attention_bias_key && config.attention_output_bias;
-  if (config.qkv_bias != qkv_said) extensions["qkv_bias"] = config.qkv_bias;
-  if (config.attention_output_bias != output_said) {
-    extensions["attention_output_bias"] = config.attention_output_bias;
-  }
-  if (config.mlp_bias && !family.has_mlp_bias_key) extensions["mlp_bias"] = true;
-  if (!config.rope.frequency_factors.empty()) {
-    extensions["rope_frequency_factors"] = config.rope.frequency_factors;
+  const AttentionConfig& a = layer.attention;
+  const bool qkv_said = family.has_attention_bias_key ? a.output_bias : family.qkv_bias;
+  const bool output_said = family.has_attention_bias_key && a.output_bias;
+  if (a.qkv_bias != qkv_said) extensions["qkv_bias"] = a.qkv_bias;
+  if (a.output_bias != output_said) extensions["attention_output_bias"] = a.output_bias;
+  if (layer.mlp.bias && !family.has_mlp_bias_key) extensions["mlp_bias"] = true;
+  if (!a.rope.frequency_factors.empty()) {
+    extensions["rope_frequency_factors"] = a.rope.frequency_factors;
   }
   if (extensions.empty()) return;
   if (use == ConfigUse::kHuggingFace) {
@@ -174,9 +160,65 @@ void put_extensions(const ModelConfig& config, const Family& family, ConfigUse u
     fail_unsupported(
         "a Hugging Face folder of family {} cannot express this model's {}; write "
         "GGUF or .lathe instead",
-        config.family, names);
+        family.type, names);
   }
   json[kExtensions] = std::move(extensions);
+}
+
+// ---- what holds for all layers
+
+LayerConfig layer_from_json(const JsonView& fields, const Family& family,
+                            const ModelConfig& config) {
+  LayerConfig layer;
+  AttentionConfig& a = layer.attention;
+  const auto& json = fields.json();
+  layer.mlp.width = fields.at("intermediate_size").as_int();
+  a.heads = fields.at("num_attention_heads").as_int(1);
+  std::int64_t kv_heads = a.heads;
+  if (!json.contains("num_key_value_heads") && family.kv_heads != 0) kv_heads = family.kv_heads;
+  a.kv_heads = fields.get_int("num_key_value_heads").value_or(kv_heads);
+  std::int64_t head_dim = config.hidden_size / a.heads;
+  if (!json.contains("head_dim") && family.head_dim != 0) head_dim = family.head_dim;
+  a.head_dim = fields.get_int("head_dim").value_or(head_dim);
+  layer.mlp.activation = activation_of(fields);
+  a.rope = rope_from_json(fields, config.max_position);
+  a.qk_norm = family.qk_norm ? QkNorm::kPerHead : QkNorm::kNone;
+  a.qkv_bias = family.qkv_bias;
+  if (family.has_attention_bias_key) {
+    a.qkv_bias = a.output_bias = fields.get_bool("attention_bias").value_or(false);
+  }
+  if (family.has_mlp_bias_key) layer.mlp.bias = fields.get_bool("mlp_bias").value_or(false);
+  read_extensions(fields, layer);
+  return layer;
+}
+
+void layer_to_json(const LayerConfig& layer, const Family& family, ConfigUse use,
+                   nlohmann::ordered_json& json) {
+  if (family.has_attention_bias_key) json["attention_bias"] = layer.attention.output_bias;
+  if (family.has_mlp_bias_key) json["mlp_bias"] = layer.mlp.bias;
+  put_extensions(layer, family, use, json);
+}
+
+void put_window(const ModelConfig& config, std::int64_t window, const Family& family,
+                nlohmann::ordered_json& json) {
+  if (family.window == WindowRule::kNone) return;
+  if (family.window == WindowRule::kOptional) json["use_sliding_window"] = window > 0;
+  if (window == 0) {
+    json["sliding_window"] = nullptr;
+    return;
+  }
+  json["sliding_window"] = window;
+  if (family.window != WindowRule::kOptional) return;
+  json["max_window_layers"] = 0;
+  auto types = nlohmann::ordered_json::array();
+  std::int64_t full_prefix = 0;
+  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
+    const bool windowed = config.layer(layer).attention.window > 0;
+    if (!windowed && full_prefix == layer) ++full_prefix;
+    types.push_back(windowed ? "sliding_attention" : "full_attention");
+  }
+  json["max_window_layers"] = full_prefix;
+  json["layer_types"] = std::move(types);
 }
 
 }  // namespace
@@ -194,32 +236,12 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
   config.name = fields.get_string("_name_or_path").value_or("");
   config.vocab_size = fields.at("vocab_size").as_int();
   config.hidden_size = fields.at("hidden_size").as_int();
-  config.intermediate_size = fields.at("intermediate_size").as_int();
-  config.num_layers = fields.at("num_hidden_layers").as_int(1, 4096);
-  config.num_heads = fields.at("num_attention_heads").as_int(1);
-  std::int64_t kv_heads = config.num_heads;
-  if (!json.contains("num_key_value_heads") && family.kv_heads != 0) kv_heads = family.kv_heads;
-  config.num_kv_heads = fields.get_int("num_key_value_heads").value_or(kv_heads);
-  std::int64_t head_dim = config.hidden_size / config.num_heads;
-  if (!json.contains("head_dim") && family.head_dim != 0) head_dim = family.head_dim;
-  config.head_dim = fields.get_int("head_dim").value_or(head_dim);
   config.max_position = fields.get_int("max_position_embeddings").value_or(family.max_position);
   config.rms_norm_eps = fields.get_double("rms_norm_eps").value_or(kDefaultEps);
-  config.activation = activation_of(fields);
-  config.rope = rope_from_json(fields, config.max_position);
-  read_window(fields, family, config);
-
   config.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(false);
-  config.qk_norm = family.qk_norm;
-  config.qkv_bias = family.qkv_bias;
-  if (family.has_attention_bias_key) {
-    const bool bias = fields.get_bool("attention_bias").value_or(false);
-    config.qkv_bias = bias;
-    config.attention_output_bias = bias;
-  }
-  if (family.has_mlp_bias_key) config.mlp_bias = fields.get_bool("mlp_bias").value_or(false);
-
-  read_extensions(fields, config);
+  const std::int64_t layers = fields.at("num_hidden_layers").as_int(1, 4096);
+  config.layers.assign(static_cast<std::size_t>(layers), layer_from_json(fields, family, config));
+  read_window(fields, family, config);
 
   config.bos_token = token_id(fields, "bos_token_id", family.bos);
   config.pad_token = token_id(fields, "pad_token_id", -1);
@@ -240,49 +262,25 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   if (family == nullptr) {
     fail_unsupported("model family {} has no config.json form here", quoted(config.family));
   }
+  const LayerConfig layer = common_layer(config, "a config.json");
+  const AttentionConfig& a = layer.attention;
   nlohmann::ordered_json json;
   json["architectures"] = {std::string(family->architecture)};
   json["model_type"] = family->type;
   json["vocab_size"] = config.vocab_size;
   json["hidden_size"] = config.hidden_size;
-  json["intermediate_size"] = config.intermediate_size;
-  json["num_hidden_layers"] = config.num_layers;
-  json["num_attention_heads"] = config.num_heads;
-  json["num_key_value_heads"] = config.num_kv_heads;
-  json["head_dim"] = config.head_dim;
-  json["hidden_act"] = config.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
+  json["intermediate_size"] = layer.mlp.width;
+  json["num_hidden_layers"] = config.num_layers();
+  json["num_attention_heads"] = a.heads;
+  json["num_key_value_heads"] = a.kv_heads;
+  json["head_dim"] = a.head_dim;
+  json["hidden_act"] = layer.mlp.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
   json["max_position_embeddings"] = config.max_position;
   json["rms_norm_eps"] = config.rms_norm_eps;
-  rope_to_json(config, json);
+  rope_to_json(a.rope, json);
   json["tie_word_embeddings"] = config.tie_word_embeddings;
-  if (family->has_attention_bias_key) json["attention_bias"] = config.attention_output_bias;
-  if (family->has_mlp_bias_key) json["mlp_bias"] = config.mlp_bias;
-  put_extensions(config, *family, use, json);
-  if (family->window == WindowRule::kAlways) {
-    if (config.sliding_window > 0) {
-      json["sliding_window"] = config.sliding_window;
-    } else {
-      json["sliding_window"] = nullptr;
-    }
-  } else if (family->window == WindowRule::kOptional) {
-    const bool used = config.sliding_window > 0;
-    json["use_sliding_window"] = used;
-    if (used) {
-      json["sliding_window"] = config.sliding_window;
-      json["max_window_layers"] = 0;
-      auto types = nlohmann::ordered_json::array();
-      std::int64_t full_prefix = 0;
-      for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-        const bool windowed = config.window(layer) > 0;
-        if (!windowed && full_prefix == layer) ++full_prefix;
-        types.push_back(windowed ? "sliding_attention" : "full_attention");
-      }
-      json["max_window_layers"] = full_prefix;
-      json["layer_types"] = std::move(types);
-    } else {
-      json["sliding_window"] = nullptr;
-    }
-  }
+  layer_to_json(layer, *family, use, json);
+  put_window(config, a.window, *family, json);
   const auto put_token = [&](const char* key, std::int64_t id) {
     if (id >= 0) {
       json[key] = id;

@@ -19,7 +19,8 @@ constexpr std::string_view kBias = ".bias";
 // The sizes of a configuration that shapes are made of.
 enum class Size { kNone, kVocab, kHidden, kHeads, kKvHeads, kHeadDim, kMlp };
 
-std::int64_t size_of(Size size, const ModelConfig& c) {
+// `layer` is null for tensors of no layer.
+std::int64_t size_of(Size size, const ModelConfig& c, const LayerConfig* layer) {
   switch (size) {
     case Size::kNone:
       break;
@@ -28,26 +29,28 @@ std::int64_t size_of(Size size, const ModelConfig& c) {
     case Size::kHidden:
       return c.hidden_size;
     case Size::kHeads:
-      return c.num_heads * c.head_dim;
+      return layer->attention.query_rows();
     case Size::kKvHeads:
-      return c.num_kv_heads * c.head_dim;
+      return layer->attention.kv_rows();
     case Size::kHeadDim:
-      return c.head_dim;
+      return layer->attention.head_dim;
     case Size::kMlp:
-      return c.intermediate_size;
+      return layer->mlp.width;
   }
   fail(ErrorCode::kBug, "a tensor without a size");
 }
 
-using Question = bool (*)(const ModelConfig&);
+using Question = bool (*)(const ModelConfig&, const LayerConfig*);
 
-constexpr Question kAlways = nullptr;
-
-bool has_qkv_bias(const ModelConfig& c) { return c.qkv_bias; }
-bool has_output_bias(const ModelConfig& c) { return c.attention_output_bias; }
-bool has_mlp_bias(const ModelConfig& c) { return c.mlp_bias; }
-bool has_qk_norm(const ModelConfig& c) { return c.qk_norm; }
-bool has_head(const ModelConfig& c) { return !c.tie_word_embeddings; }
+bool always(const ModelConfig&, const LayerConfig*) { return true; }
+bool never(const ModelConfig&, const LayerConfig*) { return false; }
+bool has_head(const ModelConfig& c, const LayerConfig*) { return !c.tie_word_embeddings; }
+bool has_qkv_bias(const ModelConfig&, const LayerConfig* l) { return l->attention.qkv_bias; }
+bool has_output_bias(const ModelConfig&, const LayerConfig* l) { return l->attention.output_bias; }
+bool has_mlp_bias(const ModelConfig&, const LayerConfig* l) { return l->mlp.bias; }
+bool has_qk_norm(const ModelConfig&, const LayerConfig* l) {
+  return l->attention.qk_norm != QkNorm::kNone;
+}
 
 struct Row {
   TensorRole role;
@@ -56,8 +59,8 @@ struct Row {
   std::string_view gguf;  // of a layer's: what follows "blk.N."
   std::string_view llama2c;
   Size out, in = Size::kNone;  // in: of matrices
-  Question present = kAlways;  // which configurations have it
-  Question biased = nullptr;   // with a bias [out] beside it
+  Question present = always;   // which models, or layers, have it
+  Question biased = never;     // which have a bias [out] beside it
   bool rotary = false;         // rows are in rotary order
 };
 
@@ -69,21 +72,21 @@ constexpr std::array<Row, 14> kTable = {{
     {R::kEmbedding, false, "model.embed_tokens", "token_embd", "token_embedding", S::kVocab,
      S::kHidden},
     {R::kAttentionNorm, true, "input_layernorm", "attn_norm", "rms_att", S::kHidden},
-    {R::kQuery, true, "self_attn.q_proj", "attn_q", "wq", S::kHeads, S::kHidden, kAlways,
+    {R::kQuery, true, "self_attn.q_proj", "attn_q", "wq", S::kHeads, S::kHidden, always,
      has_qkv_bias, true},
-    {R::kKey, true, "self_attn.k_proj", "attn_k", "wk", S::kKvHeads, S::kHidden, kAlways,
+    {R::kKey, true, "self_attn.k_proj", "attn_k", "wk", S::kKvHeads, S::kHidden, always,
      has_qkv_bias, true},
-    {R::kValue, true, "self_attn.v_proj", "attn_v", "wv", S::kKvHeads, S::kHidden, kAlways,
+    {R::kValue, true, "self_attn.v_proj", "attn_v", "wv", S::kKvHeads, S::kHidden, always,
      has_qkv_bias},
     {R::kQueryNorm, true, "self_attn.q_norm", "attn_q_norm", "", S::kHeadDim, S::kNone,
      has_qk_norm},
     {R::kKeyNorm, true, "self_attn.k_norm", "attn_k_norm", "", S::kHeadDim, S::kNone, has_qk_norm},
     {R::kAttentionOutput, true, "self_attn.o_proj", "attn_output", "wo", S::kHidden, S::kHeads,
-     kAlways, has_output_bias},
+     always, has_output_bias},
     {R::kMlpNorm, true, "post_attention_layernorm", "ffn_norm", "rms_ffn", S::kHidden},
-    {R::kGate, true, "mlp.gate_proj", "ffn_gate", "w1", S::kMlp, S::kHidden, kAlways, has_mlp_bias},
-    {R::kUp, true, "mlp.up_proj", "ffn_up", "w3", S::kMlp, S::kHidden, kAlways, has_mlp_bias},
-    {R::kDown, true, "mlp.down_proj", "ffn_down", "w2", S::kHidden, S::kMlp, kAlways, has_mlp_bias},
+    {R::kGate, true, "mlp.gate_proj", "ffn_gate", "w1", S::kMlp, S::kHidden, always, has_mlp_bias},
+    {R::kUp, true, "mlp.up_proj", "ffn_up", "w3", S::kMlp, S::kHidden, always, has_mlp_bias},
+    {R::kDown, true, "mlp.down_proj", "ffn_down", "w2", S::kHidden, S::kMlp, always, has_mlp_bias},
     {R::kFinalNorm, false, "model.norm", "output_norm", "rms_final", S::kHidden},
     {R::kHead, false, "lm_head", "output", "wcls", S::kVocab, S::kHidden, has_head},
 }};
@@ -126,10 +129,11 @@ std::optional<TensorId> parse(std::string_view name, std::string_view layers,
 
 TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& config,
                      const Family* family) {
+  const LayerConfig* layer = id.layer < 0 ? nullptr : &config.layer(id.layer);
   TensorSlot slot;
   slot.id = id;
-  slot.shape = {size_of(row.out, config)};
-  if (row.in != Size::kNone && !id.bias) slot.shape.push_back(size_of(row.in, config));
+  slot.shape = {size_of(row.out, config, layer)};
+  if (row.in != Size::kNone && !id.bias) slot.shape.push_back(size_of(row.in, config, layer));
   slot.lathe.name = tensor_name(id);
   slot.hugging_face.name = slot.lathe.name;
   slot.gguf.name = gguf_tensor_name(id);
@@ -144,17 +148,18 @@ TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& conf
 std::vector<TensorSlot> tensor_slots(const ModelConfig& config) {
   const Family* family = family_by_type(config.family);
   std::vector<TensorSlot> slots;
-  const auto add = [&](const Row& row, std::int64_t layer) {
-    if (row.present != kAlways && !row.present(config)) return;
-    slots.push_back(make_slot(row, {row.role, layer, false}, config, family));
-    if (row.biased == nullptr || !row.biased(config)) return;
-    slots.push_back(make_slot(row, {row.role, layer, true}, config, family));
+  const auto add = [&](const Row& row, std::int64_t index) {
+    const LayerConfig* layer = index < 0 ? nullptr : &config.layer(index);
+    if (!row.present(config, layer)) return;
+    slots.push_back(make_slot(row, {row.role, index, false}, config, family));
+    if (!row.biased(config, layer)) return;
+    slots.push_back(make_slot(row, {row.role, index, true}, config, family));
   };
   const auto is_layers = [](const Row& row) { return row.per_layer; };
   const auto first = std::find_if(kTable.begin(), kTable.end(), is_layers);
   const auto last = std::find_if_not(first, kTable.end(), is_layers);
   std::for_each(kTable.begin(), first, [&](const Row& row) { add(row, -1); });
-  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
     std::for_each(first, last, [&](const Row& row) { add(row, layer); });
   }
   std::for_each(last, kTable.end(), [&](const Row& row) { add(row, -1); });

@@ -28,15 +28,16 @@ ModelConfig config_of(const Llama2cHeader& header) {
   config.family = "llama";
   config.vocab_size = header.vocab_size;
   config.hidden_size = header.dim;
-  config.intermediate_size = header.hidden_dim;
-  config.num_layers = header.n_layers;
-  config.num_heads = header.n_heads;
-  config.num_kv_heads = header.n_kv_heads;
-  config.head_dim = header.dim / header.n_heads;
   config.max_position = header.seq_len;
   // Fixed in the program that runs these files.
   config.rms_norm_eps = 1e-5;
-  config.rope.theta = 10000.0;
+  LayerConfig layer;
+  layer.attention.heads = header.n_heads;
+  layer.attention.kv_heads = header.n_kv_heads;
+  layer.attention.head_dim = header.dim / header.n_heads;
+  layer.attention.rope.theta = 10000.0;
+  layer.mlp.width = header.hidden_dim;
+  config.layers.assign(static_cast<std::size_t>(header.n_layers), layer);
   config.tie_word_embeddings = header.shared_classifier;
   config.bos_token = header.vocab_size > 1 ? 1 : -1;
   // That program ends a text where the model emits BOS: stories are packed one after another.
@@ -60,7 +61,7 @@ CheckpointParts open_llama2c(const std::string& path) {
     if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name());
     std::span<const std::byte> bytes = reader->tensor_data(*tensor);
     if (slot.id.layer >= 0) {
-      const std::size_t size = bytes.size() / static_cast<std::size_t>(parts.config.num_layers);
+      const std::size_t size = bytes.size() / parts.config.layers.size();
       bytes = bytes.subspan(static_cast<std::size_t>(slot.id.layer) * size, size);
     }
     parts.tensors.push_back({.info = {.name = slot.name(),

@@ -102,8 +102,7 @@ RopeConfig rope_from_json(const JsonView& config, std::int64_t max_position) {
   return rope;
 }
 
-void rope_to_json(const ModelConfig& config, nlohmann::ordered_json& json) {
-  const RopeConfig& rope = config.rope;
+void rope_to_json(const RopeConfig& rope, nlohmann::ordered_json& json) {
   json["rope_theta"] = rope.theta;
   if (rope.scaling == RopeScalingKind::kNone) {
     json["rope_scaling"] = nullptr;

@@ -18,6 +18,6 @@ RopeConfig rope_from_json(const JsonView& config, std::int64_t max_position);
 
 // Writes rope_theta and rope_scaling, the spelling that old and new readers understand. Explicit
 // frequency factors have no place in it (config_json.cc).
-void rope_to_json(const ModelConfig& config, nlohmann::ordered_json& json);
+void rope_to_json(const RopeConfig& rope, nlohmann::ordered_json& json);
 
 }  // namespace lathe

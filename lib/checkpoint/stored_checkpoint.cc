@@ -68,6 +68,9 @@ class StoredCheckpoint final : public Checkpoint {
 
  private:
   void read_vector(const StoredTensor& stored, std::span<std::byte> out) const;
+  std::int64_t head_dim_of(const StoredTensor& stored) const {
+    return parts_.config.layer(stored.info.id.layer).attention.head_dim;
+  }
 
   CheckpointParts parts_;
   std::vector<TensorInfo> infos_;
@@ -97,7 +100,7 @@ void StoredCheckpoint::read_rows(std::size_t tensor, std::int64_t first, std::in
   if (stored.info.shape.size() < 2) {
     if (count > 0) read_vector(stored, out);
   } else if (stored.interleaved) {
-    copy_reordered(stored.bytes, first, count, row_bytes, parts_.config.head_dim, out);
+    copy_reordered(stored.bytes, first, count, row_bytes, head_dim_of(stored), out);
   } else {
     const auto offset = static_cast<std::size_t>(first) * row_bytes;
     std::memcpy(out.data(), stored.bytes.data() + offset, out.size());
@@ -114,7 +117,7 @@ void StoredCheckpoint::read_vector(const StoredTensor& stored, std::span<std::by
   }
   if (stored.interleaved) {
     const auto size = static_cast<std::size_t>(dtype_info(stored.info.dtype).bytes);
-    copy_reordered(bytes, 0, stored.info.cols(), size, parts_.config.head_dim, out);
+    copy_reordered(bytes, 0, stored.info.cols(), size, head_dim_of(stored), out);
   } else {
     std::memcpy(out.data(), bytes.data(), out.size());
   }

@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/open.h"
 #include "tensor/float16.h"
@@ -51,16 +52,17 @@ ModelConfig config_of(const Shape& s, std::int64_t context_length) {
   c.family = s.family;
   c.name = s.name;
   c.hidden_size = s.hidden;
-  c.intermediate_size = s.intermediate;
-  c.num_layers = s.layers;
-  c.num_heads = s.heads;
-  c.num_kv_heads = s.kv_heads;
-  c.head_dim = s.head_dim;
   c.vocab_size = s.vocab;
   c.max_position = context_length == 0 ? s.positions : context_length;
-  c.rope.theta = s.theta;
   c.tie_word_embeddings = s.tied;
-  c.qkv_bias = c.family == "qwen2";
+  LayerConfig layer;
+  layer.attention.heads = s.heads;
+  layer.attention.kv_heads = s.kv_heads;
+  layer.attention.head_dim = s.head_dim;
+  layer.attention.rope.theta = s.theta;
+  layer.attention.qkv_bias = family_by_type(s.family)->qkv_bias;
+  layer.mlp.width = s.intermediate;
+  c.layers.assign(static_cast<std::size_t>(s.layers), layer);
   validate(c, s.name);
   return c;
 }

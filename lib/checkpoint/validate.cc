@@ -86,34 +86,39 @@ void check_rope(const RopeConfig& rope, std::int64_t head_dim, const Checker& ch
   }
 }
 
+void check_attention(const AttentionConfig& a, const Checker& check) {
+  check.range("num_attention_heads", a.heads, 1, kMostHeads);
+  check.range("num_key_value_heads", a.kv_heads, 1, a.heads);
+  if (a.heads % a.kv_heads != 0) {
+    fail_invalid("{}: {} attention heads cannot share {} key-value heads evenly",
+                 quoted(check.file()), a.heads, a.kv_heads);
+  }
+  check.range("head_dim", a.head_dim, 2, kMostHeadDim);
+  if (a.head_dim % 2 != 0) {
+    fail_invalid("{}: head_dim is {}; rotary positions need an even one", quoted(check.file()),
+                 a.head_dim);
+  }
+  check.range("sliding_window", a.window, 0, kMostPosition);
+  check_rope(a.rope, a.head_dim, check);
+}
+
+void check_layer(const LayerConfig& layer, const Checker& check) {
+  check.range("intermediate_size", layer.mlp.width, 1, kMostWidth * 4);
+  check_attention(layer.attention, check);
+}
+
 }  // namespace
 
 void validate(const ModelConfig& config, const std::string& file) {
   const Checker check(file);
   check.range("vocab_size", config.vocab_size, 1, kMostVocab);
   check.range("hidden_size", config.hidden_size, 1, kMostWidth);
-  check.range("intermediate_size", config.intermediate_size, 1, kMostWidth * 4);
-  check.range("num_hidden_layers", config.num_layers, 1, kMostLayers);
-  check.range("num_attention_heads", config.num_heads, 1, kMostHeads);
-  check.range("num_key_value_heads", config.num_kv_heads, 1, config.num_heads);
-  if (config.num_heads % config.num_kv_heads != 0) {
-    fail_invalid("{}: {} attention heads cannot share {} key-value heads evenly", quoted(file),
-                 config.num_heads, config.num_kv_heads);
-  }
-  check.range("head_dim", config.head_dim, 2, kMostHeadDim);
-  if (config.head_dim % 2 != 0) {
-    fail_invalid("{}: head_dim is {}; rotary positions need an even one", quoted(file),
-                 config.head_dim);
-  }
+  check.range("num_hidden_layers", config.num_layers(), 1, kMostLayers);
   check.range("max_position_embeddings", config.max_position, 1, kMostPosition);
-  check.range("sliding_window", config.sliding_window, 0, kMostPosition);
-  if (!config.windowed_layers.empty() &&
-      config.windowed_layers.size() != static_cast<std::size_t>(config.num_layers)) {
-    fail_invalid("{}: the kind of attention is given for {} layers, but there are {}", quoted(file),
-                 config.windowed_layers.size(), config.num_layers);
-  }
   check.real("rms_norm_eps", config.rms_norm_eps, 0.0, 1.0, true);
-  check_rope(config.rope, config.head_dim, check);
+  for (std::size_t i = 0; i < config.layers.size(); ++i) {
+    if (i == 0 || config.layers[i] != config.layers[i - 1]) check_layer(config.layers[i], check);
+  }
   check.token("bos_token_id", config.bos_token, config.vocab_size);
   check.token("pad_token_id", config.pad_token, config.vocab_size);
   for (const std::int64_t id : config.eos_tokens) {

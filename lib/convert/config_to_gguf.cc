@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
+#include "checkpoint/common_layer.h"
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/family.h"
 
@@ -38,9 +39,9 @@ class Keys {
   std::string_view architecture_;
 };
 
-void put_rope(const ModelConfig& config, Keys& out, GgufMetadata& keys) {
-  const RopeConfig& rope = config.rope;
-  out.integer("rope.dimension_count", config.head_dim);
+void put_rope(const AttentionConfig& attention, Keys& out, GgufMetadata& keys) {
+  const RopeConfig& rope = attention.rope;
+  out.integer("rope.dimension_count", attention.head_dim);
   out.real("rope.freq_base", rope.theta);
   switch (rope.scaling) {
     case RopeScalingKind::kNone:
@@ -73,11 +74,14 @@ void put_rope(const ModelConfig& config, Keys& out, GgufMetadata& keys) {
   }
 }
 
-void put_window(const ModelConfig& config, Keys& out) {
-  if (config.sliding_window == 0) return;
-  out.integer("attention.sliding_window", config.sliding_window);
-  if (config.windowed_layers.empty()) return;
-  std::vector<std::int32_t> pattern(config.windowed_layers.begin(), config.windowed_layers.end());
+void put_window(const ModelConfig& config, std::int64_t window, Keys& out) {
+  if (window == 0) return;
+  out.integer("attention.sliding_window", window);
+  if (!windows_are_mixed(config)) return;
+  std::vector<std::int32_t> pattern;
+  for (const LayerConfig& layer : config.layers) {
+    pattern.push_back(layer.attention.window > 0 ? 1 : 0);
+  }
   out.i32s("attention.sliding_window_pattern", pattern);
 }
 
@@ -86,21 +90,23 @@ void put_window(const ModelConfig& config, Keys& out) {
 void put_config(const ModelConfig& config, GgufMetadata& keys) {
   const Family* family = family_by_type(config.family);
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", config.family);
+  const LayerConfig layer = common_layer(config, "a GGUF file");
+  const AttentionConfig& a = layer.attention;
   Keys out(keys, family->gguf);
-  out.integer("block_count", config.num_layers);
+  out.integer("block_count", config.num_layers());
   out.integer("context_length", config.max_position);
   out.integer("embedding_length", config.hidden_size);
-  out.integer("feed_forward_length", config.intermediate_size);
-  out.integer("attention.head_count", config.num_heads);
-  out.integer("attention.head_count_kv", config.num_kv_heads);
-  out.integer("attention.key_length", config.head_dim);
-  out.integer("attention.value_length", config.head_dim);
+  out.integer("feed_forward_length", layer.mlp.width);
+  out.integer("attention.head_count", a.heads);
+  out.integer("attention.head_count_kv", a.kv_heads);
+  out.integer("attention.key_length", a.head_dim);
+  out.integer("attention.value_length", a.head_dim);
   out.real("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
   out.integer("vocab_size", config.vocab_size);
-  put_rope(config, out, keys);
-  put_window(config, out);
+  put_rope(a, out, keys);
+  put_window(config, a.window, out);
   // Where the architecture alone would read back as another family.
-  const bool read_as_mistral = family->gguf == "llama" && config.sliding_window > 0;
+  const bool read_as_mistral = family->gguf == "llama" && a.window > 0;
   const std::string_view read_as = read_as_mistral ? "mistral" : family_by_gguf(family->gguf)->type;
   if (read_as != family->type) keys.set_string(gguf_keys::kModelType, family->type);
 }

@@ -64,11 +64,12 @@ class TensorFeeder {
   // Reports that all is done.
   void finish();
 
-  // Rows from half to interleaved order, in place.
-  void interleave(std::span<std::byte> rows, std::size_t row_bytes);
+  // Rows of the source's tensor from half to interleaved order, in place.
+  void interleave(std::size_t source, std::span<std::byte> rows, std::size_t row_bytes);
 
  private:
   void feed_packed(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
+  std::int64_t head_dim_of(const TensorInfo& info) const;
   void feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
                   const ByteSink& sink, const ByteSink& source_sink);
 

@@ -147,12 +147,14 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
                    })->first;
   if (gguf) plan.vector_types = name_vector_types(checkpoint, options);
   check_tokenizer(checkpoint, plan);
-  const ModelConfig& config = checkpoint.config();
-  if (gguf && config.sliding_window > 0) {
+  const auto windowed = [](const LayerConfig& layer) { return layer.attention.window > 0; };
+  const auto& layers = checkpoint.config().layers;
+  const auto first = std::find_if(layers.begin(), layers.end(), windowed);
+  if (gguf && first != layers.end()) {
     plan.notes.push_back(
         fmt::format("llama.cpp runs architecture {} without a sliding window: its output "
                     "differs after {} tokens",
-                    family->gguf, config.sliding_window));
+                    family->gguf, first->attention.window));
   }
   return plan;
 }

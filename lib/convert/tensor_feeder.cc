@@ -29,13 +29,13 @@ void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
     return;
   }
   const std::int64_t rows = info.rows();
-  const std::int64_t head_dim = checkpoint_.config().head_dim;
   const auto cols = static_cast<std::uint64_t>(info.cols());
   const std::uint64_t row_bytes =
       std::max(info.bytes / static_cast<std::uint64_t>(rows), cols * sizeof(float));
   auto at_once = static_cast<std::int64_t>(std::max<std::uint64_t>(1, kPieceBytes / row_bytes));
   // Whole heads, so that a permutation stays inside its piece.
   if (tensor.interleave && info.shape.size() == 2) {
+    const std::int64_t head_dim = head_dim_of(info);
     at_once = std::max(head_dim, at_once / head_dim * head_dim);
   }
   std::uint64_t since_drop = 0;
@@ -123,13 +123,18 @@ void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, s
   if (tensor.interleave) {
     const std::size_t items = info.shape.size() == 1 ? static_cast<std::size_t>(info.shape[0])
                                                      : static_cast<std::size_t>(count);
-    interleave(piece, piece.size() / items);
+    interleave(tensor.source, piece, piece.size() / items);
   }
   sink(piece);
 }
 
-void TensorFeeder::interleave(std::span<std::byte> rows, std::size_t row_bytes) {
-  const std::int64_t head_dim = checkpoint_.config().head_dim;
+std::int64_t TensorFeeder::head_dim_of(const TensorInfo& info) const {
+  return checkpoint_.config().layer(info.id.layer).attention.head_dim;
+}
+
+void TensorFeeder::interleave(std::size_t source, std::span<std::byte> rows,
+                              std::size_t row_bytes) {
+  const std::int64_t head_dim = head_dim_of(checkpoint_.tensors()[source]);
   permuted_.assign(rows.begin(), rows.end());
   const auto count = static_cast<std::int64_t>(rows.size() / row_bytes);
   for (std::int64_t row = 0; row < count; ++row) {

@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/common_layer.h"
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/family.h"
 #include "checkpoint/rope_factors.h"
@@ -80,11 +81,12 @@ void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
   }
 }
 
-std::vector<float> rope_factors(const ModelConfig& config) {
-  if (config.rope.scaling != RopeScalingKind::kLlama3) return config.rope.frequency_factors;
-  std::vector<float> factors = llama3_factors(config.rope, config.head_dim);
-  for (std::size_t i = 0; i < config.rope.frequency_factors.size(); ++i) {
-    factors[i] *= config.rope.frequency_factors[i];
+std::vector<float> rope_factors(const AttentionConfig& attention) {
+  const RopeConfig& rope = attention.rope;
+  if (rope.scaling != RopeScalingKind::kLlama3) return rope.frequency_factors;
+  std::vector<float> factors = llama3_factors(rope, attention.head_dim);
+  for (std::size_t i = 0; i < rope.frequency_factors.size(); ++i) {
+    factors[i] *= rope.frequency_factors[i];
   }
   return factors;
 }
@@ -95,19 +97,20 @@ void check_gguf_can_hold(const Checkpoint& checkpoint) {
   const ModelConfig& config = checkpoint.config();
   const std::string file = quoted(checkpoint.path());
   const Family* family = family_by_type(config.family);
-  if (config.activation != Activation::kSilu) {
+  const LayerConfig layer = common_layer(config, "a GGUF file");
+  if (layer.mlp.activation != Activation::kSilu) {
     fail_unsupported("{}: GGUF's readers know only the activation SiLU for this architecture",
                      file);
   }
-  if (!config.rope.truncate) {
+  if (!layer.attention.rope.truncate) {
     fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
   }
   if (family->gguf == "llama") return;
-  if (!rope_factors(config).empty()) {
+  if (!rope_factors(layer.attention).empty()) {
     fail_unsupported("{}: GGUF has no Llama 3 rope scaling for architecture {}", file,
                      family->gguf);
   }
-  if (config.attention_output_bias || config.mlp_bias) {
+  if (layer.attention.output_bias || layer.mlp.bias) {
     fail_unsupported(
         "{}: GGUF has no biases of the output projection or the MLP for architecture {}", file,
         family->gguf);
@@ -139,7 +142,7 @@ class PlanGgufWriter final : public PlanWriter {
   PlanGgufWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
                  ByteOutput& out)
       : has_recipe_(!options.recipe.empty()) {
-    const std::vector<float> factors = rope_factors(checkpoint.config());
+    const std::vector<float> factors = rope_factors(checkpoint.config().layer(0).attention);
     std::vector<TensorSpec> specs;
     if (!factors.empty()) {
       specs.push_back({kGgufRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});

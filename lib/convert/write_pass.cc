@@ -118,7 +118,7 @@ class Pass {
       whole_.insert(whole_.end(), bytes.begin(), bytes.end());
     });
     const auto rows = static_cast<std::size_t>(checkpoint_.tensors()[tensor.source].rows());
-    feeder_.interleave(whole_, whole_.size() / rows);
+    feeder_.interleave(tensor.source, whole_, whole_.size() / rows);
     append(whole_);
   }
 

@@ -113,20 +113,28 @@ struct Attention::Scratch {
   std::int32_t *first, *last;
 };
 
-Attention::Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
-                     std::int64_t context, int workers)
-    : heads_(heads),
-      kv_heads_(kv_heads),
-      head_dim_(head_dim),
-      group_(heads / kv_heads),
-      block_rows_(std::max<std::int64_t>(1, kStackedQueries / (heads / kv_heads))),
-      workers_(workers) {
-  const std::int64_t queries = group_ * block_rows_;
-  scratch_floats_ = Scratch::floats(queries, head_dim_);
+Attention::Shape Attention::shape_of(const AttentionConfig& config) {
+  const std::int64_t group = config.heads / config.kv_heads;
+  return {.heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim,
+          .window = config.window,
+          .group = group,
+          .block_rows = std::max<std::int64_t>(1, kStackedQueries / group),
+          .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
+}
+
+Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers)
+    : workers_(workers) {
+  for (const LayerConfig& layer : layers) {
+    const Shape& shape = layers_.emplace_back(shape_of(layer.attention));
+    const std::int64_t queries = shape.group * shape.block_rows;
+    scratch_floats_ = std::max(scratch_floats_, Scratch::floats(queries, shape.head_dim));
+    slot_floats_ = std::max(slot_floats_, State::floats(queries, shape.head_dim));
+  }
   scratch_.ensure(scratch_floats_ * workers);
   if (workers == 1) return;
   // Whether a span finds a slot changes nothing but the time that it takes.
-  slot_floats_ = State::floats(queries, head_dim_);
   slots_ = std::min(kMostSlotFloats / slot_floats_,
                     kPiecesPerWorker * workers * (context / kAttentionSpan + 1));
   slot_memory_.ensure(slots_ * slot_floats_);
@@ -134,24 +142,24 @@ Attention::Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t hea
 
 // s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r.
 void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexcept {
-  const std::int64_t row_stride = heads_ * head_dim_;
-  const std::int64_t head_offset = piece.kv_head * group_ * head_dim_;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim_));
+  const std::int64_t row_stride = shape_.heads * shape_.head_dim;
+  const std::int64_t head_offset = piece.kv_head * shape_.group * shape_.head_dim;
   for (std::int64_t r = 0; r < piece.rows; ++r) {
     const float* from = piece.queries + r * row_stride + head_offset;
-    float* to = s.q + r * group_ * head_dim_;
-    for (std::int64_t i = 0; i < group_ * head_dim_; ++i) to[i] = from[i] * scale;
+    float* to = s.q + r * shape_.group * shape_.head_dim;
+    for (std::int64_t i = 0; i < shape_.group * shape_.head_dim; ++i)
+      to[i] = from[i] * shape_.scale;
   }
 }
 
 // The pages of one span, in order.
 void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
                             const State& state) const noexcept {
-  const std::int64_t queries = piece.rows * group_;
+  const std::int64_t queries = piece.rows * shape_.group;
   const KernelTable::Attend attend = attend_function(piece.cache->shape().type);
   std::fill(state.m, state.m + queries, kNothing);
   std::fill(state.l, state.l + queries, 0.0F);
-  std::fill(state.o, state.o + queries * head_dim_, 0.0F);
+  std::fill(state.o, state.o + queries * shape_.head_dim, 0.0F);
   const auto keys = [&piece](std::int64_t page) {
     return piece.cache->keys(piece.sequence, page, piece.layer, piece.kv_head);
   };
@@ -165,11 +173,11 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
       const std::int64_t from =
           std::clamp<std::int64_t>(piece.begin(position) - start, 0, kKvPageTokens);
       const std::int64_t to = std::clamp<std::int64_t>(position + 1 - start, 0, kKvPageTokens);
-      std::fill_n(s.first + r * group_, group_, static_cast<std::int32_t>(from));
-      std::fill_n(s.last + r * group_, group_, static_cast<std::int32_t>(to));
+      std::fill_n(s.first + r * shape_.group, shape_.group, static_cast<std::int32_t>(from));
+      std::fill_n(s.last + r * shape_.group, shape_.group, static_cast<std::int32_t>(to));
     }
     const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
-    attend(s.q, queries, head_dim_, keys(page),
+    attend(s.q, queries, shape_.head_dim, keys(page),
            piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head), keys(next),
            s.first, s.last, state.m, state.l, state.o);
   }
@@ -178,25 +186,26 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
 // Adds the state of one span to that of the spans before it.
 void Attention::merge(const State& span, std::int64_t queries, const State& total) const noexcept {
   for (std::int64_t i = 0; i < queries; ++i) {
-    merge_state(span.m[i], span.l[i], span.o + i * head_dim_, head_dim_, total.m[i], total.l[i],
-                total.o + i * head_dim_);
+    merge_state(span.m[i], span.l[i], span.o + i * shape_.head_dim, shape_.head_dim, total.m[i],
+                total.l[i], total.o + i * shape_.head_dim);
   }
 }
 
 void Attention::finish(const Piece& piece, const State& total) const noexcept {
   for (std::int64_t r = 0; r < piece.rows; ++r) {
-    float* to = piece.out + (r * heads_ + piece.kv_head * group_) * head_dim_;
-    for (std::int64_t g = 0; g < group_; ++g) {
-      const std::int64_t row = r * group_ + g;
-      const float* from = total.o + row * head_dim_;
+    float* to = piece.out + (r * shape_.heads + piece.kv_head * shape_.group) * shape_.head_dim;
+    for (std::int64_t g = 0; g < shape_.group; ++g) {
+      const std::int64_t row = r * shape_.group + g;
+      const float* from = total.o + row * shape_.head_dim;
       const float inverse = 1.0F / total.l[row];
-      for (std::int64_t i = 0; i < head_dim_; ++i) to[g * head_dim_ + i] = from[i] * inverse;
+      float* head = to + g * shape_.head_dim;
+      for (std::int64_t i = 0; i < shape_.head_dim; ++i) head[i] = from[i] * inverse;
     }
   }
 }
 
 void Attention::attend_piece(const Piece& piece, const Scratch& s) const noexcept {
-  const std::int64_t queries = piece.rows * group_;
+  const std::int64_t queries = piece.rows * shape_.group;
   gather_queries(piece, s);
   attend_span(piece, piece.first_span(), s, s.total);
   for (std::int64_t span = piece.first_span() + 1; span <= piece.last_span(); ++span) {
@@ -208,25 +217,26 @@ void Attention::attend_piece(const Piece& piece, const Scratch& s) const noexcep
 
 Attention::Piece Attention::piece_at(const Call& call, const Segment& segment, std::int64_t block,
                                      std::int64_t kv_head) const noexcept {
-  const std::int64_t row = block * block_rows_;
-  const std::int64_t offset = (segment.first_row + row) * heads_ * head_dim_;
+  const std::int64_t row = block * shape_.block_rows;
+  const std::int64_t offset = (segment.first_row + row) * shape_.heads * shape_.head_dim;
   return {.cache = &call.cache,
           .layer = call.layer,
-          .window = call.window,
+          .window = shape_.window,
           .kv_head = kv_head,
           .sequence = segment.sequence,
           .first_position = segment.first_position + row,
-          .rows = std::min(block_rows_, segment.rows - row),
+          .rows = std::min(shape_.block_rows, segment.rows - row),
           .queries = call.queries + offset,
           .out = call.out + offset};
 }
 
 std::int64_t Attention::blocks_of(const Segment& segment) const noexcept {
-  return (segment.rows + block_rows_ - 1) / block_rows_;
+  return (segment.rows + shape_.block_rows - 1) / shape_.block_rows;
 }
 
 std::int64_t Attention::products_of(const Segment& segment) const noexcept {
-  return 2 * segment.rows * (segment.first_position + segment.rows) * heads_ * head_dim_;
+  return 2 * segment.rows * (segment.first_position + segment.rows) * shape_.heads *
+         shape_.head_dim;
 }
 
 // Late segments first: those of one prompt see more and more.
@@ -238,14 +248,14 @@ void Attention::share_out(const Call& call) noexcept {
     Share share = {.segment = &*s, .first_unit = units, .first_slot = slots};
     const std::int64_t products = products_of(*s);
     const bool large = products > kWorthSharing &&
-                       products * kPiecesPerWorker * workers_ > call.products * kv_heads_;
+                       products * kPiecesPerWorker * workers_ > call.products * shape_.kv_heads;
     if (large && blocks_of(*s) == 1) {
       const Piece piece = piece_at(call, *s, 0, 0);
       const std::int64_t spans = piece.last_span() - piece.first_span() + 1;
-      if (spans > 1 && slots + spans * kv_heads_ <= slots_) share.spans = spans;
+      if (spans > 1 && slots + spans * shape_.kv_heads <= slots_) share.spans = spans;
     }
-    slots += share.spans * kv_heads_;
-    units += kv_heads_ * (share.spans == 0 ? blocks_of(*s) : share.spans);
+    slots += share.spans * shape_.kv_heads;
+    units += shape_.kv_heads * (share.spans == 0 ? blocks_of(*s) : share.spans);
     shares_.push_back(share);
   }
   units_ = units;
@@ -253,7 +263,7 @@ void Attention::share_out(const Call& call) noexcept {
 
 Attention::State Attention::slot(std::int64_t index) noexcept {
   float* p = slot_memory_.data() + index * slot_floats_;
-  return {p, group_ * block_rows_, head_dim_};
+  return {p, shape_.group * shape_.block_rows, shape_.head_dim};
 }
 
 void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& scratch) noexcept {
@@ -263,8 +273,8 @@ void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& 
   unit -= share.first_unit;
   if (share.spans == 0) {
     // Late blocks see the most keys: they go first, so that no thread ends on one.
-    const std::int64_t block = blocks_of(*share.segment) - 1 - unit / kv_heads_;
-    attend_piece(piece_at(call, *share.segment, block, unit % kv_heads_), scratch);
+    const std::int64_t block = blocks_of(*share.segment) - 1 - unit / shape_.kv_heads;
+    attend_piece(piece_at(call, *share.segment, block, unit % shape_.kv_heads), scratch);
     return;
   }
   const Piece piece = piece_at(call, *share.segment, 0, unit / share.spans);
@@ -276,7 +286,7 @@ void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& 
 void Attention::merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
                             const State& total) noexcept {
   const Piece piece = piece_at(call, *share.segment, 0, kv_head);
-  const std::int64_t queries = piece.rows * group_;
+  const std::int64_t queries = piece.rows * shape_.group;
   std::fill(total.m, total.m + queries, kNothing);
   for (std::int64_t i = 0; i < share.spans; ++i) {
     merge(slot(share.first_slot + kv_head * share.spans + i), queries, total);
@@ -284,13 +294,15 @@ void Attention::merge_slots(const Call& call, const Share& share, std::int64_t k
   finish(piece, total);
 }
 
-void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, std::int64_t window,
+void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
                     std::span<const Segment> segments, const float* queries, float* out) noexcept {
-  Call call = {cache, layer, window, segments, queries, out, 0};
+  shape_ = layers_[static_cast<std::size_t>(layer)];
+  Call call = {cache, layer, segments, queries, out, 0};
   for (const Segment& s : segments) call.products += products_of(s);
   share_out(call);
   const auto scratch_of = [this](int worker) {
-    return Scratch(scratch_.data() + worker * scratch_floats_, group_ * block_rows_, head_dim_);
+    return Scratch(scratch_.data() + worker * scratch_floats_, shape_.group * shape_.block_rows,
+                   shape_.head_dim);
   };
   const std::int64_t grain = call.products < kWorthSharing ? std::max<std::int64_t>(units_, 1) : 1;
   pool.parallel_for(units_, grain, [&](int worker, std::int64_t first, std::int64_t last) {
@@ -299,7 +311,7 @@ void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, 
   });
   for (const Share& share : shares_) {
     if (share.spans == 0) continue;
-    pool.parallel_for(kv_heads_, 1, [&](int worker, std::int64_t head, std::int64_t) {
+    pool.parallel_for(shape_.kv_heads, 1, [&](int worker, std::int64_t head, std::int64_t) {
       merge_slots(call, share, head, scratch_of(worker).total);
     });
   }

@@ -18,6 +18,8 @@
 #include <span>
 #include <vector>
 
+#include "lathe/model_config.h"
+
 #include "kernels/kernel_table.h"
 #include "model/batch.h"
 #include "model/float_buffer.h"
@@ -31,21 +33,29 @@ inline constexpr std::int64_t kAttentionSpan = 16 * kKvPageTokens;
 class Attention {
  public:
   // context: positions that a sequence may have (longer ones work, perhaps more slowly).
-  Attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, std::int64_t context,
-            int workers);
+  Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers);
 
   // Memory for batches of up to `segments` segments. Throws std::bad_alloc.
   void reserve(std::int64_t segments) { shares_.reserve(static_cast<std::size_t>(segments)); }
 
-  // window: positions that a query sees, itself included; 0: all. Allocates nothing.
-  void run(ThreadPool& pool, const KvCache& cache, std::int64_t layer, std::int64_t window,
+  // Allocates nothing.
+  void run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
            std::span<const Segment> segments, const float* queries, float* out) noexcept;
 
  private:
+  // What counts of a layer's configuration.
+  struct Shape {
+    std::int64_t heads = 0;
+    std::int64_t kv_heads = 0;
+    std::int64_t head_dim = 0;
+    std::int64_t window = 0;
+    std::int64_t group = 0;       // query heads per KV head
+    std::int64_t block_rows = 0;  // positions per piece
+    float scale = 0.0F;           // of the products of queries and keys
+  };
   struct Call {
     const KvCache& cache;
     std::int64_t layer;
-    std::int64_t window;
     std::span<const Segment> segments;
     const float* queries;
     float* out;
@@ -61,6 +71,8 @@ class Attention {
   struct Piece;
   struct State;
   struct Scratch;
+
+  static Shape shape_of(const AttentionConfig& config);
 
   std::int64_t blocks_of(const Segment& segment) const noexcept;
   std::int64_t products_of(const Segment& segment) const noexcept;
@@ -79,13 +91,10 @@ class Attention {
   void merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
                    const State& total) noexcept;
 
-  std::int64_t heads_;
-  std::int64_t kv_heads_;
-  std::int64_t head_dim_;
-  std::int64_t group_;       // query heads per KV head
-  std::int64_t block_rows_;  // positions per piece
+  std::vector<Shape> layers_;
+  Shape shape_;  // of the layer at hand
   int workers_;
-  std::int64_t scratch_floats_;
+  std::int64_t scratch_floats_ = 0;
   FloatBuffer scratch_;  // [workers][scratch_floats_]
   std::int64_t slot_floats_ = 0;
   std::int64_t slots_ = 0;

@@ -22,37 +22,44 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
       config_(model.config()),
       cache_(cache),
       pool_(pool),
-      attention_(config_.num_heads, config_.num_kv_heads, config_.head_dim,
-                 std::min(config_.max_position, cache.max_tokens()), pool.size()),
+      attention_(config_.layers, std::min(config_.max_position, cache.max_tokens()), pool.size()),
       observer_(std::move(observer)),
-      q_size_(config_.num_heads * config_.head_dim),
-      kv_size_(config_.num_kv_heads * config_.head_dim) {}
+      cosines_(model.ropes().size()),
+      sines_(model.ropes().size()) {
+  for (const LayerConfig& layer : config_.layers) {
+    query_rows_ = std::max(query_rows_, layer.attention.query_rows());
+    kv_rows_ = std::max(kv_rows_, layer.attention.kv_rows());
+    mlp_width_ = std::max(mlp_width_, layer.mlp.width);
+  }
+}
 
 void Forward::reserve(std::int64_t rows) {
   hidden_.ensure(rows * config_.hidden_size);
   normed_.ensure(rows * config_.hidden_size);
   update_.ensure(rows * config_.hidden_size);
-  queries_.ensure(rows * q_size_);
-  keys_.ensure(rows * kv_size_);
-  values_.ensure(rows * kv_size_);
-  attended_.ensure(rows * q_size_);
-  gate_.ensure(rows * config_.intermediate_size);
-  up_.ensure(rows * config_.intermediate_size);
-  cosines_.ensure(rows * model_.rope().half());
-  sines_.ensure(rows * model_.rope().half());
+  queries_.ensure(rows * query_rows_);
+  keys_.ensure(rows * kv_rows_);
+  values_.ensure(rows * kv_rows_);
+  attended_.ensure(rows * query_rows_);
+  gate_.ensure(rows * mlp_width_);
+  up_.ensure(rows * mlp_width_);
+  for (std::size_t i = 0; i < model_.ropes().size(); ++i) {
+    cosines_[i].ensure(rows * model_.ropes()[i].half());
+    sines_[i].ensure(rows * model_.ropes()[i].half());
+  }
   attention_.reserve(rows);
   kept_.reserve(static_cast<std::size_t>(rows));
 }
 
 void Forward::run(const Batch& batch, float* logits) {
   const Weights& weights = model_.weights();
-  const std::int64_t layers = config_.num_layers;
+  const std::int64_t layers = config_.num_layers();
   std::int64_t rows = batch.rows();
 
   embed(batch);  // hidden [rows][hidden], cosines, sines
   add_and_norm(nullptr, weights.layers[0].attention_norm, rows);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
-    attention_block(layer, batch);  // normed -> update [rows][hidden]
+    mix_tokens(layer, batch);  // normed -> update [rows][hidden]
     // In the last layer, rows without wanted logits end with their keys and values.
     if (layer == layers - 1) rows = batch.wanted_rows();
     if (rows == 0) return;
@@ -77,36 +84,47 @@ void Forward::set_input(ActivationPoint point, std::int64_t layer, const float* 
 
 void Forward::embed(const Batch& batch) {
   const std::int64_t hidden = config_.hidden_size;
-  const std::int64_t half = model_.rope().half();
   for_rows(batch.rows(), hidden, [&](std::int64_t row) {
     const auto index = static_cast<std::size_t>(row);
     model_.weights().embedding->row_f32(batch.tokens[index], hidden_.data() + row * hidden);
-    model_.rope().angles(batch.positions[index], cosines_.data() + row * half,
-                         sines_.data() + row * half);
+    for (std::size_t i = 0; i < model_.ropes().size(); ++i) {
+      const Rope& rope = model_.ropes()[i];
+      rope.angles(batch.positions[index], cosines_[i].data() + row * rope.half(),
+                  sines_[i].data() + row * rope.half());
+    }
   });
+}
+
+void Forward::mix_tokens(std::int64_t layer, const Batch& batch) {
+  switch (config_.layer(layer).mixer) {
+    case Mixer::kAttention:
+      attention_block(layer, batch);
+  }
 }
 
 // normed [rows][hidden] -> update [rows][hidden]; in the last layer [wanted rows][hidden].
 void Forward::attention_block(std::int64_t layer, const Batch& batch) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
+  const std::int64_t query_rows = config_.layer(layer).attention.query_rows();
+  const std::int64_t kv_rows = config_.layer(layer).attention.kv_rows();
   set_input(ActivationPoint::kAttentionInput, layer, normed_.data(), batch.rows(),
             config_.hidden_size);
-  const std::array<LinearCall, 3> qkv = {{{w.q.get(), queries_.data(), q_size_},
-                                          {w.k.get(), keys_.data(), kv_size_},
-                                          {w.v.get(), values_.data(), kv_size_}}};
+  const std::array<LinearCall, 3> qkv = {{{w.q.get(), queries_.data(), query_rows},
+                                          {w.k.get(), keys_.data(), kv_rows},
+                                          {w.v.get(), values_.data(), kv_rows}}};
   Linear::apply(pool_, input_, qkv);
   rotate_and_store(layer, batch);
 
   std::span<const Segment> segments = batch.segments;
   std::int64_t rows = batch.rows();
-  if (layer == config_.num_layers - 1) {
-    keep_wanted(batch);
+  if (layer == config_.num_layers() - 1) {
+    keep_wanted(batch, query_rows);
     segments = kept_;
     rows = batch.wanted_rows();
   }
-  attention_.run(pool_, cache_, layer, config_.window(layer), segments, queries_.data(),
-                 attended_.data());  // [rows][q_size]
-  set_input(ActivationPoint::kAttentionOutput, layer, attended_.data(), rows, q_size_);
+  attention_.run(pool_, cache_, layer, segments, queries_.data(),
+                 attended_.data());  // [rows][query_rows]
+  set_input(ActivationPoint::kAttentionOutput, layer, attended_.data(), rows, query_rows);
   const std::array<LinearCall, 1> o = {{{w.o.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, o);
 }
@@ -116,15 +134,19 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
 void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
   const KernelTable& table = kernels();
-  const std::int64_t dim = config_.head_dim;
-  const std::int64_t half = dim / 2;
+  const AttentionConfig& a = config_.layer(layer).attention;
+  const std::int64_t query_rows = a.query_rows();
+  const std::int64_t kv_rows = a.kv_rows();
+  const std::int64_t dim = a.head_dim;
+  const std::size_t rope = model_.rope_of(layer);
+  const std::int64_t half = model_.ropes()[rope].half();
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   // Sixteen keys share their cache lines: a thread takes as many rows together.
   for_rows(
-      batch.rows(), q_size_ + 2 * kv_size_,
+      batch.rows(), query_rows + 2 * kv_rows,
       [&](std::int64_t row) {
-        const float* cosines = cosines_.data() + row * half;
-        const float* sines = sines_.data() + row * half;
+        const float* cosines = cosines_[rope].data() + row * half;
+        const float* sines = sines_[rope].data() + row * half;
         const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
           for (std::int64_t h = 0; h < count; ++h) {
             float* head = heads + h * dim;
@@ -132,12 +154,12 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
             table.rope(cosines, sines, half, head);
           }
         };
-        float* key = keys_.data() + row * kv_size_;
-        turn(queries_.data() + row * q_size_, config_.num_heads, w.q_norm);
-        turn(key, config_.num_kv_heads, w.k_norm);
+        float* key = keys_.data() + row * kv_rows;
+        turn(queries_.data() + row * query_rows, a.heads, w.q_norm);
+        turn(key, a.kv_heads, w.k_norm);
         const auto index = static_cast<std::size_t>(row);
         store_row(layer, batch.sequences[index], batch.positions[index], key,
-                  values_.data() + row * kv_size_);
+                  values_.data() + row * kv_rows);
       },
       kKvPageTokens / 4);
 }
@@ -145,17 +167,18 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
 // key, value: [kv_heads][head_dim]
 void Forward::store_row(std::int64_t layer, SequenceId sequence, std::int64_t position,
                         const float* key, const float* value) noexcept {
-  const std::int64_t dim = config_.head_dim;
+  const AttentionConfig& a = config_.layer(layer).attention;
+  const std::int64_t dim = a.head_dim;
   const std::int64_t page = position / kKvPageTokens;
   const std::int64_t at = position % kKvPageTokens;
   const KvType type = cache_.shape().type;
-  for (std::int64_t h = 0; h < config_.num_kv_heads; ++h) {
+  for (std::int64_t h = 0; h < a.kv_heads; ++h) {
     store_key(type, dim, at, key + h * dim, cache_.keys(sequence, page, layer, h));
     store_value(type, dim, at, value + h * dim, cache_.values(sequence, page, layer, h));
   }
 }
 
-void Forward::keep_wanted(const Batch& batch) {
+void Forward::keep_wanted(const Batch& batch, std::int64_t query_rows) {
   kept_.clear();
   std::int64_t next = 0;
   for (Segment s : batch.wanted) {
@@ -166,7 +189,7 @@ void Forward::keep_wanted(const Batch& batch) {
                      static_cast<std::size_t>(s.rows * floats) * sizeof(float));
       };
       move(hidden_.data(), config_.hidden_size);
-      move(queries_.data(), q_size_);
+      move(queries_.data(), query_rows);
     }
     s.first_row = next;
     next += s.rows;
@@ -177,14 +200,15 @@ void Forward::keep_wanted(const Batch& batch) {
 // normed [rows][hidden] -> update [rows][hidden]
 void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
-  const std::int64_t size = config_.intermediate_size;
+  const MlpConfig& mlp = config_.layer(layer).mlp;
+  const std::int64_t size = mlp.width;
   set_input(ActivationPoint::kMlpInput, layer, normed_.data(), rows, config_.hidden_size);
   const std::array<LinearCall, 2> gate_up = {
       {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
   Linear::apply(pool_, input_, gate_up);
 
   const auto activate =
-      config_.activation == Activation::kSilu ? kernels().silu_mul : kernels().gelu_mul;
+      mlp.activation == Activation::kSilu ? kernels().silu_mul : kernels().gelu_mul;
   for_rows(rows, size, [&](std::int64_t row) {
     float* gate = gate_.data() + row * size;
     activate(gate, up_.data() + row * size, size, gate);

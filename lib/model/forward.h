@@ -32,6 +32,7 @@ class Forward {
   // Makes x (rows × cols, tight) the input of the products to come, and shows it.
   void set_input(ActivationPoint point, std::int64_t layer, const float* x, std::int64_t rows,
                  std::int64_t cols) noexcept;
+  void mix_tokens(std::int64_t layer, const Batch& batch);
   void attention_block(std::int64_t layer, const Batch& batch);
   void mlp_block(std::int64_t layer, std::int64_t rows);
   void rotate_and_store(std::int64_t layer, const Batch& batch);
@@ -40,7 +41,7 @@ class Forward {
   // hidden += update, normed = rms_norm(hidden) · weight; `update` may be null (nothing to add).
   void add_and_norm(const float* update, const std::vector<float>& weight, std::int64_t rows);
   // From here on only the wanted rows: moves their hidden states (and queries) to the front.
-  void keep_wanted(const Batch& batch);
+  void keep_wanted(const Batch& batch, std::int64_t query_rows);
   // Calls body(row) for all rows, shared among threads where that pays: in pieces of a multiple
   // of `together` rows when there are more than that.
   template <typename Body>
@@ -55,19 +56,22 @@ class Forward {
   LinearInput input_;
   ActivationObserver observer_;
 
-  std::int64_t q_size_;   // heads · head_dim
-  std::int64_t kv_size_;  // kv_heads · head_dim
+  // The widest layer's.
+  std::int64_t query_rows_ = 0;  // heads · head_dim
+  std::int64_t kv_rows_ = 0;     // kv_heads · head_dim
+  std::int64_t mlp_width_ = 0;
   FloatBuffer hidden_;    // [rows][hidden]
   FloatBuffer normed_;    // [rows][hidden]
   FloatBuffer update_;    // [rows][hidden]
-  FloatBuffer queries_;   // [rows][q_size]
-  FloatBuffer keys_;      // [rows][kv_size]
-  FloatBuffer values_;    // [rows][kv_size]
-  FloatBuffer attended_;  // [rows][q_size]
-  FloatBuffer gate_;      // [rows][intermediate]
-  FloatBuffer up_;        // [rows][intermediate]
-  FloatBuffer cosines_;   // [rows][head_dim / 2]
-  FloatBuffer sines_;     // [rows][head_dim / 2]
+  FloatBuffer queries_;   // [rows][query_rows]
+  FloatBuffer keys_;      // [rows][kv_rows]
+  FloatBuffer values_;    // [rows][kv_rows]
+  FloatBuffer attended_;  // [rows][query_rows]
+  FloatBuffer gate_;      // [rows][mlp_width]
+  FloatBuffer up_;        // [rows][mlp_width]
+  // Of each of the model's kinds of rotation, [kinds][rows][half].
+  std::vector<FloatBuffer> cosines_;
+  std::vector<FloatBuffer> sines_;
   // The wanted rows, standing one after another from row 0.
   std::vector<Segment> kept_;
 };

@@ -31,9 +31,9 @@ std::int64_t pages_for(std::int64_t positions) {
 
 }  // namespace
 
-std::size_t KvShape::block_bytes() const noexcept {
+std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
   const auto positions = static_cast<std::size_t>(kKvPageTokens);
-  const auto dim = static_cast<std::size_t>(head_dim);
+  const auto dim = static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].head_dim);
   switch (type) {
     case KvType::kF32:
       return positions * dim * 4;
@@ -46,13 +46,26 @@ std::size_t KvShape::block_bytes() const noexcept {
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
-  return block_bytes() * 2 * static_cast<std::size_t>(kv_heads) * static_cast<std::size_t>(layers);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
+             static_cast<std::size_t>(layers[i].kv_heads);
+  }
+  return bytes;
 }
 
 std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8";
-  return fmt::format("lathe-kv 2 {} page={} layers={} heads={} dim={} window={}", name,
-                     kKvPageTokens, layers, kv_heads, head_dim, window);
+  std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
+  // Layers in a row that are alike are said once.
+  for (std::size_t first = 0; first < layers.size();) {
+    std::size_t end = first + 1;
+    while (end < layers.size() && layers[end] == layers[first]) ++end;
+    text += fmt::format(" layers={} heads={} dim={}", end - first, layers[first].kv_heads,
+                        layers[first].head_dim);
+    first = end;
+  }
+  return text + fmt::format(" window={}", window);
 }
 
 struct KvCache::Page {
@@ -70,7 +83,17 @@ struct KvCache::Sequence {
 };
 
 KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max_pages)
-    : shape_(shape), max_tokens_(max_tokens), max_pages_(max_pages) {}
+    : shape_(shape),
+      page_bytes_(shape.page_bytes()),
+      max_tokens_(max_tokens),
+      max_pages_(max_pages) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
+    layer_at_.push_back(at);
+    block_bytes_.push_back(shape_.block_bytes(static_cast<std::int64_t>(i)));
+    at += block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+  }
+}
 
 KvCache::~KvCache() = default;
 
@@ -272,12 +295,12 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
       add_pages();
     }
   } catch (const std::bad_alloc&) {
-    fail_memory(shape_.page_bytes());
+    fail_memory(page_bytes_);
   }
 }
 
 void KvCache::add_pages() {
-  const std::size_t bytes = shape_.page_bytes();
+  const std::size_t bytes = page_bytes_;
   const std::size_t count = bytes < kWorthSlabs ? 1 : std::max<std::size_t>(1, kSlabBytes / bytes);
   free_.reserve(pages_.size() + count);
   pages_.reserve(pages_.size() + count);
@@ -296,7 +319,7 @@ void KvCache::extend(SequenceId sequence, std::int64_t count) noexcept {
   if (s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1) {
     Page* shared = s.pages.back();
     Page* own = take_page();
-    std::memcpy(own->data, shared->data, shape_.page_bytes());
+    std::memcpy(own->data, shared->data, page_bytes_);
     s.pages.back() = own;
     release(shared, s.pages.size() - 1);
   }
@@ -344,10 +367,13 @@ Session::SequencePages KvCache::pages(SequenceId sequence) const {
 }
 
 void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
-  const std::size_t block = shape_.block_bytes();
-  for (std::size_t at = 0; at < shape_.page_bytes(); at += 2 * block) {
-    clear_keys(shape_.type, shape_.head_dim, filled, page + at);
-    clear_values(shape_.type, shape_.head_dim, filled, page + at + block);
+  for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
+    const auto& [kv_heads, head_dim] = shape_.layers[i];
+    for (std::int64_t head = 0; head < kv_heads; ++head) {
+      clear_keys(shape_.type, head_dim, filled, page);
+      clear_values(shape_.type, head_dim, filled, page + block_bytes_[i]);
+      page += 2 * block_bytes_[i];
+    }
   }
 }
 
@@ -359,7 +385,7 @@ void KvCache::export_pages(SequenceId sequence, std::int64_t first, std::int64_t
     fail_invalid("cannot copy {} pages from page {} on of sequence {}: it holds pages {} to {}",
                  count, first, sequence, s.first_page, held);
   }
-  const std::size_t bytes = shape_.page_bytes();
+  const std::size_t bytes = page_bytes_;
   if (out.size() % bytes != 0 || out.size() / bytes != static_cast<std::size_t>(count)) {
     fail_invalid("cannot copy {} pages of {} bytes to {} bytes", count, bytes, out.size());
   }
@@ -378,7 +404,7 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
     fail_invalid("cannot append pages to sequence {}: its length of {} is no multiple of {}",
                  sequence, s.length, kKvPageTokens);
   }
-  const std::size_t bytes = shape_.page_bytes();
+  const std::size_t bytes = page_bytes_;
   const auto given = static_cast<std::int64_t>(pages.size() / bytes);
   const std::int64_t missing = tokens < 1 ? -1 : pages_for(tokens) - given;
   const bool may_miss = s.length == 0 && missing <= first_needed_page(tokens);
@@ -408,13 +434,14 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
 std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t layer,
                          std::int64_t head) const noexcept {
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
-  const auto block = static_cast<std::size_t>((layer * shape_.kv_heads + head) * 2);
-  return s.pages[static_cast<std::size_t>(page)]->data + block * shape_.block_bytes();
+  const auto at = static_cast<std::size_t>(layer);
+  return s.pages[static_cast<std::size_t>(page)]->data + layer_at_[at] +
+         static_cast<std::size_t>(head) * 2 * block_bytes_[at];
 }
 
 std::byte* KvCache::values(SequenceId sequence, std::int64_t page, std::int64_t layer,
                            std::int64_t head) const noexcept {
-  return keys(sequence, page, layer, head) + shape_.block_bytes();
+  return keys(sequence, page, layer, head) + block_bytes_[static_cast<std::size_t>(layer)];
 }
 
 }  // namespace lathe

@@ -10,7 +10,8 @@
 //                ┌ head 0 ────────────┬ head 1 ────────────┬ …
 //                │ 64 keys  │64 values│ 64 keys  │64 values│
 //                └──────────┴─────────┴──────────┴─────────┴ …
-//   each block of 64 · head_dim elements is contiguous and starts on 64 bytes; elements are
+//   Layers may have other numbers of heads, and other sizes of them, than their neighbours.
+//   Each block of 64 · head_dim elements is contiguous and starts on 64 bytes; elements are
 //   float, IEEE half, or (int8) bytes followed by one float scale per position. Within a
 //   block keys lie [4][head_dim][16], sixteen positions side by side, and values
 //   [64][head_dim]: kv_page.h writes them, the attention kernels read them.
@@ -38,15 +39,21 @@
 
 namespace lathe {
 
-struct KvShape {
-  std::int64_t layers = 0;
+// What one layer keeps of a position: keys and values of this many heads.
+struct KvLayerShape {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
-  std::int64_t window = 0;  // positions a query sees, itself included; 0: all before it
+
+  bool operator==(const KvLayerShape&) const = default;
+};
+
+struct KvShape {
+  std::vector<KvLayerShape> layers;
+  std::int64_t window = 0;  // positions a query sees at most, itself included; 0: all before it
   KvType type = KvType::kF16;
 
   // Bytes of the keys, or the values, of one head and page.
-  std::size_t block_bytes() const noexcept;
+  std::size_t block_bytes(std::int64_t layer) const noexcept;
   std::size_t page_bytes() const noexcept;
   // What KvLayout::fingerprint says.
   std::string fingerprint() const;
@@ -125,6 +132,9 @@ class KvCache {
   std::int64_t first_needed_page(std::int64_t length) const noexcept;
 
   KvShape shape_;
+  std::size_t page_bytes_;
+  std::vector<std::size_t> layer_at_;     // bytes of a page before a layer's blocks
+  std::vector<std::size_t> block_bytes_;  // of a layer
   std::int64_t max_tokens_;
   std::int64_t max_pages_;
   std::int64_t stored_ = 0;

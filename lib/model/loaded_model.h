@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lathe/model.h"
 
@@ -30,13 +32,20 @@ class LoadedModel final : public Model {
   void fetch_weights(const std::function<bool()>& enough) const override;
 
   const Weights& weights() const noexcept { return weights_; }
-  const Rope& rope() const noexcept { return rope_; }
+  // The rotations of the model's layers, each kind once, and which one a layer has.
+  const std::vector<Rope>& ropes() const noexcept { return ropes_; }
+  std::size_t rope_of(std::int64_t layer) const noexcept {
+    return rope_of_[static_cast<std::size_t>(layer)];
+  }
 
  private:
+  void add_ropes();
+
   std::shared_ptr<const Checkpoint> checkpoint_;  // weights point into it
   Weights weights_;
   std::string adapter_;  // its fingerprint, or empty
-  Rope rope_;
+  std::vector<Rope> ropes_;
+  std::vector<std::size_t> rope_of_;  // by layer
   bool batch_invariant_ = true;
   std::optional<LockedMemory> lock_;
 };

@@ -1,5 +1,6 @@
 #include "lathe/model.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -47,12 +48,26 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
                          const LoadOptions& options)
     : checkpoint_(std::move(checkpoint)),
       weights_(load_weights(*checkpoint_, adapter)),
-      adapter_(adapter != nullptr ? adapter->fingerprint() : ""),
-      rope_(checkpoint_->config().rope, checkpoint_->config().head_dim) {
+      adapter_(adapter != nullptr ? adapter->fingerprint() : "") {
+  add_ropes();
   for_each_matrix(weights_, [&](const Linear& linear) {
     batch_invariant_ = batch_invariant_ && linear.batch_invariant();
   });
   if (options.lock) lock_.emplace(memory_of(weights_), quoted(checkpoint_->path()));
+}
+
+void LoadedModel::add_ropes() {
+  std::vector<const AttentionConfig*> kinds;
+  for (const LayerConfig& layer : config().layers) {
+    const AttentionConfig& a = layer.attention;
+    const auto same = std::find_if(kinds.begin(), kinds.end(), [&](const AttentionConfig* kind) {
+      return kind->head_dim == a.head_dim && kind->rope == a.rope;
+    });
+    rope_of_.push_back(static_cast<std::size_t>(same - kinds.begin()));
+    if (same != kinds.end()) continue;
+    kinds.push_back(&a);
+    ropes_.emplace_back(a.rope, a.head_dim);
+  }
 }
 
 void LoadedModel::fetch_weights(const std::function<bool()>& enough) const {

@@ -14,13 +14,14 @@
 namespace lathe {
 namespace {
 
-// A window frees pages only when every layer has it.
-std::int64_t common_window(const ModelConfig& config) {
-  std::int64_t window = config.window(0);
-  for (std::int64_t layer = 1; layer < config.num_layers; ++layer) {
-    if (config.window(layer) != window) return 0;
+// Pages hold all layers: they are free when the layer that sees farthest is done with them.
+std::int64_t widest_window(const ModelConfig& config) {
+  std::int64_t widest = 0;
+  for (const LayerConfig& layer : config.layers) {
+    if (layer.attention.window == 0) return 0;
+    widest = std::max(widest, layer.attention.window);
   }
-  return window;
+  return widest;
 }
 
 // The positions that the options allow over all sequences.
@@ -32,15 +33,18 @@ std::int64_t kv_positions(const ModelConfig& config, const SessionOptions& optio
 }
 
 KvShape kv_shape(const ModelConfig& config, KvType type) {
-  if (config.head_dim > kMostKvHeadDim) {
-    fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", config.head_dim,
-                     kMostKvHeadDim);
+  KvShape shape;
+  shape.window = widest_window(config);
+  shape.type = type;
+  for (const LayerConfig& layer : config.layers) {
+    const std::int64_t head_dim = layer.attention.head_dim;
+    if (head_dim > kMostKvHeadDim) {
+      fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", head_dim,
+                       kMostKvHeadDim);
+    }
+    shape.layers.push_back({layer.attention.kv_heads, head_dim});
   }
-  return {.layers = config.num_layers,
-          .kv_heads = config.num_kv_heads,
-          .head_dim = config.head_dim,
-          .window = common_window(config),
-          .type = type};
+  return shape;
 }
 
 }  // namespace

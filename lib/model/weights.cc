@@ -109,7 +109,7 @@ Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter) {
     WeightLoader loader(checkpoint, adapter);
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix(TensorRole::kEmbedding);
-    for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
       weights.layers.push_back(load_layer(loader, layer));
     }
     weights.final_norm = loader.vector(TensorRole::kFinalNorm);

@@ -31,7 +31,12 @@ int run(int argc, char** argv) {
   const std::int64_t dim = number(8, 64);
   const std::int64_t layers = number(9, 22);
   const KvType type = name == "f32" ? KvType::kF32 : name == "f16" ? KvType::kF16 : KvType::kInt8;
-  KvCache cache({.layers = layers, .kv_heads = kv_heads, .head_dim = dim, .type = type},
+  LayerConfig layer_config;
+  layer_config.attention.heads = heads;
+  layer_config.attention.kv_heads = kv_heads;
+  layer_config.attention.head_dim = dim;
+  const std::vector<LayerConfig> model(static_cast<std::size_t>(layers), layer_config);
+  KvCache cache({.layers = std::vector<KvLayerShape>(model.size(), {kv_heads, dim}), .type = type},
                 depth * sequences);
   std::vector<Segment> segments;
   for (std::int64_t i = 0; i < sequences; ++i) {
@@ -48,14 +53,14 @@ int run(int argc, char** argv) {
   std::vector<float> queries(floats, 0.01F);
   std::vector<float> out(floats);
   ThreadPool pool(threads);
-  Attention attention(heads, kv_heads, dim, depth, threads);
+  Attention attention(model, depth, threads);
   attention.reserve(sequences);
   double best = 1e9;
   double spent = 0;
   for (int i = 0; i < 3 || spent < 1.0; ++i) {
     const auto start = std::chrono::steady_clock::now();
     for (std::int64_t layer = 0; layer < layers; ++layer) {
-      attention.run(pool, cache, layer, 0, segments, queries.data(), out.data());
+      attention.run(pool, cache, layer, segments, queries.data(), out.data());
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     best = std::min(best, took.count());

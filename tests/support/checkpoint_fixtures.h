@@ -20,6 +20,7 @@
 #include "checkpoint/config_json.h"
 #include "checkpoint/model_tensors.h"
 #include "container/safetensors_writer.h"
+#include "support/layers.h"
 #include "tensor/dequantize.h"
 
 namespace lathe::test {
@@ -69,20 +70,18 @@ inline ModelConfig small_config(const std::string& family) {
   c.family = family;
   c.vocab_size = 48;
   c.hidden_size = 24;
-  c.intermediate_size = 44;
-  c.num_layers = 2;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = 6;
   c.max_position = 96;
   c.rms_norm_eps = 1e-5;
   c.bos_token = 1;
   c.eos_tokens = {2};
-  if (family == "qwen2") c.qkv_bias = true;
-  if (family == "qwen3") {
-    c.qk_norm = true;
-    c.head_dim = 8;
-  }
+  LayerConfig layer;
+  layer.attention.heads = 4;
+  layer.attention.kv_heads = 2;
+  layer.attention.head_dim = family == "qwen3" ? 8 : 6;
+  layer.attention.qkv_bias = family == "qwen2";
+  if (family == "qwen3") layer.attention.qk_norm = QkNorm::kPerHead;
+  layer.mlp.width = 44;
+  c.layers.assign(2, layer);
   return c;
 }
 

@@ -1,5 +1,12 @@
-// What a decoder-only transformer is, as data: one struct describes every family, so that
-// the forward pass has no family in it. Names follow Hugging Face's config.json.
+// What a decoder-only transformer is, as data: sizes, and one record per layer. It describes
+// every family, so that the forward pass has no family in it.
+//
+//   ModelConfig ── layers[0] ── attention (heads, window, rope, ...)   what mixes tokens
+//               │            └─ mlp (width, activation, ...)           what follows, token by token
+//               ├─ layers[1] ...
+//
+// Layers of most models are alike; where they differ (windows in every second one, say) the
+// records do, and nothing else.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +38,52 @@ struct RopeConfig {
   // Divisors of the head_dim / 2 frequencies, for files that carry them ready-made (GGUF's
   // rope_freqs.weight) instead of the parameters of a rule; empty: none.
   std::vector<float> frequency_factors;
+
+  bool operator==(const RopeConfig&) const = default;
+};
+
+// RMS norms of queries and keys, before they turn.
+enum class QkNorm {
+  kNone,
+  kPerHead,  // each head by itself; one weight [head_dim] for all
+};
+
+// Causal attention with grouped heads.
+struct AttentionConfig {
+  std::int64_t heads = 0;     // of queries
+  std::int64_t kv_heads = 0;  // of keys and values; divides heads
+  std::int64_t head_dim = 0;  // even; need not be hidden_size / heads
+  std::int64_t window = 0;    // positions that a token sees, itself included; 0: all
+  RopeConfig rope;
+  QkNorm qk_norm = QkNorm::kNone;
+  bool qkv_bias = false;
+  bool output_bias = false;
+
+  // Rows of the matrices of queries, and of keys and of values.
+  std::int64_t query_rows() const noexcept { return heads * head_dim; }
+  std::int64_t kv_rows() const noexcept { return kv_heads * head_dim; }
+
+  bool operator==(const AttentionConfig&) const = default;
+};
+
+// The feed-forward part: down(activation(gate(x)) · up(x)).
+struct MlpConfig {
+  std::int64_t width = 0;  // rows of gate and up
+  Activation activation = Activation::kSilu;
+  bool bias = false;
+
+  bool operator==(const MlpConfig&) const = default;
+};
+
+// What mixes the tokens of a layer.
+enum class Mixer { kAttention };
+
+struct LayerConfig {
+  Mixer mixer = Mixer::kAttention;
+  AttentionConfig attention;  // where the mixer is that
+  MlpConfig mlp;
+
+  bool operator==(const LayerConfig&) const = default;
 };
 
 struct ModelConfig {
@@ -39,34 +92,19 @@ struct ModelConfig {
 
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t intermediate_size = 0;
-  std::int64_t num_layers = 0;
-  std::int64_t num_heads = 0;
-  std::int64_t num_kv_heads = 0;
-  std::int64_t head_dim = 0;  // need not be hidden_size / num_heads
   std::int64_t max_position = 0;
-  std::int64_t sliding_window = 0;  // positions that a token sees, itself included; 0: all
-  // Which layers the window holds for (one entry per layer; empty: all of them).
-  std::vector<std::uint8_t> windowed_layers;
   double rms_norm_eps = 1e-5;
-  Activation activation = Activation::kSilu;
-  RopeConfig rope;
-
   bool tie_word_embeddings = false;
-  bool qkv_bias = false;
-  bool attention_output_bias = false;
-  bool mlp_bias = false;
-  bool qk_norm = false;  // RMS norm over each head of q and k (Qwen3)
+  std::vector<LayerConfig> layers;
 
   // Token ids that generation needs; -1 or empty when the model names none.
   std::int64_t bos_token = -1;
   std::vector<std::int64_t> eos_tokens;  // any of them ends a text
   std::int64_t pad_token = -1;
 
-  // Positions that layer `layer` sees; 0: all.
-  std::int64_t window(std::int64_t layer) const noexcept {
-    if (windowed_layers.empty()) return sliding_window;
-    return windowed_layers[static_cast<std::size_t>(layer)] != 0 ? sliding_window : 0;
+  std::int64_t num_layers() const noexcept { return static_cast<std::int64_t>(layers.size()); }
+  const LayerConfig& layer(std::int64_t index) const noexcept {
+    return layers[static_cast<std::size_t>(index)];
   }
 };
 

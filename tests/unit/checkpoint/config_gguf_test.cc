@@ -71,6 +71,8 @@ class ConfigGguf : public ::testing::Test {
   TempFolder temp_;
 };
 
+const RopeConfig& rope(const ModelConfig& config) { return config.layer(0).attention.rope; }
+
 void nothing(GgufMetadata&) {}
 
 TEST_F(ConfigGguf, FloatsAreTheDecimalsThatWereMeant) {
@@ -78,7 +80,7 @@ TEST_F(ConfigGguf, FloatsAreTheDecimalsThatWereMeant) {
     keys.set_f32("llama.rope.freq_base", 500000.1f);
   });
   EXPECT_EQ(c.rms_norm_eps, 1e-5);
-  EXPECT_EQ(c.rope.theta, 500000.1);
+  EXPECT_EQ(rope(c).theta, 500000.1);
 }
 
 TEST_F(ConfigGguf, CountsOutOfRangeAreInvalid) {
@@ -145,7 +147,8 @@ TEST_F(ConfigGguf, WhatIsNotRunHereIsRefusedByName) {
                      const std::vector<std::int32_t> same = {2, 2};
                      keys.set_i32s("llama.attention.head_count_kv", same);
                    })
-                .num_kv_heads,
+                .layer(0)
+                .attention.kv_heads,
             2);
 }
 
@@ -153,37 +156,37 @@ TEST_F(ConfigGguf, RopeScalingAsItsKeysSay) {
   const auto linear = config({}, [](GgufMetadata& keys) {
     keys.set_f32("llama.rope.scale_linear", 2.5f);  // the old name, without a type
   });
-  EXPECT_EQ(linear.rope.scaling, RopeScalingKind::kLinear);
-  EXPECT_EQ(linear.rope.factor, 2.5);
+  EXPECT_EQ(rope(linear).scaling, RopeScalingKind::kLinear);
+  EXPECT_EQ(rope(linear).factor, 2.5);
   const auto none = config({}, [](GgufMetadata& keys) {
     keys.set_string("llama.rope.scaling.type", "none");
     keys.set_f32("llama.rope.scaling.factor", 2.5f);
   });
-  EXPECT_EQ(none.rope.scaling, RopeScalingKind::kNone);
+  EXPECT_EQ(rope(none).scaling, RopeScalingKind::kNone);
   const auto yarn = config({}, [](GgufMetadata& keys) {
     keys.set_string("llama.rope.scaling.type", "yarn");
     keys.set_f32("llama.rope.scaling.factor", 4.0f);
     keys.set_u32("llama.rope.scaling.original_context_length", 24);
     keys.set_f32("llama.rope.scaling.attn_factor", 2.0f);
   });
-  EXPECT_EQ(yarn.rope.scaling, RopeScalingKind::kYarn);
-  EXPECT_EQ(yarn.rope.original_max_position, 24);
+  EXPECT_EQ(rope(yarn).scaling, RopeScalingKind::kYarn);
+  EXPECT_EQ(rope(yarn).original_max_position, 24);
   // llama.cpp multiplies what follows from the factor.
-  EXPECT_NEAR(yarn.rope.attention_factor, 2.0 * (0.1 * std::log(4.0) + 1.0), 1e-12);
+  EXPECT_NEAR(rope(yarn).attention_factor, 2.0 * (0.1 * std::log(4.0) + 1.0), 1e-12);
 }
 
 TEST_F(ConfigGguf, WindowsAsTheirKeysSay) {
   const auto all =
       config({}, [](GgufMetadata& keys) { keys.set_u32("llama.attention.sliding_window", 32); });
   EXPECT_EQ(all.family, "mistral");
-  EXPECT_EQ(all.window(0), 32);
-  EXPECT_EQ(all.window(1), 32);
+  EXPECT_EQ(all.layer(0).attention.window, 32);
+  EXPECT_EQ(all.layer(1).attention.window, 32);
   const auto pattern = config({}, [](GgufMetadata& keys) {
     keys.set_u32("llama.attention.sliding_window", 32);
     keys.set_u32("llama.attention.sliding_window_pattern", 2);
   });
-  EXPECT_EQ(pattern.window(0), 32);
-  EXPECT_EQ(pattern.window(1), 0);
+  EXPECT_EQ(pattern.layer(0).attention.window, 32);
+  EXPECT_EQ(pattern.layer(1).attention.window, 0);
   EXPECT_EQ(refused("x",
                     [](GgufMetadata& keys) {
                       keys.set_u32("llama.attention.sliding_window", 32);

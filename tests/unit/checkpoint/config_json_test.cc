@@ -19,90 +19,95 @@ ModelConfig parse(const std::string& extra, const std::string& type = "llama",
   return config_from_json(text, generation, "config.json");
 }
 
+AttentionConfig attention(const ModelConfig& config) { return config.layer(0).attention; }
+RopeConfig rope(const ModelConfig& config) { return attention(config).rope; }
+std::int64_t window(const ModelConfig& config, std::int64_t layer) {
+  return config.layer(layer).attention.window;
+}
+
 TEST(ConfigJson, AbsentKeysHaveTheFamilysDefaults) {
   const ModelConfig llama = parse("");
-  EXPECT_EQ(llama.num_kv_heads, 8);
-  EXPECT_EQ(llama.head_dim, 8);
+  EXPECT_EQ(attention(llama).kv_heads, 8);
+  EXPECT_EQ(attention(llama).head_dim, 8);
   EXPECT_EQ(llama.max_position, 2048);
   EXPECT_EQ(llama.rms_norm_eps, 1e-6);
-  EXPECT_EQ(llama.rope.theta, 10000.0);
+  EXPECT_EQ(rope(llama).theta, 10000.0);
   EXPECT_EQ(llama.bos_token, 1);
   EXPECT_EQ(llama.eos_tokens, std::vector<std::int64_t>{2});
   EXPECT_FALSE(llama.tie_word_embeddings);
-  EXPECT_FALSE(llama.qkv_bias);
+  EXPECT_FALSE(attention(llama).qkv_bias);
 
   const ModelConfig mistral = parse(R"("num_key_value_heads": null)", "mistral");
-  EXPECT_EQ(mistral.num_kv_heads, 8);
-  EXPECT_EQ(mistral.sliding_window, 4096);
-  EXPECT_EQ(parse(R"("sliding_window": null)", "mistral").sliding_window, 0);
+  EXPECT_EQ(attention(mistral).kv_heads, 8);
+  EXPECT_EQ(window(mistral, 0), 4096);
+  EXPECT_EQ(window(parse(R"("sliding_window": null)", "mistral"), 0), 0);
 
   const ModelConfig qwen2 = parse(R"("num_key_value_heads": 2)", "qwen2");
-  EXPECT_TRUE(qwen2.qkv_bias);
-  EXPECT_FALSE(qwen2.attention_output_bias);
+  EXPECT_TRUE(attention(qwen2).qkv_bias);
+  EXPECT_FALSE(attention(qwen2).output_bias);
   EXPECT_EQ(qwen2.bos_token, -1);
   EXPECT_TRUE(qwen2.eos_tokens.empty());
 
   const ModelConfig qwen3 = parse(R"("num_key_value_heads": 2)", "qwen3");
-  EXPECT_TRUE(qwen3.qk_norm);
-  EXPECT_EQ(qwen3.head_dim, 128);
+  EXPECT_EQ(attention(qwen3).qk_norm, QkNorm::kPerHead);
+  EXPECT_EQ(attention(qwen3).head_dim, 128);
 }
 
 TEST(ConfigJson, BiasesFollowTheirKeys) {
   const ModelConfig c = parse(R"("attention_bias": true, "mlp_bias": true)");
-  EXPECT_TRUE(c.qkv_bias);
-  EXPECT_TRUE(c.attention_output_bias);
-  EXPECT_TRUE(c.mlp_bias);
+  EXPECT_TRUE(attention(c).qkv_bias);
+  EXPECT_TRUE(attention(c).output_bias);
+  EXPECT_TRUE(c.layer(0).mlp.bias);
 }
 
 TEST(ConfigJson, TheWindowOfQwenNeedsItsSwitchAndBeginsAtALayer) {
   const std::string kv = R"("num_key_value_heads": 2, )";
-  EXPECT_EQ(parse(kv + R"("sliding_window": 32)", "qwen2").sliding_window, 0);
+  EXPECT_EQ(window(parse(kv + R"("sliding_window": 32)", "qwen2"), 0), 0);
   const ModelConfig later = parse(
       kv + R"("sliding_window": 32, "use_sliding_window": true, "max_window_layers": 1)", "qwen2");
-  EXPECT_EQ(later.window(0), 0);
-  EXPECT_EQ(later.window(1), 32);
-  EXPECT_EQ(later.window(2), 32);
+  EXPECT_EQ(window(later, 0), 0);
+  EXPECT_EQ(window(later, 1), 32);
+  EXPECT_EQ(window(later, 2), 32);
   const ModelConfig all = parse(
       kv + R"("sliding_window": 32, "use_sliding_window": true, "max_window_layers": 0)", "qwen2");
-  EXPECT_TRUE(all.windowed_layers.empty());
-  EXPECT_EQ(all.window(0), 32);
+  EXPECT_EQ(window(all, 0), 32);
   const ModelConfig none = parse(
       kv + R"("sliding_window": 32, "use_sliding_window": true, "max_window_layers": 9)", "qwen2");
-  EXPECT_EQ(none.sliding_window, 0);
+  EXPECT_EQ(window(none, 2), 0);
   const ModelConfig spelled =
       parse(kv + R"("sliding_window": 32, "use_sliding_window": true, "layer_types":
              ["full_attention", "sliding_attention", "full_attention"])",
             "qwen3");
-  EXPECT_EQ(spelled.window(0), 0);
-  EXPECT_EQ(spelled.window(1), 32);
-  EXPECT_EQ(spelled.window(2), 0);
+  EXPECT_EQ(window(spelled, 0), 0);
+  EXPECT_EQ(window(spelled, 1), 32);
+  EXPECT_EQ(window(spelled, 2), 0);
 }
 
 TEST(ConfigJson, ReadsEachSpellingOfRopeScaling) {
   const ModelConfig old_name =
       parse(R"("rope_theta": 500000.0, "rope_scaling": {"type": "linear", "factor": 4})");
-  EXPECT_EQ(old_name.rope.scaling, RopeScalingKind::kLinear);
-  EXPECT_EQ(old_name.rope.factor, 4.0);
-  EXPECT_EQ(old_name.rope.theta, 500000.0);
+  EXPECT_EQ(rope(old_name).scaling, RopeScalingKind::kLinear);
+  EXPECT_EQ(rope(old_name).factor, 4.0);
+  EXPECT_EQ(rope(old_name).theta, 500000.0);
 
   const ModelConfig llama3 = parse(
       R"("rope_parameters": {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0,
          "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192})");
-  EXPECT_EQ(llama3.rope.scaling, RopeScalingKind::kLlama3);
-  EXPECT_EQ(llama3.rope.theta, 500000.0);
-  EXPECT_EQ(llama3.rope.original_max_position, 8192);
+  EXPECT_EQ(rope(llama3).scaling, RopeScalingKind::kLlama3);
+  EXPECT_EQ(rope(llama3).theta, 500000.0);
+  EXPECT_EQ(rope(llama3).original_max_position, 8192);
 
   const ModelConfig yarn = parse(
       R"("max_position_embeddings": 131072, "rope_scaling": {"rope_type": "yarn", "factor": 4.0,
          "original_max_position_embeddings": 32768, "beta_fast": 16, "truncate": false})");
-  EXPECT_EQ(yarn.rope.scaling, RopeScalingKind::kYarn);
-  EXPECT_EQ(yarn.rope.original_max_position, 32768);
-  EXPECT_EQ(yarn.rope.beta_fast, 16.0);
-  EXPECT_EQ(yarn.rope.beta_slow, 1.0);
-  EXPECT_EQ(yarn.rope.attention_factor, 0.0);
-  EXPECT_FALSE(yarn.rope.truncate);
+  EXPECT_EQ(rope(yarn).scaling, RopeScalingKind::kYarn);
+  EXPECT_EQ(rope(yarn).original_max_position, 32768);
+  EXPECT_EQ(rope(yarn).beta_fast, 16.0);
+  EXPECT_EQ(rope(yarn).beta_slow, 1.0);
+  EXPECT_EQ(rope(yarn).attention_factor, 0.0);
+  EXPECT_FALSE(rope(yarn).truncate);
 
-  EXPECT_EQ(parse(R"("rope_scaling": {"rope_type": "default"})").rope.scaling,
+  EXPECT_EQ(rope(parse(R"("rope_scaling": {"rope_type": "default"})")).scaling,
             RopeScalingKind::kNone);
 }
 
@@ -111,7 +116,7 @@ TEST(ConfigJson, YarnsAttentionFactorFollowsFromMscale) {
   const ModelConfig yarn = parse(
       R"("rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512,
          "mscale": 0.707, "mscale_all_dim": 1.0})");
-  EXPECT_NEAR(yarn.rope.attention_factor, (0.1 * 0.707 * 1.3862943611 + 1) / 1.13862943611, 1e-9);
+  EXPECT_NEAR(rope(yarn).attention_factor, (0.1 * 0.707 * 1.3862943611 + 1) / 1.13862943611, 1e-9);
 }
 
 TEST(ConfigJson, GenerationConfigNamesTheEndTokensFirst) {
@@ -211,11 +216,8 @@ TEST(ConfigJson, MalformedTextIsInvalid) {
 void expect_equal(const ModelConfig& a, const ModelConfig& b) {
   EXPECT_EQ(config_to_json(a, DType::kF32, ConfigUse::kLathe),
             config_to_json(b, DType::kF32, ConfigUse::kLathe));
-  EXPECT_EQ(a.windowed_layers, b.windowed_layers);
-  EXPECT_EQ(a.sliding_window, b.sliding_window);
+  EXPECT_EQ(a.layers, b.layers);
   EXPECT_EQ(a.eos_tokens, b.eos_tokens);
-  EXPECT_EQ(a.qkv_bias, b.qkv_bias);
-  EXPECT_EQ(a.rope.frequency_factors, b.rope.frequency_factors);
 }
 
 TEST(ConfigJson, WhatIsWrittenReadsBackTheSame) {
@@ -224,15 +226,18 @@ TEST(ConfigJson, WhatIsWrittenReadsBackTheSame) {
     c.eos_tokens = {2, 3};
     c.pad_token = 0;
     c.rms_norm_eps = 1.25e-6;
-    c.rope.theta = 1234567.5;
     c.tie_word_embeddings = true;
-    c.activation = Activation::kGeluTanh;
-    c.rope.scaling = RopeScalingKind::kYarn;
-    c.rope.factor = 2.5;
-    c.rope.original_max_position = 40;
-    c.rope.attention_factor = 1.125;
-    if (c.family != "llama") c.sliding_window = 7;
-    if (c.family == "qwen2") c.windowed_layers = {0, 1};
+    test::each_layer(c, [&](LayerConfig& layer) {
+      layer.mlp.activation = Activation::kGeluTanh;
+      RopeConfig& r = layer.attention.rope;
+      r.theta = 1234567.5;
+      r.scaling = RopeScalingKind::kYarn;
+      r.factor = 2.5;
+      r.original_max_position = 40;
+      r.attention_factor = 1.125;
+      if (c.family != "llama") layer.attention.window = 7;
+    });
+    if (c.family == "qwen2") c.layers[0].attention.window = 0;
     const std::string text = config_to_json(c, DType::kBF16, ConfigUse::kHuggingFace);
     expect_equal(config_from_json(text, "", "config.json"), c);
   }
@@ -240,12 +245,23 @@ TEST(ConfigJson, WhatIsWrittenReadsBackTheSame) {
 
 TEST(ConfigJson, WhatOnlyGgufCanSayGoesIntoTheNativeFileOnly) {
   ModelConfig c = test::small_config("llama");
-  c.qkv_bias = true;  // without a bias of the output: config.json has one switch for both
-  c.rope.frequency_factors = {1.0f, 1.5f, 8.0f};
+  test::each_layer(c, [](LayerConfig& layer) {
+    // Without a bias of the output: config.json has one switch for both.
+    layer.attention.qkv_bias = true;
+    layer.attention.rope.frequency_factors = {1.0f, 1.5f, 8.0f};
+  });
   EXPECT_EQ(error_of([&] { config_to_json(c, DType::kF32, ConfigUse::kHuggingFace); }).code(),
             ErrorCode::kUnsupported);
   const std::string text = config_to_json(c, DType::kF32, ConfigUse::kLathe);
   expect_equal(config_from_json(text, "", "config.json"), c);
+}
+
+TEST(ConfigJson, LayersThatDifferInMoreThanTheirWindowHaveNoForm) {
+  ModelConfig c = test::small_config("llama");
+  c.layers[1].mlp.width = 48;
+  const Error e = error_of([&] { config_to_json(c, DType::kF32, ConfigUse::kLathe); });
+  EXPECT_EQ(e.code(), ErrorCode::kUnsupported);
+  EXPECT_NE(e.message().find("layers differ"), std::string::npos) << e.message();
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
     EXPECT_EQ(test::read_weights(*last), weights);
     // Llama.cpp's format cannot express two of the options.
     const ModelConfig& c = source->config();
-    const bool gguf = c.rope.truncate && !(c.family == "qwen3" && c.attention_output_bias);
+    const AttentionConfig& a = c.layer(0).attention;
+    const bool gguf = a.rope.truncate && !(c.family == "qwen3" && a.output_bias);
     if (gguf) {
       options.format = CheckpointFormat::kGguf;
       convert(*last, temp / "b.gguf", options);

@@ -12,7 +12,10 @@ namespace {
 // With every tensor that there is.
 ModelConfig full_config() {
   ModelConfig c = test::small_config("llama");
-  c.qk_norm = c.qkv_bias = c.attention_output_bias = c.mlp_bias = true;
+  test::each_layer(c, [](LayerConfig& layer) {
+    layer.attention.qk_norm = QkNorm::kPerHead;
+    layer.attention.qkv_bias = layer.attention.output_bias = layer.mlp.bias = true;
+  });
   return c;
 }
 

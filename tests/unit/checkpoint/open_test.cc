@@ -137,10 +137,10 @@ TEST(OpenLlama2c, ReadsStories260K) {
   EXPECT_EQ(checkpoint->format(), CheckpointFormat::kLlama2c);
   EXPECT_EQ(c.vocab_size, 512);
   EXPECT_EQ(c.hidden_size, 64);
-  EXPECT_EQ(c.intermediate_size, 172);
-  EXPECT_EQ(c.num_layers, 5);
-  EXPECT_EQ(c.num_heads, 8);
-  EXPECT_EQ(c.num_kv_heads, 4);
+  EXPECT_EQ(c.layer(0).mlp.width, 172);
+  EXPECT_EQ(c.num_layers(), 5);
+  EXPECT_EQ(c.layer(0).attention.heads, 8);
+  EXPECT_EQ(c.layer(0).attention.kv_heads, 4);
   EXPECT_EQ(c.eos_tokens, std::vector<std::int64_t>{1});
   EXPECT_TRUE(c.tie_word_embeddings);
   EXPECT_EQ(checkpoint->tensors().size(), 2u + 5u * 9u);

@@ -42,23 +42,26 @@ TEST_P(ConvertChain, ComesBackToTheSameBytesAndConfiguration) {
   ModelConfig config = test::small_config(family);
   config.eos_tokens = {2, 5, 7};
   config.pad_token = 3;
-  config.rope.theta = 500000.0;
   config.rms_norm_eps = 1e-6;
-  if (config.family == "llama") {
-    config.qkv_bias = config.attention_output_bias = config.mlp_bias = true;
-    config.tie_word_embeddings = true;
-    config.rope.scaling = RopeScalingKind::kLlama3;
-    config.rope.factor = 32.0;
-    config.rope.original_max_position = 100;
-    config.rope.high_freq_factor = 5.0;
-  } else {
-    config.sliding_window = 9;
-    config.rope.scaling = RopeScalingKind::kYarn;
-    config.rope.factor = 4.0;
-    config.rope.original_max_position = 24;
-    config.rope.attention_factor = 1.25;
-  }
-  if (config.family == "qwen2") config.windowed_layers = {0, 1};
+  config.tie_word_embeddings = config.family == "llama";
+  test::each_layer(config, [&](LayerConfig& layer) {
+    AttentionConfig& a = layer.attention;
+    a.rope.theta = 500000.0;
+    if (config.family == "llama") {
+      a.qkv_bias = a.output_bias = layer.mlp.bias = true;
+      a.rope.scaling = RopeScalingKind::kLlama3;
+      a.rope.factor = 32.0;
+      a.rope.original_max_position = 100;
+      a.rope.high_freq_factor = 5.0;
+    } else {
+      a.window = 9;
+      a.rope.scaling = RopeScalingKind::kYarn;
+      a.rope.factor = 4.0;
+      a.rope.original_max_position = 24;
+      a.rope.attention_factor = 1.25;
+    }
+  });
+  if (config.family == "qwen2") config.layers[0].attention.window = 0;
   const auto weights = test::write_folder(temp / "hf", config, dtype);
   const auto first = Checkpoint::open(temp / "hf");
   const std::string expected_config = config_text(*first);
@@ -128,7 +131,9 @@ TEST(Convert, VectorsOfDifferentTypesComeBackEach) {
 TEST(Convert, GgufHoldsRotaryRowsInterleaved) {
   const TempFolder temp;
   ModelConfig config = test::small_config("llama");
-  config.qkv_bias = config.attention_output_bias = true;
+  test::each_layer(config, [](LayerConfig& layer) {
+    layer.attention.qkv_bias = layer.attention.output_bias = true;
+  });
   const auto weights = test::write_folder(temp / "hf", config, DType::kF32);
   convert(*Checkpoint::open(temp / "hf"), temp / "a.gguf", to(CheckpointFormat::kGguf));
   const auto raw = GgufReader::open(temp / "a.gguf");
@@ -162,8 +167,10 @@ TEST(Convert, QwensRowsStayWhereTheyAre) {
 void write_quantized_gguf(const std::string& path, DType type) {
   ModelConfig config = test::small_config("llama");
   config.hidden_size = 256;
-  config.intermediate_size = 512;
-  config.head_dim = 64;
+  test::each_layer(config, [](LayerConfig& layer) {
+    layer.mlp.width = 512;
+    layer.attention.head_dim = 64;
+  });
   const TempFolder temp;
   test::write_folder(temp / "hf", config, DType::kF32);
   const auto source = Checkpoint::open(temp / "hf");
@@ -347,10 +354,12 @@ TEST(Convert, SaysWhatTheTargetCannotHold) {
     return done;
   };
   ModelConfig gelu = test::small_config("llama");
-  gelu.activation = Activation::kGeluTanh;
+  test::each_layer(gelu, [](LayerConfig& layer) { layer.mlp.activation = Activation::kGeluTanh; });
   EXPECT_EQ(code(gelu, CheckpointFormat::kGguf), ErrorCode::kUnsupported);
   ModelConfig qwen = test::small_config("qwen3");
-  qwen.qkv_bias = qwen.attention_output_bias = true;
+  test::each_layer(qwen, [](LayerConfig& layer) {
+    layer.attention.qkv_bias = layer.attention.output_bias = true;
+  });
   EXPECT_EQ(code(qwen, CheckpointFormat::kGguf), ErrorCode::kUnsupported);
   EXPECT_EQ(code(test::small_config("llama"), CheckpointFormat::kLlama2c), ErrorCode::kUnsupported);
 }
@@ -375,13 +384,13 @@ TEST(Convert, FrequencyFactorsWithoutARuleSurvive) {
   }
   const std::vector<float> expected = {1.0f, 3.0f, 2.0f};
   auto at = Checkpoint::open(temp / "b.gguf");
-  EXPECT_EQ(at->config().rope.frequency_factors, expected);
+  EXPECT_EQ(at->config().layer(0).attention.rope.frequency_factors, expected);
   at = step(*at, temp / "c.lathe", CheckpointFormat::kLathe);
-  EXPECT_EQ(at->config().rope.frequency_factors, expected);
+  EXPECT_EQ(at->config().layer(0).attention.rope.frequency_factors, expected);
   EXPECT_EQ(error_of([&] { convert(*at, temp / "d", to(CheckpointFormat::kHuggingFace)); }).code(),
             ErrorCode::kUnsupported);
   at = step(*at, temp / "e.gguf", CheckpointFormat::kGguf);
-  EXPECT_EQ(at->config().rope.frequency_factors, expected);
+  EXPECT_EQ(at->config().layer(0).attention.rope.frequency_factors, expected);
 }
 
 // ---- the native file

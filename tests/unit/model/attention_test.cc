@@ -26,12 +26,7 @@ class AttentionCase {
  public:
   explicit AttentionCase(const Case& c)
       : c_(c),
-        cache_({.layers = 1,
-                .kv_heads = c.kv_heads,
-                .head_dim = c.head_dim,
-                .window = 0,
-                .type = c.type},
-               c.length) {
+        cache_({.layers = {{c.kv_heads, c.head_dim}}, .window = 0, .type = c.type}, c.length) {
     std::mt19937 random(11);
     std::normal_distribution<float> normal;
     const auto draw = [&](std::int64_t n) {
@@ -61,7 +56,12 @@ class AttentionCase {
   // Rows [from, to) in segments of at most `piece` positions.
   std::vector<float> run(std::int64_t from, std::int64_t to, std::int64_t piece, int threads) {
     ThreadPool pool(threads);
-    Attention attention(c_.heads, c_.kv_heads, c_.head_dim, c_.length, threads);
+    LayerConfig layer;
+    layer.attention.heads = c_.heads;
+    layer.attention.kv_heads = c_.kv_heads;
+    layer.attention.head_dim = c_.head_dim;
+    layer.attention.window = c_.window;
+    Attention attention({&layer, 1}, c_.length, threads);
     std::vector<Segment> segments;
     for (std::int64_t p = from; p < to; p += piece) {
       segments.push_back({sequence_, p - from, p, std::min(piece, to - p)});
@@ -69,7 +69,7 @@ class AttentionCase {
     attention.reserve(static_cast<std::int64_t>(segments.size()));
     const std::int64_t row = c_.heads * c_.head_dim;
     std::vector<float> out(static_cast<std::size_t>((to - from) * row), NAN);
-    attention.run(pool, cache_, 0, c_.window, segments, queries_.data() + from * row, out.data());
+    attention.run(pool, cache_, 0, segments, queries_.data() + from * row, out.data());
     return out;
   }
 

@@ -10,6 +10,7 @@
 #include "lathe/checkpoint.h"
 
 #include "checkpoint/model_tensors.h"
+#include "support/layers.h"
 #include "support/refusal.h"
 
 namespace lathe {
@@ -74,12 +75,13 @@ inline ModelConfig small_config() {
   c.family = "llama";
   c.vocab_size = 50;
   c.hidden_size = 24;
-  c.intermediate_size = 40;
-  c.num_layers = 2;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = 6;
   c.max_position = 400;
+  LayerConfig layer;
+  layer.attention.heads = 4;
+  layer.attention.kv_heads = 2;
+  layer.attention.head_dim = 6;
+  layer.mlp.width = 40;
+  c.layers.assign(2, layer);
   return c;
 }
 
@@ -109,6 +111,7 @@ inline std::shared_ptr<FakeCheckpoint> random_checkpoint(const ModelConfig& c,
   return out;
 }
 
+using test::each_layer;
 using test::error_of;
 
 }  // namespace lathe

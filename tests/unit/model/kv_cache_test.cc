@@ -12,8 +12,7 @@
 namespace lathe {
 namespace {
 
-constexpr KvShape kShape = {
-    .layers = 2, .kv_heads = 3, .head_dim = 4, .window = 0, .type = KvType::kF32};
+const KvShape kShape = {.layers = {{2, 6}, {3, 4}}, .window = 0, .type = KvType::kF32};
 
 void grow(KvCache& cache, SequenceId sequence, std::int64_t count) {
   const KvCache::Growth growth = {sequence, count};
@@ -22,16 +21,16 @@ void grow(KvCache& cache, SequenceId sequence, std::int64_t count) {
 }
 
 float* key_at(const KvCache& cache, SequenceId sequence, std::int64_t position) {
-  const KvShape& s = cache.shape();
+  const auto layer = static_cast<std::int64_t>(cache.shape().layers.size()) - 1;
+  const auto& [kv_heads, head_dim] = cache.shape().layers.back();
   return reinterpret_cast<float*>(
-             cache.keys(sequence, position / kKvPageTokens, s.layers - 1, s.kv_heads - 1)) +
-         position % kKvPageTokens * s.head_dim;
+             cache.keys(sequence, position / kKvPageTokens, layer, kv_heads - 1)) +
+         position % kKvPageTokens * head_dim;
 }
 
 float* value_at(const KvCache& cache, SequenceId sequence, std::int64_t position) {
-  const KvShape& s = cache.shape();
   return reinterpret_cast<float*>(cache.values(sequence, position / kKvPageTokens, 0, 0)) +
-         position % kKvPageTokens * s.head_dim;
+         position % kKvPageTokens * cache.shape().layers[0].head_dim;
 }
 
 // Writes numbers that tell positions and writers apart.
@@ -54,21 +53,33 @@ void expect_tags(const KvCache& cache, SequenceId sequence, std::int64_t from, s
 
 TEST(KvShape, BlocksHoldOnePageOfOneHead) {
   KvShape s = kShape;
-  EXPECT_EQ(s.block_bytes(), 64U * 4 * 4);
-  EXPECT_EQ(s.page_bytes(), 64U * 4 * 4 * 2 * 3 * 2);
+  EXPECT_EQ(s.block_bytes(0), 64U * 6 * 4);
+  EXPECT_EQ(s.block_bytes(1), 64U * 4 * 4);
+  EXPECT_EQ(s.page_bytes(), 64U * 4 * 2 * (2 * 6 + 3 * 4));
   s.type = KvType::kF16;
-  EXPECT_EQ(s.block_bytes(), 64U * 4 * 2);
+  EXPECT_EQ(s.block_bytes(0), 64U * 6 * 2);
+}
+
+TEST(KvShape, FingerprintsTellLayersApart) {
+  KvShape s = kShape;
+  EXPECT_EQ(s.fingerprint(),
+            "lathe-kv 2 f32 page=64 layers=1 heads=2 dim=6 layers=1 heads=3 dim=4 window=0");
+  std::swap(s.layers[0], s.layers[1]);
+  EXPECT_NE(s.fingerprint(), kShape.fingerprint());
+  s.layers = {{3, 4}, {3, 4}};
+  EXPECT_EQ(s.fingerprint(), "lathe-kv 2 f32 page=64 layers=2 heads=3 dim=4 window=0");
 }
 
 TEST(KvCache, BlocksOfLayersAndHeadsDoNotOverlap) {
   KvCache cache(kShape, 64);
   const SequenceId s = cache.add();
   grow(cache, s, 1);
-  const std::size_t block = kShape.block_bytes();
   std::byte* const start = cache.keys(s, 0, 0, 0);
   std::size_t next = 0;
-  for (std::int64_t layer = 0; layer < kShape.layers; ++layer) {
-    for (std::int64_t head = 0; head < kShape.kv_heads; ++head) {
+  for (std::int64_t layer = 0; layer < 2; ++layer) {
+    const std::size_t block = kShape.block_bytes(layer);
+    const auto& [kv_heads, head_dim] = kShape.layers[static_cast<std::size_t>(layer)];
+    for (std::int64_t head = 0; head < kv_heads; ++head) {
       EXPECT_EQ(cache.keys(s, 0, layer, head), start + next);
       EXPECT_EQ(cache.values(s, 0, layer, head), start + next + block);
       next += 2 * block;

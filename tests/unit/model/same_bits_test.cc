@@ -111,11 +111,13 @@ class QuantizedCheckpoint final : public FakeCheckpoint {
 ModelConfig config_of(std::int64_t hidden) {
   ModelConfig c = small_config();
   c.hidden_size = hidden;
-  c.intermediate_size = hidden + hidden % 256;  // 192 for 128
-  c.num_heads = 8;
-  c.num_kv_heads = 2;
-  c.head_dim = hidden / 8;
   c.max_position = 3000;
+  each_layer(c, [&](LayerConfig& layer) {
+    layer.attention.heads = 8;
+    layer.attention.kv_heads = 2;
+    layer.attention.head_dim = hidden / 8;
+    layer.mlp.width = hidden + hidden % 256;  // 192 for 128
+  });
   return c;
 }
 

@@ -238,8 +238,7 @@ TEST_F(SessionTest, ABudgetOfPages) {
 TEST(SessionWindow, SomeLayersOnly) {
   ModelConfig c = small_config();
   c.max_position = 2000;
-  c.sliding_window = 20;
-  c.windowed_layers = {0, 1};
+  c.layers[1].attention.window = 20;
   const auto mixed = Model::load(random_checkpoint(c));
   const auto tokens = some_tokens(700);
   const SessionOptions options = {.threads = 1, .kv_type = KvType::kF32, .chunk = 50};
@@ -254,11 +253,44 @@ TEST(SessionWindow, SomeLayersOnly) {
   EXPECT_LT(largest_difference(got, copy(other->forward({&same, 1}))), 2e-5F);
 }
 
+// Layers with other heads, windows and rotations than their neighbours: whole, in pieces, and
+// from a fork.
+TEST(SessionLayers, MayDifferInTheirHeads) {
+  ModelConfig c = small_config();
+  c.max_position = 2000;
+  LayerConfig wide = c.layers[0];
+  wide.attention.kv_heads = 1;
+  wide.attention.head_dim = 10;
+  wide.attention.window = 300;
+  wide.attention.rope.theta = 500.0;
+  wide.mlp.width = 56;
+  c.layers = {c.layers[0], wide, c.layers[0], wide};
+  const auto model = Model::load(random_checkpoint(c));
+  const auto tokens = some_tokens(700);
+  const SessionOptions whole = {.threads = 1, .kv_type = KvType::kF32, .chunk = 700};
+  SessionOptions pieces = whole;
+  pieces.chunk = 50;
+  const auto s = Session::create(model, whole);
+  const SequenceInput input = {s->add(), tokens, true};
+  const auto want = copy(s->forward({&input, 1}));
+  const auto other = Session::create(model, pieces);
+  const SequenceId begun = other->add();
+  const SequenceInput first = {begun, std::span(tokens).first(600), false};
+  other->forward({&first, 1});
+  const SequenceInput rest = {other->fork(begun, 550), std::span(tokens).subspan(550), true};
+  const auto got = copy(other->forward({&rest, 1}));
+  ASSERT_EQ(got.size(), 150U * 50U);
+  const std::vector<float> tail(want.end() - static_cast<std::ptrdiff_t>(got.size()), want.end());
+  EXPECT_LT(largest_difference(got, tail), 2e-5F);
+  // Pages hold 2·2·6 and 2·1·10 floats of a position, twice.
+  EXPECT_EQ(s->kv_layout().page_bytes, 64U * 4 * (24 + 20) * 2);
+}
+
 // With a window in every layer a long text passes through a small budget.
 TEST(SessionWindow, PagesAreReused) {
   ModelConfig c = small_config();
   c.max_position = 5000;
-  c.sliding_window = 20;
+  each_layer(c, [](LayerConfig& layer) { layer.attention.window = 20; });
   const auto model = Model::load(random_checkpoint(c));
   const auto tokens = some_tokens(3000);
   SessionOptions options = {.threads = 1, .kv_type = KvType::kF32, .max_tokens = 600, .chunk = 50};
