@@ -1,6 +1,7 @@
 // Fingerprints of a batch: what a record was made from (lathe/records.h).
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "lathe/batch.h"
 
@@ -11,45 +12,53 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kVersion = "lathe.batch/1";
 
+// Each record is taken apart whole, so that a new option does not compile before somebody
+// decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
-  const SamplingOptions& s = options.sampling;
-  return {s.temperature,    s.top_k,
-          s.top_p,          s.min_p,
-          s.repeat_penalty, s.repeat_last,
-          s.seed,           options.max_tokens,
-          options.stop,     options.ignore_eos,
-          options.logprobs, options.end_tokens};
+  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs] = options;
+  const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
+  return {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
+          seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
 }
 
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
-  std::uint64_t hash =
-      hash_parts({files.tokenizer_json, files.sentencepiece_model, files.tokenizer_config_json,
-                  files.special_tokens_map_json, files.chat_template});
-  if (files.gguf) {
-    const GgufVocabulary& g = *files.gguf;
-    for (const auto* list : {&g.tokens, &g.merges}) {
-      for (const std::string& text : *list) hash = hash_parts({fmt::format("{}", hash), text});
-    }
-    hash = hash_parts(
-        {fmt::format("{}", hash), g.model, g.pre, g.chat_template,
-         dump({g.scores, g.types, g.bos, g.eos, g.unknown, g.eot, g.add_bos.value_or(false),
-               g.add_eos.value_or(false), g.add_space_prefix.value_or(true)})});
+std::uint64_t vocabulary_hash(std::uint64_t hash, const GgufVocabulary& vocabulary) {
+  const auto& [model, pre, tokens, scores, types, merges, bos, eos, unknown, pad, eot, add_bos,
+               add_eos, add_space_prefix, chat_template] = vocabulary;
+  static_cast<void>(pad);  // no text becomes it
+  for (const auto* list : {&tokens, &merges}) {
+    for (const std::string& text : *list) hash = hash_parts({fmt::format("{}", hash), text});
   }
-  return hash;
+  return hash_parts({fmt::format("{}", hash), model, pre, chat_template,
+                     dump({scores, types, bos, eos, unknown, eot, add_bos.value_or(false),
+                           add_eos.value_or(false), add_space_prefix.value_or(true)})});
+}
+
+std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
+  const auto& [json, sentencepiece, tokenizer_config, special_tokens, chat_template, gguf, origin] =
+      files;
+  static_cast<void>(origin);
+  const std::uint64_t hash =
+      hash_parts({json, sentencepiece, tokenizer_config, special_tokens, chat_template});
+  return gguf ? vocabulary_hash(hash, *gguf) : hash;
 }
 
 }  // namespace
 
 std::uint64_t options_hash(const BatchOptions& options) {
-  const RowDefaults& d = options.defaults;
-  const Json rest = {
-      options.lines, options.timings, options.longest_line, d.chat_tokens,       d.samples, d.chat,
-      d.special,     d.echo,          d.chat_template,      d.system.has_value()};
-  return hash_parts({kVersion, dump(json_of(d.options)), dump(rest), d.system.value_or("")});
+  const auto& [lines, defaults, timings, run, model, submitted, longest_line, on_progress,
+               should_stop] = options;
+  // What the records' fingerprints have already, and what says how, not what, is computed.
+  static_cast<void>(std::tie(run, model, submitted, on_progress, should_stop));
+  const auto& [each, chat_tokens, samples, timeout, chat, system, chat_template, special, echo] =
+      defaults;
+  static_cast<void>(timeout);  // a longer one changes no answer that is there
+  const Json rest = {lines, timings, longest_line, chat_tokens,   samples,
+                     chat,  special, echo,         chat_template, system.has_value()};
+  return hash_parts({kVersion, dump(json_of(each)), dump(rest), system.value_or("")});
 }
 
 std::uint64_t content_hash(const Checkpoint& checkpoint) {
