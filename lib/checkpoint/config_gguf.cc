@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_keys.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/rope_factors.h"
 
@@ -235,7 +236,7 @@ LayerConfig read_layer(const Keys& keys, const Family& family, const ModelConfig
 }
 
 // Special ids are unsigned in the file; what programs write for "none" is the largest.
-std::int64_t special_id(const GgufReader& gguf, std::string_view key, std::int64_t tokens) {
+std::int64_t read_token_id(const GgufReader& gguf, std::string_view key, std::int64_t tokens) {
   const std::int64_t id = gguf.get_int(key).value_or(-1);
   if (id == -1 || id == 0xffffffff) return -1;
   if (id < 0 || id >= tokens) {
@@ -245,22 +246,16 @@ std::int64_t special_id(const GgufReader& gguf, std::string_view key, std::int64
   return id;
 }
 
-constexpr const char* kBos = "tokenizer.ggml.bos_token_id";
-constexpr const char* kEos = "tokenizer.ggml.eos_token_id";
-constexpr const char* kEot = "tokenizer.ggml.eot_token_id";
-constexpr const char* kEom = "tokenizer.ggml.eom_token_id";
-constexpr const char* kPad = "tokenizer.ggml.padding_token_id";
-
 // Also of a file without a vocabulary; ids are checked against config.vocab_size.
 void read_token_ids(const GgufReader& gguf, ModelConfig& config) {
-  config.bos_token = special_id(gguf, kBos, config.vocab_size);
-  config.pad_token = special_id(gguf, kPad, config.vocab_size);
+  config.bos_token = read_token_id(gguf, gguf_keys::kBos, config.vocab_size);
+  config.pad_token = read_token_id(gguf, gguf_keys::kPadding, config.vocab_size);
   if (const auto ids = gguf.get_ints(gguf_keys::kEosTokens)) {
     config.eos_tokens = *ids;
     return;
   }
-  for (const char* key : {kEos, kEot, kEom}) {
-    const std::int64_t id = special_id(gguf, key, config.vocab_size);
+  for (const char* key : {gguf_keys::kEos, gguf_keys::kEot, gguf_keys::kEom}) {
+    const std::int64_t id = read_token_id(gguf, key, config.vocab_size);
     auto& eos = config.eos_tokens;
     if (id >= 0 && std::find(eos.begin(), eos.end(), id) == eos.end()) eos.push_back(id);
   }
@@ -284,8 +279,8 @@ void check_lengths(const GgufReader& gguf, const GgufVocabulary& v) {
                    v.tokens.size());
     }
   };
-  check("tokenizer.ggml.scores", v.scores.size());
-  check("tokenizer.ggml.token_type", v.types.size());
+  check(gguf_keys::kScores, v.scores.size());
+  check(gguf_keys::kTokenTypes, v.types.size());
 }
 
 // Tokens and merges become JSON in other formats, which holds text only.
@@ -301,40 +296,40 @@ void check_text(const GgufReader& gguf, std::string_view key, const std::vector<
 }  // namespace
 
 std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
-  const auto model = gguf.get_string("tokenizer.ggml.model");
+  const auto model = gguf.get_string(gguf_keys::kTokenizerModel);
   if (!model || *model == "none" || *model == "no_vocab") return std::nullopt;
   GgufVocabulary v;
   v.model = *model;
-  v.pre = gguf.get_string("tokenizer.ggml.pre").value_or("");
-  const auto tokens = gguf.get_strings("tokenizer.ggml.tokens");
-  if (!tokens) fail_invalid("{}: tokenizer.ggml.tokens is missing", quoted(gguf.path()));
+  v.pre = gguf.get_string(gguf_keys::kTokenizerPre).value_or("");
+  const auto tokens = gguf.get_strings(gguf_keys::kTokens);
+  if (!tokens) fail_invalid("{}: {} is missing", quoted(gguf.path()), gguf_keys::kTokens);
   v.tokens.assign(tokens->begin(), tokens->end());
-  if (auto scores = gguf.get_floats("tokenizer.ggml.scores")) v.scores = *std::move(scores);
-  if (const auto types = gguf.get_ints("tokenizer.ggml.token_type")) {
+  if (auto scores = gguf.get_floats(gguf_keys::kScores)) v.scores = *std::move(scores);
+  if (const auto types = gguf.get_ints(gguf_keys::kTokenTypes)) {
     for (const std::int64_t type : *types) {
       if (type < 0 || type > 6) {
-        fail_invalid("{}: tokenizer.ggml.token_type holds {}", quoted(gguf.path()), type);
+        fail_invalid("{}: {} holds {}", quoted(gguf.path()), gguf_keys::kTokenTypes, type);
       }
       v.types.push_back(static_cast<std::int32_t>(type));
     }
   }
-  if (const auto merges = gguf.get_strings("tokenizer.ggml.merges")) {
+  if (const auto merges = gguf.get_strings(gguf_keys::kMerges)) {
     v.merges.assign(merges->begin(), merges->end());
   }
   check_lengths(gguf, v);
-  check_text(gguf, "tokenizer.ggml.tokens", v.tokens);
-  check_text(gguf, "tokenizer.ggml.merges", v.merges);
+  check_text(gguf, gguf_keys::kTokens, v.tokens);
+  check_text(gguf, gguf_keys::kMerges, v.merges);
   const auto count = static_cast<std::int64_t>(v.tokens.size());
-  v.bos = special_id(gguf, kBos, count);
-  v.eos = special_id(gguf, kEos, count);
-  v.unknown = special_id(gguf, "tokenizer.ggml.unknown_token_id", count);
-  v.pad = special_id(gguf, kPad, count);
-  v.eot = special_id(gguf, kEot, count);
-  v.add_bos = gguf.get_bool("tokenizer.ggml.add_bos_token");
-  v.add_eos = gguf.get_bool("tokenizer.ggml.add_eos_token");
-  v.add_space_prefix = gguf.get_bool("tokenizer.ggml.add_space_prefix");
-  v.chat_template = gguf.get_string("tokenizer.chat_template").value_or("");
-  check_text(gguf, "tokenizer.chat_template", {v.chat_template});
+  v.bos = read_token_id(gguf, gguf_keys::kBos, count);
+  v.eos = read_token_id(gguf, gguf_keys::kEos, count);
+  v.unknown = read_token_id(gguf, gguf_keys::kUnknown, count);
+  v.pad = read_token_id(gguf, gguf_keys::kPadding, count);
+  v.eot = read_token_id(gguf, gguf_keys::kEot, count);
+  v.add_bos = gguf.get_bool(gguf_keys::kAddBos);
+  v.add_eos = gguf.get_bool(gguf_keys::kAddEos);
+  v.add_space_prefix = gguf.get_bool(gguf_keys::kAddSpacePrefix);
+  v.chat_template = gguf.get_string(gguf_keys::kChatTemplate).value_or("");
+  check_text(gguf, gguf_keys::kChatTemplate, {v.chat_template});
   drop_padding(v);
   return v;
 }

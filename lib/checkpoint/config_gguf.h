@@ -27,18 +27,4 @@ ModelConfig config_from_gguf(const GgufReader& gguf);
 // For vocabulary-only files, whatever their architecture: token ids and vocab_size.
 ModelConfig token_config_from_gguf(const GgufReader& gguf, const GgufVocabulary* vocabulary);
 
-// Keys of our own, which other readers skip: what GGUF has no key for.
-namespace gguf_keys {
-inline constexpr const char* kModelType = "lathe.model_type";
-inline constexpr const char* kEosTokens = "lathe.eos_token_ids";
-inline constexpr const char* kVectorTypes = "lathe.vector_types";
-inline constexpr const char* kRopeOriginal = "lathe.rope.original_context_length";
-inline constexpr const char* kRopeLow = "lathe.rope.low_freq_factor";
-inline constexpr const char* kRopeHigh = "lathe.rope.high_freq_factor";
-inline constexpr const char* kGenerationConfig = "lathe.generation_config";
-// How quantized weights were made (quant/recipe.h), and XXH3-64 of what they were made of.
-inline constexpr const char* kRecipe = "lathe.recipe";
-inline constexpr const char* kSourceHash = "lathe.source.xxh3";
-}  // namespace gguf_keys
-
 }  // namespace lathe

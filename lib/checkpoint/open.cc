@@ -4,8 +4,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 
-#include "lathe/convert.h"
-
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/lathe_file.h"

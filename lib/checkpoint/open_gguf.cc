@@ -4,6 +4,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_gguf.h"
+#include "checkpoint/gguf_keys.h"
 #include "checkpoint/open.h"
 #include "container/gguf_reader.h"
 

@@ -1,8 +1,6 @@
 // The native file as a Checkpoint: tensors in place.
 #include <fmt/format.h>
 
-#include "lathe/convert.h"
-
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_json.h"

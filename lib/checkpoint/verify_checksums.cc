@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "lathe/convert.h"
+#include "lathe/checkpoint.h"
 
 #include "base/checksum.h"
 #include "base/escape.h"

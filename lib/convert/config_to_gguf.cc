@@ -8,8 +8,8 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
-#include "checkpoint/config_gguf.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_keys.h"
 
 namespace lathe {
 namespace {
@@ -113,19 +113,19 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
 
 void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {
   const GgufVocabulary& v = vocabulary;
-  keys.set_string("tokenizer.ggml.model", v.model);
-  if (!v.pre.empty()) keys.set_string("tokenizer.ggml.pre", v.pre);
-  keys.set_strings("tokenizer.ggml.tokens", v.tokens);
-  if (!v.scores.empty()) keys.set_f32s("tokenizer.ggml.scores", v.scores);
-  if (!v.types.empty()) keys.set_i32s("tokenizer.ggml.token_type", v.types);
-  if (!v.merges.empty()) keys.set_strings("tokenizer.ggml.merges", v.merges);
+  keys.set_string(gguf_keys::kTokenizerModel, v.model);
+  if (!v.pre.empty()) keys.set_string(gguf_keys::kTokenizerPre, v.pre);
+  keys.set_strings(gguf_keys::kTokens, v.tokens);
+  if (!v.scores.empty()) keys.set_f32s(gguf_keys::kScores, v.scores);
+  if (!v.types.empty()) keys.set_i32s(gguf_keys::kTokenTypes, v.types);
+  if (!v.merges.empty()) keys.set_strings(gguf_keys::kMerges, v.merges);
   if (v.unknown >= 0) {
-    keys.set_u32("tokenizer.ggml.unknown_token_id", static_cast<std::uint32_t>(v.unknown));
+    keys.set_u32(gguf_keys::kUnknown, static_cast<std::uint32_t>(v.unknown));
   }
-  if (v.add_bos) keys.set_bool("tokenizer.ggml.add_bos_token", *v.add_bos);
-  if (v.add_eos) keys.set_bool("tokenizer.ggml.add_eos_token", *v.add_eos);
-  if (v.add_space_prefix) keys.set_bool("tokenizer.ggml.add_space_prefix", *v.add_space_prefix);
-  if (!v.chat_template.empty()) keys.set_string("tokenizer.chat_template", v.chat_template);
+  if (v.add_bos) keys.set_bool(gguf_keys::kAddBos, *v.add_bos);
+  if (v.add_eos) keys.set_bool(gguf_keys::kAddEos, *v.add_eos);
+  if (v.add_space_prefix) keys.set_bool(gguf_keys::kAddSpacePrefix, *v.add_space_prefix);
+  if (!v.chat_template.empty()) keys.set_string(gguf_keys::kChatTemplate, v.chat_template);
 }
 
 void put_token_ids(const ModelConfig& config, const GgufVocabulary* vocabulary,
@@ -145,10 +145,10 @@ void put_token_ids(const ModelConfig& config, const GgufVocabulary* vocabulary,
   const auto put = [&](const char* key, std::int64_t id) {
     if (id >= 0) keys.set_u32(key, static_cast<std::uint32_t>(id));
   };
-  put("tokenizer.ggml.bos_token_id", config.bos_token >= 0 ? config.bos_token : v.bos);
-  put("tokenizer.ggml.eos_token_id", eos);
-  put("tokenizer.ggml.eot_token_id", eot);
-  put("tokenizer.ggml.padding_token_id", config.pad_token >= 0 ? config.pad_token : v.pad);
+  put(gguf_keys::kBos, config.bos_token >= 0 ? config.bos_token : v.bos);
+  put(gguf_keys::kEos, eos);
+  put(gguf_keys::kEot, eot);
+  put(gguf_keys::kPadding, config.pad_token >= 0 ? config.pad_token : v.pad);
 
   // What reading these would give in another order, or not at all.
   std::vector<std::int64_t> read_back;

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "convert/plan_writer.h"
 #include "convert/write_pass.h"
 
 namespace lathe {

@@ -1,3 +1,5 @@
+#include "convert/plan.h"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -8,7 +10,6 @@
 #include "base/fail.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
-#include "convert/conversion.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {

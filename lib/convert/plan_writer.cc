@@ -1,4 +1,4 @@
-#include "convert/conversion.h"
+#include "convert/plan_writer.h"
 
 namespace lathe {
 

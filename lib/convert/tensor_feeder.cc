@@ -1,9 +1,10 @@
+#include "convert/tensor_feeder.h"
+
 #include <algorithm>
 #include <cstring>
 
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/row_order.h"
-#include "convert/conversion.h"
 
 namespace lathe {
 namespace {

@@ -4,13 +4,13 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
-#include "checkpoint/config_gguf.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_keys.h"
 #include "checkpoint/rope_factors.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/gguf_writer.h"
 #include "convert/config_to_gguf.h"
-#include "convert/conversion.h"
+#include "convert/plan_writer.h"
 
 namespace lathe {
 namespace {
@@ -76,7 +76,7 @@ void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
     put_vocabulary(vocabulary, keys);
     put_token_ids(config, &vocabulary, keys);
   } else {
-    keys.set_string("tokenizer.ggml.model", "none");
+    keys.set_string(gguf_keys::kTokenizerModel, "none");
     put_token_ids(config, nullptr, keys);
   }
 }

@@ -6,7 +6,8 @@
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
-#include "convert/conversion.h"
+#include "convert/plan_writer.h"
+#include "convert/tensor_feeder.h"
 #include "io/output_folder.h"
 
 namespace lathe {

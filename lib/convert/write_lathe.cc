@@ -11,7 +11,7 @@
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
-#include "convert/conversion.h"
+#include "convert/plan_writer.h"
 
 namespace lathe {
 namespace {

@@ -10,6 +10,8 @@
 #include "base/fail.h"
 #include "convert/background.h"
 #include "convert/partial_log.h"
+#include "convert/plan_writer.h"
+#include "convert/tensor_feeder.h"
 
 namespace lathe {
 namespace {

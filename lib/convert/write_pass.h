@@ -18,7 +18,7 @@
 
 #include "lathe/host/output_file.h"
 
-#include "convert/conversion.h"
+#include "convert/plan.h"
 
 namespace lathe {
 

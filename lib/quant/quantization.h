@@ -13,7 +13,7 @@
 
 #include "lathe/quantize.h"
 
-#include "convert/conversion.h"
+#include "convert/plan.h"
 #include "parallel/thread_pool.h"
 #include "quant/rules.h"
 #include "quant/scheme.h"

@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "convert/conversion.h"
+#include "convert/plan.h"
 #include "convert/write_pass.h"
 #include "quant/quantization.h"
 

@@ -3,13 +3,15 @@
 
 #include "lathe/quantize.h"
 
+#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/config_gguf.h"
+#include "checkpoint/gguf_keys.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
 #include "container/gguf_reader.h"
 #include "container/safetensors_reader.h"
+#include "convert/tensor_feeder.h"
 #include "convert/write_pass.h"
 #include "io/comparing_output.h"
 #include "io/mapped_file.h"

@@ -34,7 +34,7 @@ GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size) {
   return out;
 }
 
-nlohmann::ordered_json config_from_gguf(const GgufVocabulary& gguf) {
+nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf) {
   nlohmann::ordered_json config;
   const auto n = static_cast<std::int64_t>(gguf.tokens.size());
   const auto name = [&](const char* key, std::int64_t id) {

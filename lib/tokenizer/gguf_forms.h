@@ -21,6 +21,6 @@ std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
 
 // The part of tokenizer_config.json that every vocabulary has: special tokens, template, and
 // under "gguf" what Hugging Face's files have no place for.
-nlohmann::ordered_json config_from_gguf(const GgufVocabulary& gguf);
+nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf);
 
 }  // namespace lathe

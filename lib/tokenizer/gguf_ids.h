@@ -14,8 +14,8 @@
 namespace lathe {
 
 // -1 stands for none; kInvalid, naming `file` and the key, for what is outside the vocabulary.
-inline std::optional<TokenId> special_id(std::int64_t id, std::size_t vocab, std::string_view key,
-                                         const std::string& file) {
+inline std::optional<TokenId> checked_token_id(std::int64_t id, std::size_t vocab,
+                                               std::string_view key, const std::string& file) {
   if (id == -1) return std::nullopt;
   if (id < 0 || id >= static_cast<std::int64_t>(vocab)) {
     fail_invalid("{}: {} is {}, outside the vocabulary of {}", quoted(file), key, id, vocab);

@@ -125,6 +125,16 @@ LATHE_API std::string type_name(const Checkpoint& checkpoint, std::size_t tensor
 // checksum that it carries, otherwise one over configuration and weights (which reads them all).
 LATHE_API std::string fingerprint(const Checkpoint& checkpoint);
 
+struct VerifyReport {
+  std::size_t tensors = 0;  // compared with their checksums
+  std::uint64_t bytes = 0;
+  std::vector<std::string> mismatched;  // names; "(header)" for the file's own description
+};
+
+// Recomputes the checksums of a .lathe file. Other formats have none: kUnsupported.
+LATHE_API VerifyReport verify_checksums(const std::string& path,
+                                        const ProgressCallback& progress = {});
+
 // The tokenizer of a model, or a bare one: tokenizer.json, tokenizer.model, llama2.c's
 // tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
 // GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there

@@ -1,4 +1,4 @@
-// Writing a checkpoint in another format, and checking a native file.
+// Writing a checkpoint in another format.
 //
 //   .lathe, GGUF, Hugging Face folder, llama2.c  ──convert()──▶  .lathe | GGUF | Hugging Face
 //
@@ -57,15 +57,5 @@ LATHE_API ConvertReport plan_conversion(const Checkpoint& checkpoint,
 // it is a model's: a config.json among plain files.
 LATHE_API ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
                                 const ConvertOptions& options);
-
-struct VerifyReport {
-  std::size_t tensors = 0;  // compared with their checksums
-  std::uint64_t bytes = 0;
-  std::vector<std::string> mismatched;  // names; "(header)" for the file's own description
-};
-
-// Recomputes the checksums of a .lathe file. Other formats have none: kUnsupported.
-LATHE_API VerifyReport verify_checksums(const std::string& path,
-                                        const ProgressCallback& progress = {});
 
 }  // namespace lathe

@@ -244,7 +244,7 @@ TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files) {
   }
   text += "]}}\n";
 
-  ordered_json config = config_from_gguf(gguf);
+  ordered_json config = tokenizer_config_json(gguf);
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   if (pre.name != gguf.pre) config["gguf"]["pre"] = gguf.pre;
   for (std::size_t i = 0; i < gguf.types.size(); ++i) {

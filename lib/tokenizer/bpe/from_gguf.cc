@@ -64,8 +64,8 @@ BpeParts bpe_parts_from_gguf(const TokenizerFiles& files) {
   DecoderStep bytes;
   bytes.kind = DecoderStep::Kind::kByteLevel;
   parts.decoder.add(std::move(bytes));
-  parts.bos = special_id(gguf.bos, n, "bos_token_id", file);
-  parts.eos = special_id(gguf.eos, n, "eos_token_id", file);
+  parts.bos = checked_token_id(gguf.bos, n, "bos_token_id", file);
+  parts.eos = checked_token_id(gguf.eos, n, "eos_token_id", file);
   if (gguf.add_bos.value_or(pre->add_bos) && parts.bos) parts.prefix = {*parts.bos};
   if (gguf.add_eos.value_or(false) && parts.eos) parts.suffix = {*parts.eos};
   parts.chat_template = gguf.chat_template;

@@ -20,7 +20,7 @@ TokenizerFiles spm_to_hugging_face(const TokenizerFiles& files) {
   out.origin = files.origin;
   out.sentencepiece_model = model.serialize();
 
-  nlohmann::ordered_json config = config_from_gguf(gguf);
+  nlohmann::ordered_json config = tokenizer_config_json(gguf);
   config["tokenizer_class"] = "LlamaTokenizer";
   config["legacy"] = true;  // a space mark after control tokens too, as GGUF's readers do
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {

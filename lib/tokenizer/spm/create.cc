@@ -27,7 +27,7 @@ SpmSource load_from_gguf(const TokenizerFiles& files) {
   SpmModel model = spm_model_from_gguf(gguf, files.origin);
   SpmSettings settings;
   const auto id = [&](std::int64_t value, std::string_view name) {
-    return special_id(value, gguf.tokens.size(), name, files.origin);
+    return checked_token_id(value, gguf.tokens.size(), name, files.origin);
   };
   settings.bos = id(gguf.bos, "bos_token_id");
   settings.eos = id(gguf.eos, "eos_token_id");

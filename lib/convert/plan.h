@@ -1,0 +1,51 @@
+// What a conversion writes: each tensor of the output, its type and where its bytes come from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lathe/convert.h"
+
+#include "container/tensor_entry.h"
+
+namespace lathe {
+
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+
+struct PlannedTensor {
+  std::size_t source = 0;   // index into the checkpoint's tensors
+  TensorSpec out;           // as the target's writer is given it
+  DType to = DType::kF32;   // out.dtype, or the block type that out holds as bytes
+  bool interleave = false;  // rows go from half to interleaved order
+  std::uint64_t bytes = 0;
+  // Where the bytes come from when not from the source (quantize): gives the sink all of them,
+  // piece after piece, in rows of the source's order. The pieces stay valid until the next call
+  // but one, of any tensor of the pass.
+  std::function<void(const ByteSink& sink)> make;
+  std::string scheme;  // of a packed matrix, for the metadata
+};
+
+struct Plan {
+  std::vector<PlannedTensor> tensors;     // in the output's order
+  DType main_type = DType::kF32;          // of most bytes of matrices
+  std::vector<std::string> vector_types;  // GGUF: gguf_keys::kVectorTypes
+  std::vector<std::string> notes;
+  std::string source_name;  // for the file's provenance; empty: the last part of the path
+};
+
+// Throws kUsage when `output` is the file or folder that is being read: an output that takes its
+// place, even one that was forced to, could not be made again.
+void refuse_own_input(const Checkpoint& checkpoint, const std::string& output);
+
+// Throws where the target cannot hold a tensor.
+Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
+
+// Refuse, before anything is written, what the format has no key or tensor for: kUnsupported.
+void check_gguf_can_hold(const Checkpoint& checkpoint);
+void check_hugging_face_can_hold(const Checkpoint& checkpoint, const Plan& plan);
+
+}  // namespace lathe
