@@ -38,8 +38,16 @@ void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::s
 
 }  // namespace
 
-std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<FoundTensor> found,
-                                        TensorPlace TensorSlot::*place, const std::string& file,
+std::vector<FoundTensor> list_tensors(const TensorFile& file) {
+  std::vector<FoundTensor> found;
+  found.reserve(file.tensors().size());
+  for (const TensorEntry& entry : file.tensors()) found.push_back({entry, found.size()});
+  return found;
+}
+
+std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorFile& file,
+                                        const std::vector<FoundTensor>& found,
+                                        TensorPlace TensorSlot::*place,
                                         std::vector<std::string>& ignored) {
   std::unordered_map<std::string_view, std::size_t> by_name;
   for (std::size_t i = 0; i < found.size(); ++i) by_name.emplace(found[i].name, i);
@@ -55,20 +63,21 @@ std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<F
       continue;
     }
     const FoundTensor& tensor = found[it->second];
-    check_tensor(tensor, slot, file);
+    check_tensor(tensor, slot, file.path());
     used[it->second] = true;
+    const auto bytes = file.tensor_data(tensor.index);
     out.push_back({.info = {.name = slot.name(),
                             .dtype = tensor.dtype,
                             .shape = slot.shape,
-                            .bytes = tensor.bytes.size(),
+                            .bytes = bytes.size(),
                             .id = slot.id},
-                   .bytes = tensor.bytes,
+                   .bytes = bytes,
                    .stored = tensor.dtype,
                    .interleaved = at.interleaved,
                    .index = tensor.index});
   }
   if (!missing.empty()) {
-    fail_invalid("{}: the model lacks {}", quoted(file), list_names(std::move(missing)));
+    fail_invalid("{}: the model lacks {}", quoted(file.path()), list_names(std::move(missing)));
   }
   std::vector<std::string> extra;
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -76,7 +85,7 @@ std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<F
     (is_ignorable_tensor(found[i].name, config) ? ignored : extra).push_back(found[i].name);
   }
   if (!extra.empty()) {
-    fail_invalid("{}: a model of family {} with this configuration has no {}", quoted(file),
+    fail_invalid("{}: a model of family {} with this configuration has no {}", quoted(file.path()),
                  config.family, list_names(std::move(extra)));
   }
   return out;

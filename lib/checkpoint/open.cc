@@ -16,12 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A safetensors file begins with its header's length, far below 2^48, and a brace.
-bool looks_like_safetensors(std::span<const std::byte> bytes) {
-  return bytes.size() > 8 && bytes[8] == std::byte{'{'} && bytes[6] == std::byte{0} &&
-         bytes[7] == std::byte{0};
-}
-
 void require_checksums(const std::string& path) {
   const VerifyReport report = verify_checksums(path);
   if (report.mismatched.empty()) return;
@@ -78,7 +72,7 @@ FileKind kind_of_file(const std::string& path) {
   const auto bytes = file->bytes();
   if (bytes.empty()) fail_invalid("{}: the file is empty", quoted(path));
   if (GgufReader::looks_like(bytes)) return FileKind::kGguf;
-  if (looks_like_safetensors(bytes)) return FileKind::kSafetensors;
+  if (SafetensorsReader::looks_like(bytes)) return FileKind::kSafetensors;
   if (Llama2cReader::looks_like(bytes)) return FileKind::kLlama2c;
   fail_invalid(
       "{}: is no model file known here (GGUF, .lathe, llama2.c .bin, or a Hugging Face "

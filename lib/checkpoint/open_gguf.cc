@@ -11,26 +11,6 @@
 namespace lathe {
 namespace {
 
-class GgufBytes final : public TensorBytes {
- public:
-  explicit GgufBytes(std::shared_ptr<const GgufReader> reader) : reader_(std::move(reader)) {}
-  bool unchanged() const noexcept override { return reader_->unchanged(); }
-  void drop(std::size_t index) const noexcept override { reader_->drop(index); }
-
- private:
-  std::shared_ptr<const GgufReader> reader_;
-};
-
-std::vector<FoundTensor> list_tensors(const GgufReader& gguf) {
-  std::vector<FoundTensor> found;
-  for (std::size_t i = 0; i < gguf.tensors().size(); ++i) {
-    const TensorEntry& entry = gguf.tensors()[i];
-    if (entry.name == kGgufRopeFactors) continue;  // part of the config
-    found.push_back({entry.name, entry.dtype, entry.shape, gguf.tensor_data(i), i});
-  }
-  return found;
-}
-
 // gguf_keys::kVectorTypes: "TYPE NAME" per vector that was widened to F32, "*" for all. Such
 // tensors appear as what they were, so that conversions come back to the same bytes.
 void restore_vector_types(const GgufReader& gguf, std::vector<StoredTensor>& tensors) {
@@ -73,7 +53,7 @@ CheckpointParts open_gguf(const std::string& path) {
   CheckpointParts parts;
   parts.format = CheckpointFormat::kGguf;
   parts.path = path;
-  parts.source = std::make_shared<GgufBytes>(gguf);
+  parts.file = gguf;
   auto vocabulary = vocabulary_from_gguf(*gguf);
   const GgufVocabulary* known = vocabulary ? &*vocabulary : nullptr;
   parts.has_model = !gguf->tensors().empty();
@@ -85,9 +65,11 @@ CheckpointParts open_gguf(const std::string& path) {
       fail_invalid("{}: the vocabulary has {} tokens, but the embedding {} rows", quoted(path),
                    known->tokens.size(), parts.config.vocab_size);
     }
+    std::vector<FoundTensor> found = list_tensors(*gguf);
+    // Part of the configuration.
+    std::erase_if(found, [](const FoundTensor& t) { return t.name == kGgufRopeFactors; });
     std::vector<std::string> ignored;
-    parts.tensors =
-        match_tensors(parts.config, list_tensors(*gguf), &TensorSlot::gguf, path, ignored);
+    parts.tensors = match_tensors(parts.config, *gguf, found, &TensorSlot::gguf, ignored);
     note_ignored(ignored, parts);
     restore_vector_types(*gguf, parts.tensors);
   } else {

@@ -6,7 +6,6 @@
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/open.h"
-#include "checkpoint/safetensors_bytes.h"
 #include "container/safetensors_reader.h"
 
 namespace lathe {
@@ -41,15 +40,10 @@ CheckpointParts open_hugging_face(const std::string& folder) {
   if (!generation.empty()) parts.metadata[metadata_keys::kGenerationConfig] = generation;
 
   const auto weights = open_folder_weights(folder);
-  parts.source = std::make_shared<SafetensorsBytes>(weights);
-  std::vector<FoundTensor> found;
-  for (std::size_t i = 0; i < weights->tensors().size(); ++i) {
-    const TensorEntry& entry = weights->tensors()[i];
-    found.push_back({entry.name, entry.dtype, entry.shape, weights->tensor_data(i), i});
-  }
+  parts.file = weights;
   std::vector<std::string> ignored;
-  parts.tensors = match_tensors(parts.config, std::move(found), &TensorSlot::hugging_face,
-                                weights->path(), ignored);
+  parts.tensors = match_tensors(parts.config, *weights, list_tensors(*weights),
+                                &TensorSlot::hugging_face, ignored);
   note_ignored(ignored, parts);
   parts.tokenizer = tokenizer_from_folder(folder);
   return parts;

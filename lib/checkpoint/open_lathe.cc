@@ -6,7 +6,6 @@
 #include "checkpoint/config_json.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/open.h"
-#include "checkpoint/safetensors_bytes.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -31,15 +30,16 @@ void unwrap_blocks(const std::map<std::string, DType>& blocks, const std::string
 }
 
 // A packed matrix is stored as bytes that say its shape.
-void unwrap_packed(const std::map<std::string, std::string>& packed, const std::string& file,
+void unwrap_packed(const std::map<std::string, std::string>& packed, const TensorFile& file,
                    FoundTensor& tensor) {
   if (!packed.contains(tensor.name)) return;
   if (tensor.dtype != DType::kU8 || tensor.shape.size() != 1) {
-    fail_invalid("{}: the tensor {} is not the bytes of a packed matrix", quoted(file),
+    fail_invalid("{}: the tensor {} is not the bytes of a packed matrix", quoted(file.path()),
                  quoted(tensor.name));
   }
   const PackedMatrix matrix =
-      parse_packed(tensor.bytes, fmt::format("{}: tensor {}", quoted(file), quoted(tensor.name)));
+      parse_packed(file.tensor_data(tensor.index),
+                   fmt::format("{}: tensor {}", quoted(file.path()), quoted(tensor.name)));
   tensor.dtype = DType::kPacked;
   tensor.shape = {matrix.rows, matrix.cols};
 }
@@ -71,21 +71,21 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
   std::string config;
   TokenizerFiles tokenizer;
   tokenizer.origin = parts.path;
-  for (std::size_t i = 0; i < file->tensors().size(); ++i) {
-    const TensorEntry& entry = file->tensors()[i];
-    if (!entry.name.starts_with(lathe_file::kFilePrefix)) {
-      found.push_back({entry.name, entry.dtype, entry.shape, file->tensor_data(i), i});
-      unwrap_blocks(blocks, parts.path, found.back());
-      unwrap_packed(packed, parts.path, found.back());
+  for (FoundTensor& tensor : list_tensors(*file)) {
+    if (!tensor.name.starts_with(lathe_file::kFilePrefix)) {
+      unwrap_blocks(blocks, parts.path, tensor);
+      unwrap_packed(packed, *file, tensor);
+      found.push_back(std::move(tensor));
       continue;
     }
-    const std::string name = entry.name.substr(lathe_file::kFilePrefix.size());
+    const auto content = file->tensor_data(tensor.index);
+    const std::string name = tensor.name.substr(lathe_file::kFilePrefix.size());
     if (name == "config.json") {
-      config = text_of(file->tensor_data(i));
+      config = text_of(content);
     } else if (name == "generation_config.json") {
-      parts.metadata[metadata_keys::kGenerationConfig] = text_of(file->tensor_data(i));
+      parts.metadata[metadata_keys::kGenerationConfig] = text_of(content);
     } else if (std::string* field = lathe_file::file_by_name(tokenizer, name)) {
-      *field = text_of(file->tensor_data(i));
+      *field = text_of(content);
     } else {
       fail_unsupported("{}: holds the file {}, which this version does not know",
                        quoted(parts.path), quoted(name));
@@ -97,13 +97,12 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
       config, generation == parts.metadata.end() ? std::string_view() : generation->second,
       parts.path);
   std::vector<std::string> ignored;
-  parts.tensors =
-      match_tensors(parts.config, std::move(found), &TensorSlot::lathe, parts.path, ignored);
+  parts.tensors = match_tensors(parts.config, *file, found, &TensorSlot::lathe, ignored);
   note_ignored(ignored, parts);
   if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
     parts.tokenizer = std::move(tokenizer);
   }
-  parts.source = std::make_shared<SafetensorsBytes>(std::move(file));
+  parts.file = std::move(file);
   return parts;
 }
 

@@ -9,20 +9,6 @@
 namespace lathe {
 namespace {
 
-class Llama2cBytes final : public TensorBytes {
- public:
-  explicit Llama2cBytes(std::shared_ptr<const Llama2cReader> reader) : reader_(std::move(reader)) {}
-  bool unchanged() const noexcept override { return reader_->file().unchanged(); }
-  // A tensor here is a part of one of the file's; what is dropped too early is read again.
-  void drop(std::size_t index) const noexcept override {
-    const TensorEntry& entry = reader_->tensors()[index];
-    reader_->file().drop(entry.offset, entry.bytes);
-  }
-
- private:
-  std::shared_ptr<const Llama2cReader> reader_;
-};
-
 ModelConfig config_of(const Llama2cHeader& header) {
   ModelConfig config;
   config.family = "llama";
@@ -54,7 +40,7 @@ CheckpointParts open_llama2c(const std::string& path) {
   parts.path = path;
   parts.config = config_of(reader->header());
   validate(parts.config, path);
-  parts.source = std::make_shared<Llama2cBytes>(reader);
+  parts.file = reader;
 
   for (const TensorSlot& slot : tensor_slots(parts.config)) {
     const auto tensor = reader->find_tensor(slot.llama2c.name);

@@ -63,7 +63,7 @@ class StoredCheckpoint final : public Checkpoint {
                  std::span<std::byte> out) const override;
 
   void drop(std::size_t tensor) const noexcept override {
-    parts_.source->drop(parts_.tensors[tensor].index);
+    parts_.file->drop(parts_.tensors[tensor].index);
   }
 
  private:
@@ -94,7 +94,7 @@ void StoredCheckpoint::read_rows(std::size_t tensor, std::int64_t first, std::in
          quoted(parts_.path), first, first + count, quoted(stored.info.name), rows);
   }
   // A file that shrank would end the process with SIGBUS; this notices almost always.
-  if (!parts_.source->unchanged()) {
+  if (!parts_.file->unchanged()) {
     fail(ErrorCode::kIo, "{}: the file changed while it was being read", quoted(parts_.path));
   }
   if (stored.info.shape.size() < 2) {

@@ -16,24 +16,16 @@
 #include "lathe/checkpoint.h"
 
 #include "checkpoint/model_tensors.h"
+#include "container/tensor_file.h"
 
 namespace lathe {
-
-// What keeps the tensors' bytes alive: a container's reader.
-class TensorBytes {
- public:
-  virtual ~TensorBytes() = default;
-  virtual bool unchanged() const noexcept = 0;
-  // Lets the kernel drop the pages of the tensor that is the container's number `index`.
-  virtual void drop(std::size_t index) const noexcept = 0;
-};
 
 struct StoredTensor {
   TensorInfo info;                   // as Checkpoint shows it
   std::span<const std::byte> bytes;  // as the file holds it
   DType stored = DType::kF32;        // info.dtype, or F32 where a narrower type was widened
   bool interleaved = false;          // rows (of a vector: elements) are in interleaved order
-  std::size_t index = 0;             // the container's number of the tensor
+  std::size_t index = 0;             // of the tensor in the file (of which it may be a part)
 };
 
 struct CheckpointParts {
@@ -44,7 +36,7 @@ struct CheckpointParts {
   std::optional<TokenizerFiles> tokenizer;
   std::map<std::string, std::string> metadata;
   std::vector<StoredTensor> tensors;
-  std::shared_ptr<const TensorBytes> source;
+  std::shared_ptr<const TensorFile> file;  // keeps the bytes alive
 };
 
 // Keys of Checkpoint::metadata() that this room gives meaning to.
@@ -55,21 +47,22 @@ inline constexpr const char* kIgnored = "ignored tensors";                  // n
 
 std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);
 
-// A tensor as a container lists it, before it is known what it is.
-struct FoundTensor {
-  std::string name;
-  DType dtype = DType::kF32;
-  std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
-  std::size_t index = 0;
+// A tensor of a file, before it is known what it is. Its type and shape are the file's, or where
+// those describe only bytes (.lathe) what the bytes are.
+struct FoundTensor : TensorSpec {
+  std::size_t index = 0;  // in the file
 };
+
+// All tensors of the file.
+std::vector<FoundTensor> list_tensors(const TensorFile& file);
 
 // Puts `found` into the order of the config's slots, checking that each is there with its
 // shape and a type that it may have, and that nothing else is: throws kInvalid naming what is
 // missing or too much. `place` says where files of this format hold a slot. What may be ignored
 // is left out and listed in `ignored`.
-std::vector<StoredTensor> match_tensors(const ModelConfig& config, std::vector<FoundTensor> found,
-                                        TensorPlace TensorSlot::*place, const std::string& file,
+std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorFile& file,
+                                        const std::vector<FoundTensor>& found,
+                                        TensorPlace TensorSlot::*place,
                                         std::vector<std::string>& ignored);
 
 }  // namespace lathe

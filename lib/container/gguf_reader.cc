@@ -96,61 +96,44 @@ bool GgufReader::looks_like(std::span<const std::byte> bytes) noexcept {
 }
 
 std::shared_ptr<const GgufReader> GgufReader::open(const std::string& path) {
-  std::shared_ptr<GgufReader> reader(new GgufReader);
-  reader->path_ = path;
-  auto file = MappedFile::open(path);
-  GgufHeader header = parse_gguf(file->bytes(), path);
+  return open(MappedFile::open(path));
+}
+
+std::shared_ptr<const GgufReader> GgufReader::open(std::shared_ptr<const MappedFile> file) {
+  std::shared_ptr<GgufReader> reader(new GgufReader(file->path()));
+  GgufHeader header = parse_gguf(file->bytes(), file->path());
   reader->version_ = header.version;
   reader->alignment_ = header.alignment;
-  reader->add_file(std::move(file), std::move(header));
+  reader->metadata_ = std::move(header.metadata);
   for (std::size_t i = 0; i < reader->metadata_.size(); ++i) {
     reader->key_index_.emplace(reader->metadata_[i].key, i);
   }
+  reader->add_file(std::move(file), std::move(header.tensors));
   reader->open_splits();
-
-  reader->tensor_index_.reserve(reader->tensors_.size());
-  for (std::size_t i = 0; i < reader->tensors_.size(); ++i) {
-    const TensorEntry& t = reader->tensors_[i];
-    const auto [at, fresh] = reader->tensor_index_.emplace(t.name, i);
-    if (!fresh) {
-      fail_invalid("{}: the tensor {} is in {} as well", quoted(reader->files_[t.file]->path()),
-                   quoted(t.name),
-                   quoted(reader->files_[reader->tensors_[at->second].file]->path()));
-    }
-  }
+  reader->index_tensors();
   return reader;
-}
-
-void GgufReader::add_file(std::shared_ptr<const MappedFile> file, GgufHeader header) {
-  const auto index = static_cast<std::uint32_t>(files_.size());
-  files_.push_back(std::move(file));
-  if (index == 0) metadata_ = std::move(header.metadata);
-  for (TensorEntry& t : header.tensors) {
-    t.file = index;
-    tensors_.push_back(std::move(t));
-  }
 }
 
 void GgufReader::open_splits() {
   const std::int64_t count = get_int(kSplitCount).value_or(1);
   if (count < 0 || count > kMostSplits) {
-    fail_invalid("{}: {} is {}; 1 to {} are possible", quoted(path_), kSplitCount, count,
+    fail_invalid("{}: {} is {}; 1 to {} are possible", quoted(path()), kSplitCount, count,
                  kMostSplits);
   }
   if (count > 1) {
     const std::int64_t no = require_int(kSplitNo, 0, count - 1);
     if (no != 0) {
-      fail_invalid("{}: is file {} of a model split into {}; name the first, *{}", quoted(path_),
+      fail_invalid("{}: is file {} of a model split into {}; name the first, *{}", quoted(path()),
                    no + 1, count, split_suffix(0, count));
     }
     const std::string suffix = split_suffix(0, count);
-    if (!path_.ends_with(suffix)) {
+    if (!path().ends_with(suffix)) {
       fail_invalid(
           "{}: is the first of {} files, so its name must end in {} for the others to be "
           "found",
-          quoted(path_), count, suffix);
+          quoted(path()), count, suffix);
     }
-    const std::string prefix = path_.substr(0, path_.size() - suffix.size());
+    const std::string prefix = path().substr(0, path().size() - suffix.size());
     for (std::int64_t i = 1; i < count; ++i) {
       const std::string name = prefix + split_suffix(i, count);
       auto file = MappedFile::open(name);
@@ -158,15 +141,15 @@ void GgufReader::open_splits() {
       if (split_integer(header, kSplitCount, name) != count ||
           split_integer(header, kSplitNo, name) != i) {
         fail_invalid("{}: is not file {} of {} of the split model {}: {} or {} differ",
-                     quoted(name), i + 1, count, quoted(path_), kSplitNo, kSplitCount);
+                     quoted(name), i + 1, count, quoted(path()), kSplitNo, kSplitCount);
       }
-      add_file(std::move(file), std::move(header));
+      add_file(std::move(file), std::move(header.tensors));
     }
   }
   const auto total = get_int(kSplitTensors);
-  if (total && count > 0 && static_cast<std::uint64_t>(*total) != tensors_.size()) {
-    fail_invalid("{}: {} is {}, but the {} files hold {} tensors", quoted(path_), kSplitTensors,
-                 *total, files_.size(), tensors_.size());
+  if (total && count > 0 && static_cast<std::uint64_t>(*total) != tensors().size()) {
+    fail_invalid("{}: {} is {}, but the {} files hold {} tensors", quoted(path()), kSplitTensors,
+                 *total, files().size(), tensors().size());
   }
 }
 
@@ -177,7 +160,7 @@ const GgufValue* GgufReader::find(std::string_view key) const noexcept {
 
 void GgufReader::fail_type(std::string_view key, const GgufValue& value,
                            std::string_view wanted) const {
-  fail_invalid("{}: key {} is {}, not {}", quoted(path_), quoted(key), describe(value), wanted);
+  fail_invalid("{}: key {} is {}, not {}", quoted(path()), quoted(key), describe(value), wanted);
 }
 
 std::optional<std::int64_t> GgufReader::get_int(std::string_view key) const {
@@ -185,7 +168,7 @@ std::optional<std::int64_t> GgufReader::get_int(std::string_view key) const {
   if (value == nullptr) return std::nullopt;
   if (!is_integer(value->type)) fail_type(key, *value, "an integer");
   const auto number = load_integer(value->type, value->data.data());
-  if (!number) fail_invalid("{}: key {} does not fit 63 bits", quoted(path_), quoted(key));
+  if (!number) fail_invalid("{}: key {} does not fit 63 bits", quoted(path()), quoted(key));
   return number;
 }
 
@@ -215,9 +198,9 @@ std::optional<std::string_view> GgufReader::get_string(std::string_view key) con
 std::int64_t GgufReader::require_int(std::string_view key, std::int64_t least,
                                      std::int64_t most) const {
   const auto number = get_int(key);
-  if (!number) fail_invalid("{}: the key {} is missing", quoted(path_), quoted(key));
+  if (!number) fail_invalid("{}: the key {} is missing", quoted(path()), quoted(key));
   if (*number < least || *number > most) {
-    fail_invalid("{}: key {} is {}; {} to {} are possible", quoted(path_), quoted(key), *number,
+    fail_invalid("{}: key {} is {}; {} to {} are possible", quoted(path()), quoted(key), *number,
                  least, most);
   }
   return *number;
@@ -225,7 +208,7 @@ std::int64_t GgufReader::require_int(std::string_view key, std::int64_t least,
 
 std::string_view GgufReader::require_string(std::string_view key) const {
   const auto text = get_string(key);
-  if (!text) fail_invalid("{}: the key {} is missing", quoted(path_), quoted(key));
+  if (!text) fail_invalid("{}: the key {} is missing", quoted(path()), quoted(key));
   return *text;
 }
 
@@ -239,7 +222,7 @@ std::optional<std::vector<std::string_view>> GgufReader::get_strings(std::string
   // somebody may have changed it since they were checked first.
   std::vector<std::string_view> out;
   out.reserve(value->count);
-  ByteReader in(value->data, path_);
+  ByteReader in(value->data, path());
   for (std::uint64_t i = 0; i < value->count; ++i) {
     const auto size = in.read<std::uint64_t>("a string of an array");
     out.push_back(in.take_string(size, "a string of an array"));
@@ -259,7 +242,7 @@ std::optional<std::vector<std::int64_t>> GgufReader::get_ints(std::string_view k
   for (std::uint64_t i = 0; i < value->count; ++i) {
     const auto number = load_integer(value->element, value->data.data() + i * step);
     if (!number) {
-      fail_invalid("{}: element {} of key {} does not fit 63 bits", quoted(path_), i, quoted(key));
+      fail_invalid("{}: element {} of key {} does not fit 63 bits", quoted(path()), i, quoted(key));
     }
     out.push_back(*number);
   }
@@ -290,25 +273,6 @@ std::optional<std::vector<std::int64_t>> GgufReader::get_int_or_ints(std::string
   const auto number = get_int(key);
   if (!number) return std::nullopt;
   return std::vector<std::int64_t>{*number};
-}
-
-std::optional<std::size_t> GgufReader::find_tensor(std::string_view name) const noexcept {
-  const auto at = tensor_index_.find(name);
-  return at == tensor_index_.end() ? std::nullopt : std::optional(at->second);
-}
-
-std::span<const std::byte> GgufReader::tensor_data(std::size_t tensor) const noexcept {
-  const TensorEntry& t = tensors_[tensor];
-  return files_[t.file]->bytes().subspan(t.offset, t.bytes);
-}
-
-void GgufReader::drop(std::size_t tensor) const noexcept {
-  const TensorEntry& t = tensors_[tensor];
-  files_[t.file]->drop(t.offset, t.bytes);
-}
-
-bool GgufReader::unchanged() const noexcept {
-  return std::ranges::all_of(files_, [](const auto& file) { return file->unchanged(); });
 }
 
 }  // namespace lathe

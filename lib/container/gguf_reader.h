@@ -21,18 +21,19 @@
 #include <vector>
 
 #include "container/gguf_header.h"
-#include "container/tensor_entry.h"
+#include "container/tensor_file.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
 
-class GgufReader {
+class GgufReader final : public TensorFile {
  public:
   static std::shared_ptr<const GgufReader> open(const std::string& path);
+  // `file` is the only one, or the first.
+  static std::shared_ptr<const GgufReader> open(std::shared_ptr<const MappedFile> file);
   // True when the file begins as GGUF does; never throws for the content.
   static bool looks_like(std::span<const std::byte> bytes) noexcept;
 
-  const std::string& path() const noexcept { return path_; }
   std::uint32_t version() const noexcept { return version_; }
   std::uint64_t alignment() const noexcept { return alignment_; }
 
@@ -55,32 +56,16 @@ class GgufReader {
   // A number or an array of numbers: some keys (head_count_kv) hold one per layer.
   std::optional<std::vector<std::int64_t>> get_int_or_ints(std::string_view key) const;
 
-  // ---- tensors, file by file in the files' order
-  std::span<const TensorEntry> tensors() const noexcept { return tensors_; }
-  std::optional<std::size_t> find_tensor(std::string_view name) const noexcept;
-  std::span<const std::byte> tensor_data(std::size_t tensor) const noexcept;
-  // Lets the kernel drop the tensor's pages.
-  void drop(std::size_t tensor) const noexcept;
-  // False once one of the files was modified after it was opened.
-  bool unchanged() const noexcept;
-
-  std::span<const std::shared_ptr<const MappedFile>> files() const noexcept { return files_; }
-
  private:
-  GgufReader() = default;
-  void add_file(std::shared_ptr<const MappedFile> file, GgufHeader header);
+  explicit GgufReader(std::string path) : TensorFile(std::move(path)) {}
   void open_splits();
   [[noreturn]] void fail_type(std::string_view key, const GgufValue& value,
                               std::string_view wanted) const;
 
-  std::string path_;
   std::uint32_t version_ = 0;
   std::uint64_t alignment_ = 0;
-  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::vector<GgufEntry> metadata_;
-  std::vector<TensorEntry> tensors_;
-  std::unordered_map<std::string_view, std::size_t> key_index_;     // views of metadata_'s keys
-  std::unordered_map<std::string_view, std::size_t> tensor_index_;  // views of tensors_' names
+  std::unordered_map<std::string_view, std::size_t> key_index_;  // views of metadata_'s keys
 };
 
 }  // namespace lathe

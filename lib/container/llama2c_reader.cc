@@ -1,6 +1,5 @@
 #include "container/llama2c_reader.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -90,9 +89,15 @@ Llama2cHeader parse_llama2c(std::span<const std::byte> bytes, const std::string&
 }
 
 std::shared_ptr<const Llama2cReader> Llama2cReader::open(const std::string& path) {
-  std::shared_ptr<Llama2cReader> reader(new Llama2cReader);
-  reader->file_ = MappedFile::open(path);
-  reader->header_ = parse_llama2c(reader->file_->bytes(), path);
+  return open(MappedFile::open(path));
+}
+
+std::shared_ptr<const Llama2cReader> Llama2cReader::open(std::shared_ptr<const MappedFile> file) {
+  std::shared_ptr<Llama2cReader> reader(new Llama2cReader(file->path()));
+  reader->header_ = parse_llama2c(file->bytes(), file->path());
+  reader->add_file(std::move(file), std::move(reader->header_.tensors));
+  reader->header_.tensors.clear();
+  reader->index_tensors();
   return reader;
 }
 
@@ -103,17 +108,6 @@ bool Llama2cReader::looks_like(std::span<const std::byte> bytes) noexcept {
   } catch (const std::exception&) {
     return false;
   }
-}
-
-std::optional<std::size_t> Llama2cReader::find_tensor(std::string_view name) const noexcept {
-  const auto at = std::ranges::find(header_.tensors, name, &TensorEntry::name);
-  if (at == header_.tensors.end()) return std::nullopt;
-  return static_cast<std::size_t>(at - header_.tensors.begin());
-}
-
-std::span<const std::byte> Llama2cReader::tensor_data(std::size_t tensor) const noexcept {
-  const TensorEntry& t = header_.tensors[tensor];
-  return file_->bytes().subspan(t.offset, t.bytes);
 }
 
 }  // namespace lathe

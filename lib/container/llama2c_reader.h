@@ -26,13 +26,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "container/tensor_entry.h"
+#include "container/tensor_file.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
@@ -53,23 +51,19 @@ inline constexpr std::size_t kLlama2cHeaderBytes = 28;
 
 Llama2cHeader parse_llama2c(std::span<const std::byte> bytes, const std::string& file);
 
-class Llama2cReader {
+class Llama2cReader final : public TensorFile {
  public:
   static std::shared_ptr<const Llama2cReader> open(const std::string& path);
+  static std::shared_ptr<const Llama2cReader> open(std::shared_ptr<const MappedFile> file);
   // True when the header's numbers make sense and ask for exactly this size.
   static bool looks_like(std::span<const std::byte> bytes) noexcept;
 
-  const std::string& path() const noexcept { return file_->path(); }
+  // Its tensors are listed as tensors() only.
   const Llama2cHeader& header() const noexcept { return header_; }
-  std::span<const TensorEntry> tensors() const noexcept { return header_.tensors; }
-  std::optional<std::size_t> find_tensor(std::string_view name) const noexcept;
-  std::span<const std::byte> tensor_data(std::size_t tensor) const noexcept;
-  const MappedFile& file() const noexcept { return *file_; }
 
  private:
-  Llama2cReader() = default;
+  explicit Llama2cReader(std::string path) : TensorFile(std::move(path)) {}
 
-  std::shared_ptr<const MappedFile> file_;
   Llama2cHeader header_;
 };
 

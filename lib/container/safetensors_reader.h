@@ -9,53 +9,35 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "container/safetensors_header.h"
-#include "container/tensor_entry.h"
+#include "container/tensor_file.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
 
-class SafetensorsReader {
+class SafetensorsReader final : public TensorFile {
  public:
   // One file.
   static std::shared_ptr<const SafetensorsReader> open(const std::string& path);
+  static std::shared_ptr<const SafetensorsReader> open(std::shared_ptr<const MappedFile> file);
+  // True when the file begins as safetensors do; never throws for the content.
+  static bool looks_like(std::span<const std::byte> bytes) noexcept;
   // The shards that an index (model.safetensors.index.json) names, from its own folder.
   static std::shared_ptr<const SafetensorsReader> open_index(const std::string& index_path);
 
-  const std::string& path() const noexcept { return path_; }
   // __metadata__; of a sharded model the union over the shards, the first one wins.
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
 
-  std::span<const TensorEntry> tensors() const noexcept { return tensors_; }  // by file, offset
-  std::optional<std::size_t> find_tensor(std::string_view name) const noexcept;
-  std::span<const std::byte> tensor_data(std::size_t tensor) const noexcept;
-  // Lets the kernel drop the tensor's pages.
-  void drop(std::size_t tensor) const noexcept;
-  // False once one of the files was modified after it was opened.
-  bool unchanged() const noexcept;
-
-  std::span<const std::shared_ptr<const MappedFile>> files() const noexcept { return files_; }
-
  private:
-  SafetensorsReader() = default;
-  void add_file(const std::string& path);
-  void index_tensors();
+  explicit SafetensorsReader(std::string path) : TensorFile(std::move(path)) {}
+  void add(std::shared_ptr<const MappedFile> file);
 
-  std::string path_;
-  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::map<std::string, std::string> metadata_;
-  std::vector<TensorEntry> tensors_;
-  std::unordered_map<std::string_view, std::size_t> tensor_index_;  // views of tensors_' names
 };
 
 }  // namespace lathe
