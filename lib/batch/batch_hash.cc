@@ -41,8 +41,8 @@ std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
   const auto& [json, sentencepiece, tokenizer_config, special_tokens, chat_template, gguf, origin] =
       files;
   static_cast<void>(origin);
-  const std::uint64_t hash =
-      hash_parts({json, sentencepiece, tokenizer_config, special_tokens, chat_template});
+  const std::uint64_t hash = hash_parts({json, sentencepiece, tokenizer_config, special_tokens,
+                                         gguf ? gguf->chat_template : chat_template});
   return gguf ? vocabulary_hash(hash, *gguf) : hash;
 }
 
@@ -62,7 +62,7 @@ std::uint64_t options_hash(const BatchOptions& options) {
 }
 
 std::uint64_t content_hash(const Checkpoint& checkpoint) {
-  const auto& files = checkpoint.tokenizer_files();
+  const TokenizerFiles* files = checkpoint.tokenizer_files();
   return hash_parts(
       {fingerprint(checkpoint), fmt::format("{}", files ? tokenizer_hash(*files) : 0)});
 }

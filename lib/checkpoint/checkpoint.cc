@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -10,18 +11,56 @@
 
 namespace lathe {
 
+TensorSource::~TensorSource() = default;
+
+Checkpoint::Checkpoint(std::shared_ptr<const CheckpointFacts> facts,
+                       std::shared_ptr<const TensorSource> source)
+    : facts_(std::move(facts)), source_(std::move(source)) {
+  by_name_.reserve(tensors().size());
+  for (std::size_t i = 0; i < tensors().size(); ++i) by_name_.emplace(tensors()[i].name, i);
+}
+
 Checkpoint::~Checkpoint() = default;
+
+std::optional<std::size_t> Checkpoint::find(std::string_view name) const noexcept {
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::span<const std::byte> Checkpoint::bytes_in_place(std::size_t tensor) const noexcept {
+  return source_->bytes_in_place(tensor);
+}
+
+void Checkpoint::drop(std::size_t tensor) const noexcept { source_->drop(tensor); }
+
+void Checkpoint::check_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                            bool right_size) const {
+  const TensorInfo& info = tensors()[tensor];
+  if (first < 0 || count < 0 || first > info.rows() - count || !right_size) {
+    fail(ErrorCode::kBug, "{}: rows {} to {} of tensor {} asked for, which has {}", quoted(path()),
+         first, first + count, quoted(info.name), info.rows());
+  }
+}
+
+void Checkpoint::read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                           std::span<std::byte> out) const {
+  const TensorInfo& info = facts_->tensors.at(tensor);
+  if (info.dtype == DType::kPacked) {
+    fail(ErrorCode::kBug, "{}: bytes of single rows asked for of the packed tensor {}",
+         quoted(path()), quoted(info.name));
+  }
+  const auto rows = static_cast<std::uint64_t>(info.rows());
+  const std::uint64_t row_bytes = rows == 0 ? 0 : info.bytes / rows;
+  check_rows(tensor, first, count, out.size() == static_cast<std::uint64_t>(count) * row_bytes);
+  if (count > 0) source_->read_rows(tensor, first, count, out);
+}
 
 void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int64_t count,
                                std::span<float> out) const {
   const TensorInfo& info = tensors()[tensor];
   const std::int64_t rows = info.rows();
   const std::int64_t cols = info.cols();
-  if (first < 0 || count < 0 || first > rows - count ||
-      out.size() != static_cast<std::size_t>(count * cols)) {
-    fail(ErrorCode::kBug, "{}: rows {} to {} of tensor {} asked for, which has {}", quoted(path()),
-         first, first + count, quoted(info.name), rows);
-  }
+  check_rows(tensor, first, count, out.size() == static_cast<std::size_t>(count * cols));
   if (count == 0 || info.bytes == 0) return;
   if (info.dtype == DType::kPacked) {
     const PackedMatrix matrix = parse_packed(bytes_in_place(tensor), quoted(info.name));

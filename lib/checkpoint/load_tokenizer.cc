@@ -80,7 +80,6 @@ TokenizerFiles load_tokenizer(const std::string& path, const ModelConfig& config
     case Kind::kGguf: {
       files.gguf = vocabulary_from_gguf(*GgufReader::open(path));
       if (!files.gguf) fail_invalid("{}: the file holds no vocabulary", quoted(path));
-      files.chat_template = files.gguf->chat_template;
       break;
     }
     case Kind::kLlama2c:

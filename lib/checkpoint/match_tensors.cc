@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unordered_map>
 
 #include "base/escape.h"
@@ -45,14 +45,13 @@ std::vector<FoundTensor> list_tensors(const TensorFile& file) {
   return found;
 }
 
-std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorFile& file,
-                                        const std::vector<FoundTensor>& found,
-                                        TensorPlace TensorSlot::*place,
-                                        std::vector<std::string>& ignored) {
+void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found,
+                   TensorPlace TensorSlot::*place) {
+  const ModelConfig& config = parts.facts.config;
+  const TensorFile& file = *parts.file;
   std::unordered_map<std::string_view, std::size_t> by_name;
   for (std::size_t i = 0; i < found.size(); ++i) by_name.emplace(found[i].name, i);
 
-  std::vector<StoredTensor> out;
   std::vector<std::string> missing;
   std::vector<bool> used(found.size(), false);
   for (const TensorSlot& slot : tensor_slots(config)) {
@@ -66,20 +65,20 @@ std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorF
     check_tensor(tensor, slot, file.path());
     used[it->second] = true;
     const auto bytes = file.tensor_data(tensor.index);
-    out.push_back({.info = {.name = slot.name(),
-                            .dtype = tensor.dtype,
-                            .shape = slot.shape,
-                            .bytes = bytes.size(),
-                            .id = slot.id},
-                   .bytes = bytes,
-                   .stored = tensor.dtype,
-                   .interleaved = at.interleaved,
-                   .index = tensor.index});
+    parts.facts.tensors.push_back({.name = slot.name(),
+                                   .dtype = tensor.dtype,
+                                   .shape = slot.shape,
+                                   .bytes = bytes.size(),
+                                   .id = slot.id});
+    parts.stored.push_back({.bytes = bytes,
+                            .stored = tensor.dtype,
+                            .interleaved = at.interleaved,
+                            .index = tensor.index});
   }
   if (!missing.empty()) {
     fail_invalid("{}: the model lacks {}", quoted(file.path()), list_names(std::move(missing)));
   }
-  std::vector<std::string> extra;
+  std::vector<std::string> extra, ignored;
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (used[i]) continue;
     (is_ignorable_tensor(found[i].name, config) ? ignored : extra).push_back(found[i].name);
@@ -88,7 +87,9 @@ std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorF
     fail_invalid("{}: a model of family {} with this configuration has no {}", quoted(file.path()),
                  config.family, list_names(std::move(extra)));
   }
-  return out;
+  if (!ignored.empty()) {
+    parts.facts.metadata[metadata_keys::kIgnored] = fmt::format("{}", fmt::join(ignored, ", "));
+  }
 }
 
 }  // namespace lathe

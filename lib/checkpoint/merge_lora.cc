@@ -1,6 +1,7 @@
 // A checkpoint whose matrices are sums, computed as they are read.
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "lathe/lora.h"
 
@@ -49,39 +50,34 @@ void add_products(const LoraPair& pair, std::int64_t first, std::int64_t count,
   }
 }
 
-class MergedCheckpoint final : public Checkpoint {
+// The base's facts, with the types that sums have.
+std::shared_ptr<const CheckpointFacts> merged_facts(const Checkpoint& base,
+                                                    const LoraAdapter& adapter,
+                                                    std::optional<DType> dtype) {
+  CheckpointFacts facts = *base.facts();
+  facts.metadata["lora"] = std::filesystem::path(adapter.path() + "/").parent_path().filename();
+  facts.metadata.erase(lathe_file::kKeyHeaderSum);  // the base file's, by which it is known
+  for (TensorInfo& info : facts.tensors) {
+    if (!adapter.pairs().contains(info.name)) continue;
+    info.dtype = dtype ? *dtype : is_plain(info.dtype) ? info.dtype : DType::kF32;
+    const auto elements =
+        static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
+    info.bytes = dtype_bytes(info.dtype, elements).value();
+  }
+  return std::make_shared<const CheckpointFacts>(std::move(facts));
+}
+
+class MergedSource final : public TensorSource {
  public:
-  MergedCheckpoint(std::shared_ptr<const Checkpoint> base,
-                   std::shared_ptr<const LoraAdapter> adapter, std::optional<DType> dtype)
-      : base_(std::move(base)), adapter_(std::move(adapter)), metadata_(base_->metadata()) {
-    metadata_["lora"] = std::filesystem::path(adapter_->path() + "/").parent_path().filename();
-    metadata_.erase(lathe_file::kKeyHeaderSum);  // the base file's, by which it is known
-    pairs_.resize(base_->tensors().size());
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
-      infos_.push_back(base_->tensors()[i]);
-      const auto pair = adapter_->pairs().find(infos_[i].name);
-      if (pair == adapter_->pairs().end()) continue;
-      pairs_[i] = &pair->second;
-      TensorInfo& info = infos_[i];
-      info.dtype = dtype ? *dtype : is_plain(info.dtype) ? info.dtype : DType::kF32;
-      const auto elements =
-          static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
-      info.bytes = dtype_bytes(info.dtype, elements).value();
+  MergedSource(std::shared_ptr<const CheckpointFacts> facts, std::shared_ptr<const Checkpoint> base,
+               std::shared_ptr<const LoraAdapter> adapter)
+      : facts_(std::move(facts)), base_(std::move(base)), adapter_(std::move(adapter)) {
+    for (const TensorInfo& info : facts_->tensors) {
+      const auto pair = adapter_->pairs().find(info.name);
+      pairs_.push_back(pair == adapter_->pairs().end() ? nullptr : &pair->second);
     }
   }
 
-  CheckpointFormat format() const noexcept override { return base_->format(); }
-  const std::string& path() const noexcept override { return base_->path(); }
-  bool has_model() const noexcept override { return base_->has_model(); }
-  const ModelConfig& config() const noexcept override { return base_->config(); }
-  const std::optional<TokenizerFiles>& tokenizer_files() const noexcept override {
-    return base_->tokenizer_files();
-  }
-  const std::map<std::string, std::string>& metadata() const noexcept override { return metadata_; }
-  std::span<const TensorInfo> tensors() const noexcept override { return infos_; }
-  std::optional<std::size_t> find(std::string_view name) const noexcept override {
-    return base_->find(name);
-  }
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     return pairs_[tensor] != nullptr ? std::span<const std::byte>() : base_->bytes_in_place(tensor);
   }
@@ -89,21 +85,20 @@ class MergedCheckpoint final : public Checkpoint {
 
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override {
-    const LoraPair* pair = pairs_.at(tensor);
+    const LoraPair* pair = pairs_[tensor];
     if (pair == nullptr) return base_->read_rows(tensor, first, count, out);
-    const TensorInfo& info = infos_[tensor];
+    const TensorInfo& info = facts_->tensors[tensor];
     std::vector<float> rows(static_cast<std::size_t>(count) *
                             static_cast<std::size_t>(info.cols()));
     base_->read_rows_f32(tensor, first, count, rows);
     add_products(*pair, first, count, rows);
-    from_floats(rows, info.dtype, out, info.name, path());
+    from_floats(rows, info.dtype, out, info.name, facts_->path);
   }
 
  private:
+  std::shared_ptr<const CheckpointFacts> facts_;
   std::shared_ptr<const Checkpoint> base_;
   std::shared_ptr<const LoraAdapter> adapter_;
-  std::map<std::string, std::string> metadata_;
-  std::vector<TensorInfo> infos_;
   std::vector<const LoraPair*> pairs_;  // by tensor; null: as the base has it
 };
 
@@ -117,7 +112,9 @@ std::shared_ptr<const Checkpoint> merge_lora(std::shared_ptr<const Checkpoint> b
          dtype_info(*dtype).name);
   }
   adapter->check_fits(*base);
-  return std::make_shared<MergedCheckpoint>(std::move(base), std::move(adapter), dtype);
+  const auto facts = merged_facts(*base, *adapter, dtype);
+  return std::make_shared<const Checkpoint>(
+      facts, std::make_shared<MergedSource>(facts, std::move(base), std::move(adapter)));
 }
 
 }  // namespace lathe

@@ -80,18 +80,12 @@ FileKind kind_of_file(const std::string& path) {
       quoted(path));
 }
 
-void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts) {
-  if (ignored.empty()) return;
-  std::string names;
-  for (const std::string& name : ignored) names += (names.empty() ? "" : ", ") + name;
-  parts.metadata[metadata_keys::kIgnored] = std::move(names);
-}
-
 std::shared_ptr<const Checkpoint> Checkpoint::open(const std::string& path,
                                                    const OpenOptions& options) {
   CheckpointParts parts = open_any(path, options);
   if (!options.tokenizer_path.empty()) {
-    parts.tokenizer = load_tokenizer(options.tokenizer_path, parts.config);
+    parts.facts.tokenizer = std::make_shared<const TokenizerFiles>(
+        load_tokenizer(options.tokenizer_path, parts.facts.config));
   }
   return make_checkpoint(std::move(parts));
 }

@@ -25,9 +25,6 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file);
 // A Hugging Face folder's weights: one file, or the shards of its index.
 std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder);
 
-// metadata_keys::kIgnored, when there are any.
-void note_ignored(const std::vector<std::string>& ignored, CheckpointParts& parts);
-
 // An existing file that does not open as `what` is an I/O error; an absent one gives "".
 // At most 512 MB.
 std::string read_small_file(const std::string& path);

@@ -13,7 +13,7 @@ namespace {
 
 // gguf_keys::kVectorTypes: "TYPE NAME" per vector that was widened to F32, "*" for all. Such
 // tensors appear as what they were, so that conversions come back to the same bytes.
-void restore_vector_types(const GgufReader& gguf, std::vector<StoredTensor>& tensors) {
+void restore_vector_types(const GgufReader& gguf, CheckpointParts& parts) {
   const auto types = gguf.get_strings(gguf_keys::kVectorTypes);
   if (!types) return;
   for (const std::string_view entry : *types) {
@@ -23,26 +23,28 @@ void restore_vector_types(const GgufReader& gguf, std::vector<StoredTensor>& ten
       fail_invalid("{}: {} holds {}", quoted(gguf.path()), gguf_keys::kVectorTypes, quoted(entry));
     }
     const std::string_view name = entry.substr(space + 1);
-    for (StoredTensor& tensor : tensors) {
-      const bool meant = name == "*" || tensor.info.name == name;
-      if (!meant || tensor.info.shape.size() != 1 || tensor.stored != DType::kF32) continue;
-      tensor.info.dtype = *type;
-      tensor.info.bytes = tensor.bytes.size() / 2;
+    for (std::size_t i = 0; i < parts.stored.size(); ++i) {
+      TensorInfo& info = parts.facts.tensors[i];
+      const StoredTensor& stored = parts.stored[i];
+      const bool meant = name == "*" || info.name == name;
+      if (!meant || info.shape.size() != 1 || stored.stored != DType::kF32) continue;
+      info.dtype = *type;
+      info.bytes = stored.bytes.size() / 2;
     }
   }
 }
 
 // What says something about the model to a person, or must survive a conversion.
-void copy_metadata(const GgufReader& gguf, CheckpointParts& parts) {
+void copy_metadata(const GgufReader& gguf, std::map<std::string, std::string>& out) {
   for (const GgufEntry& entry : gguf.metadata()) {
     // Not what the format itself asks for.
     const bool structural = entry.key == "general.architecture" || entry.key == "general.type";
     const bool wanted = entry.key.starts_with("general.") && !structural;
     if (!wanted || entry.value.type != GgufType::kString) continue;
-    parts.metadata[entry.key] = gguf.get_string(entry.key).value_or("");
+    out[entry.key] = gguf.get_string(entry.key).value_or("");
   }
   if (const auto text = gguf.get_string(gguf_keys::kGenerationConfig)) {
-    parts.metadata[metadata_keys::kGenerationConfig] = *text;
+    out[metadata_keys::kGenerationConfig] = *text;
   }
 }
 
@@ -51,36 +53,34 @@ void copy_metadata(const GgufReader& gguf, CheckpointParts& parts) {
 CheckpointParts open_gguf(const std::string& path) {
   const auto gguf = GgufReader::open(path);
   CheckpointParts parts;
-  parts.format = CheckpointFormat::kGguf;
-  parts.path = path;
   parts.file = gguf;
+  CheckpointFacts& facts = parts.facts;
+  facts.format = CheckpointFormat::kGguf;
+  facts.path = path;
   auto vocabulary = vocabulary_from_gguf(*gguf);
   const GgufVocabulary* known = vocabulary ? &*vocabulary : nullptr;
-  parts.has_model = !gguf->tensors().empty();
-  copy_metadata(*gguf, parts);
-  if (parts.has_model) {
-    parts.config = config_from_gguf(*gguf);
+  facts.has_model = !gguf->tensors().empty();
+  copy_metadata(*gguf, facts.metadata);
+  if (facts.has_model) {
+    facts.config = config_from_gguf(*gguf);
     if (known != nullptr &&
-        known->tokens.size() > static_cast<std::size_t>(parts.config.vocab_size)) {
+        known->tokens.size() > static_cast<std::size_t>(facts.config.vocab_size)) {
       fail_invalid("{}: the vocabulary has {} tokens, but the embedding {} rows", quoted(path),
-                   known->tokens.size(), parts.config.vocab_size);
+                   known->tokens.size(), facts.config.vocab_size);
     }
     std::vector<FoundTensor> found = list_tensors(*gguf);
     // Part of the configuration.
     std::erase_if(found, [](const FoundTensor& t) { return t.name == kGgufRopeFactors; });
-    std::vector<std::string> ignored;
-    parts.tensors = match_tensors(parts.config, *gguf, found, &TensorSlot::gguf, ignored);
-    note_ignored(ignored, parts);
-    restore_vector_types(*gguf, parts.tensors);
+    match_tensors(parts, found, &TensorSlot::gguf);
+    restore_vector_types(*gguf, parts);
   } else {
-    parts.config = token_config_from_gguf(*gguf, known);
+    facts.config = token_config_from_gguf(*gguf, known);
   }
   if (vocabulary) {
-    TokenizerFiles files;
-    files.chat_template = vocabulary->chat_template;
-    files.gguf = *std::move(vocabulary);
-    files.origin = path;
-    parts.tokenizer = std::move(files);
+    auto files = std::make_shared<TokenizerFiles>();
+    files->gguf = *std::move(vocabulary);
+    files->origin = path;
+    facts.tokenizer = std::move(files);
   }
   return parts;
 }

@@ -32,20 +32,18 @@ std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& 
 
 CheckpointParts open_hugging_face(const std::string& folder) {
   CheckpointParts parts;
-  parts.format = CheckpointFormat::kHuggingFace;
-  parts.path = folder;
+  CheckpointFacts& facts = parts.facts;
+  facts.format = CheckpointFormat::kHuggingFace;
+  facts.path = folder;
   const std::string config_path = folder + "/config.json";
   const std::string generation = read_small_file_if_there(folder + "/generation_config.json");
-  parts.config = config_from_json(read_small_file(config_path), generation, config_path);
-  if (!generation.empty()) parts.metadata[metadata_keys::kGenerationConfig] = generation;
-
-  const auto weights = open_folder_weights(folder);
-  parts.file = weights;
-  std::vector<std::string> ignored;
-  parts.tensors = match_tensors(parts.config, *weights, list_tensors(*weights),
-                                &TensorSlot::hugging_face, ignored);
-  note_ignored(ignored, parts);
-  parts.tokenizer = tokenizer_from_folder(folder);
+  facts.config = config_from_json(read_small_file(config_path), generation, config_path);
+  if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
+  parts.file = open_folder_weights(folder);
+  match_tensors(parts, list_tensors(*parts.file), &TensorSlot::hugging_face);
+  if (auto tokenizer = tokenizer_from_folder(folder)) {
+    facts.tokenizer = std::make_shared<const TokenizerFiles>(*std::move(tokenizer));
+  }
   return parts;
 }
 

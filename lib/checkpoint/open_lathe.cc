@@ -58,22 +58,23 @@ void check_version(const SafetensorsReader& file) {
 CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
   check_version(*file);
   CheckpointParts parts;
-  parts.format = CheckpointFormat::kLathe;
-  parts.path = file->path();
+  CheckpointFacts& facts = parts.facts;
+  facts.format = CheckpointFormat::kLathe;
+  facts.path = file->path();
   for (const auto& [key, value] : file->metadata()) {
     const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyPacked ||
                        key == lathe_file::kKeyTensorSums;
-    if (!bulky) parts.metadata[key] = value;
+    if (!bulky) facts.metadata[key] = value;
   }
   const auto blocks = lathe_file::read_blocks(*file);
   const auto packed = lathe_file::read_packed(*file);
   std::vector<FoundTensor> found;
   std::string config;
   TokenizerFiles tokenizer;
-  tokenizer.origin = parts.path;
+  tokenizer.origin = facts.path;
   for (FoundTensor& tensor : list_tensors(*file)) {
     if (!tensor.name.starts_with(lathe_file::kFilePrefix)) {
-      unwrap_blocks(blocks, parts.path, tensor);
+      unwrap_blocks(blocks, facts.path, tensor);
       unwrap_packed(packed, *file, tensor);
       found.push_back(std::move(tensor));
       continue;
@@ -83,26 +84,24 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
     if (name == "config.json") {
       config = text_of(content);
     } else if (name == "generation_config.json") {
-      parts.metadata[metadata_keys::kGenerationConfig] = text_of(content);
+      facts.metadata[metadata_keys::kGenerationConfig] = text_of(content);
     } else if (std::string* field = lathe_file::file_by_name(tokenizer, name)) {
       *field = text_of(content);
     } else {
       fail_unsupported("{}: holds the file {}, which this version does not know",
-                       quoted(parts.path), quoted(name));
+                       quoted(facts.path), quoted(name));
     }
   }
-  if (config.empty()) fail_invalid("{}: holds no config.json", quoted(parts.path));
-  const auto generation = parts.metadata.find(metadata_keys::kGenerationConfig);
-  parts.config = config_from_json(
-      config, generation == parts.metadata.end() ? std::string_view() : generation->second,
-      parts.path);
-  std::vector<std::string> ignored;
-  parts.tensors = match_tensors(parts.config, *file, found, &TensorSlot::lathe, ignored);
-  note_ignored(ignored, parts);
-  if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
-    parts.tokenizer = std::move(tokenizer);
-  }
+  if (config.empty()) fail_invalid("{}: holds no config.json", quoted(facts.path));
+  const auto generation = facts.metadata.find(metadata_keys::kGenerationConfig);
+  facts.config = config_from_json(
+      config, generation == facts.metadata.end() ? std::string_view() : generation->second,
+      facts.path);
   parts.file = std::move(file);
+  match_tensors(parts, found, &TensorSlot::lathe);
+  if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
+    facts.tokenizer = std::make_shared<const TokenizerFiles>(std::move(tokenizer));
+  }
   return parts;
 }
 

@@ -36,29 +36,30 @@ ModelConfig config_of(const Llama2cHeader& header) {
 CheckpointParts open_llama2c(const std::string& path) {
   const auto reader = Llama2cReader::open(path);
   CheckpointParts parts;
-  parts.format = CheckpointFormat::kLlama2c;
-  parts.path = path;
-  parts.config = config_of(reader->header());
-  validate(parts.config, path);
+  CheckpointFacts& facts = parts.facts;
+  facts.format = CheckpointFormat::kLlama2c;
+  facts.path = path;
+  facts.config = config_of(reader->header());
+  validate(facts.config, path);
   parts.file = reader;
 
-  for (const TensorSlot& slot : tensor_slots(parts.config)) {
+  for (const TensorSlot& slot : tensor_slots(facts.config)) {
     const auto tensor = reader->find_tensor(slot.llama2c.name);
     if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name());
     std::span<const std::byte> bytes = reader->tensor_data(*tensor);
     if (slot.id.layer >= 0) {
-      const std::size_t size = bytes.size() / parts.config.layers.size();
+      const std::size_t size = bytes.size() / facts.config.layers.size();
       bytes = bytes.subspan(static_cast<std::size_t>(slot.id.layer) * size, size);
     }
-    parts.tensors.push_back({.info = {.name = slot.name(),
-                                      .dtype = DType::kF32,
-                                      .shape = slot.shape,
-                                      .bytes = bytes.size(),
-                                      .id = slot.id},
-                             .bytes = bytes,
-                             .stored = DType::kF32,
-                             .interleaved = slot.llama2c.interleaved,
-                             .index = *tensor});
+    facts.tensors.push_back({.name = slot.name(),
+                             .dtype = DType::kF32,
+                             .shape = slot.shape,
+                             .bytes = bytes.size(),
+                             .id = slot.id});
+    parts.stored.push_back({.bytes = bytes,
+                            .stored = DType::kF32,
+                            .interleaved = slot.llama2c.interleaved,
+                            .index = *tensor});
   }
   return parts;
 }

@@ -1,6 +1,7 @@
 #include "checkpoint/stored_checkpoint.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -28,96 +29,68 @@ void copy_reordered(std::span<const std::byte> from, std::int64_t first, std::in
   }
 }
 
-class StoredCheckpoint final : public Checkpoint {
+class StoredSource final : public TensorSource {
  public:
-  explicit StoredCheckpoint(CheckpointParts parts) : parts_(std::move(parts)) {
-    for (const StoredTensor& tensor : parts_.tensors) infos_.push_back(tensor.info);
-    for (std::size_t i = 0; i < infos_.size(); ++i) by_name_.emplace(infos_[i].name, i);
-  }
-
-  CheckpointFormat format() const noexcept override { return parts_.format; }
-  const std::string& path() const noexcept override { return parts_.path; }
-  bool has_model() const noexcept override { return parts_.has_model; }
-  const ModelConfig& config() const noexcept override { return parts_.config; }
-  const std::optional<TokenizerFiles>& tokenizer_files() const noexcept override {
-    return parts_.tokenizer;
-  }
-  const std::map<std::string, std::string>& metadata() const noexcept override {
-    return parts_.metadata;
-  }
-  std::span<const TensorInfo> tensors() const noexcept override { return infos_; }
-
-  std::optional<std::size_t> find(std::string_view name) const noexcept override {
-    const auto it = by_name_.find(name);
-    return it == by_name_.end() ? std::nullopt : std::optional(it->second);
-  }
+  StoredSource(std::shared_ptr<const CheckpointFacts> facts, std::vector<StoredTensor> stored,
+               std::shared_ptr<const TensorFile> file)
+      : facts_(std::move(facts)), stored_(std::move(stored)), file_(std::move(file)) {}
 
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
-    const StoredTensor& stored = parts_.tensors[tensor];
+    const StoredTensor& stored = stored_[tensor];
     const bool as_is =
-        !stored.interleaved && stored.stored == stored.info.dtype && is_aligned(stored);
+        !stored.interleaved && stored.stored == facts_->tensors[tensor].dtype && is_aligned(stored);
     return as_is ? stored.bytes : std::span<const std::byte>();
   }
 
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override;
 
-  void drop(std::size_t tensor) const noexcept override {
-    parts_.file->drop(parts_.tensors[tensor].index);
-  }
+  // Of a part of a tensor more is dropped; what is needed yet is read again.
+  void drop(std::size_t tensor) const noexcept override { file_->drop(stored_[tensor].index); }
 
  private:
-  void read_vector(const StoredTensor& stored, std::span<std::byte> out) const;
-  std::int64_t head_dim_of(const StoredTensor& stored) const {
-    return parts_.config.layer(stored.info.id.layer).attention.head_dim;
+  void read_vector(std::size_t tensor, std::span<std::byte> out) const;
+  std::int64_t head_dim_of(const TensorInfo& info) const {
+    return facts_->config.layer(info.id.layer).attention.head_dim;
   }
 
-  CheckpointParts parts_;
-  std::vector<TensorInfo> infos_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;  // views of infos_' names
+  std::shared_ptr<const CheckpointFacts> facts_;
+  std::vector<StoredTensor> stored_;
+  std::shared_ptr<const TensorFile> file_;
 };
 
-void StoredCheckpoint::read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
-                                 std::span<std::byte> out) const {
-  const StoredTensor& stored = parts_.tensors.at(tensor);
-  if (stored.info.dtype == DType::kPacked) {
-    fail(ErrorCode::kBug, "{}: bytes of single rows asked for of the packed tensor {}",
-         quoted(parts_.path), quoted(stored.info.name));
-  }
-  const std::int64_t rows = stored.info.rows();
-  const std::size_t row_bytes =
-      rows == 0 ? 0
-                : static_cast<std::size_t>(stored.info.bytes / static_cast<std::uint64_t>(rows));
-  if (first < 0 || count < 0 || first > rows - count ||
-      out.size() != static_cast<std::size_t>(count) * row_bytes) {
-    fail(ErrorCode::kBug, "{}: rows {} to {} of tensor {} asked for, which has {}",
-         quoted(parts_.path), first, first + count, quoted(stored.info.name), rows);
-  }
+void StoredSource::read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                             std::span<std::byte> out) const {
   // A file that shrank would end the process with SIGBUS; this notices almost always.
-  if (!parts_.file->unchanged()) {
-    fail(ErrorCode::kIo, "{}: the file changed while it was being read", quoted(parts_.path));
+  if (!file_->unchanged()) {
+    fail(ErrorCode::kIo, "{}: the file changed while it was being read", quoted(facts_->path));
   }
-  if (stored.info.shape.size() < 2) {
-    if (count > 0) read_vector(stored, out);
+  const StoredTensor& stored = stored_[tensor];
+  const std::size_t row_bytes = out.size() / static_cast<std::size_t>(count);
+  if (facts_->tensors[tensor].shape.size() < 2) {
+    read_vector(tensor, out);
   } else if (stored.interleaved) {
-    copy_reordered(stored.bytes, first, count, row_bytes, head_dim_of(stored), out);
+    copy_reordered(stored.bytes, first, count, row_bytes, head_dim_of(facts_->tensors[tensor]),
+                   out);
   } else {
     const auto offset = static_cast<std::size_t>(first) * row_bytes;
     std::memcpy(out.data(), stored.bytes.data() + offset, out.size());
   }
 }
 
-void StoredCheckpoint::read_vector(const StoredTensor& stored, std::span<std::byte> out) const {
+void StoredSource::read_vector(std::size_t tensor, std::span<std::byte> out) const {
+  const StoredTensor& stored = stored_[tensor];
+  const TensorInfo& info = facts_->tensors[tensor];
   std::span<const std::byte> bytes = stored.bytes;
   std::vector<std::byte> narrowed;
-  if (stored.stored != stored.info.dtype) {
+  if (stored.stored != info.dtype) {
     narrowed.resize(out.size());
-    narrow_exactly(bytes, stored.info.dtype, narrowed, stored.info.name, parts_.path);
+    narrow_exactly(bytes, info.dtype, narrowed, info.name, facts_->path);
     bytes = narrowed;
   }
   if (stored.interleaved) {
-    const auto size = static_cast<std::size_t>(dtype_info(stored.info.dtype).bytes);
-    copy_reordered(bytes, 0, stored.info.cols(), size, head_dim_of(stored), out);
+    const auto size = static_cast<std::size_t>(dtype_info(info.dtype).bytes);
+    copy_reordered(bytes, 0, info.cols(), size, head_dim_of(info), out);
   } else {
     std::memcpy(out.data(), bytes.data(), out.size());
   }
@@ -126,7 +99,9 @@ void StoredCheckpoint::read_vector(const StoredTensor& stored, std::span<std::by
 }  // namespace
 
 std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts) {
-  return std::make_shared<StoredCheckpoint>(std::move(parts));
+  const auto facts = std::make_shared<const CheckpointFacts>(std::move(parts.facts));
+  return std::make_shared<const Checkpoint>(
+      facts, std::make_shared<StoredSource>(facts, std::move(parts.stored), std::move(parts.file)));
 }
 
 }  // namespace lathe

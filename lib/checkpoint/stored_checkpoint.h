@@ -1,16 +1,14 @@
-// The one implementation of Checkpoint: a list of tensors, each a span of a mapped file and
-// how it differs from what Checkpoint promises (rotary row order, a wider stored type).
+// A checkpoint in files: each tensor a span of a mapped file, and how it differs from what
+// Checkpoint promises (rotary row order, a wider stored type).
 //
-// The four openers (open_*.cc) fill a CheckpointParts, check it against the config and hand it
-// over. Immutable and thread-safe afterwards.
+// The openers (open_*.cc) fill a CheckpointParts, match_tensors() checks it against the
+// configuration, and make_checkpoint() makes a Checkpoint of it.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "lathe/checkpoint.h"
@@ -21,21 +19,15 @@
 namespace lathe {
 
 struct StoredTensor {
-  TensorInfo info;                   // as Checkpoint shows it
   std::span<const std::byte> bytes;  // as the file holds it
-  DType stored = DType::kF32;        // info.dtype, or F32 where a narrower type was widened
+  DType stored = DType::kF32;        // TensorInfo's, or F32 where a narrower type was widened
   bool interleaved = false;          // rows (of a vector: elements) are in interleaved order
   std::size_t index = 0;             // of the tensor in the file (of which it may be a part)
 };
 
 struct CheckpointParts {
-  CheckpointFormat format = CheckpointFormat::kHuggingFace;
-  std::string path;
-  bool has_model = true;
-  ModelConfig config;
-  std::optional<TokenizerFiles> tokenizer;
-  std::map<std::string, std::string> metadata;
-  std::vector<StoredTensor> tensors;
+  CheckpointFacts facts;
+  std::vector<StoredTensor> stored;        // one per tensor of the facts
   std::shared_ptr<const TensorFile> file;  // keeps the bytes alive
 };
 
@@ -56,13 +48,11 @@ struct FoundTensor : TensorSpec {
 // All tensors of the file.
 std::vector<FoundTensor> list_tensors(const TensorFile& file);
 
-// Puts `found` into the order of the config's slots, checking that each is there with its
-// shape and a type that it may have, and that nothing else is: throws kInvalid naming what is
-// missing or too much. `place` says where files of this format hold a slot. What may be ignored
-// is left out and listed in `ignored`.
-std::vector<StoredTensor> match_tensors(const ModelConfig& config, const TensorFile& file,
-                                        const std::vector<FoundTensor>& found,
-                                        TensorPlace TensorSlot::*place,
-                                        std::vector<std::string>& ignored);
+// Puts `found`, of parts.file, into the order of the config's slots, checking that each is there
+// with its shape and a type that it may have, and that nothing else is: throws kInvalid naming what
+// is missing or too much. `place` says where files of this format hold a slot. Fills
+// parts.facts.tensors and parts.stored; what may be ignored is left out, and named in the metadata.
+void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found,
+                   TensorPlace TensorSlot::*place);
 
 }  // namespace lathe

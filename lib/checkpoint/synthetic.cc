@@ -6,7 +6,8 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <map>
+#include <memory>
+#include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -91,56 +92,47 @@ std::vector<float> make_values() {
   return values;
 }
 
-class SyntheticCheckpoint final : public Checkpoint {
+std::shared_ptr<const CheckpointFacts> facts_of(const Shape& shape,
+                                                const SyntheticOptions& options) {
+  CheckpointFacts facts;
+  facts.format = CheckpointFormat::kHuggingFace;
+  facts.path = fmt::format("synthetic {}", shape.name);
+  facts.config = config_of(shape, options.context_length);
+  for (const TensorSlot& slot : tensor_slots(facts.config)) {
+    TensorInfo info;
+    info.name = slot.name();
+    info.id = slot.id;
+    info.dtype = options.type;
+    info.shape = slot.shape;
+    info.bytes = static_cast<std::uint64_t>(info.rows() * info.cols()) *
+                 static_cast<std::uint64_t>(dtype_info(options.type).bytes);
+    facts.tensors.push_back(std::move(info));
+  }
+  if (!options.tokenizer.empty()) {
+    facts.tokenizer =
+        std::make_shared<const TokenizerFiles>(load_tokenizer(options.tokenizer, facts.config));
+  }
+  return std::make_shared<const CheckpointFacts>(std::move(facts));
+}
+
+class SyntheticSource final : public TensorSource {
  public:
-  SyntheticCheckpoint(const Shape& shape, const SyntheticOptions& options)
-      : path_(fmt::format("synthetic {}", shape.name)),
-        config_(config_of(shape, options.context_length)),
-        type_(options.type) {
-    for (const TensorSlot& slot : tensor_slots(config_)) {
-      TensorInfo info;
-      info.name = slot.name();
-      info.id = slot.id;
-      info.dtype = type_;
-      info.shape = slot.shape;
-      info.bytes = static_cast<std::uint64_t>(info.rows() * info.cols()) *
-                   static_cast<std::uint64_t>(dtype_info(type_).bytes);
-      by_name_.emplace(info.name, tensors_.size());
-      tensors_.push_back(std::move(info));
-    }
-    if (!options.tokenizer.empty()) tokenizer_ = load_tokenizer(options.tokenizer, config_);
+  SyntheticSource(std::shared_ptr<const CheckpointFacts> facts, DType type)
+      : facts_(std::move(facts)), type_(type) {
     const std::vector<float> values = make_values();
     const auto size = static_cast<std::size_t>(dtype_info(type_).bytes);
     table_.resize(values.size() * size);
     for (std::size_t i = 0; i < values.size(); ++i) store(values[i], table_.data() + i * size);
   }
 
-  CheckpointFormat format() const noexcept override { return CheckpointFormat::kHuggingFace; }
-  const std::string& path() const noexcept override { return path_; }
-  bool has_model() const noexcept override { return true; }
-  const ModelConfig& config() const noexcept override { return config_; }
-  const std::optional<TokenizerFiles>& tokenizer_files() const noexcept override {
-    return tokenizer_;
-  }
-  const std::map<std::string, std::string>& metadata() const noexcept override { return metadata_; }
-  std::span<const TensorInfo> tensors() const noexcept override { return tensors_; }
-  std::optional<std::size_t> find(std::string_view name) const noexcept override {
-    const auto it = by_name_.find(name);
-    return it == by_name_.end() ? std::nullopt : std::optional(it->second);
-  }
   std::span<const std::byte> bytes_in_place(std::size_t) const noexcept override { return {}; }
   void drop(std::size_t) const noexcept override {}
 
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override {
-    const TensorInfo& info = tensors_.at(tensor);
+    const TensorInfo& info = facts_->tensors[tensor];
     const auto size = static_cast<std::size_t>(dtype_info(type_).bytes);
     const auto cols = static_cast<std::size_t>(info.cols());
-    if (first < 0 || count < 0 || first > info.rows() - count ||
-        out.size() != static_cast<std::size_t>(count) * cols * size) {
-      fail(ErrorCode::kBug, "{}: rows {} to {} asked for of {}", path_, first, first + count,
-           info.name);
-    }
     if (info.shape.size() < 2) {
       // Norms are ones, biases zeros.
       const float value = info.id.bias ? 0.0f : 1.0f;
@@ -181,13 +173,8 @@ class SyntheticCheckpoint final : public Checkpoint {
     }
   }
 
-  std::string path_;
-  ModelConfig config_;
+  std::shared_ptr<const CheckpointFacts> facts_;
   DType type_;
-  std::optional<TokenizerFiles> tokenizer_;
-  std::map<std::string, std::string> metadata_;
-  std::vector<TensorInfo> tensors_;
-  std::map<std::string, std::size_t, std::less<>> by_name_;
   std::vector<std::byte> table_;
 };
 
@@ -206,7 +193,10 @@ std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& name,
          dtype_info(options.type).name);
   }
   for (const Shape& shape : kShapes) {
-    if (shape.name == name) return std::make_shared<SyntheticCheckpoint>(shape, options);
+    if (shape.name != name) continue;
+    const auto facts = facts_of(shape, options);
+    return std::make_shared<const Checkpoint>(
+        facts, std::make_shared<SyntheticSource>(facts, options.type));
   }
   fail(ErrorCode::kUsage, "{}: no such shape; there are {}", quoted(name),
        fmt::join(synthetic_shapes(), ", "));

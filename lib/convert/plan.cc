@@ -85,8 +85,8 @@ std::vector<std::string> name_vector_types(const Checkpoint& checkpoint,
 // Tokenizer files travel as they are; broken ones would make an output that cannot be used. A
 // tokenizer that is merely of an unknown kind may be carried.
 void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
-  const auto& files = checkpoint.tokenizer_files();
-  if (!files) {
+  const TokenizerFiles* files = checkpoint.tokenizer_files();
+  if (files == nullptr) {
     plan.notes.push_back("the source has no tokenizer, and none was given: the output has none");
     return;
   }

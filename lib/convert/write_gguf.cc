@@ -67,7 +67,7 @@ void put_general(const Checkpoint& checkpoint, const Plan& plan, GgufMetadata& k
 
 void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
   const ModelConfig& config = checkpoint.config();
-  if (const auto& files = checkpoint.tokenizer_files()) {
+  if (const TokenizerFiles* files = checkpoint.tokenizer_files()) {
     const GgufVocabulary vocabulary = to_gguf(*files, config.vocab_size);
     if (vocabulary.tokens.size() != static_cast<std::size_t>(config.vocab_size)) {
       fail_invalid("{}: the tokenizer has {} tokens, but the embedding {} rows",

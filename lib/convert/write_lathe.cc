@@ -81,7 +81,7 @@ std::vector<std::pair<std::string, std::string>> make_files(const Checkpoint& ch
     files.emplace_back("generation_config.json",
                        generation_config_to_json(config, generation->second));
   }
-  if (const auto& tokenizer = checkpoint.tokenizer_files()) {
+  if (const TokenizerFiles* tokenizer = checkpoint.tokenizer_files()) {
     const TokenizerFiles converted = to_hugging_face(*tokenizer);
     for (const auto& [name, content] : lathe_file::named_files(converted)) {
       files.emplace_back(name, *content);

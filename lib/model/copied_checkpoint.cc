@@ -19,9 +19,9 @@ bool used_in_place(const TensorInfo& info) {
          info.dtype == DType::kBF16;
 }
 
-class CopiedCheckpoint final : public Checkpoint {
+class CopiedSource final : public TensorSource {
  public:
-  explicit CopiedCheckpoint(std::shared_ptr<const Checkpoint> from)
+  explicit CopiedSource(std::shared_ptr<const Checkpoint> from)
       : from_(std::move(from)), places_(from_->tensors().size()) {
     const auto padded = [](std::size_t n) {
       return (n + kAlignment - 1) / kAlignment * kAlignment;
@@ -33,7 +33,7 @@ class CopiedCheckpoint final : public Checkpoint {
     };
     for (std::size_t i = 0; i < places_.size(); ++i) total += padded(wanted(i).size());
     if (total == 0) return;
-    memory_ = WeightMemory(total, quoted(path()).c_str());
+    memory_ = WeightMemory(total, quoted(from_->path()).c_str());
     std::byte* to = memory_.bytes().data();
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const std::span<const std::byte> bytes = wanted(i);
@@ -45,20 +45,6 @@ class CopiedCheckpoint final : public Checkpoint {
     }
   }
 
-  CheckpointFormat format() const noexcept override { return from_->format(); }
-  const std::string& path() const noexcept override { return from_->path(); }
-  bool has_model() const noexcept override { return from_->has_model(); }
-  const ModelConfig& config() const noexcept override { return from_->config(); }
-  const std::optional<TokenizerFiles>& tokenizer_files() const noexcept override {
-    return from_->tokenizer_files();
-  }
-  const std::map<std::string, std::string>& metadata() const noexcept override {
-    return from_->metadata();
-  }
-  std::span<const TensorInfo> tensors() const noexcept override { return from_->tensors(); }
-  std::optional<std::size_t> find(std::string_view name) const noexcept override {
-    return from_->find(name);
-  }
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     return places_[tensor].empty() ? from_->bytes_in_place(tensor) : places_[tensor];
   }
@@ -79,7 +65,9 @@ class CopiedCheckpoint final : public Checkpoint {
 }  // namespace
 
 std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint) {
-  return std::make_shared<const CopiedCheckpoint>(std::move(checkpoint));
+  auto facts = checkpoint->facts();
+  return std::make_shared<const Checkpoint>(std::move(facts),
+                                            std::make_shared<CopiedSource>(std::move(checkpoint)));
 }
 
 }  // namespace lathe

@@ -10,10 +10,12 @@ namespace lathe {
 std::string sgp_model_identity(const Checkpoint& checkpoint) {
   Checksum sum;
   sum.add(fingerprint(checkpoint));
-  if (const auto& files = checkpoint.tokenizer_files()) {
+  if (const TokenizerFiles* files = checkpoint.tokenizer_files()) {
+    const std::string& chat_template =
+        files->gguf ? files->gguf->chat_template : files->chat_template;
     for (const std::string* text :
          {&files->tokenizer_json, &files->sentencepiece_model, &files->tokenizer_config_json,
-          &files->special_tokens_map_json, &files->chat_template}) {
+          &files->special_tokens_map_json, &chat_template}) {
       sum.add(fmt::format("{}:", text->size()));
       sum.add(*text);
     }

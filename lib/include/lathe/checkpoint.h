@@ -3,6 +3,10 @@
 //   GGUF v2/v3 (splits too) | Hugging Face folder | llama2.c .bin | .lathe
 //        └──────────── Checkpoint::open(path) ────────────┘
 //
+// A Checkpoint is what is known of the model (CheckpointFacts) and where its weights come from (a
+// TensorSource): the files that were opened, or sums with an adapter's products, random numbers,
+// a copy in memory.
+//
 // Whatever the source, tensors have Hugging Face's names ("model.layers.0.self_attn.q_proj
 // .weight"), row-major shapes [out, in], and q/k rows in Hugging Face's rotary order (GGUF's
 // llama family and llama2.c interleave them; reading undoes that row by row, without loss).
@@ -22,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lathe/dtype.h"
@@ -81,37 +86,81 @@ struct OpenOptions {
   bool verify_checksums = false;
 };
 
+// What is known of a checkpoint without reading a weight.
+struct CheckpointFacts {
+  CheckpointFormat format = CheckpointFormat::kHuggingFace;
+  std::string path;  // for messages and provenance
+  // False for a vocabulary-only file: then `config` holds only what the file says of tokens.
+  bool has_model = true;
+  ModelConfig config;
+  // Null when the source has none and none was given.
+  std::shared_ptr<const TokenizerFiles> tokenizer;
+  // Provenance and free text: general.name, license, quantization recipe...
+  std::map<std::string, std::string> metadata;
+  std::vector<TensorInfo> tensors;
+};
+
+// Where the weights of a checkpoint come from: files, another checkpoint, a formula. Tensors are
+// numbered as in CheckpointFacts::tensors. Immutable, and used from several threads at once.
+class LATHE_API TensorSource {
+ public:
+  virtual ~TensorSource();
+
+  // The tensor's bytes, row-major, where they lie in memory just so; empty otherwise. Aligned for
+  // the elements, and valid as long as the source.
+  virtual std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept = 0;
+  // Writes rows [first, first + count) of a matrix (a vector is one row) to `out`, which has
+  // exactly their size; the rows exist. Not asked of packed matrices, which are in place.
+  virtual void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                         std::span<std::byte> out) const = 0;
+  // The tensor is not needed soon: its pages may go.
+  virtual void drop(std::size_t tensor) const noexcept = 0;
+};
+
 class LATHE_API Checkpoint {
  public:
   static std::shared_ptr<const Checkpoint> open(const std::string& path,
                                                 const OpenOptions& options = {});
-  virtual ~Checkpoint();
+  // For weights from elsewhere. The facts are taken as they are: `config` must have passed
+  // validate(), and `tensors` be all those that it asks for, with their ids and shapes.
+  Checkpoint(std::shared_ptr<const CheckpointFacts> facts,
+             std::shared_ptr<const TensorSource> source);
+  ~Checkpoint();
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
 
-  virtual CheckpointFormat format() const noexcept = 0;
-  virtual const std::string& path() const noexcept = 0;
-  // False for a vocabulary-only file: then config() holds only what the file says of tokens.
-  virtual bool has_model() const noexcept = 0;
-  virtual const ModelConfig& config() const noexcept = 0;
-  // Absent when the source has none and none was given.
-  virtual const std::optional<TokenizerFiles>& tokenizer_files() const noexcept = 0;
-  // Provenance and free text: general.name, license, quantization recipe...
-  virtual const std::map<std::string, std::string>& metadata() const noexcept = 0;
+  // To be shared with a checkpoint that is made of this one.
+  const std::shared_ptr<const CheckpointFacts>& facts() const noexcept { return facts_; }
+  CheckpointFormat format() const noexcept { return facts_->format; }
+  const std::string& path() const noexcept { return facts_->path; }
+  bool has_model() const noexcept { return facts_->has_model; }
+  const ModelConfig& config() const noexcept { return facts_->config; }
+  const TokenizerFiles* tokenizer_files() const noexcept { return facts_->tokenizer.get(); }
+  const std::map<std::string, std::string>& metadata() const noexcept { return facts_->metadata; }
 
-  virtual std::span<const TensorInfo> tensors() const noexcept = 0;
+  std::span<const TensorInfo> tensors() const noexcept { return facts_->tensors; }
   // Index into tensors(), or nothing.
-  virtual std::optional<std::size_t> find(std::string_view name) const noexcept = 0;
-  // The tensor's bytes in place, when the file holds them in the order described above;
+  std::optional<std::size_t> find(std::string_view name) const noexcept;
+  // The tensor's bytes in place, when the source holds them in the order described above;
   // empty otherwise (then read_rows is the way). Valid as long as the Checkpoint.
-  virtual std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept = 0;
+  std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept;
   // Copies rows [first, first + count) of a matrix (a vector is one row) to `out`, which has
   // exactly their size. Throws kIo when the file changed after it was opened.
-  virtual void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
-                         std::span<std::byte> out) const = 0;
+  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                 std::span<std::byte> out) const;
   // The same as floats, decoding any type; `out` has count · cols() elements.
   void read_rows_f32(std::size_t tensor, std::int64_t first, std::int64_t count,
                      std::span<float> out) const;
   // Lets the kernel drop the tensor's pages: keeps streaming over a huge file bounded.
-  virtual void drop(std::size_t tensor) const noexcept = 0;
+  void drop(std::size_t tensor) const noexcept;
+
+ private:
+  void check_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
+                  bool right_size) const;
+
+  std::shared_ptr<const CheckpointFacts> facts_;
+  std::shared_ptr<const TensorSource> source_;
+  std::unordered_map<std::string_view, std::size_t> by_name_;  // views of the facts' names
 };
 
 // "[4096, 11008]"

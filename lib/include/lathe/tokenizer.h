@@ -43,6 +43,7 @@ struct TokenizerFiles {
   std::string tokenizer_config_json;  // tokenizer_config.json: special tokens, template
   std::string special_tokens_map_json;
   std::string chat_template;  // chat_template.jinja, where the template has a file of its own
+                              // (a GGUF vocabulary has its own)
   std::optional<GgufVocabulary> gguf;
   std::string origin;  // path for messages
 };

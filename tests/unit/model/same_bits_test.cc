@@ -2,8 +2,6 @@
 // cut of the prompt and neighbour, for each type of weights and of KV cache.
 //
 // Everything is compared with one run: plain kernels, one thread, token by token.
-#include <array>
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
@@ -14,99 +12,14 @@
 
 #include "fake_checkpoint.h"
 #include "kernels/kernel_table.h"
+#include "support/aligned_bytes.h"
+#include "support/packed_schemes.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kPrompt = 150;  // two pages and a part
-
-// A random checkpoint's matrices as quantized ones.
-class QuantizedCheckpoint final : public FakeCheckpoint {
- public:
-  explicit QuantizedCheckpoint(const ModelConfig& config) : FakeCheckpoint(config) {
-    const auto floats = random_checkpoint(config);
-    for (std::size_t i = 0; i < floats->tensors().size(); ++i) {
-      infos_.push_back(floats->tensors()[i]);
-      const auto bytes = floats->bytes_in_place(i);
-      bytes_.push_back(aligned(bytes.size()));
-      std::copy(bytes.begin(), bytes.end(), bytes_.back().begin());
-    }
-  }
-  ~QuantizedCheckpoint() override {
-    for (const auto& bytes : bytes_) std::free(bytes.data());
-  }
-  QuantizedCheckpoint(const QuantizedCheckpoint&) = delete;
-  QuantizedCheckpoint& operator=(const QuantizedCheckpoint&) = delete;
-
-  void pack(const PackedScheme& scheme) {
-    constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                   1,    13,   25,  38,  53,  69,  89,  113};
-    each_matrix([&](TensorInfo& info, std::span<std::byte>& bytes) {
-      const std::size_t size = *packed_bytes(scheme, info.rows(), info.cols());
-      const std::span<std::byte> packed = aligned(size);
-      pack_nearest(scheme, reinterpret_cast<const float*>(bytes.data()), info.rows(), info.cols(),
-                   kGrid, packed);
-      info.dtype = DType::kPacked;
-      replace(info, bytes, packed);
-    });
-  }
-
-  // Blocks of random numbers with scales of 2^-10 to 2^-8; `scales` are where in a block.
-  void make_blocks(DType dtype, const std::vector<std::size_t>& scales) {
-    std::mt19937 generator(10);
-    each_matrix([&](TensorInfo& info, std::span<std::byte>& bytes) {
-      const auto elements = static_cast<std::uint64_t>(info.rows() * info.cols());
-      const std::span<std::byte> blocks = aligned(*dtype_bytes(dtype, elements));
-      for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
-      const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
-      for (std::size_t at = 0; at < blocks.size(); at += block) {
-        for (const std::size_t scale : scales) blocks[at + scale + 1] = std::byte{0x14};
-      }
-      info.dtype = dtype;
-      replace(info, bytes, blocks);
-    });
-  }
-
-  std::span<const TensorInfo> tensors() const noexcept override { return infos_; }
-  std::optional<std::size_t> find(std::string_view name) const noexcept override {
-    for (std::size_t i = 0; i < infos_.size(); ++i) {
-      if (infos_[i].name == name) return i;
-    }
-    return std::nullopt;
-  }
-  std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
-    return bytes_[tensor];
-  }
-  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
-                 std::span<std::byte> out) const override {
-    const std::size_t row = bytes_[tensor].size() / static_cast<std::size_t>(infos_[tensor].rows());
-    std::memcpy(out.data(), bytes_[tensor].data() + static_cast<std::size_t>(first) * row,
-                static_cast<std::size_t>(count) * row);
-  }
-
- private:
-  static std::span<std::byte> aligned(std::size_t size) {
-    const std::size_t bytes = (size + 63) / 64 * 64;
-    auto* data = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
-    std::memset(data, 0, bytes);
-    return {data, size};
-  }
-  static void replace(TensorInfo& info, std::span<std::byte>& bytes, std::span<std::byte> by) {
-    std::free(bytes.data());
-    bytes = by;
-    info.bytes = by.size();
-  }
-  template <typename Change>
-  void each_matrix(Change change) {
-    for (std::size_t i = 0; i < infos_.size(); ++i) {
-      if (infos_[i].shape.size() == 2) change(infos_[i], bytes_[i]);
-    }
-  }
-
-  std::vector<TensorInfo> infos_;
-  std::vector<std::span<std::byte>> bytes_;
-};
 
 ModelConfig config_of(std::int64_t hidden) {
   ModelConfig c = small_config();
@@ -121,17 +34,41 @@ ModelConfig config_of(std::int64_t hidden) {
   return c;
 }
 
-std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
-  const auto checkpoint = std::make_shared<QuantizedCheckpoint>(config_of(128));
-  checkpoint->pack(scheme);
+// A random checkpoint whose matrices are what `change` makes of each.
+template <typename Change>
+std::shared_ptr<const Model> changed_model(std::int64_t hidden, Change change) {
+  MemoryCheckpoint checkpoint = random_checkpoint(config_of(hidden));
+  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    if (checkpoint.tensors()[i].shape.size() == 2) change(checkpoint, i);
+  }
   return Model::load(checkpoint);
 }
 
+std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
+  return changed_model(128, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
+    const TensorInfo& info = checkpoint.tensors()[i];
+    test::AlignedBytes packed(*packed_bytes(scheme, info.rows(), info.cols()));
+    pack_nearest(scheme, reinterpret_cast<const float*>(checkpoint.bytes(i).data()), info.rows(),
+                 info.cols(), test::kSomeGrid, packed.bytes);
+    checkpoint.replace(i, DType::kPacked, packed.bytes);
+  });
+}
+
+// Blocks of random numbers with scales of 2^-10 to 2^-8; `scales` are where in a block.
 std::shared_ptr<const Model> block_model(DType dtype, const std::vector<std::size_t>& scales) {
-  const auto checkpoint =
-      std::make_shared<QuantizedCheckpoint>(config_of(dtype == DType::kQ4_0 ? 128 : 256));
-  checkpoint->make_blocks(dtype, scales);
-  return Model::load(checkpoint);
+  std::mt19937 generator(10);
+  return changed_model(
+      dtype == DType::kQ4_0 ? 128 : 256, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
+        const TensorInfo& info = checkpoint.tensors()[i];
+        const auto elements = static_cast<std::uint64_t>(info.rows() * info.cols());
+        std::vector<std::byte> blocks(*dtype_bytes(dtype, elements));
+        for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
+        const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
+        for (std::size_t at = 0; at < blocks.size(); at += block) {
+          for (const std::size_t scale : scales) blocks[at + scale + 1] = std::byte{0x14};
+        }
+        checkpoint.replace(i, dtype, blocks);
+      });
 }
 
 std::vector<TokenId> some_tokens(std::size_t count) {

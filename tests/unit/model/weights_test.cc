@@ -8,13 +8,13 @@
 namespace lathe {
 namespace {
 
-ErrorCode load_error(const std::shared_ptr<FakeCheckpoint>& checkpoint, std::string& message) {
+ErrorCode load_error(const MemoryCheckpoint& checkpoint, std::string& message) {
   return error_of([&] { Model::load(checkpoint); }, &message);
 }
 
 TEST(Weights, EveryTensorIsFoundAndCounted) {
   const ModelConfig c = small_config();
-  const auto checkpoint = random_checkpoint(c);
+  const auto checkpoint = random_checkpoint(c).make();
   const Weights w = load_weights(*checkpoint);
   ASSERT_EQ(w.layers.size(), 2U);
   EXPECT_EQ(w.layers[1].down->rows(), c.hidden_size);
@@ -30,14 +30,14 @@ TEST(Weights, EveryTensorIsFoundAndCounted) {
 TEST(Weights, ATiedModelUsesItsEmbeddingTwice) {
   ModelConfig c = small_config();
   c.tie_word_embeddings = true;
-  const auto checkpoint = random_checkpoint(c);
+  const auto checkpoint = random_checkpoint(c).make();
   const Weights w = load_weights(*checkpoint);
   EXPECT_EQ(&w.output(), w.embedding.get());
 }
 
 TEST(Model, AVocabularyAloneDoesNotRun) {
-  const auto checkpoint = random_checkpoint(small_config());
-  checkpoint->set_has_model(false);
+  MemoryCheckpoint checkpoint = random_checkpoint(small_config());
+  checkpoint.set_has_model(false);
   std::string message;
   EXPECT_EQ(load_error(checkpoint, message), ErrorCode::kUnsupported);
 }
