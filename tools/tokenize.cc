@@ -77,7 +77,7 @@ class Job {
   Job(const Tool& tool, const Options& options)
       : tool_(tool),
         options_(options),
-        tokenizer_(Tokenizer::create(open_tokenizer_files(tool.common().model))),
+        tokenizer_(Tokenizer::create(*open_tokenizer_files(tool.common().model))),
         output_(tool.common().output, tool.common().force) {
     encode_.add_special = !options.no_special;
     encode_.parse_special = options.special;

@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lathe/checkpoint.h"
 #include "lathe/dtype.h"
 #include "lathe/tokenizer.h"
 
@@ -71,6 +72,9 @@ std::string* file_by_name(TokenizerFiles& files, std::string_view name) noexcept
 
 // Whether a safetensors file is a native one.
 bool is_native(const SafetensorsReader& file);
+
+// Compares every tensor, and the header, with its checksum.
+VerifyReport verify_checksums(const SafetensorsReader& file, const ProgressCallback& progress = {});
 
 // `packed`: tensor -> scheme.
 std::map<std::string, std::string> read_packed(const SafetensorsReader& file);

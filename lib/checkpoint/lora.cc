@@ -11,7 +11,7 @@
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/lora_config.h"
 #include "checkpoint/model_tensors.h"
-#include "checkpoint/open.h"
+#include "checkpoint/small_file.h"
 #include "container/safetensors_reader.h"
 
 namespace lathe {

@@ -4,8 +4,8 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_gguf.h"
+#include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
-#include "checkpoint/open.h"
 #include "container/gguf_reader.h"
 
 namespace lathe {
@@ -48,15 +48,32 @@ void copy_metadata(const GgufReader& gguf, std::map<std::string, std::string>& o
   }
 }
 
+// Null without a vocabulary.
+std::shared_ptr<const TokenizerFiles> tokenizer_of(std::optional<GgufVocabulary> vocabulary,
+                                                   const std::string& path) {
+  if (!vocabulary) return nullptr;
+  auto files = std::make_shared<TokenizerFiles>();
+  files->gguf = std::move(vocabulary);
+  files->origin = path;
+  return files;
+}
+
 }  // namespace
 
-CheckpointParts open_gguf(const std::string& path) {
-  const auto gguf = GgufReader::open(path);
+bool is_gguf(const ModelPath& path) { return GgufReader::looks_like(path.bytes()); }
+
+std::shared_ptr<const TokenizerFiles> gguf_tokenizer(const ModelPath& path) {
+  auto files = tokenizer_of(vocabulary_from_gguf(*GgufReader::open(path.file())), path.path());
+  if (!files) fail_invalid("{}: the file holds no vocabulary", quoted(path.path()));
+  return files;
+}
+
+CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
+  const auto gguf = GgufReader::open(path.file());
   CheckpointParts parts;
   parts.file = gguf;
   CheckpointFacts& facts = parts.facts;
-  facts.format = CheckpointFormat::kGguf;
-  facts.path = path;
+  facts.path = path.path();
   auto vocabulary = vocabulary_from_gguf(*gguf);
   const GgufVocabulary* known = vocabulary ? &*vocabulary : nullptr;
   facts.has_model = !gguf->tensors().empty();
@@ -65,8 +82,8 @@ CheckpointParts open_gguf(const std::string& path) {
     facts.config = config_from_gguf(*gguf);
     if (known != nullptr &&
         known->tokens.size() > static_cast<std::size_t>(facts.config.vocab_size)) {
-      fail_invalid("{}: the vocabulary has {} tokens, but the embedding {} rows", quoted(path),
-                   known->tokens.size(), facts.config.vocab_size);
+      fail_invalid("{}: the vocabulary has {} tokens, but the embedding {} rows",
+                   quoted(facts.path), known->tokens.size(), facts.config.vocab_size);
     }
     std::vector<FoundTensor> found = list_tensors(*gguf);
     // Part of the configuration.
@@ -76,12 +93,7 @@ CheckpointParts open_gguf(const std::string& path) {
   } else {
     facts.config = token_config_from_gguf(*gguf, known);
   }
-  if (vocabulary) {
-    auto files = std::make_shared<TokenizerFiles>();
-    files->gguf = *std::move(vocabulary);
-    files->origin = path;
-    facts.tokenizer = std::move(files);
-  }
+  facts.tokenizer = tokenizer_of(std::move(vocabulary), facts.path);
   return parts;
 }
 

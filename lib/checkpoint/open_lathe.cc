@@ -4,16 +4,13 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/formats.h"
 #include "checkpoint/lathe_file.h"
-#include "checkpoint/open.h"
+#include "checkpoint/small_file.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
-
-std::string text_of(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 // A matrix of blocks is stored as bytes: its real type and shape.
 void unwrap_blocks(const std::map<std::string, DType>& blocks, const std::string& file,
@@ -53,13 +50,26 @@ void check_version(const SafetensorsReader& file) {
   }
 }
 
+void require_checksums(const SafetensorsReader& file) {
+  const VerifyReport report = lathe_file::verify_checksums(file);
+  if (report.mismatched.empty()) return;
+  fail_invalid("{}: {} of {} checksums do not match, the first one that of {}: the file is damaged",
+               quoted(file.path()), report.mismatched.size(), report.tensors + 1,
+               quoted(report.mismatched.front()));
+}
+
 }  // namespace
 
-CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
+bool is_lathe(const ModelPath& path) {
+  return path.safetensors() != nullptr && lathe_file::is_native(*path.safetensors());
+}
+
+CheckpointParts open_lathe(const ModelPath& path, const OpenOptions& options) {
+  const std::shared_ptr<const SafetensorsReader>& file = path.safetensors();
+  if (options.verify_checksums) require_checksums(*file);
   check_version(*file);
   CheckpointParts parts;
   CheckpointFacts& facts = parts.facts;
-  facts.format = CheckpointFormat::kLathe;
   facts.path = file->path();
   for (const auto& [key, value] : file->metadata()) {
     const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyPacked ||
@@ -97,7 +107,7 @@ CheckpointParts open_lathe(std::shared_ptr<const SafetensorsReader> file) {
   facts.config = config_from_json(
       config, generation == facts.metadata.end() ? std::string_view() : generation->second,
       facts.path);
-  parts.file = std::move(file);
+  parts.file = file;
   match_tensors(parts, found, &TensorSlot::lathe);
   if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
     facts.tokenizer = std::make_shared<const TokenizerFiles>(std::move(tokenizer));

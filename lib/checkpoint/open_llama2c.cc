@@ -1,9 +1,9 @@
-// llama2.c's .bin as a Checkpoint: its stacked tensors cut into layers.
+// llama2.c's .bin as a Checkpoint: its stacked tensors cut into layers. And its listing.
 #include <fmt/format.h>
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/open.h"
+#include "checkpoint/formats.h"
 #include "container/llama2c_reader.h"
 
 namespace lathe {
@@ -33,19 +33,20 @@ ModelConfig config_of(const Llama2cHeader& header) {
 
 }  // namespace
 
-CheckpointParts open_llama2c(const std::string& path) {
-  const auto reader = Llama2cReader::open(path);
+bool is_llama2c(const ModelPath& path) { return Llama2cReader::looks_like(path.bytes()); }
+
+CheckpointParts open_llama2c(const ModelPath& path, const OpenOptions&) {
+  const auto reader = Llama2cReader::open(path.file());
   CheckpointParts parts;
   CheckpointFacts& facts = parts.facts;
-  facts.format = CheckpointFormat::kLlama2c;
-  facts.path = path;
+  facts.path = path.path();
   facts.config = config_of(reader->header());
-  validate(facts.config, path);
+  validate(facts.config, facts.path);
   parts.file = reader;
 
   for (const TensorSlot& slot : tensor_slots(facts.config)) {
     const auto tensor = reader->find_tensor(slot.llama2c.name);
-    if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(path), slot.name());
+    if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(facts.path), slot.name());
     std::span<const std::byte> bytes = reader->tensor_data(*tensor);
     if (slot.id.layer >= 0) {
       const std::size_t size = bytes.size() / facts.config.layers.size();
@@ -62,6 +63,24 @@ CheckpointParts open_llama2c(const std::string& path) {
                             .index = *tensor});
   }
   return parts;
+}
+
+void list_llama2c(const ModelPath& path, FileListing& out) {
+  const auto file = Llama2cReader::open(path.file());
+  const Llama2cHeader& h = file->header();
+  out.format = "llama2.c";
+  const auto add = [&](const char* key, std::int64_t value) {
+    out.metadata.push_back({key, "", value});
+  };
+  add("dim", h.dim);
+  add("hidden_dim", h.hidden_dim);
+  add("n_layers", h.n_layers);
+  add("n_heads", h.n_heads);
+  add("n_kv_heads", h.n_kv_heads);
+  add("vocab_size", h.vocab_size);
+  add("seq_len", h.seq_len);
+  out.metadata.push_back({"shared_classifier", "", h.shared_classifier});
+  list_entries(*file, out);
 }
 
 }  // namespace lathe

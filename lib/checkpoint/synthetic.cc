@@ -13,7 +13,7 @@
 #include "base/fail.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
-#include "checkpoint/open.h"
+#include "checkpoint/tokenizer_file.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -109,8 +109,7 @@ std::shared_ptr<const CheckpointFacts> facts_of(const Shape& shape,
     facts.tensors.push_back(std::move(info));
   }
   if (!options.tokenizer.empty()) {
-    facts.tokenizer =
-        std::make_shared<const TokenizerFiles>(load_tokenizer(options.tokenizer, facts.config));
+    facts.tokenizer = load_tokenizer(options.tokenizer, facts.config.vocab_size);
   }
   return std::make_shared<const CheckpointFacts>(std::move(facts));
 }

@@ -6,9 +6,8 @@
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/formats.h"
 #include "checkpoint/lathe_file.h"
-#include "checkpoint/open.h"
-#include "io/mapped_file.h"
 
 namespace lathe {
 namespace {
@@ -36,28 +35,32 @@ std::string required(const SafetensorsReader& file, const char* key) {
 }  // namespace
 
 VerifyReport verify_checksums(const std::string& path, const ProgressCallback& progress) {
-  const bool safetensors = kind_of_file(path) == FileKind::kSafetensors;
-  const auto file = safetensors ? SafetensorsReader::open(path) : nullptr;
-  if (file == nullptr || !lathe_file::is_native(*file)) {
+  const ModelPath model(path);
+  if (format_of(model).id != CheckpointFormat::kLathe) {
     fail_unsupported("{}: only .lathe files have checksums", quoted(path));
   }
-  const std::string header_sum = required(*file, lathe_file::kKeyHeaderSum);
-  const std::string sums = required(*file, lathe_file::kKeyTensorSums);
-  const auto tensors = file->tensors();
+  return lathe_file::verify_checksums(*model.safetensors(), progress);
+}
+
+VerifyReport lathe_file::verify_checksums(const SafetensorsReader& file,
+                                          const ProgressCallback& progress) {
+  const std::string header_sum = required(file, lathe_file::kKeyHeaderSum);
+  const std::string sums = required(file, lathe_file::kKeyTensorSums);
+  const auto tensors = file.tensors();
   if (sums.size() + 1 != tensors.size() * 17) {
-    fail_invalid("{}: has {} bytes of checksums for {} tensors", quoted(path), sums.size(),
+    fail_invalid("{}: has {} bytes of checksums for {} tensors", quoted(file.path()), sums.size(),
                  tensors.size());
   }
   VerifyReport report;
   const std::vector<TensorSpec> specs(tensors.begin(), tensors.end());
-  if (lathe_file::header_checksum(file->metadata(), specs) != header_sum) {
+  if (lathe_file::header_checksum(file.metadata(), specs) != header_sum) {
     report.mismatched.push_back("(header)");
   }
   std::uint64_t total = 0;
   for (const TensorEntry& tensor : tensors) total += tensor.bytes;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (progress) progress(report.bytes, total, tensors[i].name);
-    if (sum_in_pieces(*file, i) != sums.substr(i * 17, 16)) {
+    if (sum_in_pieces(file, i) != sums.substr(i * 17, 16)) {
       report.mismatched.push_back(tensors[i].name);
     }
     ++report.tensors;

@@ -9,7 +9,7 @@
 namespace lathe {
 
 // "<architecture>.*" and our own keys. What GGUF has no key for is refused by
-// check_gguf_can_hold() (plan.h) before.
+// make_plan() before.
 void put_config(const ModelConfig& config, GgufMetadata& keys);
 
 // "tokenizer.*", without the ids of special tokens that the config has as well.

@@ -4,8 +4,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "convert/plan_writer.h"
 #include "convert/write_pass.h"
+#include "convert/writers.h"
 
 namespace lathe {
 namespace {
@@ -16,12 +16,7 @@ Plan checked_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     fail(ErrorCode::kUsage, "weights can be converted to f32, f16 or bf16, not to {}",
          dtype_info(*dtype).name);
   }
-  Plan plan = make_plan(checkpoint, options);
-  if (options.format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
-  if (options.format == CheckpointFormat::kHuggingFace) {
-    check_hugging_face_can_hold(checkpoint, plan);
-  }
-  return plan;
+  return make_plan(checkpoint, options);
 }
 
 ConvertReport report_of(const Checkpoint& checkpoint, const Plan& plan) {
@@ -54,8 +49,8 @@ ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
   // In place is well where every bit is kept.
   if (options.dtype) refuse_own_input(checkpoint, output);
   const Plan plan = checked_plan(checkpoint, options);
-  if (options.format == CheckpointFormat::kHuggingFace) {
-    write_hugging_face(checkpoint, plan, output, options);
+  if (const auto write = writer_of(options.format).write) {
+    write(checkpoint, plan, output, options);
   } else {
     OutputFile file(output, options.overwrite);
     PassOutput pass;

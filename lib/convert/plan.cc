@@ -10,26 +10,13 @@
 #include "base/fail.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
+#include "convert/writers.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
 
 bool is_block_type(DType type) { return dtype_info(type).block > 1; }
-
-TensorPlace TensorSlot::*place_in(CheckpointFormat format) {
-  switch (format) {
-    case CheckpointFormat::kGguf:
-      return &TensorSlot::gguf;
-    case CheckpointFormat::kHuggingFace:
-      return &TensorSlot::hugging_face;
-    case CheckpointFormat::kLlama2c:
-      return &TensorSlot::llama2c;
-    case CheckpointFormat::kLathe:
-      break;
-  }
-  return &TensorSlot::lathe;
-}
 
 // The type in the output, F32 for vectors of GGUF included.
 DType target_type(const TensorInfo& info, const ConvertOptions& options) {
@@ -106,13 +93,10 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     fail_unsupported("{}: holds a vocabulary and no model; there is nothing to convert",
                      quoted(checkpoint.path()));
   }
-  if (options.format == CheckpointFormat::kLlama2c) {
-    fail_unsupported("llama2.c's format is read, not written");
-  }
+  const FormatWriter& writer = writer_of(options.format);
   const bool gguf = options.format == CheckpointFormat::kGguf;
   const Family* family = family_by_type(checkpoint.config().family);
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", checkpoint.config().family);
-  const auto place = place_in(options.format);
 
   Plan plan;
   std::map<DType, std::uint64_t> matrix_bytes;
@@ -124,8 +108,8 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     planned.source = *source;
     planned.to = target_type(info, options);
     check_type(checkpoint, info, planned.to, options);
-    planned.out = {(slot.*place).name, planned.to, info.shape};
-    planned.interleave = (slot.*place).interleaved;
+    planned.out = {(slot.*writer.place).name, planned.to, info.shape};
+    planned.interleave = (slot.*writer.place).interleaved;
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
     planned.bytes =
@@ -157,6 +141,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
                     "differs after {} tokens",
                     family->gguf, first->attention.window));
   }
+  if (writer.check != nullptr) writer.check(checkpoint, plan);
   return plan;
 }
 

@@ -41,11 +41,7 @@ struct Plan {
 // place, even one that was forced to, could not be made again.
 void refuse_own_input(const Checkpoint& checkpoint, const std::string& output);
 
-// Throws where the target cannot hold a tensor.
+// Throws where the target cannot hold a tensor, or the model.
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
-
-// Refuse, before anything is written, what the format has no key or tensor for: kUnsupported.
-void check_gguf_can_hold(const Checkpoint& checkpoint);
-void check_hugging_face_can_hold(const Checkpoint& checkpoint, const Plan& plan);
 
 }  // namespace lathe

@@ -1,18 +1,13 @@
-// The writers of files that are written tensor by tensor, and Hugging Face's folder, which is
-// written whole (write_pass.h brings plan, feeder and writers together).
+// A file that is written tensor by tensor, as a plan says (write_pass.h): what its writers share.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 
-#include "lathe/host/output_file.h"
-
 #include "base/checksum.h"
 #include "container/tensor_stream.h"
-#include "convert/plan.h"
 
 namespace lathe {
 
@@ -42,14 +37,5 @@ class PlanWriter {
  private:
   Checksum sum_;
 };
-
-std::unique_ptr<PlanWriter> make_lathe_writer(const Checkpoint& checkpoint, const Plan& plan,
-                                              const ConvertOptions& options, ByteOutput& out);
-std::unique_ptr<PlanWriter> make_gguf_writer(const Checkpoint& checkpoint, const Plan& plan,
-                                             const ConvertOptions& options, ByteOutput& out);
-
-// Writes and commits.
-void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const std::string& folder,
-                        const ConvertOptions& options);
 
 }  // namespace lathe

@@ -10,7 +10,7 @@
 #include "checkpoint/stored_checkpoint.h"
 #include "container/gguf_writer.h"
 #include "convert/config_to_gguf.h"
-#include "convert/plan_writer.h"
+#include "convert/writers.h"
 
 namespace lathe {
 namespace {
@@ -93,7 +93,7 @@ std::vector<float> rope_factors(const AttentionConfig& attention) {
 
 }  // namespace
 
-void check_gguf_can_hold(const Checkpoint& checkpoint) {
+void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
   const ModelConfig& config = checkpoint.config();
   const std::string file = quoted(checkpoint.path());
   const Family* family = family_by_type(config.family);

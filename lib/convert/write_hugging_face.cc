@@ -6,8 +6,9 @@
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
-#include "convert/plan_writer.h"
+#include "convert/hugging_face_form.h"
 #include "convert/tensor_feeder.h"
+#include "convert/writers.h"
 #include "io/output_folder.h"
 
 namespace lathe {
@@ -84,8 +85,10 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
                         const ConvertOptions& options) {
   const ModelConfig& config = checkpoint.config();
   const std::string config_json = config_to_json(config, plan.main_type, ConfigUse::kHuggingFace);
-  std::optional<TokenizerFiles> tokenizer;
-  if (checkpoint.tokenizer_files()) tokenizer = to_hugging_face(*checkpoint.tokenizer_files());
+  // Before anything is written: it may have no form here.
+  const TokenizerFiles* tokenizer = checkpoint.tokenizer_files();
+  std::optional<TokenizerFiles> made;
+  if (tokenizer != nullptr) tokenizer = &hugging_face_form(*tokenizer, made);
 
   OutputFolder out(folder, options.overwrite, kConfig);
   write_file(out, kConfig, config_json);
@@ -93,7 +96,7 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   write_file(out, "generation_config.json",
              generation_config_to_json(
                  config, generation == checkpoint.metadata().end() ? "" : generation->second));
-  if (tokenizer) {
+  if (tokenizer != nullptr) {
     for (const auto& [name, content] : lathe_file::named_files(*tokenizer)) {
       write_file(out, name, *content);
     }

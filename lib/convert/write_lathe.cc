@@ -3,6 +3,12 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lathe/version.h"
 
@@ -11,24 +17,11 @@
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
-#include "convert/plan_writer.h"
+#include "convert/hugging_face_form.h"
+#include "convert/writers.h"
 
 namespace lathe {
 namespace {
-
-std::string format_name(CheckpointFormat format) {
-  switch (format) {
-    case CheckpointFormat::kGguf:
-      return "gguf";
-    case CheckpointFormat::kHuggingFace:
-      return "hf";
-    case CheckpointFormat::kLlama2c:
-      return "llama2.c";
-    case CheckpointFormat::kLathe:
-      return "lathe";
-  }
-  return "";
-}
 
 // The last part of a path, which may end in a slash.
 std::string base_name(const std::string& path) {
@@ -53,7 +46,7 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   if (!options.recipe.empty()) {
     out[lathe_file::kKeyRecipe] = replace_invalid_utf8(options.recipe);
   }
-  out[lathe_file::kKeySourceFormat] = format_name(checkpoint.format());
+  out[lathe_file::kKeySourceFormat] = checkpoint.format().name;
   out[lathe_file::kKeySourceName] =
       plan.source_name.empty() ? base_name(checkpoint.path()) : plan.source_name;
   nlohmann::json blocks = nlohmann::json::object();
@@ -70,33 +63,43 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   return out;
 }
 
-// The folder's files that ride along.
-std::vector<std::pair<std::string, std::string>> make_files(const Checkpoint& checkpoint,
-                                                            const Plan& plan) {
-  std::vector<std::pair<std::string, std::string>> files;
-  const ModelConfig& config = checkpoint.config();
-  files.emplace_back("config.json", config_to_json(config, plan.main_type, ConfigUse::kLathe));
-  const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
-  if (generation != checkpoint.metadata().end()) {
-    files.emplace_back("generation_config.json",
-                       generation_config_to_json(config, generation->second));
-  }
-  if (const TokenizerFiles* tokenizer = checkpoint.tokenizer_files()) {
-    const TokenizerFiles converted = to_hugging_face(*tokenizer);
-    for (const auto& [name, content] : lathe_file::named_files(converted)) {
-      files.emplace_back(name, *content);
+// The folder's files that ride along. The tokenizer's stay where they are.
+class RidingFiles {
+ public:
+  RidingFiles(const Checkpoint& checkpoint, const Plan& plan) {
+    const ModelConfig& config = checkpoint.config();
+    config_ = config_to_json(config, plan.main_type, ConfigUse::kLathe);
+    files_.emplace_back("config.json", config_);
+    const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
+    if (generation != checkpoint.metadata().end()) {
+      generation_ = generation_config_to_json(config, generation->second);
+      files_.emplace_back("generation_config.json", generation_);
+    }
+    if (const TokenizerFiles* tokenizer = checkpoint.tokenizer_files()) {
+      for (const auto& [name, content] :
+           lathe_file::named_files(hugging_face_form(*tokenizer, converted_))) {
+        files_.emplace_back(name, *content);
+      }
     }
   }
-  return files;
-}
+  RidingFiles(const RidingFiles&) = delete;  // views of its own members
+  RidingFiles& operator=(const RidingFiles&) = delete;
+
+  std::span<const std::pair<std::string, std::string_view>> all() const { return files_; }
+
+ private:
+  std::string config_, generation_;
+  std::optional<TokenizerFiles> converted_;
+  std::vector<std::pair<std::string, std::string_view>> files_;  // by name
+};
 
 class LatheWriter final : public PlanWriter {
  public:
   LatheWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
               ByteOutput& out)
-      : files_(make_files(checkpoint, plan)), metadata_(make_metadata(checkpoint, plan, options)) {
+      : files_(checkpoint, plan), metadata_(make_metadata(checkpoint, plan, options)) {
     for (const PlannedTensor& tensor : plan.tensors) specs_.push_back(tensor.out);
-    for (const auto& [name, content] : files_) {
+    for (const auto& [name, content] : files_.all()) {
       specs_.push_back({std::string(lathe_file::kFilePrefix) + name,
                         DType::kU8,
                         {static_cast<std::int64_t>(content.size())}});
@@ -111,7 +114,7 @@ class LatheWriter final : public PlanWriter {
   }
 
   void finish(const std::string& source) override {
-    for (const auto& [name, content] : files_) {
+    for (const auto& [name, content] : files_.all()) {
       append(std::as_bytes(std::span(content)));
       end_tensor();
     }
@@ -130,7 +133,7 @@ class LatheWriter final : public PlanWriter {
   void put(std::span<const std::byte> bytes) override { writer_->append(bytes); }
   void keep() override { writer_->keep(); }
 
-  std::vector<std::pair<std::string, std::string>> files_;
+  RidingFiles files_;
   std::map<std::string, std::string> metadata_;
   std::vector<TensorSpec> specs_;
   std::optional<SafetensorsWriter> writer_;

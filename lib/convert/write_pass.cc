@@ -10,8 +10,8 @@
 #include "base/fail.h"
 #include "convert/background.h"
 #include "convert/partial_log.h"
-#include "convert/plan_writer.h"
 #include "convert/tensor_feeder.h"
+#include "convert/writers.h"
 
 namespace lathe {
 namespace {
@@ -36,8 +36,7 @@ class Pass {
     for (PassOutput& given : outputs) {
       Output output;
       output.given = &given;
-      const bool gguf = given.options->format == CheckpointFormat::kGguf;
-      const auto make = gguf ? make_gguf_writer : make_lathe_writer;
+      const auto make = writer_of(given.options->format).make;
       output.writer = make(checkpoint, *given.plan, *given.options, *given.out);
       if (given.file != nullptr && given.file->is_partial()) {
         output.log.emplace(*given.file, given.path, output.writer->file_size(),

@@ -24,7 +24,7 @@ namespace lathe {
 
 struct PassOutput {
   const Plan* plan = nullptr;
-  const ConvertOptions* options = nullptr;  // format (.lathe or GGUF) and recipe
+  const ConvertOptions* options = nullptr;  // a format of files, and recipe
   std::string path;                         // for messages
   ByteOutput* out = nullptr;
   OutputFile* file = nullptr;  // `out`, when it is to be committed

@@ -150,7 +150,6 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   convert_.overwrite = options.overwrite;
   convert_.recipe = make_recipe(options).text();
   plan_ = make_plan(checkpoint, convert_);
-  if (format == CheckpointFormat::kGguf) check_gguf_can_hold(checkpoint);
   check_importance(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
   for (PlannedTensor& tensor : plan_.tensors) decide(tensor);

@@ -6,9 +6,9 @@
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/lathe_file.h"
-#include "checkpoint/open.h"
 #include "container/gguf_reader.h"
 #include "container/safetensors_reader.h"
 #include "convert/tensor_feeder.h"
@@ -36,20 +36,18 @@ std::string member(const std::map<std::string, std::string>& metadata, const cha
 
 Provenance read_provenance(const std::string& file) {
   Provenance out;
-  const FileKind kind = kind_of_file(file);
-  if (kind == FileKind::kGguf) {
-    const auto gguf = GgufReader::open(file);
-    out.format = CheckpointFormat::kGguf;
+  const ModelPath model(file);
+  const CheckpointFormat format = format_of(model).id;
+  if (format == CheckpointFormat::kGguf) {
+    const auto gguf = GgufReader::open(model.file());
+    out.format = format;
     out.recipe = gguf->get_string(gguf_keys::kRecipe).value_or("");
     out.source_sum = gguf->get_string(gguf_keys::kSourceHash).value_or("");
-  } else if (kind == FileKind::kSafetensors) {
-    const auto safetensors = SafetensorsReader::open(file);
-    const auto& metadata = safetensors->metadata();
-    if (lathe_file::is_native(*safetensors)) {
-      out.recipe = member(metadata, lathe_file::kKeyRecipe);
-      out.source_sum = member(metadata, lathe_file::kKeySourceHash);
-      out.source_name = member(metadata, lathe_file::kKeySourceName);
-    }
+  } else if (format == CheckpointFormat::kLathe) {
+    const auto& metadata = model.safetensors()->metadata();
+    out.recipe = member(metadata, lathe_file::kKeyRecipe);
+    out.source_sum = member(metadata, lathe_file::kKeySourceHash);
+    out.source_name = member(metadata, lathe_file::kKeySourceName);
   }
   if (out.recipe.empty()) {
     fail_invalid("{}: has no recipe: it was not made by quantize", quoted(file));

@@ -76,11 +76,25 @@ struct TensorInfo {
   std::int64_t cols() const noexcept { return shape.empty() ? 1 : shape.back(); }
 };
 
-enum class CheckpointFormat { kGguf, kHuggingFace, kLlama2c, kLathe };
+// A file format by its name, as options and provenance give it: "gguf", "hf", "lathe",
+// "llama2.c"... Constants are those that are written, too.
+struct CheckpointFormat {
+  std::string_view name;  // a literal
+
+  bool operator==(const CheckpointFormat&) const = default;
+
+  static const CheckpointFormat kGguf;
+  static const CheckpointFormat kHuggingFace;
+  static const CheckpointFormat kLathe;
+};
+
+inline constexpr CheckpointFormat CheckpointFormat::kGguf{"gguf"};
+inline constexpr CheckpointFormat CheckpointFormat::kHuggingFace{"hf"};
+inline constexpr CheckpointFormat CheckpointFormat::kLathe{"lathe"};
 
 struct OpenOptions {
-  // A tokenizer to use instead of (or for want of) the checkpoint's own: tokenizer.bin of
-  // llama2.c, a tokenizer.model, a tokenizer.json, or a folder with either.
+  // A tokenizer to use instead of (or for want of) the checkpoint's own: what
+  // open_tokenizer_files() reads.
   std::string tokenizer_path;
   // Compare each tensor with its checksum where the format has them (.lathe).
   bool verify_checksums = false;
@@ -188,6 +202,6 @@ LATHE_API VerifyReport verify_checksums(const std::string& path,
 // tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
 // GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there
 // is no tokenizer.
-LATHE_API TokenizerFiles open_tokenizer_files(const std::string& path);
+LATHE_API std::shared_ptr<const TokenizerFiles> open_tokenizer_files(const std::string& path);
 
 }  // namespace lathe

@@ -26,7 +26,7 @@
 namespace lathe {
 
 struct ConvertOptions {
-  CheckpointFormat format = CheckpointFormat::kLathe;  // kLlama2c cannot be written
+  CheckpointFormat format = CheckpointFormat::kLathe;  // of those that are written
   std::optional<DType> dtype;                          // kF32, kF16, kBF16; absent: keep
   bool overwrite = false;
   std::uint64_t shard_size = 5'000'000'000;  // Hugging Face: bytes per file

@@ -361,7 +361,8 @@ TEST(Convert, SaysWhatTheTargetCannotHold) {
     layer.attention.qkv_bias = layer.attention.output_bias = true;
   });
   EXPECT_EQ(code(qwen, CheckpointFormat::kGguf), ErrorCode::kUnsupported);
-  EXPECT_EQ(code(test::small_config("llama"), CheckpointFormat::kLlama2c), ErrorCode::kUnsupported);
+  EXPECT_EQ(code(test::small_config("llama"), CheckpointFormat{"llama2.c"}),
+            ErrorCode::kUnsupported);
 }
 
 TEST(Convert, FrequencyFactorsWithoutARuleSurvive) {

@@ -90,7 +90,7 @@ TEST(Convert, SharedVocabulariesComeBackTheSame) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".gguf") continue;
     SCOPED_TRACE(entry.path().string());
-    const auto files = open_tokenizer_files(entry.path().string());
+    const auto files = *open_tokenizer_files(entry.path().string());
     const auto hugging_face = to_hugging_face(files);
     EXPECT_FALSE(hugging_face.gguf);
     expect_same_ids(files, hugging_face);
@@ -154,7 +154,7 @@ TEST(Convert, ScoresAndPaddingAreKept) {
 TEST(Convert, Llama2cBecomesSentencePieceAndGguf) {
   const std::string path = shared_data("tok512.bin");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
-  const auto files = open_tokenizer_files(path);
+  const auto files = *open_tokenizer_files(path);
   TokenizerFiles back;
   back.origin = "back";
   back.gguf = to_gguf(files);
@@ -210,7 +210,7 @@ std::string json_from_spm(const SpmModel& model) {
 TEST(Convert, LlamaTokenizerJsonBecomesAllThreeForms) {
   const std::string path = shared_data("llama2-tokenizer.model");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
-  const auto spm = open_tokenizer_files(path);
+  const auto spm = *open_tokenizer_files(path);
   TokenizerFiles json;
   json.origin = "tokenizer.json";
   json.tokenizer_json = json_from_spm(parse_spm_model(spm.sentencepiece_model, path));

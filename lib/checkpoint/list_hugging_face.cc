@@ -1,0 +1,53 @@
+// What a Hugging Face folder, or a file of safetensors, says of itself.
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "checkpoint/formats.h"
+#include "checkpoint/hugging_face_folder.h"
+#include "checkpoint/small_file.h"
+
+namespace lathe {
+namespace {
+
+// The members of config.json, one line each.
+void list_config(const std::string& path, FileListing& out) {
+  const nlohmann::json json = parse_json(read_small_file(path), path);
+  const JsonView view(json, path);
+  if (!view.is_object()) view.fail_here("is not an object");
+  for (const auto& item : json.items()) {
+    const nlohmann::json& value = item.value();
+    ListedValue listed{item.key(), "", std::string()};
+    if (value.is_boolean()) {
+      listed.value = value.get<bool>();
+    } else if (value.is_number_integer() && !value.is_number_unsigned()) {
+      listed.value = value.get<std::int64_t>();
+    } else if (value.is_number_unsigned() && value.get<std::uint64_t>() <= INT64_MAX) {
+      listed.value = static_cast<std::int64_t>(value.get<std::uint64_t>());
+    } else if (value.is_number()) {
+      listed.value = value.get<double>();
+    } else if (value.is_string()) {
+      listed.value = value.get<std::string>();
+    } else {
+      listed.value = value.dump();
+    }
+    out.metadata.push_back(std::move(listed));
+  }
+}
+
+// A file alone: weights, and free text.
+void list_safetensors(const SafetensorsReader& file, FileListing& out) {
+  out.format = "safetensors";
+  for (const auto& [key, value] : file.metadata()) out.metadata.push_back({key, "", value});
+  list_entries(file, out);
+}
+
+}  // namespace
+
+void list_hugging_face(const ModelPath& path, FileListing& out) {
+  if (!path.is_folder()) return list_safetensors(*path.safetensors(), out);
+  out.format = "Hugging Face";
+  list_config(require_config(path.path()), out);
+  list_entries(*open_folder_weights(path.path()), out);
+}
+
+}  // namespace lathe

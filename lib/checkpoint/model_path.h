@@ -1,0 +1,39 @@
+// What a path leads to, looked at once: a folder, or a file, which is mapped here and handed on to
+// the reader of its format.
+//
+// Errors: kIo for what is neither folder nor readable file, kInvalid for an empty file. Not
+// thread-safe; short-lived.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "container/safetensors_reader.h"
+#include "io/mapped_file.h"
+
+namespace lathe {
+
+class ModelPath {
+ public:
+  explicit ModelPath(const std::string& path);
+
+  const std::string& path() const noexcept { return path_; }
+  bool is_folder() const noexcept { return file_ == nullptr; }
+  // Null for a folder.
+  const std::shared_ptr<const MappedFile>& file() const noexcept { return file_; }
+  // Of the file; none for a folder.
+  std::span<const std::byte> bytes() const noexcept;
+
+  // The file as safetensors, which two formats are made of; null where it does not begin as they
+  // do. The first call reads the header, and throws kInvalid for a broken one.
+  const std::shared_ptr<const SafetensorsReader>& safetensors() const;
+
+ private:
+  std::string path_;
+  std::shared_ptr<const MappedFile> file_;
+  mutable std::shared_ptr<const SafetensorsReader> safetensors_;
+};
+
+}  // namespace lathe

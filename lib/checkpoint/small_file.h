@@ -1,0 +1,19 @@
+// Files that are read whole: configurations, tokenizers. At most 512 MB: kLimit for more; kIo.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "io/mapped_file.h"
+
+namespace lathe {
+
+std::string read_small_file(const std::string& path);
+std::string read_small_file(const MappedFile& file);
+// "" for an absent file.
+std::string read_small_file_if_there(const std::string& path);
+
+std::string text_of(std::span<const std::byte> bytes);
+
+}  // namespace lathe
