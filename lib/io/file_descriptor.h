@@ -27,6 +27,8 @@ class FileDescriptor {
 
   bool good() const noexcept { return fd_ >= 0; }
   int get() const noexcept { return fd_; }
+  // Gives the descriptor up: closing it is the caller's affair.
+  int release() noexcept { return std::exchange(fd_, -1); }
 
   // Bytes of a regular file; nothing for anything else.
   std::optional<std::uint64_t> size() const noexcept;

@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,12 +24,21 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-mode_t default_mode() {
-  // umask can only be read by setting it.
-  const mode_t mask = ::umask(0);
+mode_t current_umask() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("Umask:")) continue;
+    return static_cast<mode_t>(std::strtoul(line.c_str() + std::strlen("Umask:"), nullptr, 8));
+  }
+  // Elsewhere it can only be read by setting it: for a moment without rights for anybody else.
+  const mode_t mask = ::umask(0077);
   ::umask(mask);
-  return static_cast<mode_t>(0666) & ~mask;
+  return mask;
 }
+
+mode_t default_mode() { return static_cast<mode_t>(0666) & ~current_umask(); }
+
+mode_t replacing_mode(mode_t old) { return old & static_cast<mode_t>(0777) & ~current_umask(); }
 
 std::string behind_links(const std::string& path) {
   std::error_code error;

@@ -1,7 +1,6 @@
-// Giving a finished temporary its final name, for the writers of io.
+// Giving a finished temporary its mode and its final name, for the writers of io.
 //
-// Errors: kIo, naming the final path. Thread-safe but for default_mode(), which reads the umask
-// by setting it.
+// Errors: kIo, naming the final path. Thread-safe.
 #pragma once
 
 #include <string>
@@ -9,8 +8,13 @@
 
 namespace lathe {
 
+// The umask, read without setting it where the system tells it.
+mode_t current_umask();
 // The mode of a new file, as the umask says.
 mode_t default_mode();
+// The mode of a file that replaces one of mode `old`: as wide, but no wider than the umask allows
+// and without the bits that give rights (setuid, setgid, sticky).
+mode_t replacing_mode(mode_t old);
 
 // What `path` leads to: where it is a link to something that exists, that; else itself. To replace
 // a link's target and not the link.

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "io/final_name.h"
+#include "io/partial_file.h"
 #include "io/temporaries.h"
 
 namespace lathe {
@@ -79,48 +79,26 @@ struct OutputFile::State {
   }
 };
 
-// Opens and locks NAME.partial. False where another process has it.
+// Opens and locks NAME.partial. False where another process has it, or where nothing can be
+// locked and nobody asked for what is left.
 bool OutputFile::open_partial(bool resume) {
   State& s = *state_;
   s.temporary = s.path + ".partial";
-  // Registered before it exists: a signal may come as soon as it does.
-  if (!resume) register_temporary(s.temporary.c_str());
-  const auto give_up = [&] {
-    const int error = errno;
-    if (!resume) unregister_temporary(s.temporary.c_str());
-    if (s.fd >= 0) ::close(s.fd);
-    s.fd = -1;
-    errno = error;
-  };
-  for (;;) {
-    s.fd = ::open(s.temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (s.fd < 0) {
-      give_up();
-      s.temporary.clear();
-      s.fail_errno("create the partial file of");
-    }
-    struct stat mine {
-    }, named{};
-    if (::flock(s.fd, LOCK_EX | LOCK_NB) != 0) {
-      give_up();
-      s.temporary.clear();
-      return false;
-    }
-    // Until it was locked, its owner may have renamed or removed it.
-    const bool same = ::fstat(s.fd, &mine) == 0 && ::lstat(s.temporary.c_str(), &named) == 0 &&
-                      mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
-    if (!same) {
-      ::close(s.fd);
-      continue;
-    }
-    if (!S_ISREG(mine.st_mode) || mine.st_nlink != 1 || mine.st_uid != ::geteuid()) {
-      give_up();
-      fail(ErrorCode::kIo, "{}: is no partial file of ours; move it away",
-           quoted(std::exchange(s.temporary, {})));
-    }
-    s.left = static_cast<std::uint64_t>(mine.st_size);
-    break;
+  std::optional<PartialFile> partial;
+  try {
+    partial = open_partial_file(s.temporary, resume ? PartialUse::kKept : PartialUse::kTemporary);
+  } catch (...) {
+    s.temporary.clear();  // not ours to remove
+    throw;
   }
+  if (partial) s.fd = partial->fd;
+  if (!partial || (!partial->locked && !resume)) {
+    if (partial) unregister_temporary(s.temporary.c_str());
+    if (partial) ::close(std::exchange(s.fd, -1));
+    s.temporary.clear();
+    return false;
+  }
+  s.left = partial->bytes;
   s.partial = true;
   s.keep_on_failure = resume;
   if (!resume) drop_left();
@@ -161,14 +139,13 @@ OutputFile::OutputFile(std::string path, const OutputOptions& options)
       fail(ErrorCode::kIo, "{}: is a folder, not a file to write", quoted(s.path));
     }
     if (!S_ISREG(old.st_mode)) {
-      s.fd = ::open(s.path.c_str(), O_WRONLY | O_CLOEXEC);
-      if (s.fd < 0) s.fail_errno("open for writing");
+      s.fd = open_in_place(s.path);
       return;
     }
     if (!options.overwrite) {
       fail(ErrorCode::kIo, "{}: the file exists; use --force to replace it", quoted(s.path));
     }
-    s.mode = old.st_mode & static_cast<mode_t>(07777);
+    s.mode = replacing_mode(old.st_mode);
     s.path = behind_links(s.path);
   }
   if (options.partial && open_partial(options.resume)) return;

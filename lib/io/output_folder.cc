@@ -103,9 +103,7 @@ std::string OutputFolder::file(const std::string& name) const {
 
 void OutputFolder::commit() {
   State& s = *state_;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::chmod(s.temporary.c_str(), static_cast<mode_t>(0777) & ~mask);
+  ::chmod(s.temporary.c_str(), static_cast<mode_t>(0777) & ~current_umask());
   sync_folder(s.temporary);
   int renamed =
       ::renameat2(AT_FDCWD, s.temporary.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,9 +15,31 @@
 namespace lathe {
 namespace {
 
-// Slots, not a container: the handler may run at any instruction.
-constexpr std::size_t kSlots = 64;
-std::array<std::atomic<const char*>, kSlots> live_temporaries{};
+// Blocks of slots that only ever get more, not a container: the handler may run at any instruction.
+struct Block {
+  std::array<std::atomic<const char*>, 64> slots{};
+  std::atomic<Block*> next{nullptr};
+};
+Block first_block;
+
+// Puts `name` where `expected` stands, in the first slot of that kind. False where none is.
+bool replace_slot(const char* expected, const char* name) noexcept {
+  for (Block* block = &first_block; block != nullptr; block = block->next.load()) {
+    for (auto& slot : block->slots) {
+      const char* old = expected;
+      if (slot.compare_exchange_strong(old, name)) return true;
+    }
+  }
+  return false;
+}
+
+void add_block(Block* block) noexcept {
+  for (Block* at = &first_block;;) {
+    Block* end = nullptr;
+    if (at->next.compare_exchange_strong(end, block)) return;
+    at = end;
+  }
+}
 
 // The kernel's record of a folder's entry (getdents64(2)): readdir(3) may allocate, and a
 // signal handler must not.
@@ -49,24 +72,20 @@ void remove_flat_folder(const char* name) noexcept {
 
 }  // namespace
 
-void register_temporary(const char* name) noexcept {
-  for (auto& slot : live_temporaries) {
-    const char* empty = nullptr;
-    if (slot.compare_exchange_strong(empty, name)) return;
+void register_temporary(const char* name) {
+  while (!replace_slot(nullptr, name)) {
+    add_block(std::make_unique<Block>().release());  // kept for as long as the process runs
   }
 }
 
-void unregister_temporary(const char* name) noexcept {
-  for (auto& slot : live_temporaries) {
-    const char* expected = name;
-    if (slot.compare_exchange_strong(expected, nullptr)) return;
-  }
-}
+void unregister_temporary(const char* name) noexcept { replace_slot(name, nullptr); }
 
 void remove_temporary_outputs() noexcept {
-  for (auto& slot : live_temporaries) {
-    const char* name = slot.load();
-    if (name != nullptr && ::unlink(name) != 0) remove_flat_folder(name);
+  for (Block* block = &first_block; block != nullptr; block = block->next.load()) {
+    for (auto& slot : block->slots) {
+      const char* name = slot.load();
+      if (name != nullptr && ::unlink(name) != 0) remove_flat_folder(name);
+    }
   }
 }
 

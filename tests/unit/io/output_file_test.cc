@@ -3,8 +3,13 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <memory>
 #include <sstream>
+#include <string>
 #include <sys/stat.h>
+#include <vector>
+
+#include "lathe/host/temporary_folder.h"
 
 #include "support/refusal.h"
 
@@ -103,6 +108,37 @@ TEST_F(OutputFileTest, ReplacesWhatALinkLeadsTo) {
   EXPECT_EQ(content(path("link")), "new");
 }
 
+TEST_F(OutputFileTest, TakesNoRightsFromTheFileItReplacesThatTheUmaskDenies) {
+  const mode_t mask = ::umask(0027);
+  const std::string name = path("out");
+  std::ofstream(name) << "old";
+  ::chmod(name.c_str(), 06766);
+  OutputFile file(name, true);
+  file.write("new");
+  file.commit();
+  struct stat s {};
+  ASSERT_EQ(::stat(name.c_str(), &s), 0);
+  EXPECT_EQ(s.st_mode & 07777u, 0740u);
+  ::umask(mask);
+}
+
+TEST_F(OutputFileTest, APartialFileThatIsALinkOrHasASecondNameIsNotTaken) {
+  for (const bool resume : {false, true}) {
+    const OutputOptions options{.partial = true, .resume = resume};
+    std::ofstream(path("victim")) << "precious";
+    for (const char* target : {"victim", "nowhere"}) {
+      fs::create_symlink(target, path("out.partial"));
+      test::expect_refused(ErrorCode::kIo, "is a link", [&] { OutputFile(path("out"), options); });
+      fs::remove(path("out.partial"));
+    }
+    fs::create_hard_link(path("victim"), path("out.partial"));
+    test::expect_refused(ErrorCode::kIo, "second name", [&] { OutputFile(path("out"), options); });
+    EXPECT_EQ(content(path("victim")), "precious");
+    EXPECT_EQ(files(), 2u);
+    fs::remove(path("out.partial"));
+  }
+}
+
 TEST_F(OutputFileTest, ReportsAFullDevice) {
   OutputFile file("/dev/full", false);
   file.write("x");
@@ -114,6 +150,33 @@ TEST_F(OutputFileTest, TheSignalHandlersCleanerRemovesTheTemporary) {
   EXPECT_EQ(files(), 1u);
   remove_temporary_outputs();
   EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(OutputFileTest, TheSignalHandlersCleanerKnowsAnyNumberOfTemporaries) {
+  std::vector<std::unique_ptr<OutputFile>> open;
+  for (int i = 0; i < 200; ++i) {
+    open.push_back(std::make_unique<OutputFile>(path("out" + std::to_string(i)), false));
+  }
+  EXPECT_EQ(files(), 200u);
+  remove_temporary_outputs();
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(OutputFileTest, ATemporaryFolderGoesWithItsObjectAndOnASignal) {
+  ::setenv("TMPDIR", folder_.c_str(), 1);
+  {
+    const TemporaryFolder folder("test");
+    std::ofstream(folder.file("a")) << "content";
+    struct stat s {};
+    ASSERT_EQ(::stat(folder.path().c_str(), &s), 0);
+    EXPECT_EQ(s.st_mode & 07777u, 0700u);
+  }
+  EXPECT_EQ(files(), 0u);
+  const TemporaryFolder folder("test");
+  std::ofstream(folder.file("a")) << "content";
+  remove_temporary_outputs();
+  EXPECT_EQ(files(), 0u);
+  ::unsetenv("TMPDIR");
 }
 
 }  // namespace

@@ -1,16 +1,18 @@
 // Writing a file so that its name holds the whole old content or the whole new one.
 //
 // The bytes go to a temporary in the same folder (O_EXCL, mode 0600). commit() flushes
-// and fsyncs it, gives it the mode that the umask allows (or the old file's), renames it
-// over the final name (without `overwrite`: refusing to replace, atomically; with it, what a link
-// leads to is replaced, not the link) and fsyncs the folder. Destruction without commit() removes
-// the temporary; so does remove_temporary_outputs(), which is async-signal-safe and meant for INT,
-// TERM and HUP.
+// and fsyncs it, gives it the mode that the umask allows (or the old file's where that is no
+// wider, but never setuid bits), renames it over the final name (without `overwrite`: refusing to
+// replace, atomically; with it, what a link leads to is replaced, not the link) and fsyncs the
+// folder. Destruction without commit() removes the temporary; so does
+// remove_temporary_outputs(), which is async-signal-safe and meant for signals.
 //
 // Long work can ask for a partial file instead: the temporary is named NAME.partial, so that
 // after a kill -9 or a power cut the next run finds it, and may take over what it trusts
 // (resume). Bytes beyond what size() will be at the end are scratch room (a log, say): commit()
-// cuts them off. Only one process has a partial file at a time (flock).
+// cuts them off. Only one process has a partial file at a time (flock). A NAME.partial that is a
+// link, another user's, or no regular file is refused: who may write into the folder may have put
+// it there.
 //
 // Errors: kIo, naming the path. Not thread-safe, except that different objects may be
 // used from different threads.
