@@ -19,7 +19,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// Records that wait for an earlier one. Beyond this no row is begun until that one is there.
+// Records that wait in memory for an earlier one (on standard output). Beyond this no row is begun
+// until that one is there.
 constexpr std::size_t kMostHeld = 4096;
 constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
 // How long a signal may go unnoticed while the input is awaited.
@@ -37,20 +38,41 @@ class Batch {
   }
 
   BatchSummary run() {
-    while (!stopped()) {
-      admit();
-      if (engine_.idle() && input_ended()) break;
-      for (const Completion& done : engine_.step()) take(done);
-      report();
+    try {
+      answer_all();
+    } catch (...) {
+      release_held();
+      throw;
     }
     finish_summary();
-    if (summary_.stopped) return std::move(summary_);
+    if (summary_.stopped) {
+      log_.release();
+      return std::move(summary_);
+    }
     if (broken_input_) std::rethrow_exception(broken_input_);
     log_.finish(index_end_);
     return std::move(summary_);
   }
 
  private:
+  void answer_all() {
+    while (!stopped()) {
+      admit();
+      if (engine_.idle() && input_ended()) break;
+      for (const Completion& done : engine_.step()) take(done);
+      report();
+    }
+  }
+
+  // An answer that is finished is not lost because one before it will never be.
+  void release_held() {
+    try {
+      log_.release();
+    } catch (...) {
+      // The log itself is what failed: that error is on its way.
+    }
+  }
+
   bool asked_to_stop() const { return options_.stop && options_.stop(); }
 
   bool stopped() {

@@ -22,8 +22,14 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::string& path) {
-    if (path == "-") return;
+  // `open`: what the caller has opened already; else -1.
+  Descriptor(const std::string& path, int open) {
+    owned_ = open < 0 && path != "-";
+    if (open >= 0) {
+      fd_ = open;
+      ::lseek(fd_, 0, SEEK_SET);  // where there is a beginning
+    }
+    if (!owned_) return;
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) fail(ErrorCode::kIo, "{}: cannot open: {}", quoted(path), std::strerror(errno));
     struct stat about {};
@@ -33,7 +39,7 @@ class Descriptor {
     }
   }
   ~Descriptor() {
-    if (fd_ != STDIN_FILENO) ::close(fd_);
+    if (owned_) ::close(fd_);
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -42,6 +48,7 @@ class Descriptor {
 
  private:
   int fd_ = STDIN_FILENO;
+  bool owned_ = false;
 };
 
 struct HashState {
@@ -61,7 +68,7 @@ struct LineSource::State {
   State(const std::string& path, const LineOptions& line_options)
       : options(line_options),
         name(path == "-" ? "standard input" : path),
-        descriptor(path),
+        descriptor(path, line_options.descriptor),
         source(read_from_descriptor(descriptor.get(), name)) {}
 
   // False when the input is to be left alone from now on.

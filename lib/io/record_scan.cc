@@ -71,17 +71,19 @@ KnownRecord parse_known_record(std::string_view record, const std::string& name,
     fail_invalid("{}: line {} has no {}: it is no record that this program can continue from",
                  quoted(name), line, members.index ? "\"fingerprint\"" : "\"index\"");
   }
-  return {*members.index, *members.fingerprint};
+  return {.index = *members.index, .fingerprint = *members.fingerprint};
 }
 
-RecordScan scan_records(const std::string& path, bool ordered, const RecordLog::Visitor& visitor) {
+RecordScan scan_records(const std::string& path, int descriptor,
+                        const RecordLog::Visitor& visitor) {
   RecordScan scan;
   LineOptions options;
+  options.descriptor = descriptor;
   options.longest = kLongestRecord;
   LineSource lines(path, options);
   std::optional<Error> broken;  // of the line before
   std::uint64_t number = 0;
-  while (const auto line = lines.next()) {
+  for (std::uint64_t before = 0; const auto line = lines.next(); before = lines.offset()) {
     ++number;
     if (broken) throw Error(*broken);  // not the last line
     if (!line->ended) {
@@ -89,15 +91,11 @@ RecordScan scan_records(const std::string& path, bool ordered, const RecordLog::
       break;
     }
     try {
-      const KnownRecord record = parse_known_record(line->text, path, number);
-      if (ordered && record.index != scan.records.size()) {
-        fail(ErrorCode::kFailed,
-             "{}: line {} has index {}: these records are in no order, as of an unordered run",
-             quoted(path), number, record.index);
-      }
+      KnownRecord record = parse_known_record(line->text, path, number);
+      record.hash = line->hash;
+      record.place = {record.index, before, lines.offset() - before};
       scan.records.push_back(record);
     } catch (const Error& error) {
-      if (error.code() == ErrorCode::kFailed) throw Error(ErrorCode::kInvalid, error.message());
       broken = error;
       continue;
     }

@@ -15,9 +15,16 @@ namespace lathe {
 
 inline constexpr std::size_t kLongestRecord = std::size_t{1} << 30;  // bytes
 
+// Where a record lies in its file; the newline is one of the bytes.
+struct RecordPlace {
+  std::uint64_t index = 0, offset = 0, bytes = 0;
+};
+
 struct KnownRecord {
   std::uint64_t index = 0;
   RecordFingerprint fingerprint;
+  std::uint64_t hash = 0;  // XXH3 (64 bits) of the line
+  RecordPlace place = {};
 };
 
 struct RecordScan {
@@ -30,7 +37,8 @@ struct RecordScan {
 KnownRecord parse_known_record(std::string_view record, const std::string& name,
                                std::uint64_t line);
 
-// Reads every record of a file (zstd, too). A last line that is not whole is torn, not an error.
-RecordScan scan_records(const std::string& path, bool ordered, const RecordLog::Visitor& visitor);
+// Reads every record of a file (zstd, too), in whatever order they are. A last line that is not
+// whole is torn, not an error. `descriptor`: of the file if it is open already (else -1).
+RecordScan scan_records(const std::string& path, int descriptor, const RecordLog::Visitor& visitor);
 
 }  // namespace lathe

@@ -145,6 +145,13 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
   return out;
 }
 
+std::string stop_message(const RecordLog& log) {
+  const std::string file = log.unfinished_file();
+  if (file.empty()) return fmt::format("stopped after {} records", log.written());
+  return fmt::format("stopped; {} records are in {}; --resume continues", log.written(),
+                     lathe::quoted(file));
+}
+
 }  // namespace
 
 int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
@@ -170,8 +177,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   bar.finish();
   if (to.stdout_output) to.stdout_output->finish();
   if (summary.stopped) {
-    tool.note(fmt::format("stopped after {} records{}", summary.records,
-                          to.stdout_output ? "" : "; --resume continues"));
+    tool.note(stop_message(*to.log));
     die_of_signal(stop_signal());
   }
   if (summary_file) {

@@ -42,7 +42,8 @@ struct BatchOptions {
   std::int64_t submitted = 64;  // rows that the engine holds at once, waiting ones included
   std::size_t longest_line = std::size_t{16} << 20;  // bytes; a longer one is an error
   std::function<void(const BatchProgress&)> on_progress;
-  // Asked between steps: true ends the run after the record at hand; rows that run are dropped.
+  // Asked between steps: true ends the run after the record at hand; rows that run are dropped,
+  // those that are finished have their records, also where earlier ones have not.
   std::function<bool()> stop;
 };
 

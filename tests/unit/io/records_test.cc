@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
@@ -93,35 +95,134 @@ TEST_F(RecordsTest, AFinishedRunHasItsNameAndNothingElseIsLeft) {
   EXPECT_EQ(about.st_mode & 0777u, 0666u & ~mask);
 }
 
-TEST_F(RecordsTest, RecordsWaitForEarlierOnes) {
+TEST_F(RecordsTest, RecordsAreOnDiskAsTheyComeAndInOrderAtTheEnd) {
   RecordLog log(path_, {});
   for (const std::uint64_t i : {2u, 1u, 4u}) log.add(i, record(i));
-  EXPECT_EQ(partial(), "");
-  EXPECT_EQ(log.held(), 3u);
-  EXPECT_EQ(log.held_bytes(), record(1).size() + record(2).size() + record(4).size());
-  log.add(0, record(0));
-  EXPECT_EQ(partial(), records(3));
+  EXPECT_EQ(partial(), record(2) + "\n" + record(1) + "\n" + record(4) + "\n");
+  EXPECT_EQ(log.held(), 0u);
   EXPECT_EQ(log.written(), 3u);
+  EXPECT_EQ(log.unfinished_file(), path_ + ".partial");
+  log.add(0, record(0));
   log.add(3, record(3));
-  EXPECT_EQ(log.held_bytes(), 0u);
   log.finish(5);
   EXPECT_EQ(content(), records(5));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
 }
 
-TEST_F(RecordsTest, UnorderedRecordsAreWrittenAsTheyComeAndResumed) {
+TEST_F(RecordsTest, AnInterruptedRunKeepsWhatIsFinishedAndAsksOnlyForTheRest) {
+  {
+    RecordLog log(path_, {});
+    for (const std::uint64_t i : {9u, 5u, 1u, 7u}) log.add(i, record(i));
+  }
+  EXPECT_EQ(run({.resume = true}), 6u);
+  EXPECT_EQ(content(), records(10));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+}
+
+TEST_F(RecordsTest, WhoeverWasKilledBetweenTheLastTwoStepsEndsTheSameWay) {
+  folder_.write("out.jsonl", records(4));
+  folder_.write("out.jsonl.partial",
+                record(3) + "\n" + record(0) + "\n" + record(2) + "\n" + record(1) + "\n");
+  EXPECT_EQ(run({.resume = true}, 4), 0u);
+  EXPECT_EQ(content(), records(4));
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+}
+
+TEST_F(RecordsTest, TwoRecordsOfOneIndexAreABug) {
+  RecordLog log(path_, {});
+  for (const std::uint64_t i : {0u, 2u, 2u}) log.add(i, record(i));
+  expect_refused(ErrorCode::kBug, "index 2 came twice", [&] { log.finish(3); });
+}
+
+TEST_F(RecordsTest, UnorderedRecordsStayAsTheyCameUnlessAnOrderedRunContinuesThem) {
   RecordLogOptions options;
   options.ordered = false;
-  {
+  const auto begin = [&] {
     RecordLog log(path_, options);
     for (const std::uint64_t i : {7u, 0u, 3u}) log.add(i, record(i));
-  }
-  EXPECT_EQ(partial(), record(7) + "\n" + record(0) + "\n" + record(3) + "\n");
-  RecordLogOptions ordered;
-  ordered.resume = true;
-  expect_refused(ErrorCode::kInvalid, "index 7", [&] { run(ordered); });
-  options.resume = true;
-  EXPECT_EQ(run(options), 7u);
+  };
+  const std::string begun = record(7) + "\n" + record(0) + "\n" + record(3) + "\n";
+  begin();
+  EXPECT_EQ(partial(), begun);
+  EXPECT_EQ(run({.resume = true, .ordered = false}), 7u);
+  EXPECT_TRUE(content().starts_with(begun));
   EXPECT_EQ(content().size(), records(10).size());
+  EXPECT_EQ(run({.resume = true}), 0u);
+  EXPECT_EQ(content(), records(10));
+}
+
+// Who may write into the folder can have foretold the names of what is unfinished.
+class HostilePartialTest : public RecordsTest {
+ protected:
+  void SetUp() override { ::chmod(folder_.write("victim", kPrecious).c_str(), 0640); }
+
+  // Both names, in all three ways to begin.
+  void expect_untouched(const std::string& what, const std::function<void(std::string)>& plant) {
+    for (const std::string name : {".partial", ".partial.new"}) {
+      for (const RecordLogOptions& options :
+           {RecordLogOptions{}, RecordLogOptions{.overwrite = true},
+            RecordLogOptions{.resume = true}}) {
+        if (name == ".partial.new" && !options.resume) continue;
+        if (name == ".partial.new") folder_.write("out.jsonl", records(4));
+        plant(path_ + name);
+        expect_refused(ErrorCode::kIo, what, [&] { run(options); });
+        EXPECT_EQ(TempFolder::read(folder_.file("victim")), kPrecious);
+        struct stat about {};
+        ASSERT_EQ(::stat(folder_.file("victim").c_str(), &about), 0);
+        EXPECT_EQ(about.st_mode & 07777u, 0640u);
+        fs::remove_all(path_ + name);
+        fs::remove(path_);
+      }
+    }
+  }
+
+  static constexpr const char* kPrecious = "precious\n";
+};
+
+TEST_F(HostilePartialTest, ALinkIsNotFollowed) {
+  expect_untouched("is a link",
+                   [&](const std::string& name) { fs::create_symlink("victim", name); });
+  expect_untouched("is a link",
+                   [&](const std::string& name) { fs::create_symlink("nowhere", name); });
+  EXPECT_FALSE(fs::exists(folder_.file("nowhere")));
+}
+
+TEST_F(HostilePartialTest, ASecondNameOfAFileIsNotTaken) {
+  expect_untouched("second name", [&](const std::string& name) {
+    fs::create_hard_link(folder_.file("victim"), name);
+  });
+}
+
+TEST_F(HostilePartialTest, WhatIsNoRegularFileIsNotTaken) {
+  expect_untouched("a pipe", [&](const std::string& name) { ::mkfifo(name.c_str(), 0666); });
+  expect_untouched("folder", [&](const std::string& name) { fs::create_directory(name); });
+}
+
+TEST_F(HostilePartialTest, AnotherUsersFileIsNotTaken) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make somebody else's file";
+  expect_untouched("another user's", [&](const std::string& name) {
+    std::ofstream(name) << record(0) << "\n";
+    ASSERT_EQ(::chown(name.c_str(), 65534, 65534), 0);
+  });
+}
+
+TEST_F(RecordsTest, ModesAreNoWiderThanTheUmaskAllows) {
+  const mode_t mask = ::umask(0027);
+  folder_.write("out.jsonl", "old");
+  ::chmod(path_.c_str(), 06777);
+  folder_.write("out.jsonl.partial", "");
+  ::chmod((path_ + ".partial").c_str(), 0666);
+  {
+    RecordLog log(path_, {.overwrite = true});
+    struct stat about {};
+    ASSERT_EQ(::stat((path_ + ".partial").c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 07777u, 0600u);
+    log.finish(0);
+  }
+  struct stat about {};
+  ASSERT_EQ(::stat(path_.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777u, 0750u);
+  ::umask(mask);
 }
 
 TEST_F(RecordsTest, ARunMayEndAtAnyByteAndIsResumedToTheSameBytes) {
@@ -275,6 +376,17 @@ TEST_F(RecordsTest, ASinkGetsWholeLines) {
   expect_refused(ErrorCode::kBug, "twice", [&] { log.add(1, record(1)); });
   expect_refused(ErrorCode::kBug, "3 items gave 2", [&] { log.finish(3); });
   log.finish(2);
+}
+
+TEST_F(RecordsTest, ASinkGetsWhatWaitsWhenTheRunIsStopped) {
+  std::vector<std::string> lines;
+  RecordLog log([&](std::string_view line) { lines.emplace_back(line); });
+  for (const std::uint64_t i : {3u, 1u}) log.add(i, record(i));
+  EXPECT_EQ(log.held_bytes(), record(1).size() + record(3).size() + 2);
+  log.release();
+  EXPECT_EQ(lines, (std::vector<std::string>{record(1) + "\n", record(3) + "\n"}));
+  EXPECT_EQ(log.written(), 2u);
+  EXPECT_EQ(log.held_bytes(), 0u);
 }
 
 TEST_F(RecordsTest, DevicesAreWrittenInPlace) {

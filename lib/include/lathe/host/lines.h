@@ -32,6 +32,9 @@ struct LineOptions {
   std::uint64_t most_bytes = std::uint64_t{1} << 40;  // of decompressed input
   // While input is awaited: once this descriptor is readable, next() returns nothing.
   int cancel_descriptor = -1;
+  // Read this open descriptor from its beginning (a regular file's) or from where it is; it stays
+  // the caller's, and the path is only the name for messages.
+  int descriptor = -1;
 };
 
 class LATHE_API LineSource {

@@ -6,14 +6,17 @@
 //   "index"        place of its item in the input, from 0
 //   "fingerprint"  RecordFingerprint::text(): what the record was made from
 //
-// Records go to FILE.partial, each with one write, and the file gets its name FILE when finish()
-// has seen that n items gave n records: FILE holds the old run or the whole new one, and
-// FILE.partial is what a resumed run continues. A resumed run cuts a torn last line, compares the
-// fingerprint of each record with the item that it is asked about (has()), and goes on where the
-// records end; FILE itself, where there is no FILE.partial, is continued in the same way. A name
-// that ends in ".zst" is compressed at the end, as one frame.
-// A device or a pipe is written in place. FILE.partial is locked while it is written: a second
-// writer is refused.
+// Records go to FILE.partial as they come, each with one write, so that none that is finished is
+// ever lost. When finish() has seen that n items gave n records they are put in order, and the
+// file gets its name FILE: FILE holds the old run or the whole new one, and FILE.partial is what a
+// resumed run continues. A resumed run cuts a torn last line, compares the fingerprint of each
+// record with the item that it is asked about (has()), and adds those that are missing; FILE
+// itself, where there is no FILE.partial, is continued in the same way. A name that ends in ".zst"
+// is compressed at the end, as one frame.
+// A device or a pipe is written in place: there, and on standard output, an ordered run's record
+// waits in memory for those before it. FILE.partial is locked while it is written: a second writer
+// is refused. So is a FILE.partial that is a link, another user's, or no regular file: who may
+// write into the folder may have put it there.
 //
 //   RecordLog log("answers.jsonl", {.resume = true});
 //   for (item...) {
@@ -54,9 +57,7 @@ struct RecordFingerprint {
 struct RecordLogOptions {
   bool overwrite = false;  // FILE may be replaced; without `resume`, FILE.partial too
   bool resume = false;     // continue what is there; begin where nothing is
-  // Records are written in the order of their indices: one that comes early waits in memory.
-  // Otherwise they are written as they come.
-  bool ordered = true;
+  bool ordered = true;     // FILE has the records by index; otherwise as they came
 };
 
 class LATHE_API RecordLog {
@@ -68,7 +69,8 @@ class LATHE_API RecordLog {
   RecordLog(const std::string& path, const RecordLogOptions& options, const Visitor& earlier = {});
   // To standard output, say: `sink` gets whole lines, each as soon as it may be written.
   explicit RecordLog(Sink sink, bool ordered = true);
-  ~RecordLog();  // without finish(): FILE.partial stays
+  // Without finish(): FILE.partial stays.
+  ~RecordLog();
   RecordLog(const RecordLog&) = delete;
   RecordLog& operator=(const RecordLog&) = delete;
 
@@ -77,11 +79,15 @@ class LATHE_API RecordLog {
   bool has(std::uint64_t index, const RecordFingerprint& fingerprint) const;
   // Takes a record (one line, without newline) that is not there yet.
   void add(std::uint64_t index, std::string record);
+  // Hands on what waits for earlier records, in its order: those will not come any more.
+  void release();
 
   std::uint64_t earlier() const noexcept;   // records that an earlier run left
-  std::uint64_t written() const noexcept;   // those included
+  std::uint64_t written() const noexcept;   // those included; all are in the file by now
   std::size_t held() const noexcept;        // records that wait for an earlier one
   std::size_t held_bytes() const noexcept;  // and their bytes
+  // FILE.partial; empty where there is none.
+  std::string unfinished_file() const;
 
   // Ends the file: throws kInvalid, leaving FILE.partial, unless there is a record for each of
   // the input's `items`.
