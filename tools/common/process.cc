@@ -1,8 +1,10 @@
 #include "common/process.h"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -16,6 +18,7 @@ namespace {
 std::atomic<bool> bar_is_drawn{false};
 std::atomic<bool> stops_at_next_step{false};
 std::atomic<int> requested_stop{0};
+pid_t own_process = 0;
 constexpr unsigned kSecondsToStop = 10;
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
@@ -29,22 +32,61 @@ void open_standard_descriptors() {
   }
 }
 
+// What asks for an end, in an orderly way where there is one.
+constexpr int kRequests[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+// What ends a process that does not handle it: timers, limits, messages from anybody...
+constexpr int kEnds[] = {SIGVTALRM, SIGPROF, SIGXCPU, SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGSYS};
+// ... and what a bug of ours raises, or whoever kills us with it.
+constexpr int kCrashes[] = {SIGABRT, SIGSEGV, SIGFPE, SIGILL, SIGTRAP};
+
+[[noreturn]] void raise_default(int number) {
+  std::signal(number, SIG_DFL);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, number);
+  ::raise(number);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);  // it is blocked while its handler runs
+  ::_exit(128 + number);
+}
+
+// Not from a child that has not become its program yet: the files are its parent's.
+void remove_outputs() {
+  if (::getpid() == own_process) lathe::remove_temporary_outputs();
+}
+
 void end_by_signal(int number) {
-  if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) {
-    ::alarm(kSecondsToStop);
-    return;
-  }
   if (bar_is_drawn.load()) {
     const char newline = '\n';
     [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, &newline, 1);
   }
-  lathe::remove_temporary_outputs();
-  std::signal(number, SIG_DFL);
-  std::raise(number);  // the default action, once this handler returns
+  remove_outputs();
+  raise_default(number);
+}
+
+void note_request(int number) {
+  if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) {
+    ::alarm(kSecondsToStop);
+    return;
+  }
+  end_by_signal(number);
 }
 
 // The orderly end does not come: a write blocks, perhaps, on a pipe that nobody reads.
-void end_by_alarm(int) { end_by_signal(requested_stop.load()); }
+void end_by_alarm(int number) {
+  const int requested = requested_stop.load();
+  end_by_signal(requested != 0 ? requested : number);
+}
+
+void handle(int number, void (*handler)(int), int flags = 0) {
+  struct sigaction old {};
+  // Ignored (nohup), or somebody else's (a sanitizer's).
+  if (::sigaction(number, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) return;
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(number, &action, nullptr);
+}
 
 void say(const char* text) {
   [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, text, std::strlen(text));
@@ -53,31 +95,30 @@ void say(const char* text) {
 // A page of a mapped model could not be read: somebody cut the file, or the disk failed. That
 // is an input error, not a crash; only async-signal-safe calls from here on.
 void end_by_lost_page(int, siginfo_t* info, void*) {
-  if (info->si_code != BUS_ADRERR) {
-    std::signal(SIGBUS, SIG_DFL);  // a bug of ours: the instruction runs again and ends us
-    return;
-  }
+  if (info->si_code != BUS_ADRERR) end_by_signal(SIGBUS);  // a bug of ours
   if (bar_is_drawn.load()) say("\n");
   say(program_invocation_short_name);
   say(": error: the model file was cut short, or cannot be read, while it was in use\n");
-  lathe::remove_temporary_outputs();
+  remove_outputs();
   ::_exit(4);
 }
 
 }  // namespace
 
 void prepare_process() {
+  own_process = ::getpid();
   open_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction old {};
-    if (::sigaction(number, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;  // nohup
-    struct sigaction action {};
-    action.sa_handler = end_by_signal;
-    sigemptyset(&action.sa_mask);
-    ::sigaction(number, &action, nullptr);
-  }
+  for (const int number : kRequests) handle(number, note_request);
+  for (const int number : kEnds) handle(number, end_by_signal);
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) handle(number, end_by_signal);
+  // A stack that is full has no room for the handler.
+  static std::array<std::byte, std::size_t{64} << 10> room;
+  const stack_t other{.ss_sp = room.data(), .ss_flags = 0, .ss_size = room.size()};
+  ::sigaltstack(&other, nullptr);
+  for (const int number : kCrashes) handle(number, end_by_signal, SA_ONSTACK);
+  handle(SIGALRM, end_by_alarm);
   struct sigaction lost_page {};
   lost_page.sa_sigaction = end_by_lost_page;
   lost_page.sa_flags = SA_SIGINFO;
@@ -85,27 +126,18 @@ void prepare_process() {
   ::sigaction(SIGBUS, &lost_page, nullptr);
 }
 
-void stop_at_next_step() {
-  std::signal(SIGALRM, end_by_alarm);
-  stops_at_next_step.store(true);
-}
+void stop_at_next_step() { stops_at_next_step.store(true); }
 
 void stop_at_once() { stops_at_next_step.store(false); }
 
 int stop_signal() noexcept { return requested_stop.load(); }
 
 void die_of_signal(int number) {
-  lathe::remove_temporary_outputs();
-  std::signal(number, SIG_DFL);
-  std::raise(number);
-  std::_Exit(128 + number);  // the signal is blocked
+  remove_outputs();
+  raise_default(number);
 }
 
-void die_of_closed_pipe() {
-  std::signal(SIGPIPE, SIG_DFL);
-  std::raise(SIGPIPE);
-  std::_Exit(128 + SIGPIPE);  // the signal is blocked
-}
+void die_of_closed_pipe() { die_of_signal(SIGPIPE); }
 
 void set_bar_is_drawn(bool drawn) noexcept { bar_is_drawn.store(drawn); }
 
