@@ -5,6 +5,8 @@
 
 #include "lathe/batch.h"
 
+#include "base/json.h"
+
 namespace lathe {
 namespace {
 
@@ -68,9 +70,12 @@ std::uint64_t content_hash(const Checkpoint& checkpoint) {
 }
 
 bool is_error_record(std::string_view record) {
-  const Json parsed = Json::parse(record, nullptr, false);
-  const auto error = parsed.is_object() ? parsed.find("error") : parsed.end();
-  return parsed.is_object() && error != parsed.end() && !error->is_null();
+  try {
+    const Json parsed = parse_json(record, "record");
+    return parsed.is_object() && JsonView(parsed, "record").contains("error");
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace lathe

@@ -1,6 +1,7 @@
 // Results files and what other programs print, as rows.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/json.h"
 
 namespace lathe {
 namespace {
@@ -137,24 +139,30 @@ BenchRow row_of(const Json& json, std::size_t number_of_row, const std::string& 
   return row;
 }
 
-std::vector<Json> objects_of(std::string_view text, const std::string& origin) {
-  Json whole = Json::parse(text, nullptr, false);
-  if (whole.is_array()) return whole.get<std::vector<Json>>();
-  if (whole.is_object()) return {std::move(whole)};
+std::vector<Json> lines_of(std::string_view text, const std::string& origin) {
   std::vector<Json> rows;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
     if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
-      rows.push_back(Json::parse(line, nullptr, false));
-      if (rows.back().is_discarded()) {
-        fail_invalid("{}: neither a JSON array nor JSON lines: line {} does not parse: {}",
-                     quoted(origin), number, quoted(line.substr(0, 60)));
-      }
+      rows.push_back(parse_json(line, fmt::format("{}, line {}", origin, number)));
     }
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
   return rows;
+}
+
+// A whole document, or one a line.
+std::vector<Json> objects_of(std::string_view text, const std::string& origin) {
+  Json whole;
+  try {
+    whole = parse_json(text, origin);
+  } catch (const Error&) {
+    return lines_of(text, origin);  // says what is wrong, and where
+  }
+  if (!whole.is_array()) return {std::move(whole)};
+  auto& rows = whole.get_ref<Json::array_t&>();
+  return {std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end())};
 }
 
 }  // namespace

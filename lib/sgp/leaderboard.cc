@@ -8,6 +8,7 @@
 #include "lathe/host/escape.h"
 
 #include "base/ascii.h"
+#include "sgp/leaderboard_json.h"
 #include "sgp/report_files.h"
 
 namespace lathe {
@@ -148,7 +149,7 @@ std::string sgp_leaderboard_text(const SgpLeaderboard& board) {
   return out;
 }
 
-std::string sgp_leaderboard_json(const SgpLeaderboard& board) {
+nlohmann::ordered_json leaderboard_json(const SgpLeaderboard& board) {
   using Json = nlohmann::ordered_json;
   Json rows = Json::array();
   for (const Row& row : board.rows) {
@@ -158,8 +159,12 @@ std::string sgp_leaderboard_json(const SgpLeaderboard& board) {
     }
     rows.push_back({{"model", row.name}, {"ours", row.ours}, {"scores", std::move(scores)}});
   }
-  const Json out = {{"columns", board.columns}, {"rows", std::move(rows)}, {"notes", board.notes}};
-  return out.dump(2, ' ', false, Json::error_handler_t::replace);
+  return {{"columns", board.columns}, {"rows", std::move(rows)}, {"notes", board.notes}};
+}
+
+std::string sgp_leaderboard_json(const SgpLeaderboard& board) {
+  return leaderboard_json(board).dump(2, ' ', false,
+                                      nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace lathe

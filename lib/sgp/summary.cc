@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
+#include "sgp/leaderboard_json.h"
 
 namespace lathe {
 namespace {
@@ -179,7 +180,7 @@ std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts
   out["tokens"] = {{"prompt", summary.prompt_tokens}, {"generated", summary.generated_tokens}};
   if (facts.seconds > 0.0) out["seconds"] = facts.seconds;
   if (comparison != nullptr) out["baseline"] = json_of(*comparison, facts);
-  if (leaderboard != nullptr) out["leaderboard"] = Json::parse(sgp_leaderboard_json(*leaderboard));
+  if (leaderboard != nullptr) out["leaderboard"] = leaderboard_json(*leaderboard);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

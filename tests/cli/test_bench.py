@@ -225,6 +225,28 @@ class Bench(ToolTest):
         self.fails(2, "--shape", "llama-42m", "--scheme", "w5", message="w5")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
 
+    def test_a_signal_takes_the_folder_of_random_weights_away(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
+                       signal.SIGXCPU, signal.SIGABRT):
+            process = subprocess.Popen([program("bench"), "--shape", "smollm2-135m", "-q"],
+                                       env={**os.environ, "TMPDIR": str(self.folder)})
+            while not list(self.folder.iterdir()):
+                self.assertIsNone(process.poll())
+                time.sleep(0.005)
+            process.send_signal(number)
+            self.assertEqual(process.wait(60), -number)
+            self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_json_that_is_nested_without_end_is_refused(self):
+        deep = '{"n_prompt":512,"avg_ts":5.0,"x":' + "[" * 200000 + "]" * 200000 + "}"
+        self.write("deep.json", f"[{deep}]")
+        self.fails(3, "--compare", "deep.json", "deep.json", message="nested more than 200 levels")
+        self.write("rows.json", deep)
+        script = self.write("other", "#!/bin/sh\ncat rows.json\n")
+        script.chmod(0o755)
+        self.fails(3, "-m", self.model, "-p", "4", "-n", "0", "-r", "1", "--interleave", "./other",
+                   message="nested more than 200 levels")
+
     def test_refusals(self):
         self.fails(2, message="-m MODEL")
         self.fails(2, "-m", self.model, "-p", "x", message="x")

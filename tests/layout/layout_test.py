@@ -1,4 +1,5 @@
-"""What may lie where: the top level, file lengths, sizes, and nothing of one machine in a file."""
+"""What may lie where: the top level, file lengths, sizes, nothing of one machine in a file; and what
+comes from outside goes through the reader with limits."""
 import os
 import pathlib
 import re
@@ -11,6 +12,9 @@ TOP = {"CMakeLists.txt", "tools", "lib", "scripts", "testdata", "tests", "man", 
 LONG = 800         # lines: past this a file's first lines say "Long because"
 TOOL_MAIN = 350    # lines of tools/<name>.cc: some 250 are enough for options, a call and a report
 BIG = 2 << 20      # bytes
+# nlohmann's own readers recurse or build without limits; parse_json() does not.
+UNBOUNDED = re.compile(r"\bjson::(parse|sax_parse|accept|from_\w+)\b|\bJson::(parse|accept)\b")
+BOUNDED = pathlib.Path("lib/base/json.cc")
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
 # A tensor's name stands in the table of a model's tensors, or in a family's row, and nowhere else.
@@ -50,6 +54,9 @@ def main():
                             '("Long because ...")')
         if path.parent == pathlib.Path("tools") and len(lines) > TOOL_MAIN and path.suffix == ".cc":
             problems.append(f"{path}: {len(lines)} lines; the rest belongs into the library")
+        if top in ("lib", "tools") and path != BOUNDED and UNBOUNDED.search(text):
+            problems.append(f"{path}: parses JSON without limits; see lib/base/json.h and "
+                            "lathe/host/json.h")
         if path.suffix in (".cc", ".h") and text and not text.endswith("\n"):
             problems.append(f"{path}: no newline at the end")
         if path.parts[0] == "lib" and path.name not in TENSOR_TABLE:

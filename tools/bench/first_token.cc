@@ -2,7 +2,8 @@
 
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+
+#include "lathe/host/json.h"
 
 #include "bench/file_cache.h"
 #include "common/child_process.h"
@@ -103,8 +104,7 @@ class FirstToken {
   }
 
   static std::int64_t prompt_tokens(const std::string& output) {
-    const auto record = nlohmann::json::parse(output, nullptr, false);
-    return record.is_object() ? record.value("prompt_tokens", std::int64_t{0}) : 0;
+    return json_integer(output, "prompt_tokens").value_or(0);
   }
 
   const Tool& tool_;

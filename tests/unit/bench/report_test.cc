@@ -5,6 +5,8 @@
 
 #include "lathe/error.h"
 
+#include "support/refusal.h"
+
 namespace lathe {
 namespace {
 
@@ -154,6 +156,17 @@ TEST(BenchReport, ReadsLlamaBatchedBench) {
   EXPECT_THROW(
       read_bench_rows(R"({"is_pp_shared":true,"pp":1,"tg":1,"pl":2,"t_pp":1,"t_tg":1})", "f"),
       Error);
+}
+
+TEST(BenchReport, RefusesWhatIsNestedTooDeeply) {
+  const std::string deep = R"({"n_prompt":512,"avg_ts":5.0,"x":)" + std::string(200000, '[') +
+                           std::string(200000, ']') + "}";
+  for (const std::string& text : {deep, "[" + deep + "]", deep + "\n" + deep}) {
+    test::expect_refused(ErrorCode::kInvalid, "nested more than 200 levels",
+                         [&] { read_bench_rows(text, "f"); });
+  }
+  test::expect_refused(ErrorCode::kInvalid, "f, line 2",
+                       [] { read_bench_rows("{\"n_prompt\":512,\"avg_ts\":5.0}\n{", "f"); });
 }
 
 TEST(BenchReport, BatchedRowsCountAllSequences) {

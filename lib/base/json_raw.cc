@@ -1,0 +1,72 @@
+#include "base/json_raw.h"
+
+#include <cstddef>
+
+#include "base/json.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+// Remembers where the value of one key of the outermost object begins and ends.
+class MemberFinder : public JsonEvents {
+ public:
+  MemberFinder(std::string_view text, std::string_view wanted) : text_(text), wanted_(wanted) {}
+
+  void null() override { end_token(); }
+  void boolean(bool) override { end_token(); }
+  void integer(std::int64_t) override { end_token(); }
+  void unsigned_integer(std::uint64_t) override { end_token(); }
+  void number(double) override { end_token(); }
+  void string(std::string&) override { end_at(offset()); }
+  void begin_object() override { ++depth_; }
+  void begin_array() override { ++depth_; }
+  void end_object() override { close(); }
+  void end_array() override { close(); }
+  void key(std::string& value) override {
+    if (depth_ != 1 || value != wanted_) return;
+    begin_ = text_.find_first_not_of(kSpace, text_.find(':', offset()) + 1);
+    open_ = true;
+  }
+
+  std::optional<std::string_view> found;
+
+ private:
+  void close() {
+    if (--depth_ == 1) end_at(offset());
+  }
+  // The parser has read on to see where a number ends.
+  void end_token() { end_at(text_.find_first_of(" \t\r\n,}]", begin_)); }
+  void end_at(std::size_t end) {
+    if (!open_ || depth_ != 1) return;
+    found = text_.substr(begin_, end - begin_);
+    open_ = false;
+  }
+
+  std::string_view text_, wanted_;
+  std::size_t depth_ = 0, begin_ = 0;
+  bool open_ = false;  // the value at hand is the one
+};
+
+std::string without_space(std::string_view json) {
+  std::string out;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (json[i] == '"') in_string = !in_string;
+    if (in_string && json[i] == '\\') out += json[i++];
+    if (in_string || kSpace.find(json[i]) == std::string_view::npos) out += json[i];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> raw_json_member(std::string_view text, std::string_view key) {
+  MemberFinder finder(text, key);
+  parse_json_events(text, "JSON", finder);
+  if (!finder.found) return std::nullopt;
+  return without_space(*finder.found);
+}
+
+}  // namespace lathe
