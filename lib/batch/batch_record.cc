@@ -8,8 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json parsed(const std::string& text) { return text.empty() ? Json() : Json::parse(text); }
-
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -64,7 +62,6 @@ Json timings_json(const Completion& completion) {
 Json plain_answer(const BatchRow& row, const Completion& completion, const Tokenizer& tokenizer,
                   const RecordContext& context) {
   Json out = {{"index", context.index}};
-  if (!row.id.empty()) out["id"] = parsed(row.id);
   if (row.echo) {
     if (!row.ids.empty()) {
       out["prompt"] = row.ids;
@@ -188,19 +185,27 @@ Json openai_answer(const BatchRow& row, const Completion& completion, const Toke
     usage["prompt_tokens_details"] = {{"cached_tokens", completion.cached_tokens}};
     body["timings"] = timings_json(completion);
   }
-  Json out = {{"id", "batch_req_" + number}, {"custom_id", parsed(row.id)}};
+  Json out = {{"id", "batch_req_" + number}};
   out["response"] = {{"status_code", 200}, {"request_id", number}, {"body", std::move(body)}};
   out["error"] = nullptr;
   out["index"] = context.index;
   return out;
 }
 
-std::string finished(Json& out, const BatchRow& row, const RecordContext& context) {
-  if (!row.metadata.empty() && row.form == BatchRow::Form::kPlain) {
-    out["metadata"] = parsed(row.metadata);
-  }
-  out["fingerprint"] = context.fingerprint.text();
-  return dump(out);
+// What the row's own JSON adds stands where a reader looks for it: its id behind the first member,
+// which is a number of ours, its metadata before the last. Both are copied as they are.
+std::string finished(const Json& out, const BatchRow& row, const RecordContext& context) {
+  const bool plain = row.form == BatchRow::Form::kPlain;
+  const Json first = {{out.begin().key(), out.begin().value()}};
+  const std::string whole = dump(out);
+  std::string begin = dump(first);
+  begin.pop_back();
+  std::string record = begin;
+  if (!plain) record += ",\"custom_id\":" + (row.id.empty() ? "null" : row.id);
+  if (plain && !row.id.empty()) record += ",\"id\":" + row.id;
+  record.append(whole, begin.size(), whole.size() - begin.size() - 1);
+  if (plain && !row.metadata.empty()) record += ",\"metadata\":" + row.metadata;
+  return record + fmt::format(",\"fingerprint\":\"{}\"}}", context.fingerprint.text());
 }
 
 }  // namespace
@@ -216,19 +221,14 @@ std::string answer_record(const BatchRow& row, const Completion& completion,
 std::string error_record(const BatchRow& row, const std::string& code, const std::string& message,
                          const RecordContext& context) {
   const Json error = {{"code", code}, {"message", message}};
-  Json out;
   if (row.form == BatchRow::Form::kPlain) {
-    out = {{"index", context.index}};
-    if (!row.id.empty()) out["id"] = parsed(row.id);
-    out["error"] = error;
-  } else {
-    out = {{"id", fmt::format("batch_req_{}", context.index)},
-           {"custom_id", parsed(row.id)},
-           {"response", nullptr},
-           {"error", error},
-           {"index", context.index}};
+    return finished({{"index", context.index}, {"error", error}}, row, context);
   }
-  return finished(out, row, context);
+  return finished({{"id", fmt::format("batch_req_{}", context.index)},
+                   {"response", nullptr},
+                   {"error", error},
+                   {"index", context.index}},
+                  row, context);
 }
 
 }  // namespace lathe

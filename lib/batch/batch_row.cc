@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/json_raw.h"
 #include "batch/row_error.h"
 
 namespace lathe {
@@ -27,6 +28,7 @@ struct Draft {
   std::optional<std::string> system = {};
   std::optional<std::int64_t> top_logprobs = {};
   bool openai = false;
+  std::string_view text = {};  // the line
 };
 
 std::string text_of_content(const JsonView& content) {
@@ -43,13 +45,21 @@ std::string text_of_content(const JsonView& content) {
   return out;
 }
 
+// What says nothing: a key without a value, lists of nothing (message.model_dump() of OpenAI's
+// library adds them), a participant's name.
+bool is_neutral_of_message(const std::string& key, const JsonView& value) {
+  if (value.json().is_null() || key == "name") return true;
+  const bool list = key == "annotations" || key == "tool_calls";
+  return list && value.is_array() && value.size() == 0;
+}
+
 ChatMessage read_message(const JsonView& view) {
   ChatMessage message;
   message.role = view.at("role").as_string();
   if (message.role == "developer") message.role = "system";  // OpenAI's newer name
   message.content = text_of_content(view.at("content"));
   view.for_each([&](const std::string& key, const JsonView& value) {
-    if (key == "role" || key == "content" || value.json().is_null()) return;
+    if (key == "role" || key == "content" || is_neutral_of_message(key, value)) return;
     fail_unsupported("{}: a message's {} is not supported", value.path(), quoted(key));
   });
   return message;
@@ -168,6 +178,26 @@ void empty_only(Draft&, const JsonView& value) {
   if (value.size() != 0) fail_unsupported("{}: is not supported unless empty", value.path());
 }
 
+// Without tools, which are refused elsewhere, a choice among them is none.
+void no_choice_only(Draft&, const JsonView& value) {
+  if (value.is_string() && (value.as_string() == "none" || value.as_string() == "auto")) return;
+  fail_unsupported("{}: only \"none\" and \"auto\" are supported", value.path());
+}
+
+void text_modality_only(Draft&, const JsonView& value) {
+  for (const JsonView& modality : value.items()) {
+    if (modality.as_string() != "text") {
+      fail_unsupported("{}: only \"text\" is supported, not {}", value.path(),
+                       quoted(modality.as_string()));
+    }
+  }
+}
+
+void empty_text_only(Draft&, const JsonView& value) {
+  if (!value.as_string().empty())
+    fail_unsupported("{}: is not supported unless empty", value.path());
+}
+
 void text_format_only(Draft&, const JsonView& value) {
   const std::string type = value.at("type").as_string();
   if (type != "text") {
@@ -219,6 +249,7 @@ constexpr Key kKeys[] = {
     {"service_tier", pass_over},
     {"safety_identifier", pass_over},
     {"prompt_cache_key", pass_over},
+    {"prompt_cache_retention", pass_over},
     {"stream_options", pass_over},
     {"parallel_tool_calls", pass_over},
     {"stream", false_only},
@@ -226,6 +257,11 @@ constexpr Key kKeys[] = {
     {"frequency_penalty", zero_only},
     {"logit_bias", empty_only},
     {"tools", empty_only},
+    {"functions", empty_only},
+    {"tool_choice", no_choice_only},
+    {"function_call", no_choice_only},
+    {"modalities", text_modality_only},
+    {"suffix", empty_text_only},
     {"response_format", text_format_only},
     {"best_of", one_only},
 };
@@ -294,9 +330,20 @@ void put_together(Draft& draft) {
   row.options.logprobs = row.alternatives ? std::max(1, *row.alternatives) : 0;
 }
 
+// What the record repeats: as it was written where a document does not hold all of it.
+std::string repeated(const JsonView& root, const char* key, const Draft& draft) {
+  const auto member = root.find(key);
+  if (!member) return {};
+  const nlohmann::json& value = member->json();
+  if (value.is_structured() || value.is_number_float()) {
+    return raw_json_member(draft.text, key).value_or(std::string());
+  }
+  return dump(value);
+}
+
 void read_plain(const JsonView& root, Draft& draft) {
-  if (const auto id = root.find("id")) draft.row.id = dump(id->json());
-  if (const auto metadata = root.find("metadata")) draft.row.metadata = dump(metadata->json());
+  draft.row.id = repeated(root, "id", draft);
+  draft.row.metadata = repeated(root, "metadata", draft);
   read_keys(draft, root);
 }
 
@@ -304,7 +351,7 @@ void read_openai(const JsonView& root, Draft& draft) {
   BatchRow& row = draft.row;
   draft.openai = true;
   row.form = BatchRow::Form::kOpenAiChat;
-  if (const auto id = root.find("custom_id")) row.id = dump(id->json());
+  row.id = repeated(root, "custom_id", draft);
   const auto url = root.get_string("url").value_or("/v1/chat/completions");
   if (url == "/v1/completions") {
     row.form = BatchRow::Form::kOpenAiText;
@@ -376,6 +423,7 @@ BatchRow read_row(std::string_view text, std::uint64_t line, const RowDefaults& 
 
 BatchRow parse_batch_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
   return read_row(text, line, defaults, "a JSON object", [&](Draft& draft) {
+    draft.text = text;
     const std::string place = place_of(line);
     const nlohmann::json document = parse_json(text, place);
     const JsonView root(document, place);

@@ -1,5 +1,6 @@
 #include "lathe/batch_row.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -91,12 +92,52 @@ TEST(BatchRow, OptionsByName) {
   EXPECT_EQ(good(R"({"prompt":"x","stop":"a"})").options.stop, std::vector<std::string>{"a"});
 }
 
+// What the record repeats keeps its numbers' digits and its keys' order.
+TEST(BatchRow, IdsAreKeptAsTheyWereWritten) {
+  const auto kept = [](const std::string& id) {
+    const BatchRow row = good(fmt::format(
+        R"({{"user":"id","id" : {0} ,"metadata":{0},"prompt":"x","model":"\"id\":2"}})", id));
+    EXPECT_EQ(row.metadata, row.id);
+    return row.id;
+  };
+  for (const std::string id :
+       {"123456789012345678901234567890", "-7", "18446744073709551616", "1.10", "-0.0", "1e5",
+        "true", R"("a b")", R"(["a b",1.50])", R"({"z":1.0,"a":[{"id":2}],"q":"\\\" ] "})"}) {
+    EXPECT_EQ(kept(id), id);
+  }
+  EXPECT_EQ(kept("[ 1.5 ,\t{ } ]"), "[1.5,{}]");
+}
+
 TEST(BatchRow, NullIsNothing) {
   const BatchRow row = good(
       R"({"id":null,"prompt":"x","messages":null,"stop":null,"temperature":null,"tools":null,
           "whatever":null})");
   EXPECT_EQ(row.id, "");
   EXPECT_EQ(row.prompt, "x");
+}
+
+// OpenAI's fields in the setting that asks for nothing, as its library and others add them.
+TEST(BatchRow, FieldsThatAskForNothingPass) {
+  for (const std::string field :
+       {R"("tool_choice":"none")", R"("tool_choice":"auto")", R"("tools":[])", R"("functions":[])",
+        R"("function_call":"auto")", R"("modalities":["text"])", R"("suffix":"")",
+        R"("prompt_cache_retention":"24h")", R"("tool_choice":null)"}) {
+    good(fmt::format(R"({{"prompt":"x",{}}})", field));
+  }
+  for (const std::string field :
+       {R"("name":"Ada")", R"("annotations":[])", R"("tool_calls":[])", R"("refusal":null)",
+        R"("audio":null)", R"("function_call":null)"}) {
+    const BatchRow row =
+        good(fmt::format(R"({{"messages":[{{"role":"user","content":"a",{}}}]}})", field));
+    EXPECT_EQ(row.messages.front().content, "a");
+  }
+  expect_bad(R"({"prompt":"x","tool_choice":"required"})", ErrorCode::kUnsupported, "tool_choice");
+  expect_bad(R"({"prompt":"x","tool_choice":{"type":"function"}})", ErrorCode::kUnsupported,
+             "auto");
+  expect_bad(R"({"prompt":"x","modalities":["text","audio"]})", ErrorCode::kUnsupported, "audio");
+  expect_bad(R"({"prompt":"x","suffix":"y"})", ErrorCode::kUnsupported, "suffix");
+  expect_bad(R"({"messages":[{"role":"user","content":"a","tool_calls":[{}]}]})",
+             ErrorCode::kUnsupported, "tool_calls");
 }
 
 TEST(BatchRow, Logprobs) {
@@ -198,8 +239,8 @@ TEST(BatchRow, MalformedLines) {
   expect_bad(R"({"prompt":"a","tempereature":1})", ErrorCode::kUnsupported, "tempereature");
   expect_bad(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]})",
              ErrorCode::kUnsupported, "image_url");
-  expect_bad(R"({"messages":[{"role":"user","content":"a","name":"b"}]})", ErrorCode::kUnsupported,
-             "name");
+  expect_bad(R"({"messages":[{"role":"user","content":"a","function_call":{"name":"b"}}]})",
+             ErrorCode::kUnsupported, "function_call");
 }
 
 TEST(BatchRow, PlainLines) {
