@@ -1,4 +1,4 @@
-#include "lathe/host/json.h"
+#include "lathe/host/json_integer.h"
 
 #include <nlohmann/json.hpp>
 

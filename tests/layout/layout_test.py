@@ -56,7 +56,7 @@ def main():
             problems.append(f"{path}: {len(lines)} lines; the rest belongs into the library")
         if top in ("lib", "tools") and path != BOUNDED and UNBOUNDED.search(text):
             problems.append(f"{path}: parses JSON without limits; see lib/base/json.h and "
-                            "lathe/host/json.h")
+                            "lathe/host/json_integer.h")
         if path.suffix in (".cc", ".h") and text and not text.endswith("\n"):
             problems.append(f"{path}: no newline at the end")
         if path.parts[0] == "lib" and path.name not in TENSOR_TABLE:

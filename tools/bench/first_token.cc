@@ -3,7 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "lathe/host/json.h"
+#include "lathe/host/json_integer.h"
 
 #include "bench/file_cache.h"
 #include "common/child_process.h"

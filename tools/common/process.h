@@ -6,12 +6,12 @@ namespace lathe::tool {
 // Call first in main. Gives closed descriptors 0, 1, 2 a stand-in on which reading or writing
 // fails, so that no data file gets their number; ignores SIGPIPE and SIGXFSZ, so that writing
 // reports EPIPE and EFBIG; and on every signal that ends a process removes unfinished outputs
-// before the signal takes its usual way. A mapped file that another program cuts short ends the process with
-// status 4 and a message rather than by SIGBUS.
+// before the signal takes its usual way. A mapped file that another program cuts short ends the
+// process with status 4 and a message rather than by SIGBUS.
 void prepare_process();
 
-// From now on the first INT, TERM, HUP or QUIT only sets stop_signal(), for work that ends in an orderly
-// way at its next step; a second one, or the passing of ten seconds, takes the usual way.
+// From now on the first INT, TERM, HUP or QUIT only sets stop_signal(), for work that ends in an
+// orderly way at its next step; a second one, or the passing of ten seconds, takes the usual way.
 void stop_at_next_step();
 // Ends that: the signals take their usual way again.
 void stop_at_once();
