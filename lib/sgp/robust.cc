@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 
 namespace lathe {
 namespace {
@@ -22,8 +23,39 @@ void drop_all(std::string& text, std::string_view what) {
   }
 }
 
+// The ASCII sign that a person reads in a typographic or full-width one, ' ' for a space that is
+// no ASCII one; NUL for any other character.
+char read_as(char32_t c) noexcept {
+  if (c >= 0xff01 && c <= 0xff5e) return static_cast<char>(c - 0xff01 + U'!');  // full width
+  if (c == 0xa0 || (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f || c == 0x3000) {
+    return ' ';
+  }
+  if (c == 0x201c || c == 0x201d) return '"';
+  if (c == 0x2018 || c == 0x2019) return '\'';
+  if (c == 0x2236 || c == 0xfe55) return ':';  // a ratio's, a small one
+  return '\0';
+}
+
+std::string in_ascii_marks(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Char c = decode_utf8(text);
+    const char mark = c.valid && c.length > 1 ? read_as(c.code) : '\0';
+    if (mark != '\0') {
+      out += mark;
+    } else {
+      out += text.substr(0, c.length);
+    }
+    text.remove_prefix(c.length);
+  }
+  return out;
+}
+
 // Without emphasis. "\boxed{B}" becomes " answer: B ", since that is what it says.
-std::string plain(std::string_view response) {
+std::string plain(std::string_view written) {
+  const std::string read = in_ascii_marks(written);
+  const std::string_view response = read;
   std::string text;
   for (std::size_t i = 0; i < response.size(); ++i) {
     constexpr std::string_view kBoxed = "\\boxed{";
@@ -57,8 +89,9 @@ std::string_view trim_marks(std::string_view text) {
 
 // Lower case, spaces and outer marks apart: how an option's text is recognised.
 std::string folded(std::string_view text) {
+  const std::string read = in_ascii_marks(text);
   std::string out;
-  for (const char c : trim_marks(text)) {
+  for (const char c : trim_marks(read)) {
     const char lower = to_lower_ascii(c);
     if (is_ascii_space(c)) {
       if (!out.empty() && out.back() != ' ') out += ' ';
@@ -168,6 +201,41 @@ std::string_view last_line(std::string_view text) {
   return text.substr(text.rfind('\n') + 1);  // npos + 1 is the beginning
 }
 
+// "B", "(b)", "B.": a line that is nothing but a letter.
+std::optional<std::string> lone_letter(std::string_view line,
+                                       std::span<const std::string> options) {
+  const std::string_view bare = trim_marks(line);
+  if (bare.size() != 1 || !is_ascii_letter(bare[0])) return std::nullopt;
+  const char letter = to_upper_ascii(bare[0]);
+  if (static_cast<std::size_t>(letter - 'A') >= options.size()) return std::nullopt;
+  return std::string(1, letter);
+}
+
+// Of the lines that are a letter and its option, "B) a red door": the letter, unless they name
+// several, as a response does that says the options again. `alone`: the text is one line; then
+// other words may follow the letter's mark, if they are no other option.
+std::optional<std::string> marked_option(std::string_view text,
+                                         std::span<const std::string> options, bool alone) {
+  std::optional<std::string> found;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const std::string_view bare = trim_marks(line);
+    if (bare.size() < 2 || !is_ascii_letter(bare[0])) continue;
+    if (bare[1] != ')' && bare[1] != '.' && bare[1] != ':') continue;
+    const std::string letter(1, to_upper_ascii(bare[0]));
+    const auto place = static_cast<std::size_t>(letter[0] - 'A');
+    if (place >= options.size()) continue;
+    const std::string_view words = bare.substr(2);
+    const bool own = folded(words) == folded(options[place]);
+    const bool spaced = !words.empty() && is_ascii_space(words.front());
+    if (!own && !(alone && spaced && !option_called(words, options))) continue;
+    if (found && *found != letter) return std::nullopt;
+    found = letter;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::optional<std::string> read_stated_letter(std::string_view response,
@@ -181,17 +249,9 @@ std::optional<std::string> read_stated_letter(std::string_view response,
 
   const std::string_view line = last_line(text);
   if (auto option = option_called(line, options)) return option;
-  const std::string_view bare = trim_marks(line);
-  if (bare.empty()) return std::nullopt;
-  const auto place = static_cast<std::size_t>(to_upper_ascii(bare[0]) - 'A');
-  if (!is_ascii_letter(bare[0]) || place >= options.size()) return std::nullopt;
-  if (bare.size() == 1) return std::string(1, to_upper_ascii(bare[0]));
-  // "B) a red door"
-  const bool marked = bare[1] == ')' || bare[1] == '.' || bare[1] == ':';
-  if (marked && folded(bare.substr(2)) == folded(options[place])) {
-    return std::string(1, to_upper_ascii(bare[0]));
-  }
-  return std::nullopt;
+  if (auto letter = lone_letter(line, options)) return letter;
+  const bool alone = trim_ascii(text).size() == trim_ascii(line).size();
+  return marked_option(text, options, alone);
 }
 
 std::optional<std::string> read_stated_number(std::string_view response) {

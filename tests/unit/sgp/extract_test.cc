@@ -116,6 +116,29 @@ TEST(SgpRobust, LooksThroughEmphasisAndCase) {
   }
 }
 
+TEST(SgpRobust, ReadsFullWidthAndTypographicSigns) {
+  for (const char* response :
+       {"Answer\uff1aB", "Answer\u00a0:\u00a0B", "The\u00a0answer\u202fis \u201cB\u201d.",
+        "Answer:\u3000\uff22", "\uff08B\uff09", "B\uff09\u00a0green"}) {
+    EXPECT_EQ(robust(response), "B") << response;
+  }
+}
+
+TEST(SgpRobust, ALetterWithAMarkAloneIsAnAnswer) {
+  EXPECT_EQ(robust("A) 3"), "A");
+  EXPECT_EQ(robust("  (b) because it is so\n"), "B");
+  EXPECT_EQ(robust("B. I see grass"), "B");
+  EXPECT_EQ(robust("A) green"), std::nullopt);  // another one's option
+  EXPECT_EQ(robust("e.g. green things"), std::nullopt);
+  EXPECT_EQ(robust("It has two doors.\nA) 3"), std::nullopt);
+}
+
+TEST(SgpRobust, TheOnlyOptionThatIsSaidIsAnAnswer) {
+  EXPECT_EQ(robust("B) green\n\nGrass has that color."), "B");
+  EXPECT_EQ(robust("A) red\nB) green\nC) a blue door\nD) yellow"), std::nullopt);
+  EXPECT_EQ(robust("A) red\nB) green\nC) a blue door\nD) yellow\n\nAnswer: B"), "B");
+}
+
 TEST(SgpRobust, TheLastStatementWins) {
   EXPECT_EQ(robust("Answer: C. Wait, no.\nAnswer: B"), "B");
   EXPECT_EQ(robust("Answer: B\nThe other choices: A, C and D are wrong."), "B");

@@ -9,7 +9,7 @@
 //               "**Answer:** B"     does not match
 // robust      the last statement of an answer wins: "**Answer:** b", "Answer: (C)", "The correct
 //             answer is D.", "\boxed{A}", or an option's text where its letter would stand; failing
-//             those, a response that is nothing but a letter or an option.
+//             those, a response that is nothing but a letter, an option, or both ("A) 3").
 // Free answers are equal when they are equal as numbers ("3", "3.0", "$3$", "3."), or else as
 // trimmed text; the reference asks GPT-4o instead. Thread-safe.
 #pragma once
