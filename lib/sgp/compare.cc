@@ -91,7 +91,12 @@ SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRe
 }
 
 bool sgp_gate_missed(std::string_view name, double percent, const SgpPaired& row) {
-  return row.name == name && row.count > 0 && 100.0 * row.difference() < percent;
+  if (row.name != name || row.count == 0) return false;
+  // In hundredths of a question; the bound is off by the rounding of `percent` and of the product.
+  const double change = 100.0 * static_cast<double>(row.gained - row.lost);
+  const double bound = percent * static_cast<double>(row.count);
+  constexpr double kRounding = 1e-12;
+  return change < bound - kRounding * std::abs(bound);
 }
 
 }  // namespace lathe

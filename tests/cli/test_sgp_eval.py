@@ -466,6 +466,20 @@ class SgpEval(ToolTest):
             self.assertEqual("gate missed" in result.err, status == 1)
         self.fails(2, *compare, "--fail-if", "set", message="not a gate")
 
+    def test_a_gate_means_lost_more_than(self):
+        """3 of 20 right beside 4 of 20: five points exactly, which floating point makes more."""
+        data = self.small_set(20, "svg.csv")
+        for name, right in (("base.jsonl", 4), ("now.jsonl", 3)):
+            self.write(name, "".join(
+                json.dumps({"id": str(i), "response": "Answer: " + "ABCD"[(i + (i >= right)) % 4]})
+                + "\n" for i in range(20)))
+        self.ok("--data", data, "--responses", "base.jsonl", "--records", "base_records.jsonl")
+        compare = ["--data", data, "--responses", "now.jsonl", "--baseline", "base_records.jsonl"]
+        self.ok(*compare, "--fail-if", "svg<-5%", "--fail-if", "<-5%")
+        result = self.run_tool(*compare, "--fail-if", "svg<-4.9%")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("gate missed: svg<-4.9%: -5.00 points (p = 1.0000)", result.err)
+
     def test_precisions_of_the_projects_model_side_by_side(self):
         models = self.data("sgp").parent / "models"
         if not (models / "sit").exists():

@@ -146,6 +146,20 @@ TEST(SgpCompare, SaysWhatOnlyOneSideHas) {
   EXPECT_EQ(c.rows[2].name, "svg/color");
 }
 
+TEST(SgpGate, LosingExactlySoMuchIsNotMore) {
+  // 3 of 20 beside 4 of 20; in floating point 0.15 - 0.20 is below -0.05.
+  EXPECT_FALSE(sgp_gate_missed("", -5.0, SgpPaired{"", 20, 0, 1, 0.15, 0.20, 1.0}));
+  for (const std::int64_t count : {3, 7, 10, 29, 49, 300, 1000, 1200}) {
+    for (const std::int64_t lost : {1, 2, 3}) {
+      const double percent = -100.0 * static_cast<double>(lost) / static_cast<double>(count);
+      const SgpPaired exactly{"svg", count, 0, lost, 0.0, 0.0, 1.0};
+      EXPECT_FALSE(sgp_gate_missed("svg", percent, exactly)) << lost << " of " << count;
+      const SgpPaired more{"svg", count, 0, lost + 1, 0.0, 0.0, 1.0};
+      EXPECT_TRUE(sgp_gate_missed("svg", percent, more)) << lost + 1 << " of " << count;
+    }
+  }
+}
+
 TEST(SgpGate, IsInPercentagePoints) {
   const SgpPaired row{"svg", 100, 0, 3, 0.47, 0.50, 0.25};
   EXPECT_TRUE(sgp_gate_missed("svg", -2.0, row));

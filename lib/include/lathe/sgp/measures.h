@@ -93,8 +93,9 @@ struct SgpComparison {
 LATHE_API SgpComparison compare_sgp(std::span<const SgpRecord> ours,
                                     std::span<const SgpRecord> base);
 
-// "svg<-2%" (BenchGate's syntax, bench_compare.h): missed when the row of that name ("svg",
-// "svg/color"; "" is all) lost more than two percentage points.
+// "svg<-2%" (BenchGate's syntax, bench/compare.h): missed when the row of that name ("svg",
+// "svg/color"; "" is all) lost more than two percentage points. Losing two exactly is not more:
+// the questions gained and lost are counted, so that no rounding decides.
 LATHE_API bool sgp_gate_missed(std::string_view name, double percent, const SgpPaired& row);
 
 }  // namespace lathe
