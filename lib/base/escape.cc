@@ -17,6 +17,10 @@ bool is_printable(char32_t c) {
   return c != 0xfeff;
 }
 
+void add_in_hexadecimal(std::string_view bytes, std::string& out) {
+  for (const char c : bytes) out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(c));
+}
+
 }  // namespace
 
 std::string escape_for_terminal(std::string_view bytes, std::size_t limit) {
@@ -39,11 +43,27 @@ std::string escape_for_terminal(std::string_view bytes, std::size_t limit) {
     } else if (c.valid && is_printable(c.code)) {
       out += bytes.substr(at, c.length);
     } else {
-      for (std::size_t i = 0; i < c.length; ++i) {
-        out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(bytes[at + i]));
-      }
+      add_in_hexadecimal(bytes.substr(at, c.length), out);
     }
     at += c.length;
+  }
+  return out;
+}
+
+std::string printable(std::string_view message) {
+  std::string out;
+  out.reserve(message.size());
+  while (!message.empty()) {
+    const Utf8Char c = decode_utf8(message);
+    const std::string_view bytes = message.substr(0, c.length);
+    if (c.valid && c.code == U'\n') {
+      out += "\\n";
+    } else if (c.valid && is_printable(c.code)) {
+      out += bytes;
+    } else {
+      add_in_hexadecimal(bytes, out);
+    }
+    message.remove_prefix(c.length);
   }
   return out;
 }

@@ -363,6 +363,21 @@ class SgpEval(ToolTest):
         self.assertIn("set/1: there is no response to it", result.err)
         self.assertEqual(json.loads(result.out)["score"], 0.5)
 
+    def test_words_of_files_do_not_reach_the_terminal_raw(self):
+        hostile = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m all good\nsgp-eval: done"
+        self.write("set.csv", HEADER + f'"1{hostile}","Q",a,b,c,d,A,"s{hostile}"\n2,Q,a,b,c,d,A,s\n')
+        self.write("a.jsonl", "".join(json.dumps(line) + "\n" for line in (
+            {"id": "2", "error": hostile}, {"id": "1" + hostile, "error": {"message": hostile}},
+            {"id": hostile, "response": "x"})))
+        result = self.run_tool("--data", "set.csv", "--responses", "a.jsonl", "--records", "r.jsonl")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("\\x1b]0;owned", result.err)
+        again = self.run_tool("--data", "set.csv", "--responses", "r.jsonl", "--baseline", "r.jsonl",
+                              "--changes")
+        for text in (result.err, result.out, again.err, again.out):
+            self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+            self.assertNotIn("\nsgp-eval: done", text)
+
     # ---- long prompts
 
     def test_prompts_longer_than_the_context_are_counted(self):

@@ -147,11 +147,11 @@ std::string Tool::help() const {
 }
 
 void Tool::note(std::string_view text) const {
-  if (!common_.quiet) to_stderr(fmt::format("{}: {}\n", name_, text));
+  if (!common_.quiet) to_stderr(fmt::format("{}: {}\n", name_, printable(text)));
 }
 
 void Tool::warn(std::string_view text) const {
-  to_stderr(fmt::format("{}: warning: {}\n", name_, text));
+  to_stderr(fmt::format("{}: warning: {}\n", name_, printable(text)));
 }
 
 int Tool::report(ErrorCode code, const std::string& message) const {
@@ -160,10 +160,10 @@ int Tool::report(ErrorCode code, const std::string& message) const {
                                             {{"tool", name_},
                                              {"code", to_string(code)},
                                              {"exit", static_cast<int>(code)},
-                                             {"message", message}}}};
+                                             {"message", printable(message)}}}};
     to_stderr(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   } else {
-    to_stderr(fmt::format("{}: error: {}\n", name_, message));
+    to_stderr(fmt::format("{}: error: {}\n", name_, printable(message)));
   }
   return static_cast<int>(code);
 }

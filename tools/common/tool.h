@@ -96,7 +96,8 @@ class Tool {
   // into the exit status; sees to signals, closed descriptors and the last line on stderr.
   int run(int argc, char** argv, const std::function<int()>& body);
 
-  // One line on stderr, "tokenize: text"; silent with -q.
+  // One line on stderr, "tokenize: text"; silent with -q. What a terminal would obey is shown as
+  // text (printable()), wherever it came from.
   void note(std::string_view text) const;
   void warn(std::string_view text) const;  // "tokenize: warning: text", even with -q
 

@@ -14,8 +14,12 @@ namespace lathe {
 // `limit` bytes of input are shown, then "…".
 LATHE_API std::string escape_for_terminal(std::string_view bytes, std::size_t limit = 200);
 
-// The same inside double quotes: how a file or tensor name stands in a message. An object, so
-// that argument-dependent lookup never finds std::quoted instead.
+// A message as one line that may be shown: as above, but its quotes and backslashes stay, and all
+// of it is shown. What was escaped before is not changed again.
+LATHE_API std::string printable(std::string_view message);
+
+// The same as escape_for_terminal() inside double quotes: how a file or tensor name stands in a
+// message. An object, so that argument-dependent lookup never finds std::quoted instead.
 struct LATHE_API Quoted {
   std::string operator()(std::string_view bytes) const;
 };
