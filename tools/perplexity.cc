@@ -36,7 +36,8 @@ struct Options {
 
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
                                     const std::string& type, const PerplexityOptions& measure,
-                                    const LoadOptions& load, int threads) {
+                                    LoadOptions load, int threads) {
+  load.threads = threads;
   EngineOptions options = perplexity_engine(measure);
   options.threads = threads;
   options.kv_type = kv_type_by_name(type).type;

@@ -81,9 +81,11 @@ ImportanceMatrix find_importance(const Tool& tool, const Options& options,
   CalibrationOptions how;
   how.threads = tool.common().threads_or_default();
   ProgressBar bar(tool, "calibrate");
+  LoadOptions load;
+  load.threads = how.threads;
   ImportanceMatrix matrix = measure_importance(
-      Model::load(checkpoint), tokens, tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt, how,
-      bar.callback());
+      Model::load(checkpoint, nullptr, load), tokens,
+      tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt, how, bar.callback());
   bar.finish();
   if (!options.importance_out.empty()) {
     write_importance(matrix, options.importance_out, tool.common().force);

@@ -4,10 +4,10 @@
 // noexcept and works on the piece of rows it is given; threading and blocking live outside,
 // in portable code (model/). Pointers need the alignment of their type only, unless said.
 //
-// Bits: all tables give the same bits for the same input, for every function here but gemm_*,
-// whose sums run in an order of their own. Sums of floats run in one written order (see
-// "reduction order"), each step one FMA or one add; generic code uses std::fma where the others
-// use the instruction.
+// Bits: all tables give the same bits for the same input, for every function here but
+// FloatKernels::multiply and multiply_few, whose sums run in an order of their own. Sums of floats
+// run in one written order (see "reduction order"), each step one FMA or one add; generic code uses
+// std::fma where the others use the instruction.
 //
 // Reduction order of a sum over n floats: 16 partial sums, element i goes to partial
 // i mod 16 in increasing i (the last sixteen padded with zeros); then partials are added as a
@@ -25,23 +25,32 @@ struct InputTiles;
 struct PackedMatrix;
 struct QuantizedRows;
 
-// Products of many rows of inputs at once with float weights of one type.
-struct FloatGemm {
+// Products of inputs with float weights of one type. w: rows × cols, row-major, tight.
+struct FloatKernels {
+  // For a few inputs: y[m*y_stride + r] = Σ_k w[r][k] · x[m*x_stride + k], in the reduction order
+  // above, one FMA per element.
+  void (*matvec)(const void* w, std::int64_t rows, std::int64_t cols, const float* x,
+                 std::int64_t x_stride, std::int64_t batch, float* y,
+                 std::int64_t y_stride) = nullptr;
+
+  // For many inputs at once, in tiles. A table without these (multiply is null) leaves them to a
+  // library.
   // From this many inputs on; it is faster than matvec and multiply_few.
-  std::int64_t from;
+  std::int64_t from = 0;
   // 1: inputs are floats. 2: they are rounded to bfloat16 (nearest even; subnormals are zero),
   // products are exact and sums are floats.
-  std::int64_t inputs_per_word;
+  std::int64_t inputs_per_word = 1;
   // Rows of x to the tile of that number.
-  void (*pack)(const float* x, std::int64_t x_stride, std::int64_t tile, const InputTiles& to);
-  // y[m*y_stride + r] = Σ_k w[r][k] · x[m][k]; w: rows × cols, row-major, tight. Fastest with
-  // rows a multiple of kFloatPanelRows. scratch: kFloatPanelScratch floats on a 64-byte border.
+  void (*pack)(const float* x, std::int64_t x_stride, std::int64_t tile,
+               const InputTiles& to) = nullptr;
+  // y[m*y_stride + r] = Σ_k w[r][k] · x[m][k], in an order of its own. Fastest with rows a multiple
+  // of kFloatPanelRows. scratch: kFloatPanelScratch floats on a 64-byte border.
   void (*multiply)(const void* w, std::int64_t rows, std::int64_t cols, const InputTiles& x,
-                   float* scratch, float* y, std::int64_t y_stride);
+                   float* scratch, float* y, std::int64_t y_stride) = nullptr;
   // The same for fewer inputs, in tiles of one row each. Null: matvec does it. Where inputs are
   // rounded, few and many are: what a sequence says should not hang on who runs beside it.
   void (*multiply_few)(const void* w, std::int64_t rows, std::int64_t cols, const InputTiles& x,
-                       float* y, std::int64_t y_stride);
+                       float* y, std::int64_t y_stride) = nullptr;
 };
 inline constexpr std::int64_t kFloatPanelRows = 48;
 inline constexpr std::int64_t kFloatPanelScratch = 1024 * kFloatPanelRows;
@@ -49,19 +58,11 @@ inline constexpr std::int64_t kFloatPanelScratch = 1024 * kFloatPanelRows;
 struct KernelTable {
   const char* name;  // "generic", "avx2", "avxvnni", "avx512", "avx512bf16"
 
-  // Many inputs at once. A table without these (multiply is null) leaves them to a library's
-  // GEMM, from so many inputs that it is faster than the next three.
-  FloatGemm gemm_f32, gemm_f16, gemm_bf16;
-  std::int64_t library_gemm_from;
-
-  // ---- dot products with float weights: y[m*y_stride + r] = Σ_k w[r][k] · x[m*x_stride + k]
-  // w: rows × cols, row-major, tight. In the reduction order above, one FMA per element.
-  void (*matvec_f32)(const float* w, std::int64_t rows, std::int64_t cols, const float* x,
-                     std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
-  void (*matvec_f16)(const std::uint16_t* w, std::int64_t rows, std::int64_t cols, const float* x,
-                     std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
-  void (*matvec_bf16)(const std::uint16_t* w, std::int64_t rows, std::int64_t cols, const float* x,
-                      std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+  // ---- products with float weights
+  FloatKernels f32, f16, bf16;
+  // From so many inputs a library's product is faster than matvec: for types whose multiply is
+  // null.
+  std::int64_t library_from;
 
   // ---- quantized matrices (tensor/packed_matrix.h)
   // Tokens that packed_matmul multiplies together at best: the largest QuantizedRows::block.
@@ -149,7 +150,7 @@ struct KernelTable {
   // an add are two).
   double (*probe_f32)(std::int64_t steps);
   double (*probe_int8)(std::int64_t steps);
-  double (*probe_bf16)(std::int64_t steps);  // with bfloat16, as gemm_bf16 multiplies
+  double (*probe_bf16)(std::int64_t steps);  // with bfloat16, as bf16 multiplies
 };
 
 // Positions per page of the KV cache; also the block of the online softmax.

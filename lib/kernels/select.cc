@@ -66,7 +66,8 @@ const KernelTable& avx512bf16_table() noexcept {
   static const KernelTable table = [] {
     KernelTable t = kAvx512Kernels;
     t.name = "avx512bf16";
-    t.gemm_bf16 = kAvx512Bf16Kernels.gemm;
+    t.bf16 = kAvx512Bf16Kernels.floats;
+    t.bf16.matvec = kAvx512Kernels.bf16.matvec;
     t.probe_bf16 = kAvx512Bf16Kernels.probe;
     return t;
   }();

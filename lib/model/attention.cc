@@ -6,11 +6,10 @@
 #include <limits>
 #include <utility>
 
+#include "parallel/worth_sharing.h"
+
 namespace lathe {
 namespace {
-
-// Multiplications that take no longer than waking another thread to share them.
-constexpr std::int64_t kWorthSharing = 1 << 16;
 
 // Query rows stacked per piece: enough to make reading a page worth while, few enough that
 // queries and sums (head_dim 128: 16 KB each) stay in the first-level cache with the page.
@@ -247,7 +246,7 @@ void Attention::share_out(const Call& call) noexcept {
   for (auto s = call.segments.rbegin(); s != call.segments.rend(); ++s) {
     Share share = {.segment = &*s, .first_unit = units, .first_slot = slots};
     const std::int64_t products = products_of(*s);
-    const bool large = products > kWorthSharing &&
+    const bool large = products > kProductsWorthSharing &&
                        products * kPiecesPerWorker * workers_ > call.products * shape_.kv_heads;
     if (large && blocks_of(*s) == 1) {
       const Piece piece = piece_at(call, *s, 0, 0);
@@ -304,7 +303,8 @@ void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
     return Scratch(scratch_.data() + worker * scratch_floats_, shape_.group * shape_.block_rows,
                    shape_.head_dim);
   };
-  const std::int64_t grain = call.products < kWorthSharing ? std::max<std::int64_t>(units_, 1) : 1;
+  const std::int64_t grain =
+      call.products < kProductsWorthSharing ? std::max<std::int64_t>(units_, 1) : 1;
   pool.parallel_for(units_, grain, [&](int worker, std::int64_t first, std::int64_t last) {
     const Scratch scratch = scratch_of(worker);
     for (std::int64_t unit = first; unit < last; ++unit) attend_unit(call, unit, scratch);

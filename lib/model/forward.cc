@@ -7,14 +7,9 @@
 
 #include "kernels/kernel_table.h"
 #include "model/kv_page.h"
+#include "parallel/worth_sharing.h"
 
 namespace lathe {
-namespace {
-
-// Below this many floats a step is done before another thread has noticed it.
-constexpr std::int64_t kWorthSharing = 16384;
-
-}  // namespace
 
 Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
                  ActivationObserver observer)
@@ -234,11 +229,11 @@ void Forward::add_and_norm(const float* update, const std::vector<float>& weight
 template <typename Body>
 void Forward::for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body,
                        std::int64_t together) noexcept {
-  if (rows * floats_per_row < kWorthSharing) {
+  if (rows * floats_per_row < kFloatsWorthSharing) {
     for (std::int64_t row = 0; row < rows; ++row) body(row);
     return;
   }
-  std::int64_t grain = std::max<std::int64_t>(1, kWorthSharing / 2 / floats_per_row);
+  std::int64_t grain = std::max<std::int64_t>(1, kFloatsWorthSharing / 2 / floats_per_row);
   if (rows > together) grain = (grain + together - 1) / together * together;
   pool_.parallel_for(rows, grain, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t row = first; row < last; ++row) body(row);

@@ -1,21 +1,51 @@
 #include "model/linear_input.h"
 
 #include <algorithm>
+#include <exception>
 
+#include "base/divide_up.h"
 #include "kernels/kernel_table.h"
+#include "parallel/worth_sharing.h"
 
 namespace lathe {
 namespace {
-
-// Below this many values a fork and join costs more than it saves.
-constexpr std::int64_t kWorthAFork = 1 << 15;
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 
 // Grows only: a buffer that was large enough once is large enough.
 template <typename T>
 void make_room(std::vector<T>* v, std::int64_t size) {
   if (v->size() < static_cast<std::size_t>(size)) v->resize(static_cast<std::size_t>(size));
+}
+
+// Forms are told apart by all that says what they are.
+auto is_for(const PackedScheme& scheme) noexcept {
+  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme)](const auto& form) {
+    return form.rows.span == span && form.rows.group == group;
+  };
+}
+
+std::int64_t tile_rows(const FloatKernels& floats, std::int64_t rows) noexcept {
+  return rows < floats.from ? 1 : InputTiles::kTileRows;
+}
+
+auto is_for(const FloatKernels& floats, std::int64_t rows) noexcept {
+  return [words = floats.inputs_per_word, most = tile_rows(floats, rows)](const auto& form) {
+    return form.tiles.inputs_per_word == words && form.tiles.tile_rows == most;
+  };
+}
+
+// The form that is it, or a new one that will be.
+template <typename Form, typename IsIt>
+Form& form_of(std::vector<Form>* forms, IsIt&& is_it) {
+  const auto known = std::find_if(forms->begin(), forms->end(), is_it);
+  return known != forms->end() ? *known : forms->emplace_back();
+}
+
+// One that was prepared: never another in its place.
+template <typename Form, typename IsIt>
+const Form& prepared_form(const std::vector<Form>& forms, IsIt&& is_it) noexcept {
+  const auto known = std::find_if(forms.begin(), forms.end(), is_it);
+  if (known == forms.end() || !known->ready) std::terminate();
+  return *known;
 }
 
 }  // namespace
@@ -30,18 +60,12 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
   for (Tiles& t : tiles_) t.ready = false;
 }
 
-std::size_t LinearInput::slot_of(const PackedScheme& scheme) noexcept {
-  const std::int64_t group = inputs_per_group(scheme);
-  const std::size_t slot = group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3;
-  return inputs_per_span(scheme) == kWideSpan ? slot : slot + 4;
-}
-
 const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme) const noexcept {
-  return quantized_[slot_of(scheme)].rows;
+  return prepared_form(quantized_, is_for(scheme)).rows;
 }
 
 void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme) {
-  Quantized& q = quantized_[slot_of(scheme)];
+  Quantized& q = form_of(&quantized_, is_for(scheme));
   if (q.ready) return;
   const KernelTable& table = kernels();
   // Blocks as even as they come: a last one of a token or two would have too few independent
@@ -50,7 +74,7 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   QuantizedRows& to = q.rows;
   to.rows = rows_;
   to.block = block;
-  to.inputs = divide_up(cols_, 32) * 32;
+  to.inputs = round_up(cols_, 32);
   to.span = inputs_per_span(scheme);
   to.group = inputs_per_group(scheme);
   const std::int64_t room = to.blocks() * block;
@@ -67,31 +91,35 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
       table.quantize_row(x_ + t * stride_, cols_, to, t);
     }
   };
-  if (rows_ * cols_ < kWorthAFork) {
+  if (rows_ * cols_ < kFloatsWorthSharing) {
     quantize(0, rows_);
   } else {
     // Whole blocks, whose tokens share lines of the cache.
-    const std::int64_t grain = divide_up(kWorthAFork / 2, cols_ * block) * block;
+    const std::int64_t grain = divide_up(kFloatsWorthSharing / 2, cols_ * block) * block;
     pool.parallel_for(rows_, grain, quantize);
   }
   q.ready = true;
 }
 
-void LinearInput::prepare_tiles(ThreadPool& pool, const FloatGemm& gemm) {
-  Tiles& slot = tiles_[gemm.inputs_per_word - 1];
-  if (slot.ready) return;
-  InputTiles& to = slot.tiles;
+const InputTiles& LinearInput::tiles(const FloatKernels& floats) const noexcept {
+  return prepared_form(tiles_, is_for(floats, rows_)).tiles;
+}
+
+void LinearInput::prepare_tiles(ThreadPool& pool, const FloatKernels& floats) {
+  Tiles& form = form_of(&tiles_, is_for(floats, rows_));
+  if (form.ready) return;
+  InputTiles& to = form.tiles;
   to.rows = rows_;
   to.cols = cols_;
-  to.tile_rows = rows_ < gemm.from ? 1 : InputTiles::kTileRows;
-  to.inputs_per_word = gemm.inputs_per_word;
-  slot.words.ensure(rows_ * to.words_per_row());
-  to.words = reinterpret_cast<std::uint32_t*>(slot.words.data());
-  const std::int64_t grain = divide_up(kWorthAFork / 2, cols_ * to.tile_rows);
+  to.tile_rows = tile_rows(floats, rows_);
+  to.inputs_per_word = floats.inputs_per_word;
+  form.words.ensure(rows_ * to.words_per_row());
+  to.words = reinterpret_cast<std::uint32_t*>(form.words.data());
+  const std::int64_t grain = divide_up(kFloatsWorthSharing / 2, cols_ * to.tile_rows);
   pool.parallel_for(to.tiles(), grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t) gemm.pack(x_, stride_, t, to);
+    for (std::int64_t t = first; t < last; ++t) floats.pack(x_, stride_, t, to);
   });
-  slot.ready = true;
+  form.ready = true;
 }
 
 void LinearInput::prepare_panels(int workers, std::int64_t floats) {

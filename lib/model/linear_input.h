@@ -34,9 +34,9 @@ class LinearInput {
   void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme);
   const QuantizedRows& quantized(const PackedScheme& scheme) const noexcept;
 
-  // The rows in tiles, as a FloatGemm wants them: likewise.
-  void prepare_tiles(ThreadPool& pool, const FloatGemm& gemm);
-  const InputTiles& tiles(const FloatGemm& gemm) const noexcept { return slot_of(gemm).tiles; }
+  // The rows in tiles, as FloatKernels want them: likewise.
+  void prepare_tiles(ThreadPool& pool, const FloatKernels& floats);
+  const InputTiles& tiles(const FloatKernels& floats) const noexcept;
 
   // Scratch of one worker: at least as many floats as the last prepare_panels() asked for.
   void prepare_panels(int workers, std::int64_t floats);
@@ -63,17 +63,14 @@ class LinearInput {
     bool ready = false;
     FloatBuffer words;
   };
-  static std::size_t slot_of(const PackedScheme& scheme) noexcept;
-  const Tiles& slot_of(const FloatGemm& gemm) const noexcept {
-    return tiles_[gemm.inputs_per_word - 1];
-  }
 
   const float* x_ = nullptr;
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t stride_ = 0;
-  Quantized quantized_[8];  // groups of 16, 32, 64, 128; the same with narrow spans
-  Tiles tiles_[2];          // of one and of two inputs per word
+  // One of each form that a matrix has asked for so far: a handful.
+  std::vector<Quantized> quantized_;
+  std::vector<Tiles> tiles_;
   mutable std::vector<FloatBuffer> panels_;
   std::unique_ptr<LinearInput> narrow_;
   std::vector<float> scratch_[2];

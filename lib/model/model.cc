@@ -6,11 +6,15 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/host/cpu_count.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "model/copied_checkpoint.h"
+#include "model/load_matrix.h"
 #include "model/loaded_model.h"
 #include "model/populate.h"
+#include "parallel/thread_pool.h"
 
 namespace lathe {
 
@@ -42,12 +46,20 @@ std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
   return out;
 }
 
+// Threads are started where there is something to share: most models are used where they lie.
+Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads) {
+  const auto tensors = checkpoint.tensors();
+  const bool shared = std::any_of(tensors.begin(), tensors.end(), is_repacked);
+  ThreadPool pool(!shared ? 1 : threads > 0 ? threads : available_cpus());
+  return load_weights(checkpoint, adapter, pool);
+}
+
 }  // namespace
 
 LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const LoraAdapter* adapter,
                          const LoadOptions& options)
     : checkpoint_(std::move(checkpoint)),
-      weights_(load_weights(*checkpoint_, adapter)),
+      weights_(load_all(*checkpoint_, adapter, options.threads)),
       adapter_(adapter != nullptr ? adapter->fingerprint() : "") {
   add_ropes();
   for_each_matrix(weights_, [&](const Linear& linear) {

@@ -15,8 +15,8 @@ namespace {
 
 class WeightLoader {
  public:
-  WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter)
-      : checkpoint_(checkpoint), adapter_(adapter) {
+  WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool)
+      : checkpoint_(checkpoint), adapter_(adapter), pool_(pool) {
     for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
       const TensorInfo& info = checkpoint.tensors()[i];
       by_id_.emplace(info.id, i);
@@ -28,7 +28,7 @@ class WeightLoader {
   std::unique_ptr<Linear> matrix(TensorRole role, std::int64_t layer = -1) {
     const std::size_t weight = at({role, layer});
     const std::optional<std::size_t> bias = find({role, layer, true});
-    auto linear = Linear::load(checkpoint_, weight, bias);
+    auto linear = Linear::load(checkpoint_, weight, bias, pool_);
     adapt(*linear, checkpoint_.tensors()[weight].name);
     weights_.bytes += linear->bytes();
     if (bias) weights_.bytes += static_cast<std::uint64_t>(linear->rows()) * sizeof(float);
@@ -82,6 +82,7 @@ class WeightLoader {
   const Checkpoint& checkpoint_;
   const LoraAdapter* adapter_;
   std::map<TensorId, std::size_t> by_id_;
+  ThreadPool& pool_;
   Weights weights_;
 };
 
@@ -103,10 +104,10 @@ LayerWeights load_layer(WeightLoader& loader, std::int64_t layer) {
 
 }  // namespace
 
-Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter) {
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool) {
   const ModelConfig& config = checkpoint.config();
   try {
-    WeightLoader loader(checkpoint, adapter);
+    WeightLoader loader(checkpoint, adapter, pool);
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix(TensorRole::kEmbedding);
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {

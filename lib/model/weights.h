@@ -45,7 +45,7 @@ struct Weights {
 };
 
 // The result keeps pointers into the checkpoint, which must outlive it. `adapter` may be null; it
-// fits the checkpoint, and is copied.
-Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter = nullptr);
+// fits the checkpoint, and is copied. `pool` shares what must be re-expressed.
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool);
 
 }  // namespace lathe

@@ -1,9 +1,9 @@
 #include "tokenizer/parallel_encode.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "parallel/cpu_count.h"
+#include "parallel/first_exception.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -15,22 +15,14 @@ void parallel_tasks(std::size_t n, int threads, const std::function<void(std::si
     for (std::size_t i = 0; i < n; ++i) body(i);
     return;
   }
-  std::atomic<bool> failed = false;
-  std::exception_ptr error;
-  std::mutex error_mutex;
+  FirstException problem;
   ThreadPool pool(threads);
   pool.parallel_for(static_cast<std::int64_t>(n), 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last && !failed; ++i) {
-      try {
-        body(static_cast<std::size_t>(i));
-      } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (error == nullptr) error = std::current_exception();
-        failed = true;
-      }
+    for (std::int64_t i = first; i < last; ++i) {
+      problem.guard([&] { body(static_cast<std::size_t>(i)); });
     }
   });
-  if (error != nullptr) std::rethrow_exception(error);
+  problem.rethrow();
 }
 
 }  // namespace lathe

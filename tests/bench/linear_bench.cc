@@ -15,6 +15,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "kernels/kernel_table.h"
 #include "model/float_buffer.h"
 #include "model/linear.h"
+#include "model/packed_weights.h"
 #include "tensor/packed_layout.h"
 
 #if defined(__x86_64__)
@@ -152,6 +154,7 @@ int run(int argc, char** argv) {
     shapes.insert(shapes.end(), std::begin(kLayer), std::end(kLayer));
   }
   shapes.push_back(kHead);
+  ThreadPool pool(threads);
   std::vector<std::unique_ptr<Linear>> linears;
   std::vector<std::byte> memory;
   MemoryCheckpoint checkpoint(true);
@@ -181,7 +184,8 @@ int run(int argc, char** argv) {
             code ? noise : (noise & 0x07ff07ff07ff07ffu) | 0x2000200020002000u;
         std::memcpy(out.data() + i, &word, 8);
       }
-      linears.push_back(Linear::from_packed(view_packed(out, s.name)));
+      linears.push_back(
+          std::make_unique<Linear>(std::make_unique<PackedWeights>(view_packed(out, s.name), out)));
     }
   } else {
     // One layer's values for all layers, but in memory of their own.
@@ -195,7 +199,7 @@ int run(int argc, char** argv) {
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       const std::size_t head = std::size(kLayer);
       const std::size_t at = i + 1 == shapes.size() ? head : i < head ? i : i + 1;
-      linears.push_back(Linear::load(checkpoint, at));
+      linears.push_back(Linear::load(checkpoint, at, std::nullopt, pool));
     }
     memory.resize(std::size_t{1} << 29);
   }
@@ -205,7 +209,6 @@ int run(int argc, char** argv) {
   }
 
   processor_time = threads == 1;
-  ThreadPool pool(threads);
   const double read = read_rate(pool, memory);
   const double peak = peak_operations(pool);
   std::printf(

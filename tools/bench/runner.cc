@@ -119,10 +119,11 @@ std::vector<BenchRow> BenchRunner::run(int repetitions) {
 void BenchRunner::load(const std::string& name, bool is_shape) {
   if (loaded_.model != nullptr && loaded_.name == name && loaded_.is_shape == is_shape) return;
   loaded_ = {};
+  LoadOptions load = plan_.load;
+  load.threads = static_cast<int>(plan_.threads.front());
   const auto checkpoint =
-      is_shape ? random_model(tool_, name, plan_.scheme, static_cast<int>(plan_.threads.front()))
-               : Checkpoint::open(name);
-  loaded_ = {name, is_shape, checkpoint, Model::load(checkpoint, nullptr, plan_.load)};
+      is_shape ? random_model(tool_, name, plan_.scheme, load.threads) : Checkpoint::open(name);
+  loaded_ = {name, is_shape, checkpoint, Model::load(checkpoint, nullptr, load)};
 }
 
 const MachineLimits& BenchRunner::limits(int threads) {

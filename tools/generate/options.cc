@@ -203,8 +203,10 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
+  LoadOptions load = flags.load;
+  load.threads = common.threads_or_default();
   out.model = Model::load(out.checkpoint,
-                          flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora), flags.load);
+                          flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora), load);
   out.model->fetch_weights(
       [&] { return vocabulary.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
   out.tokenizer = vocabulary.get();

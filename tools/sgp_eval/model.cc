@@ -35,7 +35,10 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   engine.kv_type = kv_type_by_name(options.kv_type).type;
   engine.max_batch = options.max_batch;
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
-  out.engine = Engine::create(Model::load(out.checkpoint), out.speaker.tokenizer, engine);
+  LoadOptions load;
+  load.threads = options.threads;
+  out.engine =
+      Engine::create(Model::load(out.checkpoint, nullptr, load), out.speaker.tokenizer, engine);
   return out;
 }
 

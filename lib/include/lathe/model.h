@@ -29,6 +29,8 @@ struct LoadOptions {
   bool in_memory = false;
   // Keeps the weights from being paged out. kLimit when the process may not lock so much.
   bool lock = false;
+  // For what must be re-expressed (ggml's blocks). 0: available_cpus()
+  int threads = 0;
 };
 
 class LATHE_API Model {

@@ -1,6 +1,6 @@
 // The kernel table for AVX-512 (F, BW, VL, DQ and VNNI).
 #include "kernels/avx512/dots.h"
-#include "kernels/avx512/float_gemm.h"
+#include "kernels/avx512/float_kernels.h"
 #include "kernels/avx512/grid.h"
 #include "kernels/avx512/lanes.h"
 #include "kernels/avx512/probe_int8.h"
@@ -12,9 +12,9 @@ namespace {
 
 constexpr KernelTable make_avx512_table() noexcept {
   KernelTable table = make_table("avx512", 96);
-  table.gemm_f32 = make_gemm<FloatWords<F32Weights>>(24);
-  table.gemm_f16 = make_gemm<FloatWords<F16Weights>>(24);
-  table.gemm_bf16 = make_gemm<FloatWords<Bf16Weights>>(24);
+  table.f32 = with_tiles<FloatWords<F32Weights>>(table.f32, 24);
+  table.f16 = with_tiles<FloatWords<F16Weights>>(table.f16, 24);
+  table.bf16 = with_tiles<FloatWords<Bf16Weights>>(table.bf16, 24);
   return table;
 }
 

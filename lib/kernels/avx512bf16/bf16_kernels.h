@@ -6,7 +6,7 @@
 namespace lathe {
 
 struct Bf16Kernels {
-  FloatGemm gemm;
+  FloatKernels floats;  // but for matvec
   double (*probe)(std::int64_t steps);
 };
 

@@ -16,16 +16,13 @@ namespace lathe {
 namespace {
 
 // Constant: a table must be ready before any code runs, above all code that the processor lacks.
-constexpr KernelTable make_table(const char* name, std::int64_t library_gemm_from) noexcept {
+constexpr KernelTable make_table(const char* name, std::int64_t library_from) noexcept {
   return {
       .name = name,
-      .gemm_f32 = {},
-      .gemm_f16 = {},
-      .gemm_bf16 = {},
-      .library_gemm_from = library_gemm_from,
-      .matvec_f32 = matvec<F32Weights>,
-      .matvec_f16 = matvec<F16Weights>,
-      .matvec_bf16 = matvec<Bf16Weights>,
+      .f32 = {.matvec = matvec<F32Weights>},
+      .f16 = {.matvec = matvec<F16Weights>},
+      .bf16 = {.matvec = matvec<Bf16Weights>},
+      .library_from = library_from,
       .block_tokens = kBlockTokens,
       .quantize_row = quantize_row,
       .quantize_vector = quantize_vector,

@@ -84,9 +84,9 @@ TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
         const Floats blank(static_cast<std::size_t>(batch * y_stride), -7.0f);
         const auto all = [&](const KernelTable& t) {
           std::vector<Floats> y(3, blank);
-          t.matvec_f32(w.data(), rows, cols, x.data(), stride, batch, y[0].data(), y_stride);
-          t.matvec_f16(w16.data(), rows, cols, x.data(), stride, batch, y[1].data(), y_stride);
-          t.matvec_bf16(wb16.data(), rows, cols, x.data(), stride, batch, y[2].data(), y_stride);
+          t.f32.matvec(w.data(), rows, cols, x.data(), stride, batch, y[0].data(), y_stride);
+          t.f16.matvec(w16.data(), rows, cols, x.data(), stride, batch, y[1].data(), y_stride);
+          t.bf16.matvec(wb16.data(), rows, cols, x.data(), stride, batch, y[2].data(), y_stride);
           return y;
         };
         const std::vector<Floats> expected = all(generic());
@@ -120,8 +120,8 @@ TEST_P(FloatKernels, MatvecOfAwkwardNumbersEqualsGeneric) {
     const Floats x = awkward_floats(2 * cols, 4);
     Floats expected(12);
     Floats got(12);
-    generic().matvec_f32(w.data(), 6, cols, x.data(), cols, 2, expected.data(), 6);
-    table().matvec_f32(w.data(), 6, cols, x.data(), cols, 2, got.data(), 6);
+    generic().f32.matvec(w.data(), 6, cols, x.data(), cols, 2, expected.data(), 6);
+    table().f32.matvec(w.data(), 6, cols, x.data(), cols, 2, got.data(), 6);
     expect_same(got, expected, "matvec_f32");
   }
 }

@@ -76,7 +76,7 @@ void add_blocks(Case& c, DType dtype) {
 
 // What the kernels see of the inputs: bytes with a scale per span for quantized weights.
 std::vector<float> seen_by(const Case& c, std::vector<float> x) {
-  const bool rounds = c.dtype == DType::kBF16 && kernels().gemm_bf16.inputs_per_word == 2;
+  const bool rounds = c.dtype == DType::kBF16 && kernels().bf16.inputs_per_word == 2;
   if (rounds) {
     for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
   }
@@ -134,11 +134,11 @@ std::vector<float> multiply(const Linear& linear, ThreadPool& pool, const std::v
 
 // Checks the table in use; `same` keeps the bits that quantized weights must give everywhere.
 void check(const Case& c, std::vector<float>& same) {
-  const auto linear = Linear::load(c.checkpoint, 0, 1);
   const std::vector<float> x = random_floats(kMostInputs * c.cols, 4);
   const Expected want = plain_products(c, seen_by(c, x));
   ThreadPool one(1);
   ThreadPool three(3);
+  const auto linear = Linear::load(c.checkpoint, 0, 1, three);
   for (std::int64_t inputs = 1; inputs <= kMostInputs; ++inputs) {
     for (ThreadPool* pool : {&one, &three}) {
       const std::vector<float> y = multiply(*linear, *pool, x, inputs);

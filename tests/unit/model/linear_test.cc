@@ -2,7 +2,6 @@
 #include "model/linear.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -10,6 +9,8 @@
 
 #include "kernels/kernel_table.h"
 #include "memory_checkpoint.h"
+#include "model/packed_weights.h"
+#include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/dequantize.h"
 #include "tensor/float16.h"
@@ -24,6 +25,12 @@ struct Product {
   std::vector<float> y;
   std::vector<float> z;  // of a second matrix in the same call
 };
+
+std::unique_ptr<Linear> load(const Checkpoint& checkpoint, std::size_t weight,
+                             std::optional<std::size_t> bias = {}) {
+  ThreadPool pool(2);
+  return Linear::load(checkpoint, weight, bias, pool);
+}
 
 constexpr std::int64_t kCols = 172;
 constexpr std::int64_t kRows = 203;
@@ -49,8 +56,8 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
       const std::vector<float> w = checkpoint.add("w", dtype, {kRows, kCols}, 1);
       const std::vector<float> bias = checkpoint.add("b", DType::kF32, {kRows}, 2);
       const std::vector<float> other = checkpoint.add("v", dtype, {kOtherRows, kCols}, 3);
-      const auto a = Linear::load(checkpoint, 0, 1);
-      const auto b = Linear::load(checkpoint, 2);
+      const auto a = load(checkpoint, 0, 1);
+      const auto b = load(checkpoint, 2);
       EXPECT_EQ(a->rows(), kRows);
       EXPECT_EQ(a->cols(), kCols);
       for (const std::int64_t batch : {1, 2, 7, 32, 100}) {
@@ -62,7 +69,7 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
           EXPECT_EQ(one.z, same.z);
         }
         // Of bfloat16, tables may round the inputs: then few are as many.
-        const bool rounds = dtype == DType::kBF16 && kernels().gemm_bf16.inputs_per_word == 2;
+        const bool rounds = dtype == DType::kBF16 && kernels().bf16.inputs_per_word == 2;
         std::vector<float> seen = x;
         if (rounds) {
           for (float& value : seen) value = bf16_to_f32(f32_to_bf16(value));
@@ -94,7 +101,7 @@ TEST(Linear, GivesARowAsFloats) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
     MemoryCheckpoint checkpoint(true);
     const std::vector<float> w = checkpoint.add("w", dtype, {5, kCols}, 5);
-    const auto linear = Linear::load(checkpoint, 0);
+    const auto linear = load(checkpoint, 0);
     std::vector<float> row(static_cast<std::size_t>(kCols));
     for (std::int64_t r = 0; r < 5; ++r) {
       linear->row_f32(r, row.data());
@@ -118,7 +125,7 @@ TEST(Linear, LoadsBlocksAsTheyAre) {
     for (const bool in_place : {true, false}) {
       MemoryCheckpoint checkpoint(in_place);
       checkpoint.add_bytes("w", dtype, {kRows, kWide}, bytes);
-      const auto linear = Linear::load(checkpoint, 0);
+      const auto linear = load(checkpoint, 0);
       EXPECT_EQ(linear->rows(), kRows);
       const std::vector<float> x = random_floats(kWide, 11);
       std::vector<float> y(kRows);
@@ -149,8 +156,6 @@ TEST(Linear, LoadsBlocksAsTheyAre) {
 
 // Quantized: the bits of an output depend on nothing but its own row of input.
 TEST(Linear, PackedGivesTheSameBitsForEveryThreadCountAndBatch) {
-  constexpr std::array<std::int8_t, 16> kGrid = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                 1,    13,   25,  38,  53,  69,  89,  113};
   const PackedScheme schemes[] = {{4, 64, ScaleForm::kHalf, false, false},
                                   {4, 32, ScaleForm::kTwoLevel, true, false},
                                   {4, 128, ScaleForm::kHalf, false, true},
@@ -158,18 +163,15 @@ TEST(Linear, PackedGivesTheSameBitsForEveryThreadCountAndBatch) {
   constexpr std::int64_t kBatch = 32;
   const std::vector<float> x = random_floats(kBatch * (kCols + 4), 6);
   for (const PackedScheme& scheme : schemes) {
-    const auto pack = [&](std::int64_t rows, unsigned seed, std::vector<std::byte>* storage) {
+    const auto pack = [&](std::int64_t rows, unsigned seed, test::AlignedBytes& out) {
       const std::vector<float> w = random_floats(rows * kCols, seed);
-      const std::size_t size = *packed_bytes(scheme, rows, kCols);
-      storage->resize(size + 64);
-      const auto at = reinterpret_cast<std::uintptr_t>(storage->data());
-      const auto bytes = std::span(*storage).subspan((64 - at % 64) % 64, size);
-      pack_nearest(scheme, w.data(), rows, kCols, kGrid, bytes);
-      return view_packed(bytes, "test");
+      pack_nearest(scheme, w.data(), rows, kCols, test::kSomeGrid, out.bytes);
+      return std::make_unique<PackedWeights>(view_packed(out.bytes, "test"), out.bytes);
     };
-    std::vector<std::byte> storage[2];
-    const auto a = Linear::from_packed(pack(kRows, 7, &storage[0]), random_floats(kRows, 8));
-    const auto b = Linear::from_packed(pack(kOtherRows, 9, &storage[1]));
+    test::AlignedBytes bytes(*packed_bytes(scheme, kRows, kCols));
+    test::AlignedBytes other_bytes(*packed_bytes(scheme, kOtherRows, kCols));
+    const auto a = std::make_unique<Linear>(pack(kRows, 7, bytes), random_floats(kRows, 8));
+    const auto b = std::make_unique<Linear>(pack(kOtherRows, 9, other_bytes));
     const Product all = multiply(*a, *b, 1, kBatch, x);
 
     std::vector<float> row(kCols);

@@ -12,10 +12,15 @@ ErrorCode load_error(const MemoryCheckpoint& checkpoint, std::string& message) {
   return error_of([&] { Model::load(checkpoint); }, &message);
 }
 
+Weights load(const Checkpoint& checkpoint) {
+  ThreadPool pool(1);
+  return load_weights(checkpoint, nullptr, pool);
+}
+
 TEST(Weights, EveryTensorIsFoundAndCounted) {
   const ModelConfig c = small_config();
   const auto checkpoint = random_checkpoint(c).make();
-  const Weights w = load_weights(*checkpoint);
+  const Weights w = load(*checkpoint);
   ASSERT_EQ(w.layers.size(), 2U);
   EXPECT_EQ(w.layers[1].down->rows(), c.hidden_size);
   EXPECT_EQ(w.layers[1].down->cols(), c.layer(1).mlp.width);
@@ -31,7 +36,7 @@ TEST(Weights, ATiedModelUsesItsEmbeddingTwice) {
   ModelConfig c = small_config();
   c.tie_word_embeddings = true;
   const auto checkpoint = random_checkpoint(c).make();
-  const Weights w = load_weights(*checkpoint);
+  const Weights w = load(*checkpoint);
   EXPECT_EQ(&w.output(), w.embedding.get());
 }
 

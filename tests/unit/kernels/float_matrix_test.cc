@@ -27,25 +27,25 @@ struct Size {
   std::int64_t rows, cols, inputs;
 };
 
-// What gemm makes of w and x, with a margin of -7 after each row of y.
-std::vector<float> multiply(const FloatGemm& gemm, const void* w, const Size& size,
+// What kernels makes of w and x, with a margin of -7 after each row of y.
+std::vector<float> multiply(const FloatKernels& kernels, const void* w, const Size& size,
                             const std::vector<float>& x, std::int64_t x_stride) {
   InputTiles tiles;
   tiles.rows = size.inputs;
   tiles.cols = size.cols;
-  tiles.inputs_per_word = gemm.inputs_per_word;
-  const bool few = gemm.multiply_few != nullptr && size.inputs < gemm.from;
+  tiles.inputs_per_word = kernels.inputs_per_word;
+  const bool few = kernels.multiply_few != nullptr && size.inputs < kernels.from;
   if (few) tiles.tile_rows = 1;
   std::vector<std::uint32_t> words(static_cast<std::size_t>(size.inputs * tiles.words_per_row()));
   tiles.words = words.data();
-  for (std::int64_t t = 0; t < tiles.tiles(); ++t) gemm.pack(x.data(), x_stride, t, tiles);
+  for (std::int64_t t = 0; t < tiles.tiles(); ++t) kernels.pack(x.data(), x_stride, t, tiles);
   const std::int64_t y_stride = size.rows + 3;
   std::vector<float> y(static_cast<std::size_t>(size.inputs * y_stride), -7.0f);
   if (few) {
-    gemm.multiply_few(w, size.rows, size.cols, tiles, y.data(), y_stride);
+    kernels.multiply_few(w, size.rows, size.cols, tiles, y.data(), y_stride);
   } else {
     alignas(64) static float scratch[kFloatPanelScratch];
-    gemm.multiply(w, size.rows, size.cols, tiles, scratch, y.data(), y_stride);
+    kernels.multiply(w, size.rows, size.cols, tiles, scratch, y.data(), y_stride);
   }
   return y;
 }
@@ -71,18 +71,18 @@ void expect_close(const std::vector<float>& y, const std::vector<float>& w, cons
   }
 }
 
-class FloatGemms : public ::testing::TestWithParam<int> {
+class FloatMatrices : public ::testing::TestWithParam<int> {
  protected:
   const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, FloatGemms, ::testing::Range(0, available_kernels().count),
+INSTANTIATE_TEST_SUITE_P(Tables, FloatMatrices, ::testing::Range(0, available_kernels().count),
                          [](const auto& info) {
                            return available_kernels().tables[info.param]->name;
                          });
 
-TEST_P(FloatGemms, AreCloseToSumsInDouble) {
-  if (table().gemm_f32.multiply == nullptr) GTEST_SKIP() << "left to a library";
+TEST_P(FloatMatrices, AreCloseToSumsInDouble) {
+  if (table().f32.multiply == nullptr) GTEST_SKIP() << "left to a library";
   for (const std::int64_t cols : {1, 2, 15, 16, 31, 33, 63, 172, 1030, 2049}) {
     for (const std::int64_t rows : {1, 16, 17, 47, 48, 85}) {
       for (const std::int64_t inputs : {1, 2, 3, 7, 11, 12, 13, 24, 33}) {
@@ -90,34 +90,34 @@ TEST_P(FloatGemms, AreCloseToSumsInDouble) {
         const std::int64_t x_stride = cols + 3;
         const std::vector<float> w = random_floats(rows * cols, 1);
         const std::vector<float> x = random_floats(inputs * x_stride, 2);
-        const auto check = [&](const FloatGemm& gemm, const void* weights,
+        const auto check = [&](const FloatKernels& kernels, const void* weights,
                                const std::vector<float>& values, const char* what) {
-          if (gemm.multiply_few == nullptr && inputs < gemm.from) return;
+          if (kernels.multiply_few == nullptr && inputs < kernels.from) return;
           std::vector<float> seen = x;
-          if (gemm.inputs_per_word == 2) {
+          if (kernels.inputs_per_word == 2) {
             for (float& value : seen) value = bf16_to_f32(f32_to_bf16(value));
           }
-          expect_close(multiply(gemm, weights, size, x, x_stride), values, size, seen, x_stride,
+          expect_close(multiply(kernels, weights, size, x, x_stride), values, size, seen, x_stride,
                        what);
         };
-        check(table().gemm_f32, w.data(), w, "f32");
+        check(table().f32, w.data(), w, "f32");
         std::vector<float> values(w.size());
         const std::vector<std::uint16_t> f16 = narrowed(w, f32_to_f16);
         std::transform(f16.begin(), f16.end(), values.begin(), f16_to_f32);
-        check(table().gemm_f16, f16.data(), values, "f16");
+        check(table().f16, f16.data(), values, "f16");
         const std::vector<std::uint16_t> bf16 = narrowed(w, f32_to_bf16);
         std::transform(bf16.begin(), bf16.end(), values.begin(), bf16_to_f32);
-        check(table().gemm_bf16, bf16.data(), values, "bf16");
+        check(table().bf16, bf16.data(), values, "bf16");
       }
     }
   }
 }
 
-TEST_P(FloatGemms, RoundFewInputsAsManyOrNone) {
-  for (const FloatGemm& gemm : {table().gemm_f32, table().gemm_f16, table().gemm_bf16}) {
-    if (gemm.multiply == nullptr) continue;
-    EXPECT_EQ(gemm.multiply_few != nullptr, gemm.inputs_per_word == 2);
-    EXPECT_GE(gemm.from, 2);
+TEST_P(FloatMatrices, RoundFewInputsAsManyOrNone) {
+  for (const FloatKernels& kernels : {table().f32, table().f16, table().bf16}) {
+    if (kernels.multiply == nullptr) continue;
+    EXPECT_EQ(kernels.multiply_few != nullptr, kernels.inputs_per_word == 2);
+    EXPECT_GE(kernels.from, 2);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "model/float_gemm.h"
+#include "model/onednn_sgemm.h"
 
 #include <cstdlib>
 #include <dnnl.h>
@@ -9,9 +9,9 @@ extern "C" __attribute__((weak)) void omp_set_num_threads(int);
 
 namespace lathe {
 
-void float_gemm(const float* x, std::int64_t x_stride, std::int64_t rows, const float* w,
-                std::int64_t w_stride, std::int64_t outputs, std::int64_t inner, float* y,
-                std::int64_t y_stride) noexcept {
+void onednn_sgemm(const float* x, std::int64_t x_stride, std::int64_t rows, const float* w,
+                  std::int64_t w_stride, std::int64_t outputs, std::int64_t inner, float* y,
+                  std::int64_t y_stride) noexcept {
   // Threads are ours (parallel/): each worker multiplies its own panel. The setting is one of
   // the calling thread.
   thread_local const bool single = [] {

@@ -1,4 +1,4 @@
-// Products of many rows of inputs with float weights (KernelTable::gemm_*), on AVX-512.
+// Products of many rows of inputs with float weights (FloatKernels::multiply), on AVX-512.
 //
 // A panel of 48 rows of weights is turned, 1024 words of inputs at a time, so that sixteen rows'
 // weights for the same inputs are one register: a slab of 192 KB, which stays in the
@@ -186,13 +186,14 @@ void pack_tile(const float* x, std::int64_t x_stride, std::int64_t tile,
   }
 }
 
+// `kernels` with these for many inputs, from so many on.
 template <typename Format>
-constexpr FloatGemm make_gemm(std::int64_t from) noexcept {
-  return {.from = from,
-          .inputs_per_word = Format::kInputs,
-          .pack = pack_tile<Format>,
-          .multiply = multiply_float<Format>,
-          .multiply_few = nullptr};
+constexpr FloatKernels with_tiles(FloatKernels kernels, std::int64_t from) noexcept {
+  kernels.from = from;
+  kernels.inputs_per_word = Format::kInputs;
+  kernels.pack = pack_tile<Format>;
+  kernels.multiply = multiply_float<Format>;
+  return kernels;
 }
 
 }  // namespace

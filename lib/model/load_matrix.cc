@@ -1,0 +1,131 @@
+#include "model/load_matrix.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "model/float_matrix.h"
+#include "model/packed_weights.h"
+#include "model/weight_memory.h"
+#include "parallel/first_exception.h"
+#include "tensor/packed_layout.h"
+#include "tensor/repack_blocks.h"
+
+namespace lathe {
+namespace {
+
+// Rows that a thread takes at a time, a multiple of a tile's sixteen.
+constexpr std::int64_t kRowsAtATime = 64;
+
+std::string name_of(const Checkpoint& checkpoint, std::size_t tensor) {
+  return fmt::format("{}: tensor {}", quoted(checkpoint.path()),
+                     quoted(checkpoint.tensors()[tensor].name));
+}
+
+WeightMemory memory_for(std::optional<std::uint64_t> bytes, const std::string& what) {
+  if (!bytes) fail(ErrorCode::kLimit, "{} is too large for this machine", what);
+  return WeightMemory(*bytes, what.c_str());
+}
+
+bool is_plain(DType type) noexcept {
+  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
+}
+
+bool is_aligned(const void* p, std::size_t alignment) noexcept {
+  return reinterpret_cast<std::uintptr_t>(p) % alignment == 0;
+}
+
+// Whole rows of blocks, sixteen at a time: where they lie, or a copy.
+class BlockRows {
+ public:
+  BlockRows(const Checkpoint& checkpoint, std::size_t tensor)
+      : checkpoint_(checkpoint), tensor_(tensor), in_place_(checkpoint.bytes_in_place(tensor)) {
+    const TensorInfo& info = checkpoint.tensors()[tensor];
+    row_bytes_ = static_cast<std::size_t>(info.bytes) / static_cast<std::size_t>(info.rows());
+    if (in_place_.empty()) copy_.resize(16 * row_bytes_);
+  }
+
+  const std::byte* get(std::int64_t first, std::int64_t count) {
+    if (!in_place_.empty()) return in_place_.data() + static_cast<std::size_t>(first) * row_bytes_;
+    checkpoint_.read_rows(tensor_, first, count,
+                          std::span(copy_).first(static_cast<std::size_t>(count) * row_bytes_));
+    return copy_.data();
+  }
+
+ private:
+  const Checkpoint& checkpoint_;
+  std::size_t tensor_;
+  std::span<const std::byte> in_place_;
+  std::size_t row_bytes_ = 0;
+  std::vector<std::byte> copy_;
+};
+
+std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t tensor,
+                                       ThreadPool& pool) {
+  const TensorInfo& info = checkpoint.tensors()[tensor];
+  const std::string what = name_of(checkpoint, tensor);
+  const PackedScheme scheme = *packed_scheme_of(info.dtype);
+  WeightMemory memory = memory_for(packed_bytes(scheme, info.rows(), info.cols()), what);
+  constexpr std::array<std::int8_t, 16> kNoGrid = {};
+  PackedWriter writer(scheme, info.rows(), info.cols(), 0, kNoGrid, memory.bytes());
+  FirstException problem;
+  pool.parallel_for(info.rows(), kRowsAtATime, [&](std::int64_t first, std::int64_t last) {
+    problem.guard([&] {
+      BlockRepacker repacker(info.dtype, info.cols());
+      BlockRows rows(checkpoint, tensor);
+      for (std::int64_t r = first; r < last; r += 16) {
+        const std::int64_t count = std::min<std::int64_t>(16, last - r);
+        repacker.repack(rows.get(r, count), count, r / 16, writer);
+      }
+    });
+  });
+  problem.rethrow();
+  checkpoint.drop(tensor);
+  const std::span<const std::byte> bytes = memory.bytes();
+  return std::make_unique<PackedWeights>(view_packed(bytes, what), bytes, std::move(memory));
+}
+
+// In memory of its own: as it is, or as F32 where nothing multiplies its type.
+std::unique_ptr<WeightMatrix> copied(const Checkpoint& checkpoint, std::size_t tensor) {
+  const TensorInfo& info = checkpoint.tensors()[tensor];
+  const DType type = is_plain(info.dtype) ? info.dtype : DType::kF32;
+  const auto elements =
+      static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
+  WeightMemory memory = memory_for(dtype_bytes(type, elements), name_of(checkpoint, tensor));
+  const std::span<std::byte> out = memory.bytes();
+  if (type == info.dtype) {
+    checkpoint.read_rows(tensor, 0, info.rows(), out);
+  } else {
+    checkpoint.read_rows_f32(tensor, 0, info.rows(),
+                             {reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)});
+  }
+  return std::make_unique<FloatMatrix>(type, info.rows(), info.cols(), out, std::move(memory));
+}
+
+}  // namespace
+
+bool is_repacked(const TensorInfo& info) noexcept {
+  return packed_scheme_of(info.dtype).has_value();
+}
+
+std::unique_ptr<WeightMatrix> load_matrix(const Checkpoint& checkpoint, std::size_t tensor,
+                                          ThreadPool& pool) {
+  const TensorInfo& info = checkpoint.tensors()[tensor];
+  if (is_repacked(info)) return repacked(checkpoint, tensor, pool);
+  const std::span<const std::byte> in_place = checkpoint.bytes_in_place(tensor);
+  if (info.dtype == DType::kPacked) {
+    return std::make_unique<PackedWeights>(view_packed(in_place, name_of(checkpoint, tensor)),
+                                           in_place);
+  }
+  const bool usable = is_plain(info.dtype) && !in_place.empty() &&
+                      is_aligned(in_place.data(), dtype_info(info.dtype).bytes);
+  if (!usable) return copied(checkpoint, tensor);
+  return std::make_unique<FloatMatrix>(info.dtype, info.rows(), info.cols(), in_place);
+}
+
+}  // namespace lathe
