@@ -63,6 +63,11 @@ struct KernelTable {
   // From so many inputs a library's product is faster than matvec: for types whose multiply is
   // null.
   std::int64_t library_from;
+  // An adapter's second half: y[m*y_stride + r] += Σ_k b[k*b_stride + r] · x[m*x_stride + k] for
+  // r < rows, m < batch: one FMA per k < inner in increasing order, beginning with y.
+  void (*add_low_rank)(const float* b, std::int64_t b_stride, std::int64_t inner, std::int64_t rows,
+                       const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+                       std::int64_t y_stride);
 
   // ---- quantized matrices (tensor/packed_matrix.h)
   // Tokens that packed_matmul multiplies together at best: the largest QuantizedRows::block.

@@ -24,17 +24,6 @@ FloatMatrix::FloatMatrix(DType type, std::int64_t rows, std::int64_t cols,
                          std::span<const std::byte> weights, WeightMemory memory)
     : WeightMatrix(rows, cols), type_(type), memory_(std::move(memory)), weights_(weights) {}
 
-FloatMatrix::FloatMatrix(std::span<const float> values, std::int64_t rows, std::int64_t cols,
-                         double scale)
-    : WeightMatrix(rows, cols),
-      type_(DType::kF32),
-      memory_(values.size_bytes(), "a matrix of floats"),
-      weights_(memory_.bytes()) {
-  auto* out = reinterpret_cast<float*>(memory_.bytes().data());
-  std::transform(values.begin(), values.end(), out,
-                 [&](float x) { return static_cast<float>(static_cast<double>(x) * scale); });
-}
-
 const FloatKernels& FloatMatrix::own() const noexcept {
   const KernelTable& table = kernels();
   return type_ == DType::kF16 ? table.f16 : type_ == DType::kBF16 ? table.bf16 : table.f32;

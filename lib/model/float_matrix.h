@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "lathe/dtype.h"
 
@@ -24,9 +23,6 @@ class FloatMatrix final : public WeightMatrix {
   // outlive the matrix or be `memory`'s.
   FloatMatrix(DType type, std::int64_t rows, std::int64_t cols, std::span<const std::byte> weights,
               WeightMemory memory = {});
-  // A copy of `values` [rows, cols], times `scale`.
-  FloatMatrix(std::span<const float> values, std::int64_t rows, std::int64_t cols,
-              double scale = 1.0);
 
   bool batch_invariant() const noexcept override { return false; }
   std::uint64_t bytes() const noexcept override { return weights_.size(); }

@@ -7,6 +7,7 @@
 // Bits: the result of one output element does not depend on the number of threads, nor on
 // which other matrices are in the same call. Quantized weights: nor on the instruction set,
 // nor on which other rows are in the input. Float weights: it may depend on both (float_matrix.h).
+// An adapter changes nothing about that.
 // Thread-safety: a Linear is immutable; a LinearInput belongs to one caller at a time.
 // Errors: load() throws Error as load_matrix() does; the rest is noexcept, but for apply(), which
 // allocates scratch the first time that a size is seen, through the LinearInput that it is given.
@@ -53,7 +54,7 @@ class Linear {
   std::int64_t rows() const noexcept { return matrix_->rows(); }
   std::int64_t cols() const noexcept { return matrix_->cols(); }
   // Whether a row of a product has the same bits whatever rows are computed beside it.
-  bool batch_invariant() const noexcept { return matrix_->batch_invariant() && !adapter_; }
+  bool batch_invariant() const noexcept { return matrix_->batch_invariant(); }
   // Bytes that a pass over the matrix (and its adapter) reads, wherever they lie.
   std::uint64_t bytes() const noexcept;
 

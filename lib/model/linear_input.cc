@@ -128,17 +128,9 @@ void LinearInput::prepare_panels(int workers, std::int64_t floats) {
   for (FloatBuffer& panel : panels_) panel.ensure(floats);
 }
 
-LinearInput& LinearInput::narrow() {
-  if (!narrow_) narrow_ = std::make_unique<LinearInput>();
-  return *narrow_;
-}
-
-float* LinearInput::scratch(int which, std::int64_t floats) {
-  std::vector<float>& memory = scratch_[which];
-  if (memory.size() < static_cast<std::size_t>(floats)) {
-    memory.resize(static_cast<std::size_t>(floats));
-  }
-  return memory.data();
+float* LinearInput::scratch(std::int64_t floats) {
+  scratch_.ensure(floats);
+  return scratch_.data();
 }
 
 }  // namespace lathe

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "kernels/kernel_table.h"
@@ -44,10 +43,8 @@ class LinearInput {
     return panels_[static_cast<std::size_t>(worker)].data();
   }
 
-  // Scratch for products by way of a few columns (Linear's adapters): the narrow rows as an
-  // input of their own, and two buffers of at least as many floats as asked for.
-  LinearInput& narrow();
-  float* scratch(int which, std::int64_t floats);
+  // Scratch of the caller, of at least as many floats as asked for. May throw std::bad_alloc.
+  float* scratch(std::int64_t floats);
 
  private:
   struct Quantized {
@@ -72,8 +69,7 @@ class LinearInput {
   std::vector<Quantized> quantized_;
   std::vector<Tiles> tiles_;
   mutable std::vector<FloatBuffer> panels_;
-  std::unique_ptr<LinearInput> narrow_;
-  std::vector<float> scratch_[2];
+  FloatBuffer scratch_;
 };
 
 }  // namespace lathe

@@ -95,6 +95,28 @@ class Models(ToolTest):
         self.ok("-q", "-m", self.base(), "-s", "w8", "-o", small, tool="quantize")
         self.assertEqual(self.answers(small, "--lora", self.adapter()), ANSWERS)
 
+    def test_an_adapter_leaves_quantized_answers_the_same_bits(self):
+        small = self.folder / "base-w8.lathe"
+        self.ok("-q", "-m", self.base(), "-s", "w8", "-o", small, tool="quantize")
+        rows = [{"prompt": f'<rect x="{i}" fill="red"/> What color is it? {"In a word." * i}',
+                 "max_tokens": 6, "logprobs": 1} for i in range(5)]
+
+        def logprobs(rows, *more, isa=None):
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            result = self.run_tool("-q", "-m", small, "--lora", self.adapter(), "--jsonl", *more,
+                                   tool="generate", stdin=lines, env={"LATHE_ISA": isa})
+            if isa and result.status == 6:
+                return None  # a processor without it
+            self.assertEqual(result.status, 0, result)
+            return [json.loads(line)["logprobs"] for line in result.stdout.splitlines()]
+
+        alone = [logprobs([row])[0] for row in rows]
+        for isa in ("generic", "avx2", "avx512", None):
+            for more in ([], ["--prefill-chunk", "7"], ["-t", "1", "--max-batch", "2"]):
+                got = logprobs(rows, *more, isa=isa)
+                if got is not None:
+                    self.assertEqual(got, alone, (isa, more))
+
     def test_perplexity_to_four_digits(self):
         for scheme, want in PERPLEXITY.items():
             with self.subTest(scheme=scheme):

@@ -47,7 +47,7 @@ class LATHE_API Model {
   virtual std::uint64_t parameters() const noexcept = 0;
   virtual std::uint64_t weight_bytes() const noexcept = 0;
   // Whether the logits of a position have the same bits whatever else a step computes: true for
-  // quantized models without an adapter.
+  // quantized models, with an adapter or without.
   virtual bool batch_invariant() const noexcept = 0;
   // lathe::fingerprint() of the checkpoint.
   virtual std::string fingerprint() const = 0;

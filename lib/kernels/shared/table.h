@@ -6,6 +6,7 @@
 #include "kernels/shared/attention.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/grid_search.h"
+#include "kernels/shared/low_rank.h"
 #include "kernels/shared/matvec.h"
 #include "kernels/shared/packed.h"
 #include "kernels/shared/probe.h"
@@ -23,6 +24,7 @@ constexpr KernelTable make_table(const char* name, std::int64_t library_from) no
       .f16 = {.matvec = matvec<F16Weights>},
       .bf16 = {.matvec = matvec<Bf16Weights>},
       .library_from = library_from,
+      .add_low_rank = add_low_rank,
       .block_tokens = kBlockTokens,
       .quantize_row = quantize_row,
       .quantize_vector = quantize_vector,

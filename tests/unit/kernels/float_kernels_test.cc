@@ -114,6 +114,43 @@ TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
   }
 }
 
+TEST_P(FloatKernels, LowRankProductsEqualGenericAndTouchNothingElse) {
+  for (const std::int64_t rows : {1, 15, 16, 17, 64, 69, 172}) {
+    for (const std::int64_t inner : {1, 8, 33}) {
+      for (const std::int64_t batch : {1, 2, 6, 7, 13}) {
+        const std::int64_t b_stride = rows + 5;
+        const std::int64_t x_stride = inner + 2;
+        const std::int64_t y_stride = rows + 3;
+        const Floats b = random_floats(inner * b_stride, 1.0f, 1);
+        const Floats x = random_floats(batch * x_stride, 1.0f, 2);
+        const Floats before = random_floats(batch * y_stride, 1.0f, 3);
+        Floats expected = before;
+        Floats got = before;
+        generic().add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch,
+                               expected.data(), y_stride);
+        table().add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch, got.data(),
+                             y_stride);
+        expect_same(got, expected, "add_low_rank");
+        for (std::int64_t m = 0; m < batch; ++m) {
+          for (std::int64_t r = 0; r < y_stride; ++r) {
+            const auto at = static_cast<std::size_t>(m * y_stride + r);
+            if (r >= rows) {
+              EXPECT_EQ(got[at], before[at]);
+              continue;
+            }
+            double sum = before[at];
+            for (std::int64_t k = 0; k < inner; ++k) {
+              sum += static_cast<double>(b[static_cast<std::size_t>(k * b_stride + r)]) *
+                     static_cast<double>(x[static_cast<std::size_t>(m * x_stride + k)]);
+            }
+            EXPECT_NEAR(got[at], sum, 1e-4);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(FloatKernels, MatvecOfAwkwardNumbersEqualsGeneric) {
   for (const std::int64_t cols : kSizes) {
     const Floats w = awkward_floats(6 * cols, 3);

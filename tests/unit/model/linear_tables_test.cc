@@ -205,5 +205,71 @@ TEST_F(LinearTables, MultiplyBlocksOfGgml) {
   }
 }
 
+LoraPair random_pair(std::int64_t rank, std::int64_t in, std::int64_t out) {
+  return {.rank = rank,
+          .in = in,
+          .out = out,
+          .scale = 0.5,
+          .a = random_floats(rank * in, 0.1f, 20),
+          .b = random_floats(out * rank, 0.1f, 21)};
+}
+
+// y += s·B·(A·x), in double.
+void add_adapter(const LoraPair& pair, const float* x, std::vector<double>& y) {
+  for (std::int64_t k = 0; k < pair.rank; ++k) {
+    double low = 0.0;
+    for (std::int64_t i = 0; i < pair.in; ++i) {
+      low += static_cast<double>(pair.a[static_cast<std::size_t>(k * pair.in + i)]) * x[i];
+    }
+    for (std::size_t r = 0; r < y.size(); ++r) {
+      y[r] += pair.scale * low *
+              static_cast<double>(
+                  pair.b[r * static_cast<std::size_t>(pair.rank) + static_cast<std::size_t>(k)]);
+    }
+  }
+}
+
+// Beside quantized weights an adapter keeps what they promise: the same bits on every table, in any
+// batch, for any number of threads.
+TEST_F(LinearTables, AdaptersOfQuantizedMatricesGiveTheSameBits) {
+  constexpr std::int64_t kInputs = 120;
+  for (const std::int64_t rank : {1, 5, 16, 33}) {
+    Case c;
+    c.rows = 101;
+    c.cols = 172;
+    add_packed(c, {4, 32, ScaleForm::kHalf, true, false});
+    const LoraPair pair = random_pair(rank, c.cols, c.rows);
+    ThreadPool one(1);
+    ThreadPool three(3);
+    const auto plain = Linear::load(c.checkpoint, 0, std::nullopt, one);
+    const auto adapted = Linear::load(c.checkpoint, 0, std::nullopt, one);
+    adapted->adapt(pair);
+    EXPECT_TRUE(adapted->batch_invariant());
+    const std::vector<float> x = random_floats(kInputs * c.cols, 4);
+    std::vector<float> same;  // row by row, on the plain kernels
+    use_kernels(*available_kernels().tables[0]);
+    for (std::int64_t m = 0; m < kInputs; ++m) {
+      const std::vector<float> row(x.begin() + m * c.cols, x.begin() + (m + 1) * c.cols);
+      const std::vector<float> base = multiply(*plain, one, row, 1);
+      const std::vector<float> y = multiply(*adapted, one, row, 1);
+      std::vector<double> want(base.begin(), base.end());
+      add_adapter(pair, row.data(), want);
+      for (std::size_t r = 0; r < y.size(); ++r) ASSERT_NEAR(y[r], want[r], 1e-4) << m << " " << r;
+      same.insert(same.end(), y.begin(), y.end());
+    }
+    const KernelTables tables = available_kernels();
+    for (int t = 0; t < tables.count; ++t) {
+      use_kernels(*tables.tables[t]);
+      for (const std::int64_t inputs : {1, 2, 3, 5, 8, 9, 24, 47, 48, 49, 120}) {
+        for (ThreadPool* pool : {&one, &three}) {
+          const std::vector<float> y = multiply(*adapted, *pool, x, inputs);
+          ASSERT_EQ(0, std::memcmp(y.data(), same.data(), y.size() * sizeof(float)))
+              << tables.tables[t]->name << ", rank " << rank << ", " << inputs << " inputs";
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lathe
