@@ -10,7 +10,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-#include "kernels/kernel_table.h"
+#include "kernels/select.h"
 
 namespace lathe {
 
@@ -19,9 +19,8 @@ std::string version_details() {
   pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
   const dnnl_version_t* onednn = dnnl_version();
   const unsigned xxhash = XXH_versionNumber();
-  const KernelTables tables = available_kernels();
   std::vector<const char*> available;
-  for (int i = 0; i < tables.count; ++i) available.push_back(tables.tables[i]->name);
+  for (const KernelTable* table : available_kernels()) available.push_back(table->name);
   return fmt::format(
       "lathe {}\n"
       "instruction set: {} (this processor can run {})\n"

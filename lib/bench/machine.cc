@@ -7,7 +7,8 @@
 
 #include "lathe/error.h"
 
-#include "kernels/kernel_table.h"
+#include "kernels/probe_kernels.h"
+#include "kernels/select.h"
 #include "model/weight_memory.h"
 #include "parallel/cpu_count.h"
 #include "parallel/thread_pool.h"
@@ -57,7 +58,7 @@ double read_rate(ThreadPool& pool) {
   // Each worker touches its own part first, so that its pages are near it.
   pool.run([&](int worker) { std::memset(part(worker), 1, share); });
   return best_rate(static_cast<double>(share) * pool.size(), [&] {
-    pool.run([&](int worker) { kernels().probe_read(part(worker), share); });
+    pool.run([&](int worker) { kernels().probe.read(part(worker), share); });
   });
 }
 
@@ -90,11 +91,11 @@ MachineLimits measure_machine(int threads, const ProgressCallback& progress) {
   tell(0, "memory");
   limits.read_bytes = read_rate(pool);
   tell(1, "8-bit integers");
-  limits.int8_ops = arithmetic_rate(pool, kernels().probe_int8);
+  limits.int8_ops = arithmetic_rate(pool, kernels().probe.int8);
   tell(2, "floats");
-  limits.f32_ops = arithmetic_rate(pool, kernels().probe_f32);
+  limits.f32_ops = arithmetic_rate(pool, kernels().probe.f32);
   tell(3, "bfloat16");
-  limits.bf16_ops = arithmetic_rate(pool, kernels().probe_bf16);
+  limits.bf16_ops = arithmetic_rate(pool, kernels().probe.bf16);
   tell(4, "done");
   return limits;
 }

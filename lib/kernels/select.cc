@@ -1,7 +1,13 @@
 // Which kernel table runs: the best that the processor and the operating system support, or
 // the one that LATHE_ISA names.
+#include "kernels/select.h"
+
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
+#include <string>
 #include <string_view>
 
 #if defined(LATHE_HAVE_AVX2)
@@ -11,7 +17,8 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "kernels/avx512bf16/bf16_kernels.h"
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/probe_kernels.h"
 
 namespace lathe {
 
@@ -19,13 +26,15 @@ namespace lathe {
 extern const KernelTable kGenericKernels;
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvxVnniKernels;
-extern const KernelTable kAvx512vlKernels;  // "avxvnni" in AVX-512's encoding
+extern const KernelTable kAvxVnniEvexKernels;
 extern const KernelTable kAvx512Kernels;
 extern const Bf16Kernels kAvx512Bf16Kernels;
 
 namespace {
 
 std::atomic<const KernelTable*> in_use{nullptr};
+
+bool always() noexcept { return true; }
 
 // GCC and Clang answer these from CPUID, and from XGETBV for the registers that the
 // operating system saves.
@@ -46,9 +55,11 @@ bool has_avxvnni() noexcept {
   return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1u << 4) != 0;
 }
 #endif
-#if defined(LATHE_HAVE_AVX512VL)
-bool has_avx512vl() noexcept {
-  return has_avx2() && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#if defined(LATHE_HAVE_AVXVNNI_EVEX)
+// Where the other encoding is missing.
+bool has_only_evex_vnni() noexcept {
+  return has_avx2() && !has_avxvnni() && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 #endif
 #if defined(LATHE_HAVE_AVX512)
@@ -63,57 +74,110 @@ bool has_avx512bf16() noexcept { return has_avx512() && __builtin_cpu_supports("
 
 // The table of AVX-512 but for what bfloat16 makes faster.
 const KernelTable& avx512bf16_table() noexcept {
-  static const KernelTable table = [] {
-    KernelTable t = kAvx512Kernels;
-    t.name = "avx512bf16";
-    t.bf16 = kAvx512Bf16Kernels.floats;
-    t.bf16.matvec = kAvx512Kernels.bf16.matvec;
-    t.probe_bf16 = kAvx512Bf16Kernels.probe;
-    return t;
+  static const ForwardKernels forward = [] {
+    ForwardKernels f = kAvx512Kernels.forward;
+    f.bf16 = kAvx512Bf16Kernels.floats;
+    f.bf16.matvec = kAvx512Kernels.forward.bf16.matvec;
+    return f;
   }();
+  static const ProbeKernels probe = [] {
+    ProbeKernels p = kAvx512Kernels.probe;
+    p.bf16 = kAvx512Bf16Kernels.probe;
+    return p;
+  }();
+  static const KernelTable table = {.name = "avx512bf16",
+                                    .forward = forward,
+                                    .convert = kAvx512Kernels.convert,
+                                    .search = kAvx512Kernels.search,
+                                    .probe = probe};
   return table;
 }
 #endif
 
+template <const KernelTable& table>
+const KernelTable& just() noexcept {
+  return table;
+}
+
+// Every table of this build, worst first. bfloat16 stands before the one that is chosen by itself:
+// it rounds inputs, which is for users to allow.
+struct Candidate {
+  bool (*runs)() noexcept;
+  const KernelTable& (*table)() noexcept;
+};
+constexpr Candidate kCandidates[] = {
+    {always, just<kGenericKernels>},
+#if defined(LATHE_HAVE_AVX2)
+    {has_avx2, just<kAvx2Kernels>},
+#endif
+#if defined(LATHE_HAVE_AVXVNNI)
+    {has_avxvnni, just<kAvxVnniKernels>},
+#endif
+#if defined(LATHE_HAVE_AVXVNNI_EVEX)
+    {has_only_evex_vnni, just<kAvxVnniEvexKernels>},
+#endif
+#if defined(LATHE_HAVE_AVX512BF16)
+    {has_avx512bf16, avx512bf16_table},
+#endif
+#if defined(LATHE_HAVE_AVX512)
+    {has_avx512, just<kAvx512Kernels>},
+#endif
+};
+
+struct Available {
+  std::array<const KernelTable*, std::size(kCandidates)> tables = {};
+  std::size_t count = 0;
+};
+
+Available find_available() noexcept {
+  Available a;
+  for (const Candidate& candidate : kCandidates) {
+    if (candidate.runs()) a.tables[a.count++] = &candidate.table();
+  }
+  return a;
+}
+
+// "generic, avx2 or avx512": what LATHE_ISA may say, of LATHE_KERNEL_NAMES ("generic avx2 avx512").
+std::string names_for_people() {
+  const std::string_view names = LATHE_KERNEL_NAMES;
+  const std::size_t last = names.rfind(' ');
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != ' ') {
+      out += names[i];
+    } else {
+      out += i == last ? " or " : ", ";
+    }
+  }
+  return out;
+}
+
+bool is_known(std::string_view name) {
+  const std::string names = " " LATHE_KERNEL_NAMES " ";
+  return name.find(' ') == std::string_view::npos &&
+         names.find(" " + std::string(name) + " ") != std::string::npos;
+}
+
 const KernelTable& choose() {
-  const KernelTables all = available_kernels();
+  const auto all = available_kernels();
   const char* wanted = std::getenv("LATHE_ISA");
-  if (wanted == nullptr || *wanted == '\0') return *all.tables[all.count - 1];
+  if (wanted == nullptr || *wanted == '\0') return *all.back();
   const std::string_view name = wanted;
-  for (int t = 0; t < all.count; ++t) {
-    if (name == all.tables[t]->name) return *all.tables[t];
-  }
-  if (name == "avx2" || name == "avxvnni" || name == "avx512" || name == "avx512bf16") {
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [name](const KernelTable* table) { return name == table->name; });
+  if (found != all.end()) return **found;
+  if (is_known(name)) {
     fail_unsupported("LATHE_ISA={}: this processor cannot run it; the best that it can is {}", name,
-                     all.tables[all.count - 1]->name);
+                     all.back()->name);
   }
-  fail_unsupported("LATHE_ISA={}: unknown; use generic, avx2, avxvnni, avx512 or avx512bf16",
-                   quoted(name));
+  fail_unsupported("LATHE_ISA={}: unknown; use {}", quoted(name), names_for_people());
 }
 
 }  // namespace
 
-KernelTables available_kernels() noexcept {
-  KernelTables all = {};
-  all.tables[all.count++] = &kGenericKernels;
-#if defined(LATHE_HAVE_AVX2)
-  if (has_avx2()) all.tables[all.count++] = &kAvx2Kernels;
-#endif
-#if defined(LATHE_HAVE_AVXVNNI) && defined(LATHE_HAVE_AVX512VL)
-  if (has_avxvnni()) {
-    all.tables[all.count++] = &kAvxVnniKernels;
-  } else if (has_avx512vl()) {
-    all.tables[all.count++] = &kAvx512vlKernels;
-  }
-#endif
-#if defined(LATHE_HAVE_AVX512BF16)
-  // Before the one that is chosen by itself: it rounds inputs, which is for users to allow.
-  if (has_avx512bf16()) all.tables[all.count++] = &avx512bf16_table();
-#endif
-#if defined(LATHE_HAVE_AVX512)
-  if (has_avx512()) all.tables[all.count++] = &kAvx512Kernels;
-#endif
-  return all;
+std::span<const KernelTable* const> available_kernels() noexcept {
+  static const Available available = find_available();
+  return std::span(available.tables).first(available.count);
 }
 
 const KernelTable& kernels() {

@@ -23,15 +23,15 @@ constexpr std::int64_t kMostSlotFloats = 8 << 20;
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-KernelTable::Attend attend_function(KvType type) {
-  const KernelTable& table = kernels();
+ForwardKernels::Attend attend_function(KvType type) {
+  const ForwardKernels& table = kernels().forward;
   return type == KvType::kF32   ? table.attend_f32
          : type == KvType::kF16 ? table.attend_f16
                                 : table.attend_int8;
 }
 
 // e^(x - max) with the kernels' exponential.
-float exp_minus(float x, float max) { return kernels().sum_exp(&x, 1, max); }
+float exp_minus(float x, float max) { return kernels().forward.sum_exp(&x, 1, max); }
 
 // Adds the online-softmax state of one span (m, l, o) to that of the spans before it.
 void merge_state(float m, float l, const float* o, std::int64_t head_dim, float& total_m,
@@ -155,7 +155,7 @@ void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexc
 void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
                             const State& state) const noexcept {
   const std::int64_t queries = piece.rows * shape_.group;
-  const KernelTable::Attend attend = attend_function(piece.cache->shape().type);
+  const ForwardKernels::Attend attend = attend_function(piece.cache->shape().type);
   std::fill(state.m, state.m + queries, kNothing);
   std::fill(state.l, state.l + queries, 0.0F);
   std::fill(state.o, state.o + queries * shape_.head_dim, 0.0F);

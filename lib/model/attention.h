@@ -20,7 +20,7 @@
 
 #include "lathe/model_config.h"
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
 #include "model/batch.h"
 #include "model/float_buffer.h"
 #include "model/kv_cache.h"

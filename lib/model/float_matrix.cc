@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "model/float_panel.h"
 #include "model/onednn_sgemm.h"
 
@@ -25,7 +27,7 @@ FloatMatrix::FloatMatrix(DType type, std::int64_t rows, std::int64_t cols,
     : WeightMatrix(rows, cols), type_(type), memory_(std::move(memory)), weights_(weights) {}
 
 const FloatKernels& FloatMatrix::own() const noexcept {
-  const KernelTable& table = kernels();
+  const ForwardKernels& table = kernels().forward;
   return type_ == DType::kF16 ? table.f16 : type_ == DType::kBF16 ? table.bf16 : table.f32;
 }
 
@@ -39,7 +41,7 @@ FloatMatrix::Path FloatMatrix::path(std::int64_t input_rows) const noexcept {
     if (input_rows >= floats.from) return Path::kOwn;
     return floats.multiply_few != nullptr ? Path::kFew : Path::kMatvec;
   }
-  return input_rows >= kernels().library_from ? Path::kLibrary : Path::kMatvec;
+  return input_rows >= kernels().forward.library_from ? Path::kLibrary : Path::kMatvec;
 }
 
 WeightMatrix::Pieces FloatMatrix::pieces(std::int64_t input_rows) const noexcept {
@@ -100,9 +102,9 @@ void FloatMatrix::row_f32(std::int64_t r, float* out) const noexcept {
   const void* from = row(r);
   switch (type_) {
     case DType::kF16:
-      return kernels().f16_to_f32(static_cast<const std::uint16_t*>(from), cols(), out);
+      return kernels().convert.f16_to_f32(static_cast<const std::uint16_t*>(from), cols(), out);
     case DType::kBF16:
-      return kernels().bf16_to_f32(static_cast<const std::uint16_t*>(from), cols(), out);
+      return kernels().convert.bf16_to_f32(static_cast<const std::uint16_t*>(from), cols(), out);
     default:
       std::memcpy(out, from, static_cast<std::size_t>(cols()) * sizeof(float));
   }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/select.h"
 
 namespace lathe {
 namespace {
@@ -48,9 +49,11 @@ void load_row(DType type, const void* weights, std::int64_t offset, std::int64_t
               float* out) {
   switch (type) {
     case DType::kF16:
-      return kernels().f16_to_f32(static_cast<const std::uint16_t*>(weights) + offset, count, out);
+      return kernels().convert.f16_to_f32(static_cast<const std::uint16_t*>(weights) + offset,
+                                          count, out);
     case DType::kBF16:
-      return kernels().bf16_to_f32(static_cast<const std::uint16_t*>(weights) + offset, count, out);
+      return kernels().convert.bf16_to_f32(static_cast<const std::uint16_t*>(weights) + offset,
+                                           count, out);
     default:
       std::memcpy(out, static_cast<const float*>(weights) + offset,
                   static_cast<std::size_t>(count) * sizeof(float));

@@ -5,7 +5,8 @@
 #include <cstring>
 #include <utility>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "model/kv_page.h"
 #include "parallel/worth_sharing.h"
 
@@ -128,7 +129,7 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
 // place, and puts keys and values where the cache wants them.
 void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
-  const KernelTable& table = kernels();
+  const ForwardKernels& table = kernels().forward;
   const AttentionConfig& a = config_.layer(layer).attention;
   const std::int64_t query_rows = a.query_rows();
   const std::int64_t kv_rows = a.kv_rows();
@@ -203,7 +204,7 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
   Linear::apply(pool_, input_, gate_up);
 
   const auto activate =
-      mlp.activation == Activation::kSilu ? kernels().silu_mul : kernels().gelu_mul;
+      mlp.activation == Activation::kSilu ? kernels().forward.silu_mul : kernels().forward.gelu_mul;
   for_rows(rows, size, [&](std::int64_t row) {
     float* gate = gate_.data() + row * size;
     activate(gate, up_.data() + row * size, size, gate);
@@ -216,7 +217,7 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
 
 void Forward::add_and_norm(const float* update, const std::vector<float>& weight,
                            std::int64_t rows) {
-  const KernelTable& table = kernels();
+  const ForwardKernels& table = kernels().forward;
   const std::int64_t n = config_.hidden_size;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   for_rows(rows, n, [&](std::int64_t row) {

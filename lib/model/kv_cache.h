@@ -34,7 +34,7 @@
 
 #include "lathe/model.h"
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
 #include "model/weight_memory.h"
 
 namespace lathe {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 
 namespace lathe {
 namespace {
@@ -25,7 +27,7 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
   std::uint16_t halves[kPiece];
   for (std::int64_t first = 0; first < n; first += kPiece) {
     const std::int64_t count = std::min(kPiece, n - first);
-    kernels().f32_to_f16(x + first, count, halves);
+    kernels().convert.f32_to_f16(x + first, count, halves);
     put(first, count, halves);
   }
 }
@@ -34,7 +36,7 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
 template <typename Put>
 float to_bytes(const float* x, std::int64_t n, Put put) noexcept {
   std::int8_t bytes[kMostKvHeadDim];
-  const float scale = kernels().quantize_vector(x, n, bytes);
+  const float scale = kernels().forward.quantize_vector(x, n, bytes);
   put(0, n, bytes);
   return scale;
 }

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "base/divide_up.h"
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "model/load_matrix.h"
 #include "parallel/worth_sharing.h"
 
@@ -38,7 +39,7 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
     matrix_->multiply(input, worker, begin, end, call.y, call.y_stride);
     if (bias_.empty()) continue;
     for (std::int64_t m = 0; m < input.rows(); ++m) {
-      kernels().add(bias_.data() + begin, end - begin, call.y + m * call.y_stride + begin);
+      kernels().forward.add(bias_.data() + begin, end - begin, call.y + m * call.y_stride + begin);
     }
   }
 }

@@ -4,7 +4,8 @@
 #include <exception>
 
 #include "base/divide_up.h"
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
@@ -67,7 +68,7 @@ const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme) const no
 void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme) {
   Quantized& q = form_of(&quantized_, is_for(scheme));
   if (q.ready) return;
-  const KernelTable& table = kernels();
+  const ForwardKernels& table = kernels().forward;
   // Blocks as even as they come: a last one of a token or two would have too few independent
   // sums.
   const std::int64_t block = divide_up(rows_, divide_up(rows_, table.block_tokens));

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/float_kernels.h"
 #include "model/float_buffer.h"
 #include "parallel/thread_pool.h"
 #include "tensor/input_tiles.h"

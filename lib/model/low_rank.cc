@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
@@ -56,7 +57,7 @@ LowRank::LowRank(const LoraPair& pair)
 }
 
 void LowRank::add(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y_stride) const {
-  const KernelTable& table = kernels();
+  const ForwardKernels& table = kernels().forward;
   const std::int64_t inputs = input.rows();
   float* low = input.scratch(inputs * rank_);  // [inputs][rank]
   share(pool, inputs, rank_, cols_, kRowsPieceOfA,

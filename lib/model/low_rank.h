@@ -1,7 +1,7 @@
 // An adapter beside a matrix: y += s·B·(A·x), with A [rank, cols] and B [rows, rank].
 //
-// Both sums run in one written order (FloatKernels::matvec, KernelTable::add_low_rank), each row of
-// input for itself: an adapter changes nothing about what the bits of a product depend on.
+// Both sums run in one written order (FloatKernels::matvec, ForwardKernels::add_low_rank), each row
+// of input for itself: an adapter changes nothing about what the bits of a product depend on.
 // Immutable, so thread-safe.
 #pragma once
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -35,8 +36,8 @@ void PackedWeights::prepare(ThreadPool& pool, LinearInput& input) const {
 
 void PackedWeights::multiply(const LinearInput& input, int, std::int64_t first, std::int64_t last,
                              float* y, std::int64_t y_stride) const noexcept {
-  kernels().packed_matmul(view_, first / 16, (last + 15) / 16, input.quantized(view_.scheme), y,
-                          y_stride);
+  kernels().forward.packed_matmul(view_, first / 16, (last + 15) / 16,
+                                  input.quantized(view_.scheme), y, y_stride);
 }
 
 }  // namespace lathe

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/kernel_table.h"
+#include "kernels/search_kernels.h"
+#include "kernels/select.h"
 #include "tensor/float16.h"
 #include "tensor/ggml_blocks.h"
 
@@ -62,14 +63,14 @@ void GgmlQuantizer::quantize(const float* rows, std::int64_t count, std::span<st
                              RowError* errors) {
   for (std::int64_t r = 0; r < count; ++r) errors[r] = {};
   for (std::int64_t g = 0; g < cols_ / kBlock; ++g) {
-    kernels().transpose_tile(rows + g * kBlock, cols_, count, kBlock, 1.0f, values_.data());
+    kernels().search.transpose_tile(rows + g * kBlock, cols_, count, kBlock, 1.0f, values_.data());
     encode_group(g, count, out, errors);
   }
 }
 
 void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<std::byte> out,
                                  RowError* errors) {
-  const KernelTable& table = kernels();
+  const SearchKernels& table = kernels().search;
   const bool lines = type_ == DType::kQ4_1;
   const std::int32_t top = type_ == DType::kQ8_0 ? 255 : 15;
   const float* importance = importance_.data() + g * kBlock;
@@ -78,9 +79,9 @@ void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<s
   std::uint16_t half_scales[kLanes];
   std::uint16_t half_minimums[kLanes] = {};
   if (lines) {
-    table.search_lines(values_.data(), importance, kBlock, top, scales, minimums);
+    table.find_lines(values_.data(), importance, kBlock, top, scales, minimums);
   } else {
-    table.search_scales(values_.data(), importance, kBlock, top, scales);
+    table.find_scales(values_.data(), importance, kBlock, top, scales);
   }
   // The codes belong to the factors that the block can hold.
   for (std::int64_t r = 0; r < kLanes; ++r) {
@@ -95,7 +96,7 @@ void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<s
   }
   float signal[kLanes];
   float error[kLanes];
-  table.encode_group(values_.data(), kBlock, top, scales, minimums, signal, error);
+  table.encode(values_.data(), kBlock, top, scales, minimums, signal, error);
 
   const auto block_bytes = static_cast<std::size_t>(dtype_info(type_).bytes);
   const std::size_t row_bytes = static_cast<std::size_t>(cols_ / kBlock) * block_bytes;

@@ -10,7 +10,8 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/select.h"
 #include "quant/quantize_matrix.h"
 #include "quant/recipe.h"
 #include "tensor/packed_layout.h"
@@ -76,7 +77,7 @@ MatrixSource source_of(const Checkpoint& checkpoint, std::size_t tensor) {
     source.raw = checkpoint.bytes_in_place(tensor);
   } else if (bf16 || info.dtype == DType::kF16) {
     source.raw = checkpoint.bytes_in_place(tensor);
-    const auto convert = bf16 ? kernels().bf16_to_f32 : kernels().f16_to_f32;
+    const auto convert = bf16 ? kernels().convert.bf16_to_f32 : kernels().convert.f16_to_f32;
     const auto* raw = reinterpret_cast<const std::uint16_t*>(source.raw.data());
     source.read = [=, &checkpoint](std::int64_t first, std::int64_t count, std::span<float> rows) {
       if (raw != nullptr) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/search_kernels.h"
+#include "kernels/select.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -42,7 +44,7 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
 void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t tile,
                              PackedWriter& out, RowError* errors) {
   // Rows that a last tile lacks are zeros; 1 / unit is a power of two, so nothing is rounded.
-  kernels().transpose_tile(rows, cols_, count, cols_, 1.0f / unit_, codes_.data());
+  kernels().search.transpose_tile(rows, cols_, count, cols_, 1.0f / unit_, codes_.data());
   for (RowError& e : errors_) e = {};
   for (std::int64_t g = 0; g < groups_; ++g) search(g);
   round_factors(scales_);
@@ -73,12 +75,12 @@ void TileQuantizer::search(std::int64_t g) {
   const float* importance = importance_.data() + first;
   float* scales = scales_.values.data() + g * kLanes;
   if (scheme_.grid) {
-    kernels().search_grid(values, importance, n, grid_, borders_, scales);
+    kernels().search.find_grid_scales(values, importance, n, grid_, borders_, scales);
   } else if (scheme_.minimums) {
-    kernels().search_lines(values, importance, n, top_code_, scales,
-                           minimums_.values.data() + g * kLanes);
+    kernels().search.find_lines(values, importance, n, top_code_, scales,
+                                minimums_.values.data() + g * kLanes);
   } else {
-    kernels().search_scales(values, importance, n, top_code_, scales);
+    kernels().search.find_scales(values, importance, n, top_code_, scales);
   }
 }
 
@@ -90,7 +92,7 @@ void TileQuantizer::encode(std::int64_t g) {
   float signal[kLanes];
   float error[kLanes];
   if (scheme_.grid) {
-    kernels().encode_grid(values, n, grid_, borders_, scales, signal, error);
+    kernels().search.encode_grid(values, n, grid_, borders_, scales, signal, error);
   } else {
     float minimums[kLanes];
     const auto zero = static_cast<float>((top_code_ + 1) / 2);
@@ -98,7 +100,7 @@ void TileQuantizer::encode(std::int64_t g) {
       minimums[r] = scheme_.minimums ? minimums_.values[lanes(g) + static_cast<std::size_t>(r)]
                                      : -zero * scales[r];
     }
-    kernels().encode_group(values, n, top_code_, scales, minimums, signal, error);
+    kernels().search.encode(values, n, top_code_, scales, minimums, signal, error);
   }
   for (std::int64_t r = 0; r < kLanes; ++r) {
     errors_[r].signal += static_cast<double>(signal[r]);
@@ -111,8 +113,8 @@ void TileQuantizer::round_factors(Factors& f) const {
     round_two_level(f);
     return;
   }
-  kernels().f32_to_f16(f.values.data(), groups_ * kLanes, f.halves.data());
-  kernels().f16_to_f32(f.halves.data(), groups_ * kLanes, f.values.data());
+  kernels().convert.f32_to_f16(f.values.data(), groups_ * kLanes, f.halves.data());
+  kernels().convert.f16_to_f32(f.halves.data(), groups_ * kLanes, f.values.data());
 }
 
 // A half per 256 inputs, so that the largest factor among them is 127 steps.

@@ -1,7 +1,7 @@
 // Quantizing sixteen rows of a matrix: scales by search, codes by rounding.
 //
 // A tile is what the kernels' layout interleaves (tensor/packed_matrix.h), and sixteen rows are
-// also the lanes of the search (KernelTable::search_scales), so a tile is the natural piece:
+// also the lanes of the search (SearchKernels::find_scales), so a tile is the natural piece:
 // it needs nothing from its neighbours, and threads take whole tiles.
 //
 // One object per worker: it keeps scratch memory. Not thread-safe.

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "../unit/model/memory_checkpoint.h"
-#include "kernels/kernel_table.h"
+#include "kernels/select.h"
 #include "model/float_buffer.h"
 #include "model/linear.h"
 #include "model/packed_weights.h"

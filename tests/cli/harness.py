@@ -6,6 +6,7 @@ LATHE_TESTDATA, LATHE_SHARED_DATA. Python's standard library only.
 import functools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,9 @@ PREFIX = os.environ.get("LATHE_PREFIX", "")
 TESTDATA = pathlib.Path(os.environ.get("LATHE_TESTDATA", ROOT / "testdata")).resolve()
 SHARED = pathlib.Path(os.environ.get("LATHE_SHARED_DATA", ROOT / "../shared/data")).resolve()
 TIMEOUT = 300
+# What LATHE_ISA may name.
+ISAS = re.search(r"set\(LATHE_KERNEL_NAMES ([^)]*)\)",
+                 (ROOT / "lib/kernels/tables.cmake").read_text("utf-8"))[1].split()
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests run under nohup: the tools would heed it too
 
@@ -98,6 +102,10 @@ class ToolTest(unittest.TestCase):
         more.setdefault("cwd", self.folder)
         words = [program(tool or self.tool), *map(os.fspath, arguments)]
         return run_process(words, **more)
+
+    def has_isa(self, isa):
+        """Whether this machine can run that kernel table."""
+        return self.run_tool("--version", env={"LATHE_ISA": isa}).status == 0
 
     def ok(self, *arguments, **more):
         """Runs the tool and expects status 0."""

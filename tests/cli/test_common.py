@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BIN, PREFIX, ToolTest, main, program, programs, run_process
+from harness import BIN, ISAS, PREFIX, ROOT, ToolTest, main, program, programs, run_process
 
 HELP_SECTIONS = ["Usage: ", "Common options:", "Examples:", "Exit status:", "See also: "]
 
@@ -44,7 +44,7 @@ class EveryTool(ToolTest):
         for option in ("-V", "--version"):
             result = self.ok(option)
             self.assertRegex(result.out, r"^lathe \d+\.\d+\.\d+\n")
-            self.assertRegex(result.out, r"instruction set: (generic|avx2|avxvnni|avx512|avx512bf16)\b")
+            self.assertRegex(result.out, rf"instruction set: ({'|'.join(ISAS)})\b")
             self.assertIn("oneDNN", result.out)
 
     @for_each_tool
@@ -57,13 +57,23 @@ class EveryTool(ToolTest):
         self.assertIn("instruction set: generic", result.out)
 
     def test_other_instruction_sets_run_or_are_refused(self):
-        for isa in ("avx2", "avxvnni", "avx512", "avx512bf16"):
+        for isa in ISAS[1:]:
             result = self.run_tool("--version", env={"LATHE_ISA": isa}, tool="bench")
             if result.status == 0:
                 self.assertIn(f"instruction set: {isa} ", result.out)
             else:
                 self.assertEqual(result.status, 6)
                 self.assertIn(f"LATHE_ISA={isa}: this processor cannot run it", result.err)
+
+    def test_unknown_instruction_set_is_told_the_known_ones(self):
+        result = self.run_tool("--version", env={"LATHE_ISA": "avx"}, tool="bench")
+        self.assertEqual(result.status, 6)
+        self.assertIn(f'unknown; use {", ".join(ISAS[:-1])} or {ISAS[-1]}', result.err)
+
+    def test_man_page_names_every_instruction_set(self):
+        page = (ROOT / "man/lathe.7").read_text("utf-8")
+        for isa in ISAS:
+            self.assertIn(f".Cm {isa}", page)
 
     @for_each_tool
     def test_unknown_option_is_wrong_usage(self, name):

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import ToolTest, main, run_process, program
+from harness import ISAS, ToolTest, main, run_process, program
 
 
 class Quantize(ToolTest):
@@ -56,7 +56,7 @@ class Quantize(ToolTest):
 
     def test_same_file_for_threads_and_instruction_sets(self):
         files = set()
-        isas = ["generic"] + [isa for isa in ("avx2", "avxvnni", "avx512") if self.has_isa(isa)]
+        isas = [isa for isa in ISAS if self.has_isa(isa)]
         for scheme in ("w4", "w4nlg32", "w4g32ad", "w8"):
             files = set()
             for threads, isa in [("1", None), ("3", None)] + [("2", isa) for isa in isas]:
@@ -65,9 +65,6 @@ class Quantize(ToolTest):
                         env={"LATHE_ISA": isa})
                 files.add(out.read_bytes())
             self.assertEqual(len(files), 1, scheme)
-
-    def has_isa(self, isa):
-        return self.run_tool("--version", env={"LATHE_ISA": isa}).status == 0
 
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")

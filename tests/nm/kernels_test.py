@@ -22,15 +22,15 @@ def main():
     problems, tables = [], {}
     for argument in sys.argv[1:]:
         isa, _, objects = argument.partition("=")
+        table = rf"lathe::k{isa.replace('_', '')}\w*"
         for path in objects.split(","):
             for kind, name in symbols(path):
                 if kind in "VvWwu":
                     problems.append(f"{isa}: weak symbol {name} in {path}")
-                elif re.fullmatch(rf"lathe::(k{isa}\w*|{isa}\w*)", name, re.I) and kind in "RDBdrb":
+                elif re.fullmatch(table, name, re.I) and kind in "RDBdrb":
                     tables.setdefault(isa, []).append(name)
-                elif not name.startswith(f"lathe::{isa}::"):
-                    problems.append(f"{isa}: {name} in {path} is neither the table nor in "
-                                    f"namespace lathe::{isa}")
+                else:
+                    problems.append(f"{isa}: {name} in {path} is not the table")
         if len(tables.get(isa, [])) != 1:
             problems.append(f"{isa}: one table expected, not {tables.get(isa)}")
     print("\n".join(problems) or f"tables: {tables}")

@@ -1,15 +1,21 @@
 // The kernel table for AVX2, FMA and F16C.
-#include "kernels/avx2/grid.h"
-#include "kernels/avx2/lanes.h"
 #include "kernels/avx2/probe_int8.h"
-#include "kernels/avx2/transpose.h"
 #include "kernels/avx2/weights.h"
-#include "kernels/shared/half_tile_dots.h"
+#include "kernels/x86_256/dots.h"
+#include "kernels/x86_256/grid.h"
+#include "kernels/x86_256/lanes.h"
+#include "kernels/x86_256/transpose.h"
+
 #include "kernels/shared/table.h"
 
 namespace lathe {
+namespace {
+
+constexpr ForwardKernels kForward = forward_kernels(24);
+
+}  // namespace
 
 extern const KernelTable kAvx2Kernels;
-constinit const KernelTable kAvx2Kernels = make_table("avx2", 24);
+constinit const KernelTable kAvx2Kernels = make_table("avx2", kForward);
 
 }  // namespace lathe

@@ -1,5 +1,5 @@
 // Products of eight rows and four inputs each without a dot-product instruction, in the forms that
-// shared/half_tile_dots.h asks for (avxvnni/weights.h has the same names).
+// x86_256/dots.h asks for (avxvnni/weights.h has the same names).
 //
 // vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits, and saturates.
 // - Codes up to 15: two products are at most 2·15·127 = 3810, and eight such sums still fit, so
@@ -12,8 +12,8 @@
 // negative weights, which the ones make up for. Together 1.25 cycles instead of 1.6 (Zen 4).
 #pragma once
 
-#include "kernels/avx2/lanes.h"
 #include "kernels/shared/source.h"
+#include "kernels/x86_256/lanes.h"
 
 namespace lathe {
 namespace {

@@ -23,7 +23,7 @@
 
 #include "kernels/avx512/lanes.h"
 #include "kernels/avx512/transpose.h"
-#include "kernels/kernel_table.h"
+#include "kernels/float_kernels.h"
 #include "tensor/input_tiles.h"
 
 namespace lathe {

@@ -1,10 +1,10 @@
 // Which of sixteen increasing values is next to each lane. See generic/grid.h for what each name
 // means.
 //
-// Buckets of width 8 cover -124 … 132, and each holds one border at most (KernelTable::search_grid
-// asks for that). So two look-ups among 32 and one comparison give what a search would: the border
-// that a value's bucket may hold, and what is next to the bucket's lower end (`near`), which on the
-// border's far side is what is next to the following bucket's.
+// Buckets of width 8 cover -124 … 132, and each holds one border at most
+// (SearchKernels::find_grid_scales asks for that). So two look-ups among 32 and one comparison give
+// what a search would: the border that a value's bucket may hold, and what is next to the bucket's
+// lower end (`near`), which on the border's far side is what is next to the following bucket's.
 #pragma once
 
 #include "kernels/avx512/lanes.h"

@@ -114,6 +114,7 @@ constexpr int kMatvecRows = 4;
 constexpr int kMatvecBatch = 6;
 constexpr int kAttendQueries = 8;
 constexpr int attend_registers(int queries) noexcept { return queries <= 6 ? 4 : 1; }
+constexpr bool kLanesAreOneRegister = true;
 
 }  // namespace
 }  // namespace lathe

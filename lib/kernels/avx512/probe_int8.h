@@ -1,13 +1,11 @@
 // Peak of 8-bit multiply-adds: vpdpbusd, 64 products each.
 #pragma once
 
+#include <cstdint>
 #include <immintrin.h>
 
 namespace lathe {
 namespace {
-
-// For shared/probe.h: whether sixteen floats fit one register.
-constexpr bool kLanesAreOneRegister = true;
 
 double probe_int8(std::int64_t steps) noexcept {
   constexpr int kSums = 12;

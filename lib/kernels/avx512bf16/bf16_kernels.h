@@ -1,7 +1,9 @@
 // What AVX512_BF16 adds to the table of AVX-512.
 #pragma once
 
-#include "kernels/kernel_table.h"
+#include <cstdint>
+
+#include "kernels/float_kernels.h"
 
 namespace lathe {
 

@@ -1,13 +1,12 @@
 // Peak of 8-bit multiply-adds in 256 bits: vpdpbusd, 32 products each.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/avxvnni/weights.h"
 
 namespace lathe {
 namespace {
-
-// For shared/probe.h: whether sixteen floats fit one register.
-constexpr bool kLanesAreOneRegister = false;
 
 double probe_int8(std::int64_t steps) noexcept {
   constexpr int kSums = 10;

@@ -1,13 +1,13 @@
 // Products of eight rows and four inputs each by one vpdpbusd, in the forms that
-// shared/half_tile_dots.h asks for (avx2/weights.h has the same names).
+// x86_256/dots.h asks for (avx2/weights.h has the same names).
 //
 // The instruction exists twice: with AVX-VNNI's encoding, and in 256 bits with AVX-512's. The same
 // source is compiled for both (LATHE_VNNI_ENCODING), so that what the tests of a machine with the
 // one prove holds for the other.
 #pragma once
 
-#include "kernels/avx2/lanes.h"
 #include "kernels/shared/source.h"
+#include "kernels/x86_256/lanes.h"
 
 namespace lathe {
 namespace {

@@ -1,5 +1,5 @@
 // Integer dot products of packed weights, in plain C++: what each function of
-// shared/half_tile_dots.h and avx512/dots.h must equal. Integers are exact, so any order of
+// x86_256/dots.h and avx512/dots.h must equal. Integers are exact, so any order of
 // addition will do.
 #pragma once
 
@@ -92,7 +92,7 @@ inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t c
 }
 
 // Tokens that are multiplied together, and how many of them with weights as they are stored; more
-// with weights that prepare() has written (shared/half_tile_dots.h).
+// with weights that prepare() has written (x86_256/dots.h).
 constexpr int kBlockTokens = 4;
 constexpr int kDirectTokens = kBlockTokens;
 // Whether bytes and grid values are signed; else they are multiplied as here, with 128 added.

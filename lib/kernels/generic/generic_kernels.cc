@@ -4,11 +4,17 @@
 #include "kernels/generic/lanes.h"
 #include "kernels/generic/probe_int8.h"
 #include "kernels/generic/transpose.h"
+
 #include "kernels/shared/table.h"
 
 namespace lathe {
+namespace {
+
+constexpr ForwardKernels kForward = forward_kernels(2);
+
+}  // namespace
 
 extern const KernelTable kGenericKernels;
-constinit const KernelTable kGenericKernels = make_table("generic", 2);
+constinit const KernelTable kGenericKernels = make_table("generic", kForward);
 
 }  // namespace lathe

@@ -215,6 +215,8 @@ constexpr int kMatvecBatch = 2;
 // or of output for each of so many rows.
 constexpr int kAttendQueries = 2;
 constexpr int attend_registers(int) noexcept { return 1; }
+// Whether sixteen floats fit one register.
+constexpr bool kLanesAreOneRegister = false;
 
 }  // namespace
 }  // namespace lathe

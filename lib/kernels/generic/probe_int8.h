@@ -1,11 +1,10 @@
 // Rate of 8-bit multiply-adds as the compiler writes them for any processor.
 #pragma once
 
+#include <cstdint>
+
 namespace lathe {
 namespace {
-
-// For shared/probe.h: whether sixteen floats fit one register.
-constexpr bool kLanesAreOneRegister = false;
 
 double probe_int8(std::int64_t steps) noexcept {
   constexpr int kSums = 16;

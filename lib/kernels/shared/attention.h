@@ -20,13 +20,14 @@
 // factors are computed side by side.
 #pragma once
 
+#include "kernels/forward_kernels.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/matvec.h"
 
 namespace lathe {
 namespace {
 
-constexpr int kPage = 64;            // kKvPageTokens
+constexpr int kPage = static_cast<int>(kKvPageTokens);
 constexpr int kGroups = kPage / 16;  // of keys
 constexpr float kUnseen = -__builtin_inff();
 

@@ -36,7 +36,7 @@ inline void fit_grid(const float* values, const float* importance, std::int64_t 
   }
 }
 
-// See KernelTable::search_grid.
+// See SearchKernels::find_grid_scales.
 void search_grid(const float* values, const float* importance, std::int64_t n, const float* grid,
                  const float* borders, float* scales) noexcept {
   const Range range = range_of(values, n);
@@ -66,7 +66,7 @@ void search_grid(const float* values, const float* importance, std::int64_t n, c
   best.scale.store(scales);
 }
 
-// See KernelTable::encode_grid.
+// See SearchKernels::encode_grid.
 void encode_grid(float* values, std::int64_t n, const float* grid, const float* borders,
                  const float* scales, float* signal, float* error) noexcept {
   const Lanes scale = Lanes::load(scales);

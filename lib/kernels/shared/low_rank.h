@@ -53,7 +53,7 @@ void add_low_rank_count(std::int64_t count, const float* b, std::int64_t b_strid
   }
 }
 
-// See KernelTable::add_low_rank.
+// See ForwardKernels::add_low_rank.
 void add_low_rank(const float* b, std::int64_t b_stride, std::int64_t inner, std::int64_t rows,
                   const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
                   std::int64_t y_stride) noexcept {

@@ -37,7 +37,7 @@ constexpr std::int64_t kInputBytes = 512 << 10;
 // every span.
 constexpr std::int64_t kStretchInputs = 512;
 
-// Of tables that prepare weights, see shared/half_tile_dots.h: at most 32 bytes per input and 64
+// Of tables that prepare weights, see x86_256/dots.h: at most 32 bytes per input and 64
 // per call.
 template <Source kSource>
 std::uint8_t* prepare(const Grid& grid, const std::uint8_t* lines, std::int64_t count,

@@ -100,7 +100,7 @@ inline Range range_of(const float* values, std::int64_t n) noexcept {
 // the fit to those is a little better again.
 constexpr int kRefinements = 3;
 
-// See KernelTable::search_scales.
+// See SearchKernels::find_scales.
 void search_scales(const float* values, const float* importance, std::int64_t n,
                    std::int32_t top_code, float* scales) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
@@ -129,7 +129,7 @@ void search_scales(const float* values, const float* importance, std::int64_t n,
   best.scale.store(scales);
 }
 
-// See KernelTable::search_lines.
+// See SearchKernels::find_lines.
 void search_lines(const float* values, const float* importance, std::int64_t n,
                   std::int32_t top_code, float* scales, float* minimums) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
@@ -156,7 +156,7 @@ void search_lines(const float* values, const float* importance, std::int64_t n,
   best.minimum.store(minimums);
 }
 
-// See KernelTable::encode_group.
+// See SearchKernels::encode.
 void encode_group(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
                   const float* minimums, float* signal, float* error) noexcept {
   const Lanes top = Lanes::all(static_cast<float>(top_code));
@@ -177,7 +177,7 @@ void encode_group(float* values, std::int64_t n, std::int32_t top_code, const fl
   errors.store(error);
 }
 
-// See KernelTable::transpose_tile.
+// See SearchKernels::transpose_tile.
 void transpose_tile(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
                     float factor, float* out) noexcept {
   std::int64_t k = 0;

@@ -1,8 +1,12 @@
-// A kernel table of everything in kernels/shared/. Included by each <isa>_kernels.cc after its
-// lanes.h, dots.h (or weights.h and half_tile_dots.h), grid lookup, probe_int8.h and transpose.h.
+// A kernel table of everything in kernels/shared/. Included last by each <isa>_kernels.cc, after
+// what its folder defines (README.md of kernels/; shared/vocabulary.h checks it).
 #pragma once
 
+#include "kernels/conversion_kernels.h"
+#include "kernels/forward_kernels.h"
 #include "kernels/kernel_table.h"
+#include "kernels/probe_kernels.h"
+#include "kernels/search_kernels.h"
 #include "kernels/shared/attention.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/grid_search.h"
@@ -12,14 +16,15 @@
 #include "kernels/shared/probe.h"
 #include "kernels/shared/quantize_row.h"
 #include "kernels/shared/scale_search.h"
+#include "kernels/shared/vocabulary.h"
 
 namespace lathe {
 namespace {
 
-// Constant: a table must be ready before any code runs, above all code that the processor lacks.
-constexpr KernelTable make_table(const char* name, std::int64_t library_from) noexcept {
+// All constant: a table must be ready before any code runs, above all code that the processor
+// lacks.
+constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
   return {
-      .name = name,
       .f32 = {.matvec = matvec<F32Weights>},
       .f16 = {.matvec = matvec<F16Weights>},
       .bf16 = {.matvec = matvec<Bf16Weights>},
@@ -29,9 +34,6 @@ constexpr KernelTable make_table(const char* name, std::int64_t library_from) no
       .quantize_row = quantize_row,
       .quantize_vector = quantize_vector,
       .packed_matmul = packed_matmul,
-      .f16_to_f32 = convert_f16,
-      .bf16_to_f32 = convert_bf16,
-      .f32_to_f16 = convert_to_f16,
       .add = add_to,
       .rms_norm = rms_norm,
       .silu_mul = gated<silu>,
@@ -41,16 +43,39 @@ constexpr KernelTable make_table(const char* name, std::int64_t library_from) no
       .attend_f16 = attend<F16Cache>,
       .attend_int8 = attend<Int8Cache>,
       .sum_exp = sum_exp,
-      .search_scales = search_scales,
-      .search_lines = search_lines,
-      .encode_group = encode_group,
-      .search_grid = search_grid,
-      .encode_grid = encode_grid,
-      .transpose_tile = transpose_tile,
-      .probe_read = probe_read,
-      .probe_f32 = probe_f32,
-      .probe_int8 = probe_int8,
-      .probe_bf16 = probe_f32,
+  };
+}
+
+constexpr ConversionKernels kConversions = {
+    .f16_to_f32 = convert_f16,
+    .bf16_to_f32 = convert_bf16,
+    .f32_to_f16 = convert_to_f16,
+};
+
+constexpr SearchKernels kSearch = {
+    .find_scales = search_scales,
+    .find_lines = search_lines,
+    .encode = encode_group,
+    .find_grid_scales = search_grid,
+    .encode_grid = encode_grid,
+    .transpose_tile = transpose_tile,
+};
+
+constexpr ProbeKernels kProbe = {
+    .read = probe_read,
+    .f32 = probe_f32,
+    .int8 = probe_int8,
+    .bf16 = probe_f32,
+};
+
+// `forward` is a constant of the including file.
+constexpr KernelTable make_table(const char* name, const ForwardKernels& forward) noexcept {
+  return {
+      .name = name,
+      .forward = forward,
+      .convert = kConversions,
+      .search = kSearch,
+      .probe = kProbe,
   };
 }
 

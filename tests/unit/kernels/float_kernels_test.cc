@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/conversion_kernels.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "support/random_floats.h"
 #include "tensor/float16.h"
 
@@ -60,16 +62,16 @@ void expect_same(const Floats& a, const Floats& b, const std::string& what) {
   }
 }
 
-class FloatKernels : public ::testing::TestWithParam<int> {
+class FloatKernels : public ::testing::TestWithParam<const KernelTable*> {
  protected:
-  const KernelTable& generic() const { return *available_kernels().tables[0]; }
-  const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
+  const KernelTable& generic() const { return *available_kernels()[0]; }
+  const KernelTable& table() const { return *GetParam(); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, FloatKernels, ::testing::Range(0, available_kernels().count),
-                         [](const auto& info) {
-                           return available_kernels().tables[info.param]->name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Tables, FloatKernels,
+                         ::testing::ValuesIn(available_kernels().begin(),
+                                             available_kernels().end()),
+                         [](const auto& info) { return info.param->name; });
 
 TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
   for (const std::int64_t cols : kSizes) {
@@ -84,9 +86,12 @@ TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
         const Floats blank(static_cast<std::size_t>(batch * y_stride), -7.0f);
         const auto all = [&](const KernelTable& t) {
           std::vector<Floats> y(3, blank);
-          t.f32.matvec(w.data(), rows, cols, x.data(), stride, batch, y[0].data(), y_stride);
-          t.f16.matvec(w16.data(), rows, cols, x.data(), stride, batch, y[1].data(), y_stride);
-          t.bf16.matvec(wb16.data(), rows, cols, x.data(), stride, batch, y[2].data(), y_stride);
+          t.forward.f32.matvec(w.data(), rows, cols, x.data(), stride, batch, y[0].data(),
+                               y_stride);
+          t.forward.f16.matvec(w16.data(), rows, cols, x.data(), stride, batch, y[1].data(),
+                               y_stride);
+          t.forward.bf16.matvec(wb16.data(), rows, cols, x.data(), stride, batch, y[2].data(),
+                                y_stride);
           return y;
         };
         const std::vector<Floats> expected = all(generic());
@@ -126,10 +131,10 @@ TEST_P(FloatKernels, LowRankProductsEqualGenericAndTouchNothingElse) {
         const Floats before = random_floats(batch * y_stride, 1.0f, 3);
         Floats expected = before;
         Floats got = before;
-        generic().add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch,
-                               expected.data(), y_stride);
-        table().add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch, got.data(),
-                             y_stride);
+        generic().forward.add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch,
+                                       expected.data(), y_stride);
+        table().forward.add_low_rank(b.data(), b_stride, inner, rows, x.data(), x_stride, batch,
+                                     got.data(), y_stride);
         expect_same(got, expected, "add_low_rank");
         for (std::int64_t m = 0; m < batch; ++m) {
           for (std::int64_t r = 0; r < y_stride; ++r) {
@@ -157,8 +162,8 @@ TEST_P(FloatKernels, MatvecOfAwkwardNumbersEqualsGeneric) {
     const Floats x = awkward_floats(2 * cols, 4);
     Floats expected(12);
     Floats got(12);
-    generic().f32.matvec(w.data(), 6, cols, x.data(), cols, 2, expected.data(), 6);
-    table().f32.matvec(w.data(), 6, cols, x.data(), cols, 2, got.data(), 6);
+    generic().forward.f32.matvec(w.data(), 6, cols, x.data(), cols, 2, expected.data(), 6);
+    table().forward.f32.matvec(w.data(), 6, cols, x.data(), cols, 2, got.data(), 6);
     expect_same(got, expected, "matvec_f32");
   }
 }
@@ -167,7 +172,7 @@ TEST_P(FloatKernels, ConvertsEveryHalfAndBfloat) {
   Halves all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   Floats f(all.size());
-  table().f16_to_f32(all.data(), 65536, f.data());
+  table().convert.f16_to_f32(all.data(), 65536, f.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     const float expected = f16_to_f32(all[i]);
     if (std::isnan(expected)) {
@@ -177,13 +182,13 @@ TEST_P(FloatKernels, ConvertsEveryHalfAndBfloat) {
     }
   }
   Halves back(all.size());
-  table().f32_to_f16(f.data(), 65536, back.data());
+  table().convert.f32_to_f16(f.data(), 65536, back.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!std::isnan(f[i])) {
       ASSERT_EQ(back[i], all[i]);
     }
   }
-  table().bf16_to_f32(all.data(), 65536, f.data());
+  table().convert.bf16_to_f32(all.data(), 65536, f.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
     ASSERT_EQ(std::bit_cast<std::uint32_t>(f[i]), static_cast<std::uint32_t>(i) << 16);
   }
@@ -202,7 +207,7 @@ TEST_P(FloatKernels, RoundsFloatsToHalvesAsTheScalarFunctionDoes) {
       }
     }
     Halves h(x.size() + 1, 0xabcd);
-    table().f32_to_f16(x.data(), n, h.data());
+    table().convert.f32_to_f16(x.data(), n, h.data());
     for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(h[i], f32_to_f16(x[i])) << x[i];
     EXPECT_EQ(h.back(), 0xabcd);
   }
@@ -215,12 +220,12 @@ TEST_P(FloatKernels, ElementwiseEqualsGeneric) {
       const Floats b = awkward ? awkward_floats(n, 7) : random_floats(n, 3.0f, 7);
       const auto all = [&](const KernelTable& t) {
         std::vector<Floats> y(5, b);
-        t.add(a.data(), n, y[0].data());
-        t.rms_norm(a.data(), b.data(), 1e-5f, n, y[1].data());
-        t.silu_mul(a.data(), b.data(), n, y[2].data());
-        t.gelu_mul(a.data(), y[3].data(), n, y[3].data());  // in place
+        t.forward.add(a.data(), n, y[0].data());
+        t.forward.rms_norm(a.data(), b.data(), 1e-5f, n, y[1].data());
+        t.forward.silu_mul(a.data(), b.data(), n, y[2].data());
+        t.forward.gelu_mul(a.data(), y[3].data(), n, y[3].data());  // in place
         const float max = *std::max_element(a.begin(), a.end());
-        y[4] = {t.sum_exp(a.data(), n, max)};
+        y[4] = {t.forward.sum_exp(a.data(), n, max)};
         return y;
       };
       const std::vector<Floats> expected = all(generic());
@@ -238,8 +243,8 @@ TEST_P(FloatKernels, ElementwiseIsAccurate) {
   const Floats one(kN, 1.0f);
   Floats silu(kN);
   Floats gelu(kN);
-  table().silu_mul(x.data(), one.data(), kN, silu.data());
-  table().gelu_mul(x.data(), one.data(), kN, gelu.data());
+  table().forward.silu_mul(x.data(), one.data(), kN, silu.data());
+  table().forward.gelu_mul(x.data(), one.data(), kN, gelu.data());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double v = x[i];
     EXPECT_NEAR(silu[i], v / (1 + std::exp(-v)), 4e-7 * std::abs(v / (1 + std::exp(-v))) + 1e-35);
@@ -249,11 +254,11 @@ TEST_P(FloatKernels, ElementwiseIsAccurate) {
   }
   double expected = 0;
   for (const float v : x) expected += std::exp(static_cast<double>(v) - 100.0);
-  EXPECT_NEAR(table().sum_exp(x.data(), kN, 100.0f), expected, 1e-6 * expected);
+  EXPECT_NEAR(table().forward.sum_exp(x.data(), kN, 100.0f), expected, 1e-6 * expected);
 
   const Floats w = random_floats(kN, 1.0f, 8);
   Floats y(kN);
-  table().rms_norm(x.data(), w.data(), 1e-5f, kN, y.data());
+  table().forward.rms_norm(x.data(), w.data(), 1e-5f, kN, y.data());
   double squares = 0;
   for (const float v : x) squares += static_cast<double>(v) * v;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -273,8 +278,8 @@ TEST_P(FloatKernels, RopeRotatesPairsAndEqualsGeneric) {
     const Floats x = random_floats(2 * half, 1.0f, 9);
     Floats expected = x;
     Floats got = x;
-    generic().rope(c.data(), s.data(), half, expected.data());
-    table().rope(c.data(), s.data(), half, got.data());
+    generic().forward.rope(c.data(), s.data(), half, expected.data());
+    table().forward.rope(c.data(), s.data(), half, got.data());
     expect_same(got, expected, "rope");
     for (std::size_t i = 0; i < c.size(); ++i) {
       EXPECT_NEAR(got[i], x[i] * c[i] - x[i + c.size()] * s[i], 1e-6);
@@ -359,9 +364,9 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
                  [&](std::int64_t p, std::int64_t d) { return (p / 16 * dim + d) * 16 + p % 16; });
     const auto values = block_of(all_values.data() + start * dim, count, dim, stored, &v,
                                  [&](std::int64_t p, std::int64_t d) { return p * dim + d; });
-    const auto kernel = stored == Stored::kF32   ? t.attend_f32
-                        : stored == Stored::kF16 ? t.attend_f16
-                                                 : t.attend_int8;
+    const auto kernel = stored == Stored::kF32   ? t.forward.attend_f32
+                        : stored == Stored::kF16 ? t.forward.attend_f16
+                                                 : t.forward.attend_int8;
     kernel(q.data(), a.queries, dim, keys.data(), values.data(), keys.data(), first.data(),
            last.data(), m.data(), l.data(), o.data());
   }

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "support/random_floats.h"
 #include "tensor/float16.h"
 #include "tensor/input_tiles.h"
@@ -71,18 +72,18 @@ void expect_close(const std::vector<float>& y, const std::vector<float>& w, cons
   }
 }
 
-class FloatMatrices : public ::testing::TestWithParam<int> {
+class FloatMatrices : public ::testing::TestWithParam<const KernelTable*> {
  protected:
-  const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
+  const KernelTable& table() const { return *GetParam(); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, FloatMatrices, ::testing::Range(0, available_kernels().count),
-                         [](const auto& info) {
-                           return available_kernels().tables[info.param]->name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Tables, FloatMatrices,
+                         ::testing::ValuesIn(available_kernels().begin(),
+                                             available_kernels().end()),
+                         [](const auto& info) { return info.param->name; });
 
 TEST_P(FloatMatrices, AreCloseToSumsInDouble) {
-  if (table().f32.multiply == nullptr) GTEST_SKIP() << "left to a library";
+  if (table().forward.f32.multiply == nullptr) GTEST_SKIP() << "left to a library";
   for (const std::int64_t cols : {1, 2, 15, 16, 31, 33, 63, 172, 1030, 2049}) {
     for (const std::int64_t rows : {1, 16, 17, 47, 48, 85}) {
       for (const std::int64_t inputs : {1, 2, 3, 7, 11, 12, 13, 24, 33}) {
@@ -100,21 +101,22 @@ TEST_P(FloatMatrices, AreCloseToSumsInDouble) {
           expect_close(multiply(kernels, weights, size, x, x_stride), values, size, seen, x_stride,
                        what);
         };
-        check(table().f32, w.data(), w, "f32");
+        check(table().forward.f32, w.data(), w, "f32");
         std::vector<float> values(w.size());
         const std::vector<std::uint16_t> f16 = narrowed(w, f32_to_f16);
         std::transform(f16.begin(), f16.end(), values.begin(), f16_to_f32);
-        check(table().f16, f16.data(), values, "f16");
+        check(table().forward.f16, f16.data(), values, "f16");
         const std::vector<std::uint16_t> bf16 = narrowed(w, f32_to_bf16);
         std::transform(bf16.begin(), bf16.end(), values.begin(), bf16_to_f32);
-        check(table().bf16, bf16.data(), values, "bf16");
+        check(table().forward.bf16, bf16.data(), values, "bf16");
       }
     }
   }
 }
 
 TEST_P(FloatMatrices, RoundFewInputsAsManyOrNone) {
-  for (const FloatKernels& kernels : {table().f32, table().f16, table().bf16}) {
+  for (const FloatKernels& kernels :
+       {table().forward.f32, table().forward.f16, table().forward.bf16}) {
     if (kernels.multiply == nullptr) continue;
     EXPECT_EQ(kernels.multiply_few != nullptr, kernels.inputs_per_word == 2);
     EXPECT_GE(kernels.from, 2);

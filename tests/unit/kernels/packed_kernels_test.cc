@@ -10,7 +10,8 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "support/aligned_bytes.h"
 #include "support/packed_schemes.h"
 #include "support/random_floats.h"
@@ -55,7 +56,7 @@ struct Activations {
     view.sum = sum.data();
     view.minus_eight_sum = minus_eight_sum.data();
     for (std::int64_t t = 0; t < rows; ++t) {
-      table.quantize_row(x.data() + (first + t) * cols, cols, view, t);
+      table.forward.quantize_row(x.data() + (first + t) * cols, cols, view, t);
     }
   }
   // Where token t's values begin among those of `per_token` each, `wide` of them together.
@@ -80,7 +81,7 @@ struct Activations {
 
 Floats multiply(const KernelTable& table, const PackedMatrix& m, const QuantizedRows& x) {
   Floats y(static_cast<std::size_t>(x.rows * (m.rows + 3)), -5.0f);
-  table.packed_matmul(m, 0, m.tiles, x, y.data(), m.rows + 3);
+  table.forward.packed_matmul(m, 0, m.tiles, x, y.data(), m.rows + 3);
   return y;
 }
 
@@ -94,16 +95,16 @@ Floats multiply(const KernelTable& table, const PackedMatrix& m, const Quantized
   return ::testing::AssertionSuccess();
 }
 
-class PackedKernels : public ::testing::TestWithParam<int> {
+class PackedKernels : public ::testing::TestWithParam<const KernelTable*> {
  protected:
-  const KernelTable& generic() const { return *available_kernels().tables[0]; }
-  const KernelTable& table() const { return *available_kernels().tables[GetParam()]; }
+  const KernelTable& generic() const { return *available_kernels()[0]; }
+  const KernelTable& table() const { return *GetParam(); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, PackedKernels, ::testing::Range(0, available_kernels().count),
-                         [](const auto& info) {
-                           return available_kernels().tables[info.param]->name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Tables, PackedKernels,
+                         ::testing::ValuesIn(available_kernels().begin(),
+                                             available_kernels().end()),
+                         [](const auto& info) { return info.param->name; });
 
 TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
   for (const std::int64_t cols : {1, 15, 16, 31, 32, 33, 100, 172, 300}) {
@@ -155,15 +156,17 @@ TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
         const Floats x = random_floats(kTokens * cols, 1.0f, 3);
         const std::int64_t group = inputs_per_group(s);
         const std::int64_t span = inputs_per_span(s);
-        const Activations activations(generic(), x, 0, kTokens, cols, group, generic().block_tokens,
-                                      span);
+        const Activations activations(generic(), x, 0, kTokens, cols, group,
+                                      generic().forward.block_tokens, span);
         const Floats expected = multiply(generic(), packed.matrix, activations.view);
-        const Activations whole(table(), x, 0, kTokens, cols, group, table().block_tokens, span);
+        const Activations whole(table(), x, 0, kTokens, cols, group, table().forward.block_tokens,
+                                span);
         ASSERT_TRUE(same_bits(multiply(table(), packed.matrix, whole.view), expected));
         // Any number of tokens at once, in blocks of any size, gives the same bits for each.
         for (std::int64_t count = 1; count <= 7; ++count) {
           const std::int64_t first = (count * 2) % (kTokens - count);
-          const std::int64_t block = std::min((count + 1) / 2 + first % 2, table().block_tokens);
+          const std::int64_t block =
+              std::min((count + 1) / 2 + first % 2, table().forward.block_tokens);
           const Activations part(table(), x, first, count, cols, group, block, span);
           const Floats some = multiply(table(), packed.matrix, part.view);
           const auto begin = expected.begin() + first * (rows + 3);
@@ -199,12 +202,12 @@ TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
   const Floats x = random_floats(9 * 320, 1.0f, 5);
   for (const std::int64_t tokens : {1, 3, 9}) {
     const Activations activations(table(), x, 0, tokens, 320, 64,
-                                  std::min(tokens, table().block_tokens));
+                                  std::min(tokens, table().forward.block_tokens));
     const Floats expected = multiply(table(), packed.matrix, activations.view);
     for (std::int64_t first = 0; first < packed.matrix.tiles; ++first) {
       for (std::int64_t last = first; last <= packed.matrix.tiles; ++last) {
         Floats y(expected.size(), -5.0f);
-        table().packed_matmul(packed.matrix, first, last, activations.view, y.data(), 93);
+        table().forward.packed_matmul(packed.matrix, first, last, activations.view, y.data(), 93);
         for (std::int64_t t = 0; t < tokens; ++t) {
           for (std::int64_t r = 0; r < 93; ++r) {
             const auto at = static_cast<std::size_t>(t * 93 + r);
@@ -241,7 +244,7 @@ TEST_P(PackedKernels, ExtremeCodesAreExact) {
           const Floats x(8 * kCols, static_cast<float>(input));
           for (const std::int64_t tokens : {1, 2, 8}) {
             const Activations activations(table(), x, 0, tokens, kCols, 128,
-                                          std::min(tokens, table().block_tokens));
+                                          std::min(tokens, table().forward.block_tokens));
             const Floats y = multiply(table(), writer.view(), activations.view);
             for (std::int64_t r = 0; r < 16; ++r) {
               EXPECT_EQ(y[static_cast<std::size_t>(r)], static_cast<float>(input * kCols * weight));

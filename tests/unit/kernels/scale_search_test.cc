@@ -4,7 +4,8 @@
 #include <random>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/search_kernels.h"
+#include "kernels/select.h"
 
 namespace lathe {
 namespace {
@@ -35,15 +36,15 @@ struct Found {
 Found search(const KernelTable& table, const Group& g, int top, bool symmetric) {
   Found f;
   if (symmetric) {
-    table.search_scales(g.values.data(), g.importance.data(), g.n(), top, f.scales);
+    table.search.find_scales(g.values.data(), g.importance.data(), g.n(), top, f.scales);
     for (int row = 0; row < 16; ++row) {
       f.minimums[row] = -f.scales[row] * static_cast<float>((top + 1) / 2);
     }
   } else {
-    table.search_lines(g.values.data(), g.importance.data(), g.n(), top, f.scales, f.minimums);
+    table.search.find_lines(g.values.data(), g.importance.data(), g.n(), top, f.scales, f.minimums);
   }
   f.codes = g.values;
-  table.encode_group(f.codes.data(), g.n(), top, f.scales, f.minimums, f.signal, f.error);
+  table.search.encode(f.codes.data(), g.n(), top, f.scales, f.minimums, f.signal, f.error);
   return f;
 }
 
@@ -65,9 +66,9 @@ TEST(ScaleSearch, AllTablesAgreeToTheBit) {
       const bool symmetric = kind < 2;
       const int top = kind % 2 == 0 ? 15 : 255;
       const Group g = random_group(n, static_cast<unsigned>(n));
-      const Found expected = search(*available_kernels().tables[0], g, top, symmetric);
-      for (int t = 1; t < available_kernels().count; ++t) {
-        const Found f = search(*available_kernels().tables[t], g, top, symmetric);
+      const Found expected = search(*available_kernels()[0], g, top, symmetric);
+      for (const KernelTable* table : available_kernels()) {
+        const Found f = search(*table, g, top, symmetric);
         for (int row = 0; row < 16; ++row) {
           EXPECT_EQ(f.scales[row], expected.scales[row]);
           EXPECT_EQ(f.minimums[row], expected.minimums[row]);

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
 #include "support/random_floats.h"
 #include "tensor/float16.h"
 

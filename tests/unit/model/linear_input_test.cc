@@ -4,7 +4,8 @@
 #include <random>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 
 namespace lathe {
 namespace {
@@ -39,7 +40,7 @@ TEST(LinearInput, QuantizesEachRowAsTheKernelDoes) {
         one.sum = sum.data();
         one.minus_eight_sum = minus_eight_sum.data();
         for (std::int64_t t = 0; t < rows; ++t) {
-          table.quantize_row(x.data() + t * (cols + 3), cols, one, 0);
+          table.forward.quantize_row(x.data() + t * (cols + 3), cols, one, 0);
           const std::int64_t block = t / got.block;
           const std::int64_t token = t % got.block;
           const auto at = [&](std::int64_t per_block, std::int64_t i) {

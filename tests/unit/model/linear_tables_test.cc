@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "memory_checkpoint.h"
 #include "model/linear.h"
 #include "support/packed_schemes.h"
@@ -76,7 +77,7 @@ void add_blocks(Case& c, DType dtype) {
 
 // What the kernels see of the inputs: bytes with a scale per span for quantized weights.
 std::vector<float> seen_by(const Case& c, std::vector<float> x) {
-  const bool rounds = c.dtype == DType::kBF16 && kernels().bf16.inputs_per_word == 2;
+  const bool rounds = c.dtype == DType::kBF16 && kernels().forward.bf16.inputs_per_word == 2;
   if (rounds) {
     for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
   }
@@ -157,10 +158,7 @@ void check(const Case& c, std::vector<float>& same) {
 
 class LinearTables : public testing::Test {
  protected:
-  void TearDown() override {
-    const KernelTables tables = available_kernels();
-    use_kernels(*tables.tables[tables.count - 1]);
-  }
+  void TearDown() override { use_kernels(*available_kernels().back()); }
 
   template <typename Add>
   void check_all(std::int64_t cols, Add&& add) {
@@ -171,10 +169,9 @@ class LinearTables : public testing::Test {
       add(c);
       c.bias = c.checkpoint.add("b", DType::kF32, {rows}, 2);
       std::vector<float> same;
-      const KernelTables tables = available_kernels();
-      for (int t = 0; t < tables.count; ++t) {
-        SCOPED_TRACE(c.name + ", " + std::to_string(rows) + " rows, " + tables.tables[t]->name);
-        use_kernels(*tables.tables[t]);
+      for (const KernelTable* table : available_kernels()) {
+        SCOPED_TRACE(c.name + ", " + std::to_string(rows) + " rows, " + table->name);
+        use_kernels(*table);
         check(c, same);
         if (HasFatalFailure()) return;
       }
@@ -247,7 +244,7 @@ TEST_F(LinearTables, AdaptersOfQuantizedMatricesGiveTheSameBits) {
     EXPECT_TRUE(adapted->batch_invariant());
     const std::vector<float> x = random_floats(kInputs * c.cols, 4);
     std::vector<float> same;  // row by row, on the plain kernels
-    use_kernels(*available_kernels().tables[0]);
+    use_kernels(*available_kernels()[0]);
     for (std::int64_t m = 0; m < kInputs; ++m) {
       const std::vector<float> row(x.begin() + m * c.cols, x.begin() + (m + 1) * c.cols);
       const std::vector<float> base = multiply(*plain, one, row, 1);
@@ -257,14 +254,13 @@ TEST_F(LinearTables, AdaptersOfQuantizedMatricesGiveTheSameBits) {
       for (std::size_t r = 0; r < y.size(); ++r) ASSERT_NEAR(y[r], want[r], 1e-4) << m << " " << r;
       same.insert(same.end(), y.begin(), y.end());
     }
-    const KernelTables tables = available_kernels();
-    for (int t = 0; t < tables.count; ++t) {
-      use_kernels(*tables.tables[t]);
+    for (const KernelTable* table : available_kernels()) {
+      use_kernels(*table);
       for (const std::int64_t inputs : {1, 2, 3, 5, 8, 9, 24, 47, 48, 49, 120}) {
         for (ThreadPool* pool : {&one, &three}) {
           const std::vector<float> y = multiply(*adapted, *pool, x, inputs);
           ASSERT_EQ(0, std::memcmp(y.data(), same.data(), y.size() * sizeof(float)))
-              << tables.tables[t]->name << ", rank " << rank << ", " << inputs << " inputs";
+              << table->name << ", rank " << rank << ", " << inputs << " inputs";
         }
       }
     }

@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 #include <random>
 
-#include "kernels/kernel_table.h"
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
 #include "memory_checkpoint.h"
 #include "model/packed_weights.h"
 #include "support/packed_schemes.h"
@@ -69,7 +70,7 @@ TEST(Linear, EqualsSumsInDoubleForEveryFloatTypeThreadCountAndBatch) {
           EXPECT_EQ(one.z, same.z);
         }
         // Of bfloat16, tables may round the inputs: then few are as many.
-        const bool rounds = dtype == DType::kBF16 && kernels().bf16.inputs_per_word == 2;
+        const bool rounds = dtype == DType::kBF16 && kernels().forward.bf16.inputs_per_word == 2;
         std::vector<float> seen = x;
         if (rounds) {
           for (float& value : seen) value = bf16_to_f32(f32_to_bf16(value));

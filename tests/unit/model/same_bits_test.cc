@@ -11,7 +11,7 @@
 #include "lathe/model.h"
 
 #include "fake_checkpoint.h"
-#include "kernels/kernel_table.h"
+#include "kernels/select.h"
 #include "support/aligned_bytes.h"
 #include "support/packed_schemes.h"
 #include "tensor/packed_layout.h"
@@ -81,7 +81,7 @@ std::vector<TokenId> some_tokens(std::size_t count) {
 // Logits of every position, as the reference computes them.
 std::vector<float> token_by_token(const std::shared_ptr<const Model>& model, KvType kv,
                                   std::span<const TokenId> tokens) {
-  use_kernels(*available_kernels().tables[0]);
+  use_kernels(*available_kernels()[0]);
   const auto session = Session::create(model, {.threads = 1, .kv_type = kv});
   const SequenceId s = session->add();
   std::vector<float> out;
@@ -97,6 +97,9 @@ bool same(std::span<const float> got, std::span<const float> want) {
   return got.size() == want.size() &&
          std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0;
 }
+
+// The plain kernels are slow: they are tried less.
+bool is_plain(const KernelTable* table) { return table == available_kernels().front(); }
 
 struct Kind {
   const char* name;
@@ -130,10 +133,7 @@ const Kind kKinds[] = {
 
 class SameBits : public testing::TestWithParam<Kind> {
  protected:
-  void TearDown() override {
-    const KernelTables tables = available_kernels();
-    use_kernels(*tables.tables[tables.count - 1]);
-  }
+  void TearDown() override { use_kernels(*available_kernels().back()); }
 };
 
 // Prompts in one piece or several, then `batch` sequences of different lengths in one step.
@@ -169,22 +169,21 @@ void expect_same(Session& session, std::span<const TokenId> tokens, const std::v
 TEST_P(SameBits, ForEveryTableThreadCountBatchAndCut) {
   const auto model = GetParam().make();
   const auto tokens = some_tokens(kPrompt);
-  const KernelTables tables = available_kernels();
   for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8}) {
     // Weights and cache meet nowhere: the wide models try one type.
     if (kv != KvType::kF16 && model->config().hidden_size > 128) continue;
     const std::vector<float> want = token_by_token(model, kv, tokens);
     for (const float x : want) ASSERT_TRUE(std::isfinite(x));
-    for (int t = 0; t < tables.count; ++t) {
-      use_kernels(*tables.tables[t]);
+    for (const KernelTable* table : available_kernels()) {
+      use_kernels(*table);
       for (const int threads : {1, 2, 3, 8}) {
         // The plain kernels are slow: two thread counts cut the prompt, two do not.
         for (const std::int64_t chunk : {512, 37}) {
-          if (t == 0 && (chunk == 37) != (threads % 2 == 1)) continue;
+          if (is_plain(table) && (chunk == 37) != (threads % 2 == 1)) continue;
           const auto session =
               Session::create(model, {.threads = threads, .kv_type = kv, .chunk = chunk});
           expect_same(*session, tokens, want,
-                      std::string(tables.tables[t]->name) + ", KV type " +
+                      std::string(table->name) + ", KV type " +
                           std::to_string(static_cast<int>(kv)) + ", " + std::to_string(threads) +
                           " threads, pieces of " + std::to_string(chunk));
           if (HasFatalFailure()) return;
@@ -201,13 +200,12 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SameBits, testing::ValuesIn(kKinds),
 TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
   const auto model = kKinds[0].make();
   const auto tokens = some_tokens(1100);
-  const KernelTables tables = available_kernels();
   for (const KvType kv : {KvType::kF16, KvType::kInt8}) {
     std::vector<float> want;
-    for (int t = tables.count - 1; t >= 0; --t) {
-      use_kernels(*tables.tables[t]);
+    for (const KernelTable* table : available_kernels()) {
+      use_kernels(*table);
       for (const int threads : {1, 2, 3, 8}) {
-        if (t == 0 && threads != 3) continue;
+        if (is_plain(table) && threads != 3) continue;
         const auto session = Session::create(model, {.threads = threads, .kv_type = kv});
         const SequenceId s = session->add();
         std::vector<float> got;
@@ -220,11 +218,11 @@ TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
           got.insert(got.end(), row.begin(), row.end());
         }
         if (want.empty()) want = got;
-        EXPECT_TRUE(same(got, want)) << tables.tables[t]->name << " " << threads;
+        EXPECT_TRUE(same(got, want)) << table->name << " " << threads;
       }
     }
   }
-  use_kernels(*tables.tables[tables.count - 1]);
+  use_kernels(*available_kernels().back());
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 #include <random>
 #include <vector>
 
-#include "kernels/kernel_table.h"
+#include "kernels/search_kernels.h"
+#include "kernels/select.h"
 #include "quant/tile_quantizer.h"
 
 namespace lathe {
@@ -41,8 +42,8 @@ struct Fit {
       float scales[16], squares[16], errors[16];
       std::vector<float> codes(values.begin() + static_cast<std::ptrdiff_t>(g),
                                values.begin() + static_cast<std::ptrdiff_t>(g + kGroup * 16));
-      kernels().search_grid(codes.data(), one.data(), kGroup, grid, borders, scales);
-      kernels().encode_grid(codes.data(), kGroup, grid, borders, scales, squares, errors);
+      kernels().search.find_grid_scales(codes.data(), one.data(), kGroup, grid, borders, scales);
+      kernels().search.encode_grid(codes.data(), kGroup, grid, borders, scales, squares, errors);
       for (std::size_t i = 0; i < codes.size(); ++i) {
         const auto code = static_cast<std::size_t>(codes[i]);
         ASSERT_LT(code, 16u);
@@ -91,16 +92,16 @@ TEST(Grid, EveryTableFindsTheSame) {
   const auto values = normal_groups(1);
   const std::vector<float> one(kGroup, 1.0f);
   const Fit fit = from(kNormalGrid);
-  const KernelTables tables = available_kernels();
   std::vector<float> expected_codes;
   std::vector<float> expected(48);
-  for (int t = 0; t < tables.count; ++t) {
-    const KernelTable& table = *tables.tables[t];
+  for (const KernelTable* each : available_kernels()) {
+    const KernelTable& table = *each;
     std::vector<float> codes = values;
     std::vector<float> found(48);
-    table.search_grid(codes.data(), one.data(), kGroup, fit.grid, fit.borders, found.data());
-    table.encode_grid(codes.data(), kGroup, fit.grid, fit.borders, found.data(), found.data() + 16,
-                      found.data() + 32);
+    table.search.find_grid_scales(codes.data(), one.data(), kGroup, fit.grid, fit.borders,
+                                  found.data());
+    table.search.encode_grid(codes.data(), kGroup, fit.grid, fit.borders, found.data(),
+                             found.data() + 16, found.data() + 32);
     if (t == 0) {
       expected = found;
       expected_codes = codes;
@@ -109,14 +110,14 @@ TEST(Grid, EveryTableFindsTheSame) {
     EXPECT_EQ(codes, expected_codes) << table.name;
     // Sixteen rows of 17 inputs, 20 apart, the last three rows absent.
     std::vector<float> turned(17 * 16);
-    table.transpose_tile(values.data(), 20, 13, 17, 2.0f, turned.data());
+    table.search.transpose_tile(values.data(), 20, 13, 17, 2.0f, turned.data());
     for (std::size_t k = 0; k < 17; ++k) {
       for (std::size_t r = 0; r < 16; ++r) {
         ASSERT_EQ(turned[16 * k + r], r < 13 ? 2.0f * values[20 * r + k] : 0.0f) << table.name;
       }
     }
     turned.resize(40 * 16);
-    table.transpose_tile(values.data(), 41, 16, 40, 0.5f, turned.data());
+    table.search.transpose_tile(values.data(), 41, 16, 40, 0.5f, turned.data());
     for (std::size_t k = 0; k < 40; ++k) {
       for (std::size_t r = 0; r < 16; ++r) {
         ASSERT_EQ(turned[16 * k + r], 0.5f * values[41 * r + k]) << table.name;

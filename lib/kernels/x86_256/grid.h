@@ -2,7 +2,7 @@
 // looked up in registers. See generic/grid.h for what each name means.
 #pragma once
 
-#include "kernels/avx2/lanes.h"
+#include "kernels/x86_256/lanes.h"
 
 namespace lathe {
 namespace {

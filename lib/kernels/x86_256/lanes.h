@@ -173,6 +173,7 @@ constexpr int kAttendQueries = 6;
 constexpr int attend_registers(int queries) noexcept {
   return queries == 1 ? 4 : queries == 2 ? 2 : 1;
 }
+constexpr bool kLanesAreOneRegister = false;
 
 }  // namespace
 }  // namespace lathe

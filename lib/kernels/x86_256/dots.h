@@ -1,6 +1,6 @@
 // Integer dot products of packed weights in 256-bit registers: see generic/dots.h for what each
-// name means. Included by the tables of 256 bits after avx2/lanes.h and their weights.h, which says
-// how weights are multiplied.
+// name means. Included by the tables of 256 bits after x86_256/lanes.h and their weights.h, which
+// says how weights are multiplied.
 //
 // A tile is two halves of eight rows. Sixteen registers hold the sums of both for four tokens, or
 // of one for eight. Up to four tokens, which wait for memory, the weights are multiplied as they

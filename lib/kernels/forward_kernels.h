@@ -1,0 +1,79 @@
+// The arithmetic of a forward pass: what of a kernel table model/ uses (kernel_table.h says what
+// all kernels have in common).
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/float_kernels.h"
+
+namespace lathe {
+
+struct PackedMatrix;
+struct QuantizedRows;
+
+struct ForwardKernels {
+  // ---- products with float weights
+  FloatKernels f32, f16, bf16;
+  // From so many inputs a library's product is faster than matvec: for types whose multiply is
+  // null.
+  std::int64_t library_from;
+  // An adapter's second half: y[m*y_stride + r] += Σ_k b[k*b_stride + r] · x[m*x_stride + k] for
+  // r < rows, m < batch: one FMA per k < inner in increasing order, beginning with y.
+  void (*add_low_rank)(const float* b, std::int64_t b_stride, std::int64_t inner, std::int64_t rows,
+                       const float* x, std::int64_t x_stride, std::int64_t batch, float* y,
+                       std::int64_t y_stride);
+
+  // ---- quantized matrices (tensor/packed_matrix.h)
+  // Tokens that packed_matmul multiplies together at best: the largest QuantizedRows::block.
+  std::int64_t block_tokens;
+  // One token's activations (n of them, in to.inputs) to signed bytes, as token t of `to`.
+  // scale = max|x| / 127 of a span, q = x · (127 / max|x|) rounded to nearest even. A span whose
+  // largest magnitude is below 2^-100 counts as zeros.
+  void (*quantize_row)(const float* x, std::int64_t n, const QuantizedRows& to, std::int64_t t);
+  // Any vector to signed bytes with one scale, which is returned; q has room for n rounded up to
+  // 16. Arithmetic as above.
+  float (*quantize_vector)(const float* x, std::int64_t n, std::int8_t* q);
+  // y[t · y_stride + r] for every token t of x and the rows r of tiles [first_tile,
+  // last_tile): shared/packed.h says in which order. y is written only.
+  void (*packed_matmul)(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                        const QuantizedRows& x, float* y, std::int64_t y_stride);
+
+  // ---- elementwise
+  void (*add)(const float* x, std::int64_t n, float* y);  // y += x
+  // y[i] = x[i] · weight[i] / sqrt(mean(x²) + eps); x may be y (Zhang & Sennrich 2019)
+  void (*rms_norm)(const float* x, const float* weight, float eps, std::int64_t n, float* y);
+  // out[i] = silu(gate[i]) · up[i], silu(x) = x / (1 + e^-x); out may be gate or up
+  void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // The same with GELU's tanh form.
+  void (*gelu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // Rotates the pairs (x[i], x[i + half]), i < half, by the angles whose cosines and sines
+  // are given: the rotary embedding in the order that Hugging Face checkpoints use.
+  void (*rope)(const float* cosines, const float* sines, std::int64_t half, float* x);
+
+  // ---- attention, one KV head at a time (online softmax; Milakov & Gimelshein 2018)
+  // One page of keys and values against `queries` query rows (the heads that share this KV
+  // head, for one or more positions). State per query row: running maximum m, running sum l,
+  // and the unnormalised output o[head_dim]. Start with m = -inf, l = 0, o = 0; divide o by l
+  // at the end. Row q sees keys [first[q], last[q]) of the page (empty ranges are skipped).
+  // q: queries × head_dim, already scaled by 1/sqrt(head_dim) (or what the family says).
+  // keys: [4][head_dim][16], element d of position t at [t / 16][d][t % 16]; values:
+  // [64][head_dim]. Of int8, 64 float scales follow either, one per position. next_keys: the
+  // keys that are asked for next, or these again; they are only prefetched.
+  // Each page is one online-softmax block, so the bits depend on the page size, which is a
+  // constant of the model (kKvPageTokens), and on nothing else.
+  using Attend = void (*)(const float* q, std::int64_t queries, std::int64_t head_dim,
+                          const void* keys, const void* values, const void* next_keys,
+                          const std::int32_t* first, const std::int32_t* last, float* m, float* l,
+                          float* o);
+  Attend attend_f32;
+  Attend attend_f16;
+  Attend attend_int8;
+  // For adding up states of pages: Σ e^(x[i] - max), in the reduction order; max must be the
+  // maximum of x.
+  float (*sum_exp)(const float* x, std::int64_t n, float max);
+};
+
+// Positions per page of the KV cache; also the block of the online softmax.
+inline constexpr std::int64_t kKvPageTokens = 64;
+
+}  // namespace lathe

@@ -1,0 +1,33 @@
+// Quantizing weights: the search for scales, one group of sixteen rows at a time (lib/quant).
+#pragma once
+
+#include <cstdint>
+
+namespace lathe {
+
+struct SearchKernels {
+  // values: n × 16, element (k, row); importance: n weights >= 0 of the squared error.
+  // Finds for each row what makes Σ importance · (value - approximation)² small; codes are
+  // 0 … top_code (15 or 255).
+  // approximation: scale · (code - (top_code + 1) / 2)
+  void (*find_scales)(const float* values, const float* importance, std::int64_t n,
+                      std::int32_t top_code, float* scales);
+  // approximation: scale · code + minimum
+  void (*find_lines)(const float* values, const float* importance, std::int64_t n,
+                     std::int32_t top_code, float* scales, float* minimums);
+  // Replaces values (n × 16) by the nearest codes of scale · code + minimum, as floats; signal
+  // and error (16 each) are Σ value² and Σ (value - approximation)² of each row.
+  void (*encode)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
+                 const float* minimums, float* signal, float* error);
+  // The same with approximation: scale · grid[code]; grid has 16 increasing values, borders the
+  // 15 in the middle between neighbours, which lie within ±123 and more than 8 apart.
+  void (*find_grid_scales)(const float* values, const float* importance, std::int64_t n,
+                           const float* grid, const float* borders, float* scales);
+  void (*encode_grid)(float* values, std::int64_t n, const float* grid, const float* borders,
+                      const float* scales, float* signal, float* error);
+  // out[16 k + r] = rows[r · stride + k] · factor for k < n, r < count <= 16; 0 for other r.
+  void (*transpose_tile)(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
+                         float factor, float* out);
+};
+
+}  // namespace lathe
