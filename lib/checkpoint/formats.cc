@@ -28,8 +28,7 @@ std::shared_ptr<const TokenizerFiles> hugging_face_tokenizer(const ModelPath& pa
 
 namespace {
 
-// Asked in this order: a .lathe file is one of safetensors, too. llama2.c's has no mark of its own
-// but its exact size, which no other here has.
+// llama2.c's file has no mark of its own but its exact size, which no other here has.
 constexpr Format kFormats[] = {
     {CheckpointFormat::kGguf, "GGUF", is_gguf, open_gguf, list_gguf, gguf_tokenizer},
     {CheckpointFormat::kLathe, ".lathe", is_lathe, open_lathe, list_lathe, nullptr},

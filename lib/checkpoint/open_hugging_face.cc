@@ -7,6 +7,7 @@
 #include "checkpoint/config_json.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/hugging_face_folder.h"
+#include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
 
 namespace lathe {
@@ -22,7 +23,8 @@ std::string folder_of(const ModelPath& path) {
 }  // namespace
 
 bool is_hugging_face(const ModelPath& path) {
-  return path.is_folder() || path.safetensors() != nullptr;
+  if (path.is_folder()) return true;
+  return path.safetensors() != nullptr && !lathe_file::is_native(*path.safetensors());
 }
 
 std::shared_ptr<const TokenizerFiles> hugging_face_tokenizer(const ModelPath& path) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "kernels/select.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {

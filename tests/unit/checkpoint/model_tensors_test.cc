@@ -19,19 +19,37 @@ ModelConfig full_config() {
   return c;
 }
 
-std::vector<FoundTensor> all_found(const ModelConfig& config) {
-  std::vector<FoundTensor> found;
-  for (const TensorSlot& slot : tensor_slots(config)) {
-    found.push_back({slot.hugging_face.name, DType::kF32, slot.shape, {}, found.size()});
+// A file that lists a config's tensors, and holds no byte of them.
+class EmptyFile final : public TensorFile {
+ public:
+  explicit EmptyFile(const ModelConfig& config) : TensorFile("m") {
+    std::vector<TensorEntry> entries;
+    for (const TensorSlot& slot : tensor_slots(config)) {
+      entries.push_back({{slot.hugging_face.name, DType::kF32, slot.shape}});
+    }
+    test::write_text(temp_ / "file", "");
+    add_file(MappedFile::open(temp_ / "file"), std::move(entries));
+    index_tensors();
   }
-  return found;
+
+ private:
+  test::TempFolder temp_;
+};
+
+std::vector<FoundTensor> all_found(const ModelConfig& config) {
+  return list_tensors(EmptyFile(config));
+}
+
+CheckpointParts matched(const ModelConfig& config, const std::vector<FoundTensor>& found) {
+  CheckpointParts parts;
+  parts.facts.config = config;
+  parts.file = std::make_shared<EmptyFile>(config);
+  match_tensors(parts, found, &TensorSlot::hugging_face);
+  return parts;
 }
 
 Error refusal(const ModelConfig& config, const std::vector<FoundTensor>& found) {
-  return test::error_of([&] {
-    std::vector<std::string> ignored;
-    match_tensors(config, found, &TensorSlot::hugging_face, "m", ignored);
-  });
+  return test::error_of([&] { matched(config, found); });
 }
 
 TEST(ModelTensors, EachNameSaysWhichTensorItIs) {
@@ -99,7 +117,7 @@ TEST(ModelTensors, NoNormIsMadeOfBlocksOrIntegers) {
 TEST(ModelTensors, ATensorWithoutAPlaceIsRefused) {
   const ModelConfig config = test::small_config("llama");
   auto found = all_found(config);
-  found.push_back({"model.layers.0.self_attn.q_proj.bias", DType::kF32, {24}, {}, found.size()});
+  found.push_back({{"model.layers.0.self_attn.q_proj.bias", DType::kF32, {24}}, found.size()});
   const Error e = refusal(config, found);
   EXPECT_EQ(e.code(), ErrorCode::kInvalid);
   EXPECT_NE(e.message().find("q_proj.bias"), std::string::npos) << e.message();
@@ -109,9 +127,9 @@ TEST(ModelTensors, ATiedModelsOutputMatrixIsLeftOut) {
   ModelConfig config = test::small_config("llama");
   auto found = all_found(config);
   config.tie_word_embeddings = true;
-  std::vector<std::string> ignored;
-  match_tensors(config, found, &TensorSlot::hugging_face, "m", ignored);
-  EXPECT_EQ(ignored, std::vector<std::string>{"lm_head.weight"});
+  const CheckpointParts parts = matched(config, found);
+  EXPECT_EQ(parts.facts.metadata.at("ignored tensors"), "lm_head.weight");
+  EXPECT_EQ(parts.stored.size() + 1, found.size());
 }
 
 }  // namespace

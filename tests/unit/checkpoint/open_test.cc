@@ -50,6 +50,13 @@ TEST(OpenHuggingFace, ReadsRowsAndDecodesThem) {
   }
   EXPECT_EQ(error_of([&] { checkpoint->read_rows_f32(tensor, 44, 1, row); }).code(),
             ErrorCode::kBug);
+  // Rows are checked before the file is asked for them.
+  std::vector<std::byte> two(row.size() * 2 * 2);
+  EXPECT_NO_THROW(checkpoint->read_rows(tensor, 42, 2, two));
+  for (const auto& [first, count] : {std::pair(43, 2), {-1, 2}, {0, 1}, {0, 3}}) {
+    EXPECT_EQ(error_of([&] { checkpoint->read_rows(tensor, first, count, two); }).code(),
+              ErrorCode::kBug);
+  }
 }
 
 // Rewrites the folder with one tensor less, more or of another shape.
