@@ -45,7 +45,8 @@ class Disks(FaultTest):
         self.assertEqual((self.folder / "status").read_text(), "4\n", result)
         self.assertIn("No space left", result.err)
         left = (self.folder / "left").read_bytes()
-        self.assertTrue(self.wanted.startswith(left) and left.endswith(b"\n"))
+        self.assertTrue(left.endswith(b"\n"))  # whole records, in the order in which they ended
+        self.assertLessEqual(set(left.splitlines()), set(self.wanted.splitlines()))
         self.assertEqual((self.folder / "out").read_bytes(), self.wanted)
         self.assertEqual((self.folder / "names").read_text(), "out.partial\nout\n")
 
