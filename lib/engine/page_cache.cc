@@ -18,6 +18,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "engine/prefix_store.h"
+#include "io/foreign_hand.h"
 
 namespace lathe {
 namespace {
@@ -81,7 +82,20 @@ PageCache::PageCache(std::string folder, std::uint64_t size, const std::string& 
     fail(ErrorCode::kIo, "{}: cannot use the cache folder: {}", quoted(folder_),
          std::strerror(errno));
   }
+  struct stat about {};
+  if (::stat(folder_.c_str(), &about) == 0) {
+    if (const auto how = foreign_hand(about)) {
+      usable_ = false;
+      warn(fmt::format("{}: the cache folder is not used, since its pages could be forged: {}",
+                       quoted(folder_), *how));
+      return;
+    }
+  }
   trim();
+}
+
+void PageCache::warn(const std::string& text) const {
+  if (on_warning_) on_warning_(text);
 }
 
 PageCache::~PageCache() {
@@ -126,6 +140,7 @@ PageCache::Found PageCache::find(const PageKey& before, std::span<const TokenId>
     const PageFileState state =
         open_page(path, before, layout_.page_tokens, layout_.page_bytes, file);
     if (state == PageFileState::kDamaged) remove_damaged(path);
+    if (state == PageFileState::kForeign) pass_over_foreign(path);
     if (state != PageFileState::kGood) continue;
     const std::int64_t shared = common_length(file.tokens, wanted);
     if (shared > best.shared) best = {std::move(path), std::move(file), shared};
@@ -135,6 +150,7 @@ PageCache::Found PageCache::find(const PageKey& before, std::span<const TokenId>
 
 std::int64_t PageCache::reach(std::span<const TokenId> tokens, std::int64_t from) {
   std::int64_t length = from;
+  if (!usable_) return length;
   PageKey key = key_at(tokens, from);
   while (std::cmp_less(length, tokens.size())) {
     const std::span<const TokenId> rest = tokens.subspan(static_cast<std::size_t>(length));
@@ -149,6 +165,7 @@ std::int64_t PageCache::reach(std::span<const TokenId> tokens, std::int64_t from
 std::int64_t PageCache::load(Session& session, SequenceId sequence,
                              std::span<const TokenId> tokens) {
   std::int64_t length = session.length(sequence);
+  if (!usable_) return length;
   PageKey key = key_at(tokens, length);
   std::vector<std::string> used;
   while (std::cmp_less(length, tokens.size())) {
@@ -175,7 +192,7 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
 
 void PageCache::store(const Session& session, SequenceId sequence,
                       std::span<const TokenId> tokens) {
-  if (broken_ || session.pages(sequence).first > 0) return;
+  if (!usable_ || broken_ || session.pages(sequence).first > 0) return;
   const auto page = static_cast<std::size_t>(layout_.page_tokens);
   PageKey key = root_;
   std::vector<std::string> used;
@@ -192,7 +209,7 @@ void PageCache::store(const Session& session, SequenceId sequence,
         write_page(path, key, layout_.page_tokens, own, buffer_);
       } catch (const Error& error) {
         broken_ = true;
-        if (on_warning_) on_warning_(error.message() + "; no more is written there");
+        warn(error.message() + "; no more is written there");
         return;
       }
       written_ += page_file_bytes(layout_.page_tokens, layout_.page_bytes);
@@ -215,6 +232,9 @@ bool PageCache::lacks(const std::string& path, const PageKey& before,
       break;
     case PageFileState::kDamaged:
       break;
+    case PageFileState::kForeign:
+      pass_over_foreign(path);
+      return unlinked(path);  // ours takes its place
     case PageFileState::kMissing:
       // Part of a page is only worth a file where none has more of the same.
       return std::cmp_equal(tokens.size(), layout_.page_tokens) ||
@@ -226,11 +246,17 @@ bool PageCache::lacks(const std::string& path, const PageKey& before,
 
 bool PageCache::remove_damaged(const std::string& path) const {
   const bool removed = unlinked(path);
-  if (on_warning_) {
-    on_warning_(fmt::format("{}: the cache entry is damaged: it is {}", quoted(path),
-                            removed ? "removed" : "left out"));
-  }
+  warn(fmt::format("{}: the cache entry is damaged: it is {}", quoted(path),
+                   removed ? "removed" : "left out"));
   return removed;
+}
+
+void PageCache::pass_over_foreign(const std::string& path) {
+  if (std::exchange(told_foreign_, true)) return;
+  warn(
+      fmt::format("{}: this cache entry, and any like it, is not read: it is a link, another "
+                  "user's, or others may write into it",
+                  quoted(path)));
 }
 
 void PageCache::trim() {

@@ -9,6 +9,10 @@
 // folder grows past its size, files go that were not used for longest; while several processes
 // write, each may be a sixteenth of the size (or the pages of one text) ahead of the last look.
 //
+// Pages are believed as they are, so only those count that nobody but this user and root can have
+// written, in a folder for which the same holds (io/foreign_hand.h); of others a warning tells, and
+// the run goes on without them.
+//
 // The constructor throws kIo; afterwards failures only warn. Belongs to one thread.
 #pragma once
 
@@ -56,7 +60,10 @@ class PageCache {
   // Whether the page has no intact file yet.
   bool lacks(const std::string& path, const PageKey& before, std::span<const TokenId> tokens);
   bool remove_damaged(const std::string& path) const;
+  // Says so, of the first one.
+  void pass_over_foreign(const std::string& path);
   void trim();
+  void warn(const std::string& text) const;
 
   std::string folder_;
   std::uint64_t size_;
@@ -67,7 +74,9 @@ class PageCache {
   std::uint64_t bytes_ = 0;                 // in the folder, when it was last looked at
   std::uint64_t written_ = 0;               // since then
   std::vector<std::byte> buffer_;
-  bool broken_ = false;  // a write failed: no more of them
+  bool broken_ = false;        // a write failed: no more of them
+  bool usable_ = true;         // the folder is nobody else's
+  bool told_foreign_ = false;  // that a file is
 };
 
 }  // namespace lathe

@@ -14,6 +14,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/foreign_hand.h"
 
 namespace lathe {
 namespace {
@@ -102,7 +103,12 @@ bool PageFile::read_page(std::span<std::byte> out) const noexcept {
 PageFileState open_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,
                         std::size_t page_bytes, PageFile& out) {
   // O_NONBLOCK: opening a FIFO that nobody writes must not hang.
-  out.file = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  out.file = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  if (!out.file.good() && errno == ELOOP) return PageFileState::kForeign;
+  struct stat about {};
+  if (out.file.good() && ::fstat(out.file.get(), &about) == 0 && foreign_hand(about)) {
+    return PageFileState::kForeign;
+  }
   const std::optional<std::uint64_t> size = out.file.size();
   if (!size) return PageFileState::kMissing;
   const std::size_t sums = sums_at(page_tokens);

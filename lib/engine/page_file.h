@@ -54,7 +54,9 @@ struct PageFile {
   bool read_page(std::span<std::byte> out) const noexcept;
 };
 
-enum class PageFileState { kGood, kMissing, kDamaged };
+// kForeign: no link is followed, and a file that anybody but this user and root may have written
+// (io/foreign_hand.h) is not read: the checksums tell damage, not forgery.
+enum class PageFileState { kGood, kMissing, kDamaged, kForeign };
 
 // Opens a page that follows `before`, without looking at the page's own bytes.
 PageFileState open_page(const std::string& path, const PageKey& before, std::int64_t page_tokens,

@@ -288,7 +288,7 @@ class NoRoom(CacheTest):
 
     def test_a_full_disk(self):
         (self.folder / "cache").mkdir()
-        result = self.in_namespace(f"mount -t tmpfs -o size=60k none cache\n{self.words()}\n"
+        result = self.in_namespace(f"mount -t tmpfs -o size=60k,mode=700 none cache\n{self.words()}\n"
                                    "find cache -type f -printf '%s\\n' >&2")
         self.assertEqual((result.status, result.stdout), (0, self.wanted), result)
         warning, *sizes = result.err.splitlines()
@@ -298,7 +298,7 @@ class NoRoom(CacheTest):
 
     def test_a_folder_that_cannot_be_written(self):
         (self.folder / "cache").mkdir()
-        result = self.in_namespace("mount -t tmpfs -o ro none cache\n" + self.words())
+        result = self.in_namespace("mount -t tmpfs -o ro,mode=700 none cache\n" + self.words())
         self.assert_failed(result, 4, message="cache folder")
         self.assertEqual(result.stdout, b"")
 

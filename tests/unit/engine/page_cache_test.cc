@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "unit/engine/small_model.h"
 
@@ -108,6 +110,53 @@ TEST_F(PageCacheTest, DamagedEntriesGoWithAWarning) {
   damage([&](const fs::path& path) { fs::resize_file(path, fs::file_size(path) + 1); });
   damage([&](const fs::path& path) { fs::resize_file(path, 10); });
   damage([&](const fs::path& path) { fs::resize_file(path, 0); });
+}
+
+// Pages are believed: what somebody else may have written could be a forgery.
+TEST_F(PageCacheTest, WhatOthersMayHaveWrittenIsNotRead) {
+  const auto text = village_prompt(1, 60);
+  const auto size = static_cast<std::int64_t>(text.size());
+  const SequenceId original = computed(text);
+  cache()->store(*session_, original, text);
+  const std::string folder = folder_.file("cache");
+  const auto expect = [&](std::int64_t reached, const std::string& warning) {
+    warnings_.clear();
+    EXPECT_EQ(cache()->reach(text, 0), reached);
+    ASSERT_EQ(warnings_.size(), warning.empty() ? 0u : 1u);
+    if (warning.empty()) return;
+    EXPECT_NE(warnings_.front().find(warning), std::string::npos) << warnings_.front();
+  };
+  expect(size, "");
+  for (const mode_t mode : {0770u, 0702u, 01777u}) {
+    ::chmod(folder.c_str(), mode);
+    expect(0, "the cache folder is not used");
+  }
+  ::chmod(folder.c_str(), 0755);
+  expect(size, "");
+  for (const fs::path& path : files()) ::chmod(path.c_str(), 0620);
+  expect(0, "this cache entry, and any like it");
+  // Ours take their place.
+  cache()->store(*session_, original, text);
+  expect(size, "");
+  for (const fs::path& path : files()) {
+    fs::rename(path, path.string() + "x");
+    fs::create_symlink(path.string() + "x", path);
+  }
+  expect(0, "this cache entry");
+}
+
+TEST_F(PageCacheTest, WhatBelongsToAnotherUserIsNotRead) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const auto text = village_prompt(1, 60);
+  cache()->store(*session_, computed(text), text);
+  const std::vector<fs::path> pages = files();
+  ASSERT_EQ(::chown(pages.front().c_str(), 65534, 65534), 0);
+  EXPECT_LT(cache()->reach(text, 0), static_cast<std::int64_t>(text.size()));
+  EXPECT_EQ(warnings_.size(), 1u);
+  ASSERT_EQ(::chown(folder_.file("cache").c_str(), 65534, 65534), 0);
+  EXPECT_EQ(cache()->reach(text, 0), 0);
+  EXPECT_EQ(warnings_.size(), 2u);
+  EXPECT_NE(warnings_.back().find("belongs to another user"), std::string::npos);
 }
 
 // A file under the name of another text: its own words say what it is.
