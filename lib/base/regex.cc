@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <pcre2.h>
 
 #include "base/escape.h"
@@ -16,6 +17,13 @@ constexpr std::size_t kMaxPattern = 1 << 16;
 constexpr std::size_t kJitStack = std::size_t{1} << 20;
 constexpr std::uint32_t kHeapLimitKib = 256 * 1024;
 
+// What any text may cost (some tenths of a second at worst), and what each of its bytes adds.
+// Real patterns take one to three steps a byte.
+constexpr std::int64_t kFreeSteps = std::int64_t{1} << 24;
+constexpr std::int64_t kStepsPerByte = 256;
+// Literals are not called back for: a start of a match costs by the pattern's length.
+constexpr std::size_t kPatternBytesPerStep = 64;
+
 std::string message_of(int code) {
   std::array<PCRE2_UCHAR, 256> text{};
   pcre2_get_error_message(code, text.data(), text.size());
@@ -24,7 +32,40 @@ std::string message_of(int code) {
 
 }  // namespace
 
+namespace {
+
+// Steps that a text has left, and where the last call came from.
+struct Steps {
+  std::int64_t left = kFreeSteps;
+  std::uint64_t taken = 0;
+  std::size_t last = 0;
+
+  bool take(std::size_t count) noexcept {
+    taken += count;
+    left -= static_cast<std::int64_t>(count);
+    return left >= 0;
+  }
+  // Bytes that a match has consumed pay for later ones.
+  void pay(std::size_t bytes) noexcept {
+    const std::int64_t most = kFreeSteps - left;
+    left += bytes > static_cast<std::size_t>(most / kStepsPerByte)
+                ? most
+                : static_cast<std::int64_t>(bytes) * kStepsPerByte;
+  }
+};
+
+int on_callout(pcre2_callout_block* block, void* data) noexcept {
+  auto& steps = *static_cast<Steps*>(data);
+  const std::size_t at = block->current_position;
+  const std::size_t passed = at > steps.last ? at - steps.last : 0;
+  steps.last = at;
+  return steps.take(1 + passed) ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+}  // namespace
+
 struct RegexScratch::State {
+  Steps steps;
   pcre2_match_data* data = pcre2_match_data_create(1, nullptr);
   pcre2_match_context* context = pcre2_match_context_create(nullptr);
   pcre2_jit_stack* stack = pcre2_jit_stack_create(32 * 1024, kJitStack, nullptr);
@@ -45,7 +86,13 @@ RegexScratch::RegexScratch() : state_(std::make_unique<State>()) {
   }
   pcre2_jit_stack_assign(state_->context, nullptr, state_->stack);
   pcre2_set_heap_limit(state_->context, kHeapLimitKib);
+  pcre2_set_match_limit(state_->context, std::numeric_limits<std::int32_t>::max());
+  pcre2_set_callout(state_->context, on_callout, &state_->steps);
 }
+
+void RegexScratch::begin_text() noexcept { state_->steps = Steps{}; }
+
+std::uint64_t RegexScratch::steps() const noexcept { return state_->steps.taken; }
 
 RegexScratch::~RegexScratch() = default;
 
@@ -83,7 +130,7 @@ Regex::Regex(std::string_view pattern, const std::string& file, RegexDialect dia
          message_of(error));
   }
   // Where there is no JIT the interpreter does the same, slower.
-  pcre2_jit_compile(state_->code, PCRE2_JIT_COMPLETE);
+  pcre2_jit_compile(state_->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 }
 
 Regex::~Regex() = default;
@@ -98,25 +145,40 @@ bool Regex::can_match_empty() const noexcept {
 
 bool Regex::find(std::string_view text, std::size_t from, RegexScratch& scratch,
                  Match& match) const {
+  return find_before(text.size(), text, from, scratch, match) == Found::kYes;
+}
+
+Regex::Found Regex::find_before(std::size_t end, std::string_view text, std::size_t from,
+                                RegexScratch& scratch, Match& match) const {
+  const bool whole = end == text.size();
+  text = text.substr(0, end);
+  const std::uint32_t options = PCRE2_NO_UTF_CHECK | (whole ? 0 : PCRE2_PARTIAL_HARD);
   RegexScratch::State& s = *scratch.state_;
-  // Enough for any pattern that looks at each character a few times.
-  const std::size_t steps = std::min<std::size_t>(100000 + 16 * (text.size() - from), 1u << 30);
-  pcre2_set_match_limit(s.context, static_cast<std::uint32_t>(steps));
+  s.steps.last = from;
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  int result =
-      pcre2_match(state_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, s.data, s.context);
+  int result = pcre2_match(state_->code, subject, text.size(), from, options, s.data, s.context);
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
-    result = pcre2_match(state_->code, subject, text.size(), from,
-                         PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s.data, s.context);
-  }
-  if (result == PCRE2_ERROR_NOMATCH) return false;
-  if (result < 0) {
-    fail(ErrorCode::kLimit, "the pre-tokenizer's regex {} gives up on this text: {}",
-         quoted(pattern_), message_of(result));
+    result = pcre2_match(state_->code, subject, text.size(), from, options | PCRE2_NO_JIT, s.data,
+                         s.context);
   }
   const PCRE2_SIZE* range = pcre2_get_ovector_pointer(s.data);
-  match = {range[0], range[1]};
-  return true;
+  const bool found = result >= 0;
+  const std::size_t passed = (found ? std::max(range[0], range[1]) : text.size()) - from;
+  const std::size_t starts = (found ? range[0] - from : passed) + 1;
+  const bool enough = s.steps.take(starts * (1 + pattern_.size() / kPatternBytesPerStep));
+  if (result == PCRE2_ERROR_CALLOUT || !enough) {
+    fail(ErrorCode::kLimit,
+         "the regex {} gives up on this text: it looks at the same places too many times",
+         quoted(pattern_));
+  }
+  if (!found && result != PCRE2_ERROR_NOMATCH && result != PCRE2_ERROR_PARTIAL) {
+    fail(ErrorCode::kLimit, "the regex {} gives up on this text: {}", quoted(pattern_),
+         message_of(result));
+  }
+  s.steps.pay(passed + 1);
+  if (!whole && (!found || range[0] == end)) return Found::kCut;
+  if (found) match = {range[0], range[1]};
+  return found ? Found::kYes : Found::kNo;
 }
 
 bool RegexMatches::next(Regex::Match& match) {

@@ -12,9 +12,13 @@ namespace lathe {
 enum class RegexDialect { kOniguruma, kRust };
 
 // Differences that are rewritten: \s and \S (the property White_Space), \w and \W (Unicode's
-// word characters), \b and \B, \d and \D, \h and \H (hexadecimal digits), \uHHHH. Refused with
-// kUnsupported: set operations (&&), nested sets, {n,m}+ (possessive in one dialect only), and
-// escapes that only one dialect has. `file` is for messages.
+// word characters), \b and \B, \d and \D, \h and \H (hexadecimal digits), \uHHHH, {,m}, and
+// [a&&[b]], the intersection of two sets. Refused with kUnsupported: other set operations, nested
+// sets, {n,m}+ (possessive in one dialect only), recursion, conditions, verbs, and escapes that
+// only one dialect has. `file` is for messages.
+//
+// Callouts are put in wherever a match may come by many times: around each repetition, at the
+// start of what a repetition of a group repeats, and behind each group.
 std::string to_pcre2_syntax(std::string_view pattern, RegexDialect dialect,
                             const std::string& file);
 
