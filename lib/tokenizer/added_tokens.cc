@@ -30,6 +30,12 @@ std::vector<TextRange> join_parts(std::span<const TextPart> parts, std::string& 
   return trusted;
 }
 
+bool covers(std::span<const TextRange> ranges, std::size_t begin, std::size_t end) noexcept {
+  auto after = std::upper_bound(ranges.begin(), ranges.end(), begin,
+                                [](std::size_t at, const TextRange& r) { return at < r.begin; });
+  return after != ranges.begin() && end <= std::prev(after)->end;
+}
+
 AddedTokens::AddedTokens(std::span<const AddedToken> tokens, bool normalized) {
   for (const AddedToken& token : tokens) {
     if (token.normalized != normalized || token.text.empty()) continue;
@@ -50,6 +56,7 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text,
   }
   std::size_t done = 0;  // everything before it is in `out`
   std::size_t range = 0;
+  TrieWork work(text.size());
   for (std::size_t at = trie_.next_start(text, 0); at < text.size();
        at = trie_.next_start(text, at)) {
     while (range < trusted.size() && trusted[range].end <= at) ++range;
@@ -60,6 +67,7 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text,
       return at + token.text.size() <= trusted_end ||
              !(token.special || looks_like_control(token.text));
     });
+    work.take(match.walked);
     if (match.size == 0) {
       ++at;
       continue;
@@ -73,7 +81,7 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text,
       if (begin > 0 && is_word_char(char_before(text, begin, size))) continue;
       if (end < text.size() && is_word_char(decode_utf8(text.substr(end)).code)) continue;
     }
-    if (token.lstrip) begin = std::max(done, begin - trailing_space(text.substr(0, begin)));
+    if (token.lstrip) begin -= trailing_space(text.substr(done, begin - done));
     if (token.rstrip) end += leading_space(text.substr(end));
     push_text(done, begin);
     out.push_back({text.substr(begin, end - begin), token.id, begin == 0});

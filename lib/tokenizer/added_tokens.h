@@ -47,6 +47,9 @@ struct TextRange {
 // The parts as one text; the ranges of those that may hold control tokens.
 std::vector<TextRange> join_parts(std::span<const TextPart> parts, std::string& text);
 
+// Does one of `ranges` hold all of [begin, end)?
+bool covers(std::span<const TextRange> ranges, std::size_t begin, std::size_t end) noexcept;
+
 class AddedTokens {
  public:
   // Tokens whose `normalized` differs from `which` are left out of this matcher.
@@ -55,7 +58,8 @@ class AddedTokens {
 
   bool empty() const noexcept { return trie_.empty(); }
 
-  // Cuts `text`. Control tokens count only inside one of `trusted`.
+  // Cuts `text`. Control tokens count only inside one of `trusted`. Throws kLimit when tokens that
+  // begin alike are looked for in vain too many times.
   std::vector<TextSegment> split(std::string_view text, std::span<const TextRange> trusted) const;
 
  private:

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fail.h"
+
 namespace lathe {
 
 class ByteTrie {
@@ -23,6 +25,7 @@ class ByteTrie {
   struct Match {
     std::size_t size = 0;  // 0: nothing
     std::int32_t value = -1;
+    std::size_t walked = 0;  // nodes that were looked at
   };
   // The longest key that `text` begins with and `accept(value)` holds for.
   template <typename Accept>
@@ -32,12 +35,17 @@ class ByteTrie {
     std::int32_t node = roots_[static_cast<std::uint8_t>(text[0])];
     for (std::size_t depth = 1; node >= 0; ++depth) {
       const Node& at = nodes_[static_cast<std::size_t>(node)];
-      if (at.value >= 0 && accept(at.value)) match = {depth, at.value};
+      ++match.walked;
+      if (at.value >= 0 && accept(at.value)) {
+        match.size = depth;
+        match.value = at.value;
+      }
       if (depth == text.size()) break;
       node = at.child;
       const auto byte = static_cast<std::uint8_t>(text[depth]);
       while (node >= 0 && nodes_[static_cast<std::size_t>(node)].byte != byte) {
         node = nodes_[static_cast<std::size_t>(node)].sibling;
+        ++match.walked;
       }
     }
     return match;
@@ -61,6 +69,24 @@ class ByteTrie {
   };
   std::array<std::int32_t, 256> roots_;
   std::vector<Node> nodes_;
+};
+
+// Bounds what the searches in one text may cost together: a key of many equal bytes is begun in
+// vain at every place of a text of these bytes.
+class TrieWork {
+ public:
+  explicit TrieWork(std::size_t bytes) noexcept : left_((bytes << 7) + (std::size_t{1} << 14)) {}
+
+  // Throws kLimit.
+  void take(std::size_t walked) {
+    if (walked > left_) {
+      fail(ErrorCode::kLimit, "too many of the tokenizer's added tokens begin as this text does");
+    }
+    left_ -= walked;
+  }
+
+ private:
+  std::size_t left_;
 };
 
 }  // namespace lathe

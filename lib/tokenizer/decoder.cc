@@ -85,6 +85,13 @@ void strip(const DecoderStep& step, Tokens& tokens) {
   }
 }
 
+void replace(const DecoderStep& step, Tokens& tokens, Growth& growth) {
+  RegexScratch scratch;
+  for (std::string& token : tokens) {
+    step.pattern.replace_all(token, step.content, scratch, growth);
+  }
+}
+
 void metaspace(const DecoderStep& step, Tokens& tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const std::string_view with = i == 0 && step.drop_first ? "" : " ";
@@ -136,6 +143,7 @@ void Decoder::add(const JsonView& value, const std::string& file) {
   } else {
     fail_unsupported("{}: the decoder {} is not supported", quoted(file), quoted(type));
   }
+  check_steps(steps_.size() + 1, "decoder", file);
   steps_.push_back(std::move(step));
 }
 
@@ -148,6 +156,8 @@ std::string Decoder::decode(Tokens tokens) const {
     }
     return out;
   }
+  Growth growth;
+  for (const std::string& token : tokens) growth.allow(token.size());
   for (const DecoderStep& step : steps_) {
     switch (step.kind) {
       case DecoderStep::Kind::kByteLevel:
@@ -162,13 +172,9 @@ std::string Decoder::decode(Tokens tokens) const {
       case DecoderStep::Kind::kStrip:
         strip(step, tokens);
         break;
-      case DecoderStep::Kind::kReplace: {
-        RegexScratch scratch;
-        for (std::string& token : tokens) {
-          step.pattern.replace_all(token, step.content, scratch);
-        }
+      case DecoderStep::Kind::kReplace:
+        replace(step, tokens, growth);
         break;
-      }
       case DecoderStep::Kind::kMetaspace:
         metaspace(step, tokens);
         break;

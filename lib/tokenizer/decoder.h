@@ -35,6 +35,7 @@ class Decoder {
     return steps_.size() == 1 && steps_[0].kind == DecoderStep::Kind::kByteLevel;
   }
 
+  // Throws kLimit when the text becomes many times as long as its tokens.
   std::string decode(std::vector<std::string> tokens) const;
 
  private:

@@ -4,24 +4,26 @@
 
 namespace lathe {
 
-void TextPattern::replace_all(std::string& text, std::string_view content,
-                              RegexScratch& scratch) const {
+void TextPattern::replace_all(std::string& text, std::string_view content, RegexScratch& scratch,
+                              Growth& growth) const {
   std::string out;
   std::size_t done = 0;
+  const auto replace = [&](std::size_t begin, std::size_t end) {
+    growth.change(end - begin, content.size());
+    out.append(text, done, begin - done);
+    out += content;
+    done = end;
+  };
   if (regex) {
     RegexMatches matches(*regex, text, scratch);
     Regex::Match match;
     while (matches.next(match)) {
-      out.append(text, done, match.begin - done);
-      out += content;
-      done = match.end;
+      replace(match.begin, match.end);
     }
   } else if (!literal.empty()) {
     for (std::size_t at = text.find(literal); at != std::string::npos;
          at = text.find(literal, done)) {
-      out.append(text, done, at - done);
-      out += content;
-      done = at + literal.size();
+      replace(at, at + literal.size());
     }
   }
   if (done == 0 && out.empty()) return;

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/regex.h"
+#include "tokenizer/growth.h"
 
 namespace lathe {
 
@@ -14,8 +15,10 @@ struct TextPattern {
   std::string literal;  // when there is no regex
   std::optional<Regex> regex;
 
-  // Replaces every match; an empty literal matches nothing.
-  void replace_all(std::string& text, std::string_view content, RegexScratch& scratch) const;
+  // Replaces every match; an empty literal matches nothing. Throws kLimit when the text would
+  // grow by more than `growth` allows.
+  void replace_all(std::string& text, std::string_view content, RegexScratch& scratch,
+                   Growth& growth) const;
 };
 
 TextPattern read_pattern(const JsonView& value, const std::string& file);

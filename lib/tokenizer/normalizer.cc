@@ -17,7 +17,11 @@ namespace {
 class Forms final : public Normalizer {
  public:
   explicit Forms(NormalForm form) : form_(form) {}
-  void apply(std::string& text, RegexScratch&) const override { text = normal_form(text, form_); }
+  void step(std::string& text, RegexScratch&, Growth& growth) const override {
+    const std::size_t before = text.size();
+    text = normal_form(text, form_);
+    growth.change(before, text.size());
+  }
 
  private:
   NormalForm form_;
@@ -37,7 +41,7 @@ void each_char(std::string& text, Change&& change) {
 
 class Lowercase final : public Normalizer {
  public:
-  void apply(std::string& text, RegexScratch&) const override {
+  void step(std::string& text, RegexScratch&, Growth&) const override {
     each_char(text, [](char32_t c, std::string& out) {
       if (c == 0x130) {  // the one character whose lower case is two
         out += "i\xcc\x87";
@@ -51,7 +55,7 @@ class Lowercase final : public Normalizer {
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
-  void apply(std::string& text, RegexScratch&) const override {
+  void step(std::string& text, RegexScratch&, Growth&) const override {
     if (right_) text.resize(text.size() - trailing_space(text));
     if (left_) text.erase(0, leading_space(text));
   }
@@ -62,7 +66,7 @@ class Strip final : public Normalizer {
 
 class StripAccents final : public Normalizer {
  public:
-  void apply(std::string& text, RegexScratch&) const override {
+  void step(std::string& text, RegexScratch&, Growth&) const override {
     each_char(text, [](char32_t c, std::string& out) {
       if (!is_combining_mark(c)) append_utf8(c, out);
     });
@@ -72,8 +76,10 @@ class StripAccents final : public Normalizer {
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string text) : text_(std::move(text)) {}
-  void apply(std::string& text, RegexScratch&) const override {
-    if (!text.empty()) text.insert(0, text_);
+  void step(std::string& text, RegexScratch&, Growth& growth) const override {
+    if (text.empty()) return;
+    growth.take(text_.size());
+    text.insert(0, text_);
   }
 
  private:
@@ -82,15 +88,19 @@ class Prepend final : public Normalizer {
 
 class ByteLevel final : public Normalizer {
  public:
-  void apply(std::string& text, RegexScratch&) const override { text = to_byte_level(text); }
+  void step(std::string& text, RegexScratch&, Growth& growth) const override {
+    const std::size_t before = text.size();
+    text = to_byte_level(text);
+    growth.change(before, text.size());
+  }
 };
 
 class Replace final : public Normalizer {
  public:
   Replace(TextPattern pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  void apply(std::string& text, RegexScratch& scratch) const override {
-    pattern_.replace_all(text, content_, scratch);
+  void step(std::string& text, RegexScratch& scratch, Growth& growth) const override {
+    pattern_.replace_all(text, content_, scratch, growth);
   }
 
  private:
@@ -101,18 +111,16 @@ class Replace final : public Normalizer {
 class Chain final : public Normalizer {
  public:
   explicit Chain(std::vector<std::unique_ptr<const Normalizer>> parts) : parts_(std::move(parts)) {}
-  void apply(std::string& text, RegexScratch& scratch) const override {
-    for (const auto& part : parts_) part->apply(text, scratch);
+  void step(std::string& text, RegexScratch& scratch, Growth& growth) const override {
+    for (const auto& part : parts_) part->step(text, scratch, growth);
   }
 
  private:
   std::vector<std::unique_ptr<const Normalizer>> parts_;
 };
 
-}  // namespace
-
-std::unique_ptr<const Normalizer> make_normalizer(const JsonView& value, const std::string& file) {
-  const std::string type = value.at("type").as_string();
+std::unique_ptr<const Normalizer> make_step(const JsonView& value, const std::string& type,
+                                            const std::string& file) {
   if (type == "NFC") return std::make_unique<Forms>(NormalForm::kNfc);
   if (type == "NFD") return std::make_unique<Forms>(NormalForm::kNfd);
   if (type == "NFKC") return std::make_unique<Forms>(NormalForm::kNfkc);
@@ -129,14 +137,27 @@ std::unique_ptr<const Normalizer> make_normalizer(const JsonView& value, const s
     return std::make_unique<Replace>(read_pattern(value.at("pattern"), file),
                                      value.at("content").as_string());
   }
-  if (type == "Sequence") {
-    std::vector<std::unique_ptr<const Normalizer>> parts;
-    for (const JsonView& part : value.at("normalizers").items()) {
-      parts.push_back(make_normalizer(part, file));
-    }
-    return std::make_unique<Chain>(std::move(parts));
-  }
   fail_unsupported("{}: the normalizer {} is not supported", quoted(file), quoted(type));
+}
+
+void add_steps(const JsonView& value, const std::string& file,
+               std::vector<std::unique_ptr<const Normalizer>>& steps) {
+  const std::string type = value.at("type").as_string();
+  if (type == "Sequence") {
+    for (const JsonView& part : value.at("normalizers").items()) add_steps(part, file, steps);
+    return;
+  }
+  check_steps(steps.size() + 1, "normalizer", file);
+  steps.push_back(make_step(value, type, file));
+}
+
+}  // namespace
+
+std::unique_ptr<const Normalizer> make_normalizer(const JsonView& value, const std::string& file) {
+  std::vector<std::unique_ptr<const Normalizer>> steps;
+  add_steps(value, file, steps);
+  if (steps.size() == 1) return std::move(steps.front());
+  return std::make_unique<Chain>(std::move(steps));
 }
 
 }  // namespace lathe

@@ -11,17 +11,23 @@
 
 #include "base/json.h"
 #include "base/regex.h"
-#include "tokenizer/parallel_encode.h"
+#include "tokenizer/growth.h"
 
 namespace lathe {
 
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  virtual void apply(std::string& text, RegexScratch& scratch) const = 0;
+  // Throws kLimit when the text becomes too long, or a regex takes too long.
+  void apply(std::string& text, RegexScratch& scratch) const {
+    Growth growth(text.size());
+    scratch.begin_text();
+    step(text, scratch, growth);
+  }
+  virtual void step(std::string& text, RegexScratch& scratch, Growth& growth) const = 0;
 };
 
-// `value` is the "normalizer" object of tokenizer.json.
+// `value` is the "normalizer" object of tokenizer.json. Throws kLimit for too many steps.
 std::unique_ptr<const Normalizer> make_normalizer(const JsonView& value, const std::string& file);
 
 enum class NormalForm : std::uint8_t { kNfc, kNfd, kNfkc, kNfkd };

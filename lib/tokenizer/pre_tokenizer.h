@@ -9,6 +9,9 @@
 // scan's matches depend only on where it stands, so scans that began at a guess are right
 // from where they meet the true one.
 //
+// A text that the steps would make many times as long ends in kLimit, as does a file with more
+// steps than kMaxSteps, each of which is a call inside the one before.
+//
 // Immutable after construction; scratch belongs to one thread at a time.
 #pragma once
 
@@ -22,6 +25,7 @@
 
 #include "base/json.h"
 #include "base/regex.h"
+#include "tokenizer/growth.h"
 
 namespace lathe {
 
@@ -61,7 +65,7 @@ class PreTokenizer {
   void add(const JsonView& value, const std::string& file);
   void add_split(std::string_view regex, SplitBehavior behavior, bool invert,
                  const std::string& file, RegexDialect dialect = RegexDialect::kOniguruma);
-  void add_byte_map();
+  void add_byte_map(const std::string& file);
 
   // When the last step is ByteMap it can be left to the model, which then gets bytes as they
   // are: takes the step away and says so.
@@ -78,10 +82,13 @@ class PreTokenizer {
 
   // The part of run() that begins at `from`, up to the first resumption point at or after
   // `until`, which is returned. `resumed(position)` is called at each resumption point: a scan
-  // that starts there gives what follows. Needs scans_in_parallel().
-  std::size_t run_from(std::string_view text, std::size_t from, std::size_t until, bool at_start,
-                       RegexScratch& scratch, const Sink& sink,
-                       const std::function<void(std::size_t)>& resumed) const;
+  // that starts there gives what follows. Where a match depends on what comes at `end` or later
+  // the scan stops early. Needs scans_in_parallel().
+  struct Stretch {
+    std::size_t from, until, end;
+  };
+  std::size_t run_from(std::string_view text, Stretch stretch, bool at_start, RegexScratch& scratch,
+                       const Sink& sink, const std::function<void(std::size_t)>& resumed) const;
 
   static const char* gpt2_regex() noexcept;
 
@@ -90,8 +97,17 @@ class PreTokenizer {
     std::string_view text;
     bool at_start;
   };
-  void run_step(std::size_t step, Piece piece, RegexScratch& scratch, const Sink& sink) const;
-  void run_split(std::size_t step, Piece piece, RegexScratch& scratch, const Sink& sink) const;
+  // What the steps of one run share.
+  struct Run {
+    RegexScratch& scratch;
+    Growth growth;
+    const Sink& sink;
+  };
+  void run_step(std::size_t step, Piece piece, Run& run) const;
+  void run_split(std::size_t step, Piece piece, Run& run) const;
+  void run_metaspace(std::size_t step, Piece piece, Run& run) const;
+  void add_metaspace(const JsonView& value);
+  void add_step(PreTokenizerStep step, const std::string& file);
 
   std::vector<PreTokenizerStep> steps_;
 };

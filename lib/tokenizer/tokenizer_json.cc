@@ -7,14 +7,12 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "tokenizer/id_range.h"
 
 namespace lathe {
 namespace {
 
 using nlohmann::json;
-
-// A vocabulary much larger than any model's, and the most ids that holes may waste.
-constexpr std::int64_t kMaxIds = std::int64_t{1} << 24;
 
 // Builds the document, diverting model.vocab and model.merges.
 class Events final : public JsonEvents {
@@ -180,10 +178,7 @@ void place_tokens(std::vector<std::pair<std::string, TokenId>> vocab, const std:
                   std::vector<std::string>& tokens) {
   TokenId most = -1;
   for (const auto& [text, id] : vocab) most = std::max(most, id);
-  // Holes are legal, but not a few tokens spread over millions of ids.
-  if (static_cast<std::size_t>(most) + 1 > vocab.size() * 2 + 65536 && most >= 0) {
-    fail_invalid("{}: the ids of {} tokens reach {}", quoted(file), vocab.size(), most);
-  }
+  if (most >= 0) check_id(most, vocab.size(), file);
   tokens.resize(static_cast<std::size_t>(most) + 1);
   std::vector<bool> taken(tokens.size(), false);
   for (auto& [text, id] : vocab) {
@@ -265,6 +260,9 @@ TokenizerJson parse_tokenizer_json(std::string_view text, const std::string& fil
     out.model.unknown = static_cast<TokenId>(at - tokens.begin());
   }
   out.added = read_added(root);
+  for (const AddedToken& token : out.added) {
+    check_id(token.id, out.model.tokens.size() + out.added.size(), file);
+  }
   return out;
 }
 

@@ -94,7 +94,7 @@ std::string signature(const GgufPre& pre) {
   for (const std::string_view split : pre.splits) {
     made.add_split(split, SplitBehavior::kIsolated, false, "");
   }
-  made.add_byte_map();
+  made.add_byte_map("");
   return signature(made.steps());
 }
 
@@ -103,7 +103,7 @@ const GgufPre* find_by_original(const std::vector<PreTokenizerStep>& steps) {
   PreTokenizer falcon;
   falcon.add_split("[!-/:-@\\[-`{-~\\p{P}]", SplitBehavior::kContiguous, false, "");
   falcon.add_split(PreTokenizer::gpt2_regex(), SplitBehavior::kIsolated, false, "");
-  falcon.add_byte_map();
+  falcon.add_byte_map("");
   falcon.add_split("\\p{N}", SplitBehavior::kContiguous, false, "");
   falcon.add_split("[0-9][0-9][0-9]", SplitBehavior::kIsolated, false, "");
   if (signature(steps) == signature(falcon.steps())) return find_gguf_pre("falcon");
@@ -114,7 +114,7 @@ const GgufPre* find_by_original(const std::vector<PreTokenizerStep>& steps) {
     digits.add_split(deepseek->splits[i], SplitBehavior::kIsolated, false, "");
   }
   digits.add_split("\\p{N}", SplitBehavior::kIsolated, false, "");
-  digits.add_byte_map();
+  digits.add_byte_map("");
   return signature(steps) == signature(digits.steps()) ? deepseek : nullptr;
 }
 

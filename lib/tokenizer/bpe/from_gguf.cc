@@ -11,7 +11,7 @@ namespace {
 
 class Nfc final : public Normalizer {
  public:
-  void apply(std::string& text, RegexScratch&) const override {
+  void step(std::string& text, RegexScratch&, Growth&) const override {
     text = normal_form(text, NormalForm::kNfc);
   }
 };
@@ -60,7 +60,7 @@ BpeParts bpe_parts_from_gguf(const TokenizerFiles& files) {
   for (const std::string_view split : pre->splits) {
     parts.pre_tokenizer.add_split(split, SplitBehavior::kIsolated, false, file);
   }
-  parts.pre_tokenizer.add_byte_map();
+  parts.pre_tokenizer.add_byte_map(file);
   DecoderStep bytes;
   bytes.kind = DecoderStep::Kind::kByteLevel;
   parts.decoder.add(std::move(bytes));

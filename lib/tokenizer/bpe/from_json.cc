@@ -11,14 +11,23 @@
 namespace lathe {
 namespace {
 
-// The ids that a template writes for one of its special tokens.
-std::vector<TokenId> template_ids(const JsonView& processor, const std::string& name) {
-  const JsonView tokens = processor.at("special_tokens");
-  std::vector<TokenId> ids;
-  for (const JsonView& id : tokens.at(name).at("ids").items()) {
-    ids.push_back(static_cast<TokenId>(id.as_int(0, INT32_MAX)));
+// The most ids that a template may put around a text; real ones put one or two.
+constexpr std::size_t kMostTemplateIds = 256;
+
+void check_template_ids(std::size_t ids, std::string_view file) {
+  if (ids <= kMostTemplateIds) return;
+  fail(ErrorCode::kLimit, "{}: the post-processor puts more than {} ids around a text",
+       quoted(file), kMostTemplateIds);
+}
+
+// Adds the ids that a template writes for one of its special tokens.
+void add_template_ids(const JsonView& processor, const std::string& name,
+                      std::vector<TokenId>& out) {
+  const JsonView ids = processor.at("special_tokens").at(name).at("ids");
+  check_template_ids(out.size() + ids.size(), processor.file());
+  for (const JsonView& id : ids.items()) {
+    out.push_back(static_cast<TokenId>(id.as_int(0, INT32_MAX)));
   }
-  return ids;
 }
 
 // Adds what a post-processor puts before and after a single text.
@@ -35,9 +44,7 @@ void read_post_processor(const JsonView& value, const std::string& file, BpePart
     std::vector<TokenId> prefix, suffix;
     for (const JsonView& item : value.at("single").items()) {
       if (const auto special = item.find("SpecialToken")) {
-        const auto ids = template_ids(value, special->at("id").as_string());
-        auto& side = before ? prefix : suffix;
-        side.insert(side.end(), ids.begin(), ids.end());
+        add_template_ids(value, special->at("id").as_string(), before ? prefix : suffix);
       } else if (item.contains("Sequence") && before) {
         before = false;
       } else {
@@ -47,6 +54,7 @@ void read_post_processor(const JsonView& value, const std::string& file, BpePart
     if (before) value.fail_here("leaves the text out");
     parts.prefix.insert(parts.prefix.begin(), prefix.begin(), prefix.end());
     parts.suffix.insert(parts.suffix.end(), suffix.begin(), suffix.end());
+    check_template_ids(std::max(parts.prefix.size(), parts.suffix.size()), file);
   } else if (type != "ByteLevel") {  // ByteLevel changes offsets only
     fail_unsupported("{}: the post-processor {} is not supported", quoted(file), quoted(type));
   }

@@ -11,6 +11,9 @@ namespace {
 // Ids of the context that decide how the text goes on: enough for a few visible tokens.
 constexpr std::size_t kContext = 16;
 
+// An unfinished character is a few ids; more than these that show no text show none.
+constexpr std::size_t kMostPending = 64;
+
 }  // namespace
 
 ByteLevelStream::ByteLevelStream(const BpeTokenizer& tokenizer, std::span<const TokenId> context)
@@ -48,7 +51,17 @@ WindowStream::WindowStream(const Tokenizer& tokenizer, std::span<const TokenId> 
 
 std::string WindowStream::push(TokenId id) {
   window_.push_back(id);
-  return advance(false);
+  if (window_.size() - shown_ <= kMostPending) return advance(false);
+  std::string out = advance(true);
+  if (out.empty()) {
+    window_.resize(shown_);
+  } else {
+    const std::size_t keep = std::min(window_.size(), kContext);
+    window_.erase(window_.begin(), window_.end() - static_cast<std::ptrdiff_t>(keep));
+    shown_ = keep;
+    whole_ = true;
+  }
+  return out;
 }
 
 std::string WindowStream::finish() { return advance(true); }

@@ -11,8 +11,15 @@
 namespace lathe {
 namespace {
 
-// Pieces of a long text that go to one thread at a time.
+// Pieces of a long text that go to one thread at a time, and how far beyond its own a scan may
+// look: a match that goes on and on is left to the one scan that is right.
 constexpr std::size_t kTaskBytes = std::size_t{1} << 18;
+constexpr std::size_t kTaskOverlap = std::size_t{1} << 12;
+
+std::size_t char_start(std::string_view text, std::size_t at) noexcept {
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  return std::min(at, text.size());
+}
 
 }  // namespace
 
@@ -104,9 +111,7 @@ std::vector<TokenId> BpeTokenizer::encode_trusted(std::string_view text,
       continue;
     }
     const auto begin = static_cast<std::size_t>(segment.text.data() - text.data());
-    const bool is_trusted = std::any_of(trusted.begin(), trusted.end(), [&](const TextRange& r) {
-      return r.begin <= begin && begin + segment.text.size() <= r.end;
-    });
+    const bool is_trusted = covers(trusted, begin, begin + segment.text.size());
     const TextRange all{0, words.size()};
     for (const TextSegment& part : added_normalized_.split(
              words, is_trusted ? std::span(&all, 1) : std::span<const TextRange>())) {
@@ -149,7 +154,7 @@ void BpeTokenizer::encode_scanned(std::string_view text, bool at_start, int thre
   };
   struct Task {
     std::size_t from = 0, until = 0;
-    std::size_t end = 0;  // where the scan stopped: at or after `until`
+    std::size_t end = 0;  // where the scan stopped: at or after `until`, unless it was cut
     std::vector<TokenId> ids;
     std::vector<Mark> marks;
   };
@@ -157,27 +162,28 @@ void BpeTokenizer::encode_scanned(std::string_view text, bool at_start, int thre
 
   std::vector<Task> tasks;
   for (std::size_t at = 0; at < text.size();) {
-    std::size_t end = std::min(text.size(), at + kTaskBytes);
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+    const std::size_t end = char_start(text, at + kTaskBytes);
     Task task;
     task.from = at;
     task.until = end;
     tasks.push_back(std::move(task));
     at = end;
   }
-  const auto scan = [&](Task& task) {
+  const auto scan = [&](Task& task, std::size_t end) {
     const auto scratch = scratch_.take();
     task.ids.clear();
     task.ids.reserve((task.until - task.from) / 3);
     task.marks.assign(1, Mark{task.from, 0});
     task.end = parts_.pre_tokenizer.run_from(
-        text, task.from, task.until, at_start, scratch->regex,
+        text, {task.from, task.until, end}, at_start, scratch->regex,
         [&](std::string_view word) { model_->encode(word, scratch->model, task.ids); },
         [&](std::size_t position) {
           if (task.marks.size() < kMarks) task.marks.push_back({position, task.ids.size()});
         });
   };
-  parallel_tasks(tasks.size(), threads, [&](std::size_t i) { scan(tasks[i]); });
+  parallel_tasks(tasks.size(), threads, [&](std::size_t i) {
+    scan(tasks[i], char_start(text, tasks[i].until + kTaskOverlap));
+  });
 
   std::size_t at = 0;  // how far the true scan has come
   for (Task& task : tasks) {
@@ -187,7 +193,7 @@ void BpeTokenizer::encode_scanned(std::string_view text, bool at_start, int thre
                          [](const Mark& m, std::size_t position) { return m.position < position; });
     if (mark == task.marks.end() || mark->position != at) {
       task.from = at;
-      scan(task);
+      scan(task, text.size());
       mark = task.marks.begin();
     }
     out.insert(out.end(), task.ids.begin() + static_cast<std::ptrdiff_t>(mark->ids),

@@ -111,10 +111,14 @@ void SpmBpe::encode_word(std::string_view raw, bool prefix, Scratch& scratch) co
 
   auto& symbols = scratch.symbols;
   symbols.clear();
+  TrieWork work(text.size());
   for (std::size_t at = 0; at < text.size();) {
     std::size_t size = 0;
-    if (!user_defined_.empty())
-      size = user_defined_.longest(std::string_view(text).substr(at)).size;
+    if (!user_defined_.empty()) {
+      const ByteTrie::Match match = user_defined_.longest(std::string_view(text).substr(at));
+      work.take(match.walked);
+      size = match.size;
+    }
     const bool frozen = size > 0;
     if (!frozen) size = char_size(text, at);
     const auto index = static_cast<int>(symbols.size());

@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "tokenizer/id_range.h"
 #include "tokenizer/spm/stream.h"
 
 namespace lathe {
@@ -12,9 +13,6 @@ namespace {
 
 // Pieces of a long text that go to one thread at a time.
 constexpr std::size_t kTaskBytes = std::size_t{1} << 18;
-
-// A vocabulary never has holes larger than this between the model's pieces and added tokens.
-constexpr std::int64_t kMaxIds = std::int64_t{1} << 24;
 
 }  // namespace
 
@@ -34,10 +32,7 @@ SpmTokenizer::SpmTokenizer(SpmModel model, SpmSettings settings, const std::stri
   }
   std::vector<AddedToken> matched = settings_.added;
   for (AddedToken& token : matched) {
-    if (token.id < 0 || token.id >= kMaxIds) {
-      fail_invalid("{}: the added token {} has the id {}", quoted(file), quoted(token.text),
-                   token.id);
-    }
+    check_id(token.id, model_.pieces.size() + matched.size(), file);
     token.normalized = false;  // there is nothing to normalize here
     const auto id = static_cast<std::size_t>(token.id);
     if (id >= entries_.size()) entries_.resize(id + 1);
@@ -49,13 +44,11 @@ SpmTokenizer::SpmTokenizer(SpmModel model, SpmSettings settings, const std::stri
     }
   }
   // Control pieces can be recognised in text, on request, even if no file lists them.
+  std::vector<bool> listed(entries_.size(), false);
+  for (const AddedToken& token : matched) listed[static_cast<std::size_t>(token.id)] = true;
   for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
-    if (model_.pieces[i].type != PieceType::kControl) continue;
-    if (std::any_of(matched.begin(), matched.end(),
-                    [id](const AddedToken& token) { return token.id == id; })) {
-      continue;
-    }
+    if (model_.pieces[i].type != PieceType::kControl || listed[i]) continue;
     AddedToken token;
     token.text = model_.pieces[i].text;
     token.id = id;
