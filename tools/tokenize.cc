@@ -34,21 +34,14 @@ struct Record {
   int code = 0;
 };
 
-// A piece as a word of a line: spaces, control characters and the backslash are escaped.
+// A piece as a word of a line: spaces, the backslash and what a terminal would obey are escaped.
 void put_piece(std::string_view piece, std::string& out) {
-  for (const char c : piece) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\\') {
-      out += "\\\\";
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte <= ' ' || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out.push_back(c);
-    }
+  while (!piece.empty()) {
+    const std::size_t plain = piece.find_first_of(" \"");
+    out += lathe::escape_for_terminal(piece.substr(0, plain), piece.size());
+    if (plain == std::string_view::npos) return;
+    out += piece[plain] == ' ' ? "\\x20" : "\"";
+    piece.remove_prefix(plain + 1);
   }
 }
 
@@ -147,25 +140,47 @@ class Job {
   void run_batch(std::vector<std::string>& batch) {
     if (options_.decode) {
       for (const std::string& line : batch) {
-        Record record;
-        try {
+        finish(attempt([&](Record& record) {
           record.ids = parse_ids(line);
           record.text = tokenizer_->decode(record.ids, options_.special);
-        } catch (const Error& error) {
-          record.code = static_cast<int>(error.code());
-          record.error = fmt::format("line {}: {}", lines_ + 1, error.message());
-        }
-        finish(record);
+        }));
       }
     } else {
-      const std::vector<std::string_view> texts(batch.begin(), batch.end());
-      for (auto& ids : tokenizer_->encode_batch(texts, encode_)) {
-        Record record;
-        record.ids = std::move(ids);
-        finish(record);
-      }
+      encode_lines(batch);
     }
     batch.clear();
+  }
+
+  void encode_lines(const std::vector<std::string>& batch) {
+    const std::vector<std::string_view> texts(batch.begin(), batch.end());
+    std::vector<std::vector<TokenId>> all;
+    try {
+      all = tokenizer_->encode_batch(texts, encode_);
+    } catch (const Error&) {  // of one line, and perhaps of others: each on its own
+      for (const std::string_view text : texts) {
+        finish(attempt([&](Record& record) { record.ids = tokenizer_->encode(text, encode_); }));
+      }
+      return;
+    }
+    for (auto& ids : all) {
+      Record record;
+      record.ids = std::move(ids);
+      finish(record);
+    }
+  }
+
+  // The record of the next line: what `work` makes of it, or its error.
+  template <typename Work>
+  Record attempt(Work&& work) const {
+    Record record;
+    try {
+      work(record);
+    } catch (const Error& error) {
+      record = Record();
+      record.code = static_cast<int>(error.code());
+      record.error = fmt::format("line {}: {}", lines_ + 1, error.message());
+    }
+    return record;
   }
 
   void finish(const Record& record) {

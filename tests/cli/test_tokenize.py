@@ -50,6 +50,22 @@ class Tokenize(ToolTest):
     def test_pieces_are_escaped(self):
         self.assertEqual(self.text("the \n", "--pieces"), "<s> the Ġ Ċ\n".encode())
 
+    def test_pieces_reach_no_terminal_raw(self):
+        tokenizer = json.loads(small_tokenizer())
+        tokenizer["added_tokens"] += [{"id": 259, "content": "a\u009b31m\u202eb \"q\" \\", "special": False, "normalized": False}]
+        model = self.write("hostile.json", json.dumps(tokenizer))
+        result = self.ok("-m", model, "--pieces", "--no-special", stdin="a\u009b31m\u202eb \"q\" \\")
+        self.assertEqual(result.stdout, b'a\\xc2\\x9b31m\\xe2\\x80\\xaeb\\x20"q"\\x20\\\\\n')
+
+    def test_a_line_that_cannot_be_encoded_is_no_other_lines_affair(self):
+        tokenizer = json.loads(small_tokenizer())
+        tokenizer["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "(?=[\\s\\S]*Z)x|[\\s\\S]"},
+                                      "behavior": "Isolated", "invert": False}
+        model = self.write("hostile.json", json.dumps(tokenizer))
+        result = self.run_tool("-m", model, "--lines", "--no-special", "--count", stdin="ab\n" + "a" * 100000 + "\nabc\n")
+        self.assertEqual((result.status, result.stdout), (1, b"2\n\n3\n"), result)
+        self.assertIn("line 2: the regex", result.err)
+
     def test_count(self):
         self.assertEqual(self.text("the the", "--count", "--no-special"), b"3\n")
 
