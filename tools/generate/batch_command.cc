@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
-                           const Checkpoint& checkpoint) {
+                           const OpenedModel& opened) {
   BatchOptions out;
   out.lines = flags.lines;
   out.timings = flags.timings;
@@ -33,13 +33,12 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   defaults.chat_template = flags.chat_template;
   defaults.special = flags.special;
   defaults.echo = flags.echo;
-  const std::uint64_t hashes[] = {content_hash(checkpoint), options_hash(out)};
+  const std::uint64_t hashes[] = {content_hash(*opened.checkpoint), options_hash(out)};
   out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
                         flags.kv_type,
                         fmt::format("{}", flags.context)});
-  if (!flags.lora.empty()) {
-    const std::string adapter = LoraAdapter::open(flags.lora)->fingerprint();
-    out.run = hash_parts({fmt::format("{}", out.run), adapter});
+  if (!opened.adapter.empty()) {
+    out.run = hash_parts({fmt::format("{}", out.run), opened.adapter});
   }
   return out;
 }
@@ -163,7 +162,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   // Before the model is read: what cannot be written should be known at once.
   Destination to = open_destination(common, flags);
   const OpenedModel opened = open_generate_model(common, flags);
-  BatchOptions options = batch_options(tool, flags, *opened.checkpoint);
+  BatchOptions options = batch_options(tool, flags, opened);
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
 

@@ -203,10 +203,12 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
+  std::shared_ptr<const LoraAdapter> adapter;
+  if (!flags.lora.empty()) adapter = LoraAdapter::open(flags.lora);
+  if (adapter && flags.batch()) out.adapter = adapter->fingerprint();
   LoadOptions load = flags.load;
   load.threads = common.threads_or_default();
-  out.model = Model::load(out.checkpoint,
-                          flags.lora.empty() ? nullptr : LoraAdapter::open(flags.lora), load);
+  out.model = Model::load(out.checkpoint, adapter, load);
   out.model->fetch_weights(
       [&] { return vocabulary.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
   out.tokenizer = vocabulary.get();

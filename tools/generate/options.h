@@ -53,6 +53,7 @@ struct OpenedModel {
   std::shared_ptr<const Checkpoint> checkpoint;
   std::shared_ptr<const Model> model;
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::string adapter;  // of a batch with --lora: its fingerprint
 };
 
 OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags);
