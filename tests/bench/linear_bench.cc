@@ -19,11 +19,11 @@
 #include <string>
 #include <vector>
 
-#include "../unit/model/memory_checkpoint.h"
 #include "kernels/select.h"
 #include "model/float_buffer.h"
 #include "model/linear.h"
 #include "model/packed_weights.h"
+#include "support/memory_checkpoint.h"
 #include "tensor/packed_layout.h"
 
 #if defined(__x86_64__)

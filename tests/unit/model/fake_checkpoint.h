@@ -10,8 +10,8 @@
 #include "lathe/checkpoint.h"
 
 #include "checkpoint/model_tensors.h"
-#include "memory_checkpoint.h"
 #include "support/layers.h"
+#include "support/memory_checkpoint.h"
 #include "support/refusal.h"
 
 namespace lathe {

@@ -9,8 +9,8 @@
 
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
-#include "memory_checkpoint.h"
 #include "model/packed_weights.h"
+#include "support/memory_checkpoint.h"
 #include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/dequantize.h"
