@@ -278,6 +278,7 @@ void JsonView::for_each(
 
 std::optional<JsonView> JsonView::find(std::string_view key) const {
   if (!value_->is_object()) fail_here("is not an object");
+  if (asked_ != nullptr) asked_->emplace(key);
   const auto at = value_->find(key);
   if (at == value_->end() || at->is_null()) return std::nullopt;
   return JsonView(*at, file_, fmt::format("{}.{}", path_, key));

@@ -15,8 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,12 +65,27 @@ nlohmann::json parse_json(std::string_view text, std::string_view file,
 // `text` as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD.
 std::string json_quote(std::string_view text);
 
+// Keys of an object.
+using KeySet = std::set<std::string, std::less<>>;
+
 // One value of a document and its place. The document and the file's name must outlive it;
 // copies are cheap.
 class JsonView {
  public:
   JsonView(const nlohmann::json& value, std::string_view file, std::string path = "$")
       : value_(&value), file_(file), path_(std::move(path)) {}
+
+  // The same view, which notes the keys that it is asked for, present or not, in `asked`.
+  JsonView noting(KeySet& asked) const {
+    JsonView view = *this;
+    view.asked_ = &asked;
+    return view;
+  }
+
+  // As if it had been asked for them.
+  void note(std::initializer_list<std::string_view> keys) const {
+    if (asked_ != nullptr) asked_->insert(keys.begin(), keys.end());
+  }
 
   const nlohmann::json& json() const noexcept { return *value_; }
   std::string_view file() const noexcept { return file_; }
@@ -111,6 +128,7 @@ class JsonView {
   const nlohmann::json* value_;
   std::string_view file_;
   std::string path_;
+  KeySet* asked_ = nullptr;
 };
 
 }  // namespace lathe

@@ -17,6 +17,7 @@
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/rope_factors.h"
+#include "checkpoint/unread_keys.h"
 
 namespace lathe {
 namespace {
@@ -38,7 +39,11 @@ class Keys {
   Keys(const GgufReader& gguf, std::string_view architecture)
       : gguf_(gguf), architecture_(architecture) {}
 
-  std::string key(std::string_view name) const { return fmt::format("{}.{}", architecture_, name); }
+  // Notes that it was asked for.
+  std::string key(std::string_view name) const {
+    return *asked_.emplace(fmt::format("{}.{}", architecture_, name)).first;
+  }
+  const KeySet& asked() const { return asked_; }
 
   std::optional<std::int64_t> integer(std::string_view name) const {
     return gguf_.get_int(key(name));
@@ -71,6 +76,7 @@ class Keys {
  private:
   const GgufReader& gguf_;
   std::string_view architecture_;
+  mutable KeySet asked_;
 };
 
 std::int64_t head_dim_of(const Keys& keys, std::int64_t by_default) {
@@ -92,7 +98,8 @@ std::int64_t head_dim_of(const Keys& keys, std::int64_t by_default) {
   return head_dim;
 }
 
-void read_yarn(const Keys& keys, std::int64_t max_position, RopeConfig& rope) {
+// `times`: what the scale of attention is multiplied by.
+void read_yarn(const Keys& keys, std::int64_t max_position, double times, RopeConfig& rope) {
   rope.scaling = RopeScalingKind::kYarn;
   rope.original_max_position =
       keys.integer("rope.scaling.original_context_length").value_or(max_position);
@@ -102,8 +109,8 @@ void read_yarn(const Keys& keys, std::int64_t max_position, RopeConfig& rope) {
   // follows from the factor.
   if (const auto whole = keys.real("rope.scaling.yarn_attn_factor")) {
     rope.attention_factor = *whole;
-  } else if (const auto times = keys.real("rope.scaling.attn_factor"); times && *times != 1.0) {
-    rope.attention_factor = *times * (0.1 * std::log(std::max(rope.factor, 1.0)) + 1.0);
+  } else if (times != 1.0) {
+    rope.attention_factor = times * (0.1 * std::log(std::max(rope.factor, 1.0)) + 1.0);
   }
   if (const auto extrapolation = keys.real("rope.scaling.yarn_ext_factor");
       extrapolation && *extrapolation != 1.0 && *extrapolation >= 0.0) {
@@ -154,10 +161,15 @@ RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t hea
   RopeConfig rope;
   rope.theta = keys.real("rope.freq_base").value_or(10000.0);
   // The second is the old name; zero stands for "no scaling".
-  const double written =
-      keys.real("rope.scaling.factor").value_or(keys.real("rope.scale_linear").value_or(0.0));
+  const auto old_name = keys.real("rope.scale_linear");
+  const double written = keys.real("rope.scaling.factor").value_or(old_name.value_or(0.0));
   const double factor = written == 0.0 ? 1.0 : written;
   const std::string_view type = keys.string("rope.scaling.type").value_or("linear");
+  const double times = keys.real("rope.scaling.attn_factor").value_or(1.0);
+  if (times != 1.0 && type != "yarn") {
+    fail_unsupported("{}: {} other than 1 is supported with YaRN only", quoted(keys.gguf().path()),
+                     keys.key("rope.scaling.attn_factor"));
+  }
   if (type == "none" || (type == "linear" && factor == 1.0)) {
     // no scaling
   } else if (type == "linear") {
@@ -165,7 +177,7 @@ RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t hea
     rope.factor = factor;
   } else if (type == "yarn") {
     rope.factor = factor;
-    read_yarn(keys, max_position, rope);
+    read_yarn(keys, max_position, times, rope);
   } else {
     fail_unsupported("{}: rope scaling {} is not supported (supported: none, linear, yarn)",
                      quoted(keys.gguf().path()), quoted(type));
@@ -207,6 +219,7 @@ std::vector<bool> read_window_pattern(const Keys& keys, std::size_t layers) {
 
 void read_windows(const Keys& keys, ModelConfig& config) {
   const std::int64_t window = keys.integer("attention.sliding_window").value_or(0);
+  keys.key("attention.sliding_window_pattern");  // says nothing without a window
   if (window == 0) return;
   const auto windowed = read_window_pattern(keys, config.layers.size());
   for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
@@ -228,7 +241,7 @@ LayerConfig read_layer(const Keys& keys, const Family& family, const ModelConfig
   a.kv_heads = keys.uniform("attention.head_count_kv").value_or(a.heads);
   a.head_dim = head_dim_of(keys, config.hidden_size / a.heads);
   a.rope = rope_of(keys, config.max_position, a.head_dim);
-  a.qk_norm = family.qk_norm ? QkNorm::kPerHead : QkNorm::kNone;
+  a.qk_norm = family.qk_norm;
   a.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
   a.output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
   layer.mlp.bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
@@ -334,26 +347,45 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   return v;
 }
 
+// Families that share an architecture's name: our own key says which, else a window.
+const Family& family_of(const Keys& keys, std::string_view architecture) {
+  const GgufReader& gguf = keys.gguf();
+  const bool windowed = keys.integer("attention.sliding_window").value_or(0) > 0;
+  const Family* family = family_by_gguf(architecture, windowed);
+  if (family == nullptr) {
+    fail_unsupported("{}: architecture {} is not supported (supported: {})", quoted(gguf.path()),
+                     quoted(architecture), supported_gguf());
+  }
+  const auto type = gguf.get_string(gguf_keys::kModelType);
+  if (!type) return *family;
+  const Family* named = family_by_type(*type);
+  if (named == nullptr || named->gguf != architecture) {
+    fail_invalid("{}: {} does not belong to architecture {}", quoted(gguf.path()),
+                 gguf_keys::kModelType, quoted(architecture));
+  }
+  return *named;
+}
+
 ModelConfig config_from_gguf(const GgufReader& gguf) {
   const std::string_view architecture = gguf.require_string("general.architecture");
-  const Family* family = family_by_gguf(architecture);
-  if (family == nullptr) {
-    fail_unsupported("{}: architecture {} is not supported (supported: llama, qwen2, qwen3)",
-                     quoted(gguf.path()), quoted(architecture));
-  }
   const Keys keys(gguf, architecture);
+  const Family& family = family_of(keys, architecture);
   if (keys.integer("expert_count").value_or(0) > 0) {
     fail_unsupported("{}: mixtures of experts are not supported", quoted(gguf.path()));
   }
+  if (!gguf.get_bool(keys.key("attention.causal")).value_or(true)) {
+    fail_unsupported("{}: attention to what follows (attention.causal is false) is not supported",
+                     quoted(gguf.path()));
+  }
   ModelConfig config;
-  config.family = family->type;
+  config.family = family.type;
   config.name = gguf.get_string("general.name").value_or("");
   constexpr std::int64_t kMost = std::int64_t{1} << 31;  // validate() has the real bounds
   const std::int64_t layers = keys.require("block_count", 1, 4096);
   config.hidden_size = keys.require("embedding_length", 1, kMost);
   config.max_position = keys.require("context_length", 1, kMost);
   const auto eps = keys.real("attention.layer_norm_rms_epsilon");
-  config.layers.assign(static_cast<std::size_t>(layers), read_layer(keys, *family, config));
+  config.layers.assign(static_cast<std::size_t>(layers), read_layer(keys, family, config));
   if (!eps) {
     fail_invalid("{}: {} is missing", quoted(gguf.path()),
                  keys.key("attention.layer_norm_rms_epsilon"));
@@ -371,17 +403,7 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   config.tie_word_embeddings = !has_tensor(gguf, {TensorRole::kHead});
   read_token_ids(gguf, config);
 
-  // Families that share an architecture's name: ours say which; a window says mistral.
-  if (const auto type = gguf.get_string(gguf_keys::kModelType)) {
-    const Family* named = family_by_type(*type);
-    if (named == nullptr || named->gguf != architecture) {
-      fail_invalid("{}: {} does not belong to architecture {}", quoted(gguf.path()),
-                   gguf_keys::kModelType, quoted(architecture));
-    }
-    config.family = named->type;
-  } else if (architecture == "llama" && keys.integer("attention.sliding_window").value_or(0) > 0) {
-    config.family = "mistral";
-  }
+  refuse_unread_keys(gguf, architecture, keys.asked());
   validate(config, gguf.path());
   return config;
 }

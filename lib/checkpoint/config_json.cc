@@ -10,6 +10,7 @@
 #include "checkpoint/common_layer.h"
 #include "checkpoint/family.h"
 #include "checkpoint/rope_json.h"
+#include "checkpoint/unread_keys.h"
 
 namespace lathe {
 namespace {
@@ -30,13 +31,8 @@ const Family& family_of(const JsonView& fields) {
     if (!type && architecture.empty()) {
       fail_invalid("{}: names neither model_type nor architectures", quoted(fields.file()));
     }
-    std::string known;
-    for (const Family& f : families()) {
-      if (!known.empty()) known += ", ";
-      known += f.type;
-    }
     fail_unsupported("{}: architecture {} is not supported (supported: {})", quoted(fields.file()),
-                     quoted(type ? *type : architecture), known);
+                     quoted(type ? *type : architecture), supported_types());
   }
   // A classifier or an encoder of a known family has other tensors.
   if (!architecture.empty() && architecture != family->architecture) {
@@ -102,6 +98,8 @@ void read_window(const JsonView& fields, const Family& family, ModelConfig& conf
   std::int64_t first = 0;
   if (family.window == WindowRule::kOptional) {
     if (!fields.get_bool("use_sliding_window").value_or(false)) window = 0;
+    // Newer files spell out what follows from the switch.
+    if (window == 0) fields.note({"layer_types", "max_window_layers", "sliding_window"});
     if (window == 0 || read_layer_types(fields, window, config)) return;
     first = fields.get_int("max_window_layers").value_or(28);
   }
@@ -182,7 +180,7 @@ LayerConfig layer_from_json(const JsonView& fields, const Family& family,
   a.head_dim = fields.get_int("head_dim").value_or(head_dim);
   layer.mlp.activation = activation_of(fields);
   a.rope = rope_from_json(fields, config.max_position);
-  a.qk_norm = family.qk_norm ? QkNorm::kPerHead : QkNorm::kNone;
+  a.qk_norm = family.qk_norm;
   a.qkv_bias = family.qkv_bias;
   if (family.has_attention_bias_key) {
     a.qkv_bias = a.output_bias = fields.get_bool("attention_bias").value_or(false);
@@ -226,7 +224,8 @@ void put_window(const ModelConfig& config, std::int64_t window, const Family& fa
 ModelConfig config_from_json(std::string_view config_text, std::string_view generation_text,
                              const std::string& file) {
   const Json json = parse_json(config_text, file, kLimits);
-  const JsonView fields(json, file);
+  KeySet asked;
+  const JsonView fields = JsonView(json, file).noting(asked);
   if (!fields.is_object()) fields.fail_here("is not an object");
   const Family& family = family_of(fields);
   refuse_quantized(fields);
@@ -253,6 +252,7 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
     const auto ids = token_ids(JsonView(generation, generation_file), "eos_token_id");
     if (!ids.empty()) config.eos_tokens = ids;
   }
+  refuse_unread_keys(fields, asked);
   validate(config, file);
   return config;
 }

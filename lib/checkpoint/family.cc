@@ -1,6 +1,8 @@
 #include "checkpoint/family.h"
 
+#include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
 namespace lathe {
 namespace {
@@ -15,7 +17,9 @@ constexpr std::array<Family, 4> kFamilies = {{
      .has_mlp_bias_key = true,
      .max_position = 2048,
      .bos = 1,
-     .eos = 2},
+     .eos = 2,
+     .gguf_rope_factors = true,
+     .gguf_all_biases = true},
     {.type = "mistral",
      .architecture = "MistralForCausalLM",
      .gguf = "llama",
@@ -24,7 +28,10 @@ constexpr std::array<Family, 4> kFamilies = {{
      .max_position = 131072,
      .kv_heads = 8,
      .bos = 1,
-     .eos = 2},
+     .eos = 2,
+     .gguf_if_windowed = true,
+     .gguf_rope_factors = true,
+     .gguf_all_biases = true},
     {.type = "qwen2",
      .architecture = "Qwen2ForCausalLM",
      .gguf = "qwen2",
@@ -36,7 +43,7 @@ constexpr std::array<Family, 4> kFamilies = {{
      .architecture = "Qwen3ForCausalLM",
      .gguf = "qwen3",
      .has_attention_bias_key = true,
-     .qk_norm = true,
+     .qk_norm = QkNorm::kPerHead,
      .window = WindowRule::kOptional,
      .max_position = 32768,
      .kv_heads = 32,
@@ -51,6 +58,19 @@ const Family* find(Key key, std::string_view value) noexcept {
   return nullptr;
 }
 
+// Each name once.
+template <typename Key>
+std::string list(Key key) {
+  std::string out;
+  for (auto family = kFamilies.begin(); family != kFamilies.end(); ++family) {
+    const std::string_view name = (*family).*key;
+    const bool seen = std::any_of(kFamilies.begin(), family,
+                                  [&](const Family& earlier) { return earlier.*key == name; });
+    if (!seen) out += fmt::format("{}{}", out.empty() ? "" : ", ", name);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::span<const Family> families() noexcept { return kFamilies; }
@@ -61,8 +81,15 @@ const Family* family_by_architecture(std::string_view architecture) noexcept {
   return find(&Family::architecture, architecture);
 }
 
-const Family* family_by_gguf(std::string_view architecture) noexcept {
-  return find(&Family::gguf, architecture);
+const Family* family_by_gguf(std::string_view architecture, bool windowed) noexcept {
+  const auto is_it = [=](const Family& f) {
+    return f.gguf == architecture && f.gguf_if_windowed == windowed;
+  };
+  const auto found = std::find_if(kFamilies.begin(), kFamilies.end(), is_it);
+  return found != kFamilies.end() ? &*found : find(&Family::gguf, architecture);
 }
+
+std::string supported_types() { return list(&Family::type); }
+std::string supported_gguf() { return list(&Family::gguf); }
 
 }  // namespace lathe

@@ -7,7 +7,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+
+#include "lathe/model_config.h"
 
 namespace lathe {
 
@@ -23,12 +26,13 @@ struct Family {
   std::string_view architecture;  // config.json's architectures[0]
   std::string_view gguf;          // GGUF's general.architecture
 
-  // GGUF's q and k rows stand in the interleaved rotary order (pairs 2i, 2i + 1).
-  bool gguf_interleaved = false;
+  // Rows of q and k stand in the interleaved rotary order (pairs 2i, 2i + 1) in files of
+  bool hf_interleaved = false;          // Hugging Face
+  bool gguf_interleaved = false;        // GGUF
   bool has_attention_bias_key = false;  // "attention_bias": q, k, v and o
   bool has_mlp_bias_key = false;        // "mlp_bias"
   bool qkv_bias = false;                // q, k and v always have one
-  bool qk_norm = false;
+  QkNorm qk_norm = QkNorm::kNone;
   WindowRule window = WindowRule::kNone;
 
   // What an absent key of config.json means.
@@ -37,6 +41,13 @@ struct Family {
   std::int64_t head_dim = 0;  // 0: hidden_size / heads
   std::int64_t bos = -1;
   std::int64_t eos = -1;
+
+  // Among the families that share GGUF's name it is the one that has a window.
+  bool gguf_if_windowed = false;
+  // What GGUF's readers know of this architecture: Llama 3's rotary factors, and biases of the
+  // attention's output and of the feed-forward part.
+  bool gguf_rope_factors = false;
+  bool gguf_all_biases = false;
 };
 
 std::span<const Family> families() noexcept;
@@ -45,7 +56,11 @@ std::span<const Family> families() noexcept;
 const Family* family_by_type(std::string_view type) noexcept;
 // By config.json's class name, for files without model_type.
 const Family* family_by_architecture(std::string_view architecture) noexcept;
-// The family that GGUF's architecture stands for: the first of those that share the name.
-const Family* family_by_gguf(std::string_view architecture) noexcept;
+// The family that GGUF's architecture stands for; several may share the name.
+const Family* family_by_gguf(std::string_view architecture, bool windowed) noexcept;
+
+// "llama, mistral, ...", for messages: the families, and GGUF's names.
+std::string supported_types();
+std::string supported_gguf();
 
 }  // namespace lathe

@@ -136,6 +136,7 @@ TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& conf
   if (row.in != Size::kNone && !id.bias) slot.shape.push_back(size_of(row.in, config, layer));
   slot.lathe.name = tensor_name(id);
   slot.hugging_face.name = slot.lathe.name;
+  slot.hugging_face.interleaved = row.rotary && family != nullptr && family->hf_interleaved;
   slot.gguf.name = gguf_tensor_name(id);
   slot.gguf.interleaved = row.rotary && family != nullptr && family->gguf_interleaved;
   if (!id.bias) slot.llama2c.name = row.llama2c;

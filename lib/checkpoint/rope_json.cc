@@ -7,9 +7,12 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/unread_keys.h"
 
 namespace lathe {
 namespace {
+
+constexpr std::string_view kOriginal = "original_max_position_embeddings";
 
 // YaRN's scale of attention for a factor and a multiplier of the logarithm.
 double yarn_mscale(double factor, double multiplier) {
@@ -57,7 +60,6 @@ void read_scaling(const JsonView& outer, const JsonView& fields, std::int64_t ma
   rope.factor =
       type == "yarn" ? fields.get_double("factor").value_or(1.0) : fields.at("factor").as_double();
   // Beside the scaling, where some families keep it, it counts first.
-  constexpr std::string_view kOriginal = "original_max_position_embeddings";
   const auto original = outer.get_int(kOriginal, 1);
   rope.original_max_position =
       original ? *original : fields.get_int(kOriginal, 1).value_or(max_position);
@@ -85,6 +87,7 @@ RopeConfig rope_from_json(const JsonView& config, std::int64_t max_position) {
         quoted(config.file()));
   }
   rope.theta = config.get_double("rope_theta").value_or(10000.0);
+  config.note({kOriginal});  // counts beside a scaling only
   // Where both spellings stand, the new programs read the old one.
   const auto scaling = config.find("rope_scaling");
   const auto parameters = config.find("rope_parameters");
@@ -98,7 +101,11 @@ RopeConfig rope_from_json(const JsonView& config, std::int64_t max_position) {
   }
   if (parameters) rope.theta = parameters->get_double("rope_theta").value_or(rope.theta);
   if (scaling) rope.theta = scaling->get_double("rope_theta").value_or(rope.theta);
-  read_scaling(config, *chosen, max_position, rope);
+  KeySet asked;
+  const JsonView fields = chosen->noting(asked);
+  fields.note({"rope_theta", "rope_type", "type", kOriginal});
+  read_scaling(config, fields, max_position, rope);
+  refuse_unread_rope_keys(fields, asked);
   return rope;
 }
 

@@ -2,7 +2,7 @@
 // rope_type), or the newer "rope_parameters" that holds all of it.
 //
 // Errors: kInvalid with the field; kUnsupported, by name, for other scalings (dynamic,
-// longrope, mrope) and partial rotation.
+// longrope, mrope), partial rotation and keys that are not understood.
 #pragma once
 
 #include <cstdint>

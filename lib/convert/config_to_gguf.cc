@@ -106,9 +106,8 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
   put_rope(a, out, keys);
   put_window(config, a.window, out);
   // Where the architecture alone would read back as another family.
-  const bool read_as_mistral = family->gguf == "llama" && a.window > 0;
-  const std::string_view read_as = read_as_mistral ? "mistral" : family_by_gguf(family->gguf)->type;
-  if (read_as != family->type) keys.set_string(gguf_keys::kModelType, family->type);
+  if (family_by_gguf(family->gguf, a.window > 0) != family)
+    keys.set_string(gguf_keys::kModelType, family->type);
 }
 
 void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {

@@ -105,12 +105,11 @@ void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
   if (!layer.attention.rope.truncate) {
     fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
   }
-  if (family->gguf == "llama") return;
-  if (!rope_factors(layer.attention).empty()) {
+  if (!family->gguf_rope_factors && !rope_factors(layer.attention).empty()) {
     fail_unsupported("{}: GGUF has no Llama 3 rope scaling for architecture {}", file,
                      family->gguf);
   }
-  if (layer.attention.output_bias || layer.mlp.bias) {
+  if (!family->gguf_all_biases && (layer.attention.output_bias || layer.mlp.bias)) {
     fail_unsupported(
         "{}: GGUF has no biases of the output projection or the MLP for architecture {}", file,
         family->gguf);

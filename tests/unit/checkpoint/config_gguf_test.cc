@@ -152,6 +152,45 @@ TEST_F(ConfigGguf, WhatIsNotRunHereIsRefusedByName) {
             2);
 }
 
+TEST_F(ConfigGguf, AKeyOfTheArchitectureThatIsNotUnderstoodIsRefusedByName) {
+  const auto refused_name = [&](const std::string& key, const Change& change) {
+    const std::string path = changed({}, change);
+    const Error e = error_of([&] { Checkpoint::open(path); });
+    EXPECT_EQ(e.code(), ErrorCode::kUnsupported) << e.message();
+    EXPECT_NE(e.message().find(key), std::string::npos) << e.message();
+  };
+  refused_name("llama.attn_logit_softcapping",
+               [](GgufMetadata& keys) { keys.set_f32("llama.attn_logit_softcapping", 50.0f); });
+  refused_name("llama.use_parallel_residual",
+               [](GgufMetadata& keys) { keys.set_bool("llama.use_parallel_residual", true); });
+  refused_name("llama.attention.key_length_swa",
+               [](GgufMetadata& keys) { keys.set_u32("llama.attention.key_length_swa", 4); });
+  refused_name("llama.hidden_activation",
+               [](GgufMetadata& keys) { keys.set_string("llama.hidden_activation", "relu"); });
+  refused_name("llama.layers_kinds", [](GgufMetadata& keys) {
+    keys.set_i32s("llama.layers_kinds", std::vector<std::int32_t>{1});
+  });
+  refused_name("llama.rope.scaling.attn_factor",
+               [](GgufMetadata& keys) { keys.set_f32("llama.rope.scaling.attn_factor", 1.5f); });
+  refused_name("attention.causal",
+               [](GgufMetadata& keys) { keys.set_bool("llama.attention.causal", false); });
+}
+
+TEST_F(ConfigGguf, KeysThatChangeNothingArePassedOver) {
+  const ModelConfig plain = config({}, nothing);
+  const ModelConfig same = config({}, [](GgufMetadata& keys) {
+    keys.set_f32("llama.attn_logit_softcapping", 0.0f);
+    keys.set_u32("llama.expert_used_count", 0);
+    keys.set_string("llama.tensor_data_layout", "Meta AI original pth");
+    keys.set_bool("llama.attention.causal", true);
+    keys.set_u32("llama.rope.scaling.original_context_length", 8);
+    keys.set_u32("llama.attention.sliding_window_pattern", 2);
+    keys.set_string("qwen2.activation", "of another architecture");
+    keys.set_u32("quantize.imatrix.entries_count", 7);
+  });
+  EXPECT_EQ(same.layers, plain.layers);
+}
+
 TEST_F(ConfigGguf, RopeScalingAsItsKeysSay) {
   const auto linear = config({}, [](GgufMetadata& keys) {
     keys.set_f32("llama.rope.scale_linear", 2.5f);  // the old name, without a type

@@ -150,6 +150,44 @@ TEST(ConfigJson, WhatIsNotRunHereIsRefusedByName) {
   refused(R"("hidden_act": "relu")", "relu");
 }
 
+TEST(ConfigJson, AKeyThatIsNotUnderstoodIsRefusedByName) {
+  const auto refused = [](const std::string& extra, const std::string& name) {
+    const Error e = error_of([&] { parse(extra); });
+    EXPECT_EQ(e.code(), ErrorCode::kUnsupported) << e.message();
+    EXPECT_NE(e.message().find("the key \"" + name + "\""), std::string::npos) << e.message();
+  };
+  refused(R"("attn_logit_softcapping": 50.0)", "attn_logit_softcapping");
+  refused(R"("residual_multiplier": 0.22)", "residual_multiplier");
+  refused(R"("no_rope_layers": [1, 1, 0])", "no_rope_layers");
+  refused(R"("layer_types": ["full_attention", "full_attention", "full_attention"])",
+          "layer_types");  // a llama has none
+  refused(R"("norm": "nonparametric")", "norm");
+  refused(R"("clip\u001b": true)", "clip\\x1b");
+  refused(R"("rope_scaling": {"rope_type": "linear", "factor": 2, "ramp": 3})",
+          "rope_scaling.ramp");
+  refused(R"("rope_parameters": {"rope_type": "default", "long_factor": [1.5]})",
+          "rope_parameters.long_factor");
+}
+
+TEST(ConfigJson, KeysThatChangeNothingArePassedOver) {
+  EXPECT_EQ(parse(R"("attn_logit_softcapping": null, "use_mrope": false, "embd_pdrop": 0.1,
+                     "attention_dropout": 0.5, "pretraining_tp": 2, "use_cache": true,
+                     "id2label": {"0": "A"}, "transformers_version": "4.40.0", "_private": 7,
+                     "new_kinds": [], "num_experts": 0, "temperature": 0.6)")
+                .num_layers(),
+            3);
+  EXPECT_EQ(parse(R"("num_key_value_heads": 2, "use_sliding_window": false, "sliding_window": 4096,
+                     "max_window_layers": 21, "layer_types": ["full_attention", "full_attention",
+                     "full_attention"])",
+                  "qwen2")
+                .layers,
+            parse(R"("num_key_value_heads": 2)", "qwen2").layers);
+  EXPECT_EQ(rope(parse(R"("rope_scaling": {"type": "yarn", "rope_type": "yarn", "factor": 2.0,
+                          "finetuned": true, "mrope_section": [1, 2, 3]})"))
+                .factor,
+            2.0);
+}
+
 TEST(ConfigJson, ValuesOutOfRangeAreInvalid) {
   for (
       const char* extra : {
