@@ -241,6 +241,7 @@ LayerConfig read_layer(const Keys& keys, const Family& family, const ModelConfig
   a.kv_heads = keys.uniform("attention.head_count_kv").value_or(a.heads);
   a.head_dim = head_dim_of(keys, config.hidden_size / a.heads);
   a.rope = rope_of(keys, config.max_position, a.head_dim);
+  a.rotary_dims = a.head_dim;
   a.qk_norm = family.qk_norm;
   a.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
   a.output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "checkpoint/common_layer.h"
+#include "checkpoint/config_text.h"
 #include "checkpoint/family.h"
 #include "checkpoint/rope_json.h"
 #include "checkpoint/unread_keys.h"
@@ -180,6 +181,7 @@ LayerConfig layer_from_json(const JsonView& fields, const Family& family,
   a.head_dim = fields.get_int("head_dim").value_or(head_dim);
   layer.mlp.activation = activation_of(fields);
   a.rope = rope_from_json(fields, config.max_position);
+  a.rotary_dims = a.head_dim;
   a.qk_norm = family.qk_norm;
   a.qkv_bias = family.qkv_bias;
   if (family.has_attention_bias_key) {
@@ -257,6 +259,17 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
   return config;
 }
 
+namespace {
+
+// What the form has no words for must not get lost in silence.
+void check_reads_back(const std::string& text, const ModelConfig& config) {
+  if (config_text(config_from_json(text, "", "config.json")) == config_text(config)) return;
+  fail_unsupported("the config.json of family {} cannot say all of this model's configuration",
+                   config.family);
+}
+
+}  // namespace
+
 std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use) {
   const Family* family = family_by_type(config.family);
   if (family == nullptr) {
@@ -298,7 +311,9 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   json["torch_dtype"] = dtype == DType::kBF16  ? "bfloat16"
                         : dtype == DType::kF16 ? "float16"
                                                : "float32";
-  return json.dump(2) + "\n";
+  std::string text = json.dump(2) + "\n";
+  check_reads_back(text, config);
+  return text;
 }
 
 std::string generation_config_to_json(const ModelConfig& config, std::string_view previous) {

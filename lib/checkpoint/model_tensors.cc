@@ -17,7 +17,11 @@ constexpr std::string_view kWeight = ".weight";
 constexpr std::string_view kBias = ".bias";
 
 // The sizes of a configuration that shapes are made of.
-enum class Size { kNone, kVocab, kHidden, kHeads, kKvHeads, kHeadDim, kMlp };
+enum class Size { kNone, kVocab, kHidden, kHeads, kKvHeads, kQueryNorm, kKeyNorm, kMlp };
+
+std::int64_t norm_size(const AttentionConfig& attention, std::int64_t rows) {
+  return attention.qk_norm == QkNorm::kWhole ? rows : attention.head_dim;
+}
 
 // `layer` is null for tensors of no layer.
 std::int64_t size_of(Size size, const ModelConfig& c, const LayerConfig* layer) {
@@ -32,8 +36,10 @@ std::int64_t size_of(Size size, const ModelConfig& c, const LayerConfig* layer) 
       return layer->attention.query_rows();
     case Size::kKvHeads:
       return layer->attention.kv_rows();
-    case Size::kHeadDim:
-      return layer->attention.head_dim;
+    case Size::kQueryNorm:
+      return norm_size(layer->attention, layer->attention.query_rows());
+    case Size::kKeyNorm:
+      return norm_size(layer->attention, layer->attention.kv_rows());
     case Size::kMlp:
       return layer->mlp.width;
   }
@@ -48,6 +54,13 @@ bool has_head(const ModelConfig& c, const LayerConfig*) { return !c.tie_word_emb
 bool has_qkv_bias(const ModelConfig&, const LayerConfig* l) { return l->attention.qkv_bias; }
 bool has_output_bias(const ModelConfig&, const LayerConfig* l) { return l->attention.output_bias; }
 bool has_mlp_bias(const ModelConfig&, const LayerConfig* l) { return l->mlp.bias; }
+bool has_norm_before(const ModelConfig&, const LayerConfig* l) {
+  return l->norms != NormPlace::kAfter;
+}
+bool has_norm_after(const ModelConfig&, const LayerConfig* l) {
+  return l->norms != NormPlace::kBefore;
+}
+bool has_gate(const ModelConfig&, const LayerConfig* l) { return l->mlp.gated; }
 bool has_qk_norm(const ModelConfig&, const LayerConfig* l) {
   return l->attention.qk_norm != QkNorm::kNone;
 }
@@ -68,25 +81,32 @@ using R = TensorRole;
 using S = Size;
 
 // In the order of a pass through the model; the rows of layers stand together.
-constexpr std::array<Row, 14> kTable = {{
+constexpr std::array<Row, 16> kTable = {{
     {R::kEmbedding, false, "model.embed_tokens", "token_embd", "token_embedding", S::kVocab,
      S::kHidden},
-    {R::kAttentionNorm, true, "input_layernorm", "attn_norm", "rms_att", S::kHidden},
+    {R::kAttentionNorm, true, "input_layernorm", "attn_norm", "rms_att", S::kHidden, S::kNone,
+     has_norm_before},
     {R::kQuery, true, "self_attn.q_proj", "attn_q", "wq", S::kHeads, S::kHidden, always,
      has_qkv_bias, true},
     {R::kKey, true, "self_attn.k_proj", "attn_k", "wk", S::kKvHeads, S::kHidden, always,
      has_qkv_bias, true},
     {R::kValue, true, "self_attn.v_proj", "attn_v", "wv", S::kKvHeads, S::kHidden, always,
      has_qkv_bias},
-    {R::kQueryNorm, true, "self_attn.q_norm", "attn_q_norm", "", S::kHeadDim, S::kNone,
+    {R::kQueryNorm, true, "self_attn.q_norm", "attn_q_norm", "", S::kQueryNorm, S::kNone,
      has_qk_norm},
-    {R::kKeyNorm, true, "self_attn.k_norm", "attn_k_norm", "", S::kHeadDim, S::kNone, has_qk_norm},
+    {R::kKeyNorm, true, "self_attn.k_norm", "attn_k_norm", "", S::kKeyNorm, S::kNone, has_qk_norm},
     {R::kAttentionOutput, true, "self_attn.o_proj", "attn_output", "wo", S::kHidden, S::kHeads,
      always, has_output_bias},
-    {R::kMlpNorm, true, "post_attention_layernorm", "ffn_norm", "rms_ffn", S::kHidden},
-    {R::kGate, true, "mlp.gate_proj", "ffn_gate", "w1", S::kMlp, S::kHidden, always, has_mlp_bias},
+    {R::kAttentionPostNorm, true, "attention_output_norm", "post_attention_norm", "", S::kHidden,
+     S::kNone, has_norm_after},
+    {R::kMlpNorm, true, "post_attention_layernorm", "ffn_norm", "rms_ffn", S::kHidden, S::kNone,
+     has_norm_before},
+    {R::kGate, true, "mlp.gate_proj", "ffn_gate", "w1", S::kMlp, S::kHidden, has_gate,
+     has_mlp_bias},
     {R::kUp, true, "mlp.up_proj", "ffn_up", "w3", S::kMlp, S::kHidden, always, has_mlp_bias},
     {R::kDown, true, "mlp.down_proj", "ffn_down", "w2", S::kHidden, S::kMlp, always, has_mlp_bias},
+    {R::kMlpPostNorm, true, "mlp_output_norm", "post_ffw_norm", "", S::kHidden, S::kNone,
+     has_norm_after},
     {R::kFinalNorm, false, "model.norm", "output_norm", "rms_final", S::kHidden},
     {R::kHead, false, "lm_head", "output", "wcls", S::kVocab, S::kHidden, has_head},
 }};

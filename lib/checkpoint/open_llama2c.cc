@@ -22,6 +22,7 @@ ModelConfig config_of(const Llama2cHeader& header) {
   layer.attention.kv_heads = header.n_kv_heads;
   layer.attention.head_dim = header.dim / header.n_heads;
   layer.attention.rope.theta = 10000.0;
+  layer.attention.rotary_dims = layer.attention.head_dim;
   layer.mlp.width = header.hidden_dim;
   config.layers.assign(static_cast<std::size_t>(header.n_layers), layer);
   config.tie_word_embeddings = header.shared_classifier;

@@ -22,9 +22,9 @@ bool is_aligned(const StoredTensor& tensor) {
 
 // Copies `count` items of `size` bytes each from half order position `first` on.
 void copy_reordered(std::span<const std::byte> from, std::int64_t first, std::int64_t count,
-                    std::size_t size, std::int64_t head_dim, std::span<std::byte> out) {
+                    std::size_t size, const HeadRows& rows, std::span<std::byte> out) {
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto source = static_cast<std::size_t>(interleaved_of_half(first + i, head_dim));
+    const auto source = static_cast<std::size_t>(interleaved_of_half(first + i, rows));
     std::memcpy(out.data() + static_cast<std::size_t>(i) * size, from.data() + source * size, size);
   }
 }
@@ -50,8 +50,9 @@ class StoredSource final : public TensorSource {
 
  private:
   void read_vector(std::size_t tensor, std::span<std::byte> out) const;
-  std::int64_t head_dim_of(const TensorInfo& info) const {
-    return facts_->config.layer(info.id.layer).attention.head_dim;
+  HeadRows head_rows(const TensorInfo& info) const {
+    const AttentionConfig& a = facts_->config.layer(info.id.layer).attention;
+    return {a.head_dim, a.rotary_dims};
   }
 
   std::shared_ptr<const CheckpointFacts> facts_;
@@ -70,8 +71,7 @@ void StoredSource::read_rows(std::size_t tensor, std::int64_t first, std::int64_
   if (facts_->tensors[tensor].shape.size() < 2) {
     read_vector(tensor, out);
   } else if (stored.interleaved) {
-    copy_reordered(stored.bytes, first, count, row_bytes, head_dim_of(facts_->tensors[tensor]),
-                   out);
+    copy_reordered(stored.bytes, first, count, row_bytes, head_rows(facts_->tensors[tensor]), out);
   } else {
     const auto offset = static_cast<std::size_t>(first) * row_bytes;
     std::memcpy(out.data(), stored.bytes.data() + offset, out.size());
@@ -90,7 +90,7 @@ void StoredSource::read_vector(std::size_t tensor, std::span<std::byte> out) con
   }
   if (stored.interleaved) {
     const auto size = static_cast<std::size_t>(dtype_info(info.dtype).bytes);
-    copy_reordered(bytes, 0, info.cols(), size, head_dim_of(info), out);
+    copy_reordered(bytes, 0, info.cols(), size, head_rows(info), out);
   } else {
     std::memcpy(out.data(), bytes.data(), out.size());
   }

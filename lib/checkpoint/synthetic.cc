@@ -61,6 +61,7 @@ ModelConfig config_of(const Shape& s, std::int64_t context_length) {
   layer.attention.kv_heads = s.kv_heads;
   layer.attention.head_dim = s.head_dim;
   layer.attention.rope.theta = s.theta;
+  layer.attention.rotary_dims = s.head_dim;
   layer.attention.qkv_bias = family_by_type(s.family)->qkv_bias;
   layer.mlp.width = s.intermediate;
   c.layers.assign(static_cast<std::size_t>(s.layers), layer);

@@ -55,7 +55,8 @@ class Checker {
   const std::string& file_;
 };
 
-void check_rope(const RopeConfig& rope, std::int64_t head_dim, const Checker& check) {
+// `dims`: how many dimensions of a head turn.
+void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check) {
   check.real("rope_theta", rope.theta, 0.0, 1e15);
   check.real("rope scaling factor", rope.factor, 0.0, 1e6);
   const bool has_original =
@@ -76,9 +77,9 @@ void check_rope(const RopeConfig& rope, std::int64_t head_dim, const Checker& ch
     check.real("rope attention_factor", rope.attention_factor, 0.0, 1e6, true);
   }
   if (!rope.frequency_factors.empty()) {
-    if (rope.frequency_factors.size() != static_cast<std::size_t>(head_dim / 2)) {
-      fail_invalid("{}: there are {} rotary frequency factors, but head_dim {} asks for {}",
-                   quoted(check.file()), rope.frequency_factors.size(), head_dim, head_dim / 2);
+    if (rope.frequency_factors.size() != static_cast<std::size_t>(dims / 2)) {
+      fail_invalid("{}: there are {} rotary frequency factors, but {} dimensions ask for {}",
+                   quoted(check.file()), rope.frequency_factors.size(), dims, dims / 2);
     }
     for (const float factor : rope.frequency_factors) {
       check.real("rotary frequency factor", static_cast<double>(factor), 0.0, 1e9);
@@ -99,7 +100,13 @@ void check_attention(const AttentionConfig& a, const Checker& check) {
                  a.head_dim);
   }
   check.range("sliding_window", a.window, 0, kMostPosition);
-  check_rope(a.rope, a.head_dim, check);
+  check.range("the number of rotary dimensions", a.rotary_dims, 0, a.head_dim);
+  if (a.rotary_dims % 2 != 0) {
+    fail_invalid("{}: {} dimensions of a head cannot turn in pairs", quoted(check.file()),
+                 a.rotary_dims);
+  }
+  check.real("the scale of attention", a.scale, 0.0, 1e6, true);
+  if (a.rotary_dims > 0) check_rope(a.rope, a.rotary_dims, check);
 }
 
 void check_layer(const LayerConfig& layer, const Checker& check) {
@@ -116,6 +123,9 @@ void validate(const ModelConfig& config, const std::string& file) {
   check.range("num_hidden_layers", config.num_layers(), 1, kMostLayers);
   check.range("max_position_embeddings", config.max_position, 1, kMostPosition);
   check.real("rms_norm_eps", config.rms_norm_eps, 0.0, 1.0, true);
+  check.real("the scale of the embedding", config.embedding_scale, 0.0, 1e6);
+  check.real("the scale of residuals", config.residual_scale, 0.0, 1e6);
+  check.real("the scale of logits", config.logit_scale, 0.0, 1e6);
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     if (i == 0 || config.layers[i] != config.layers[i - 1]) check_layer(config.layers[i], check);
   }

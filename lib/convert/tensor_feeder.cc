@@ -36,7 +36,7 @@ void TensorFeeder::feed(const PlannedTensor& tensor, const ByteSink& sink,
   auto at_once = static_cast<std::int64_t>(std::max<std::uint64_t>(1, kPieceBytes / row_bytes));
   // Whole heads, so that a permutation stays inside its piece.
   if (tensor.interleave && info.shape.size() == 2) {
-    const std::int64_t head_dim = head_dim_of(info);
+    const std::int64_t head_dim = head_rows(info).dims;
     at_once = std::max(head_dim, at_once / head_dim * head_dim);
   }
   std::uint64_t since_drop = 0;
@@ -129,17 +129,18 @@ void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, s
   sink(piece);
 }
 
-std::int64_t TensorFeeder::head_dim_of(const TensorInfo& info) const {
-  return checkpoint_.config().layer(info.id.layer).attention.head_dim;
+HeadRows TensorFeeder::head_rows(const TensorInfo& info) const {
+  const AttentionConfig& a = checkpoint_.config().layer(info.id.layer).attention;
+  return {a.head_dim, a.rotary_dims};
 }
 
 void TensorFeeder::interleave(std::size_t source, std::span<std::byte> rows,
                               std::size_t row_bytes) {
-  const std::int64_t head_dim = head_dim_of(checkpoint_.tensors()[source]);
+  const HeadRows head = head_rows(checkpoint_.tensors()[source]);
   permuted_.assign(rows.begin(), rows.end());
   const auto count = static_cast<std::int64_t>(rows.size() / row_bytes);
   for (std::int64_t row = 0; row < count; ++row) {
-    const auto from = static_cast<std::size_t>(half_of_interleaved(row, head_dim));
+    const auto from = static_cast<std::size_t>(half_of_interleaved(row, head));
     std::memcpy(rows.data() + static_cast<std::size_t>(row) * row_bytes,
                 permuted_.data() + from * row_bytes, row_bytes);
   }

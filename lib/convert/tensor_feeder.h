@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "checkpoint/row_order.h"
 #include "convert/plan.h"
 
 namespace lathe {
@@ -36,7 +37,7 @@ class TensorFeeder {
 
  private:
   void feed_packed(const PlannedTensor& tensor, const ByteSink& sink, const ByteSink& source_sink);
-  std::int64_t head_dim_of(const TensorInfo& info) const;
+  HeadRows head_rows(const TensorInfo& info) const;
   void feed_piece(const PlannedTensor& tensor, std::int64_t first, std::int64_t count,
                   const ByteSink& sink, const ByteSink& source_sink);
 

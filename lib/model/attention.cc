@@ -121,7 +121,8 @@ Attention::Shape Attention::shape_of(const AttentionConfig& config) {
           .window = config.window,
           .group = group,
           .block_rows = std::max<std::int64_t>(1, kStackedQueries / group),
-          .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
+          .scale = config.scale != 0.0 ? static_cast<float>(config.scale)
+                                       : 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
 }
 
 Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers)

@@ -11,6 +11,21 @@
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
+namespace {
+
+void multiply(float* x, std::int64_t n, float by) noexcept {
+  for (std::int64_t i = 0; i < n; ++i) x[i] *= by;
+}
+
+// As the kernels' silu_mul.
+void relu2_mul(const float* gate, const float* up, std::int64_t n, float* out) noexcept {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float x = std::max(gate[i], 0.0F);
+    out[i] = x * x * up[i];
+  }
+}
+
+}  // namespace
 
 Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
                  ActivationObserver observer)
@@ -27,6 +42,8 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
     kv_rows_ = std::max(kv_rows_, layer.attention.kv_rows());
     mlp_width_ = std::max(mlp_width_, layer.mlp.width);
   }
+  ones_.ensure(mlp_width_);
+  std::fill_n(ones_.data(), mlp_width_, 1.0F);
 }
 
 void Forward::reserve(std::int64_t rows) {
@@ -53,16 +70,17 @@ void Forward::run(const Batch& batch, float* logits) {
   std::int64_t rows = batch.rows();
 
   embed(batch);  // hidden [rows][hidden], cosines, sines
-  add_and_norm(nullptr, weights.layers[0].attention_norm, rows);
+  add_and_norm(nullptr, {}, weights.layers[0].attention_norm, rows);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
+    const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
     mix_tokens(layer, batch);  // normed -> update [rows][hidden]
     // In the last layer, rows without wanted logits end with their keys and values.
     if (layer == layers - 1) rows = batch.wanted_rows();
     if (rows == 0) return;
-    add_and_norm(update_.data(), weights.layers[static_cast<std::size_t>(layer)].mlp_norm, rows);
+    add_and_norm(update_.data(), w.attention_post_norm, w.mlp_norm, rows);
     mlp_block(layer, rows);  // normed -> update [rows][hidden]
     const bool last = layer == layers - 1;
-    add_and_norm(update_.data(),
+    add_and_norm(update_.data(), w.mlp_post_norm,
                  last ? weights.final_norm
                       : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
                  rows);
@@ -70,6 +88,15 @@ void Forward::run(const Batch& batch, float* logits) {
   set_input(ActivationPoint::kHead, layers, normed_.data(), rows, config_.hidden_size);
   const std::array<LinearCall, 1> head = {{{&weights.output(), logits, config_.vocab_size}}};
   Linear::apply(pool_, input_, head);
+  scale_logits(logits, rows);
+}
+
+void Forward::scale_logits(float* logits, std::int64_t rows) noexcept {
+  if (config_.logit_scale == 1.0) return;
+  const std::int64_t vocab = config_.vocab_size;
+  for_rows(rows, vocab, [&](std::int64_t row) {
+    multiply(logits + row * vocab, vocab, static_cast<float>(config_.logit_scale));
+  });
 }
 
 void Forward::set_input(ActivationPoint point, std::int64_t layer, const float* x,
@@ -82,7 +109,11 @@ void Forward::embed(const Batch& batch) {
   const std::int64_t hidden = config_.hidden_size;
   for_rows(batch.rows(), hidden, [&](std::int64_t row) {
     const auto index = static_cast<std::size_t>(row);
-    model_.weights().embedding->row_f32(batch.tokens[index], hidden_.data() + row * hidden);
+    float* x = hidden_.data() + row * hidden;
+    model_.weights().embedding->row_f32(batch.tokens[index], x);
+    if (config_.embedding_scale != 1.0) {
+      multiply(x, hidden, static_cast<float>(config_.embedding_scale));
+    }
     for (std::size_t i = 0; i < model_.ropes().size(); ++i) {
       const Rope& rope = model_.ropes()[i];
       rope.angles(batch.positions[index], cosines_[i].data() + row * rope.half(),
@@ -144,9 +175,12 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
         const float* cosines = cosines_[rope].data() + row * half;
         const float* sines = sines_[rope].data() + row * half;
         const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
+          if (a.qk_norm == QkNorm::kWhole) {
+            table.rms_norm(heads, norm.data(), eps, count * dim, heads);
+          }
           for (std::int64_t h = 0; h < count; ++h) {
             float* head = heads + h * dim;
-            if (!norm.empty()) table.rms_norm(head, norm.data(), eps, dim, head);
+            if (a.qk_norm == QkNorm::kPerHead) table.rms_norm(head, norm.data(), eps, dim, head);
             table.rope(cosines, sines, half, head);
           }
         };
@@ -199,31 +233,53 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
   const MlpConfig& mlp = config_.layer(layer).mlp;
   const std::int64_t size = mlp.width;
   set_input(ActivationPoint::kMlpInput, layer, normed_.data(), rows, config_.hidden_size);
-  const std::array<LinearCall, 2> gate_up = {
-      {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
-  Linear::apply(pool_, input_, gate_up);
-
-  const auto activate =
-      mlp.activation == Activation::kSilu ? kernels().forward.silu_mul : kernels().forward.gelu_mul;
-  for_rows(rows, size, [&](std::int64_t row) {
-    float* gate = gate_.data() + row * size;
-    activate(gate, up_.data() + row * size, size, gate);
-  });
+  if (mlp.gated) {
+    const std::array<LinearCall, 2> gate_up = {
+        {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
+    Linear::apply(pool_, input_, gate_up);
+  } else {
+    const std::array<LinearCall, 1> up = {{{w.up.get(), gate_.data(), size}}};
+    Linear::apply(pool_, input_, up);
+  }
+  activate(mlp, rows);  // gate [rows][size]
 
   set_input(ActivationPoint::kMlpHidden, layer, gate_.data(), rows, size);
   const std::array<LinearCall, 1> down = {{{w.down.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, down);
 }
 
-void Forward::add_and_norm(const float* update, const std::vector<float>& weight,
-                           std::int64_t rows) {
+// gate = activation(gate) · up, [rows][width].
+void Forward::activate(const MlpConfig& mlp, std::int64_t rows) noexcept {
+  const auto function = mlp.activation == Activation::kSilu       ? kernels().forward.silu_mul
+                        : mlp.activation == Activation::kGeluTanh ? kernels().forward.gelu_mul
+                                                                  : relu2_mul;
+  for_rows(rows, mlp.width, [&](std::int64_t row) {
+    float* gate = gate_.data() + row * mlp.width;
+    const float* up = mlp.gated ? up_.data() + row * mlp.width : ones_.data();
+    function(gate, up, mlp.width, gate);
+  });
+}
+
+void Forward::add_and_norm(float* update, const std::vector<float>& post,
+                           const std::vector<float>& norm, std::int64_t rows) {
   const ForwardKernels& table = kernels().forward;
   const std::int64_t n = config_.hidden_size;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
+  const auto scale = static_cast<float>(config_.residual_scale);
   for_rows(rows, n, [&](std::int64_t row) {
     float* hidden = hidden_.data() + row * n;
-    if (update != nullptr) table.add(update + row * n, n, hidden);
-    table.rms_norm(hidden, weight.data(), eps, n, normed_.data() + row * n);
+    float* normed = normed_.data() + row * n;
+    if (update != nullptr) {
+      float* added = update + row * n;
+      if (!post.empty()) table.rms_norm(added, post.data(), eps, n, added);
+      if (scale != 1.0F) multiply(added, n, scale);
+      table.add(added, n, hidden);
+    }
+    if (norm.empty()) {
+      std::copy_n(hidden, n, normed);
+    } else {
+      table.rms_norm(hidden, norm.data(), eps, n, normed);
+    }
   });
 }
 

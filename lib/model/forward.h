@@ -35,11 +35,16 @@ class Forward {
   void mix_tokens(std::int64_t layer, const Batch& batch);
   void attention_block(std::int64_t layer, const Batch& batch);
   void mlp_block(std::int64_t layer, std::int64_t rows);
+  void activate(const MlpConfig& mlp, std::int64_t rows) noexcept;
   void rotate_and_store(std::int64_t layer, const Batch& batch);
   void store_row(std::int64_t layer, SequenceId sequence, std::int64_t position, const float* key,
                  const float* value) noexcept;
-  // hidden += update, normed = rms_norm(hidden) · weight; `update` may be null (nothing to add).
-  void add_and_norm(const float* update, const std::vector<float>& weight, std::int64_t rows);
+  // hidden += post(update) · residual scale, then normed = norm(hidden): RMS norms by these
+  // weights, none where they are empty. `update`, which is written to, may be null: nothing to
+  // add.
+  void add_and_norm(float* update, const std::vector<float>& post, const std::vector<float>& norm,
+                    std::int64_t rows);
+  void scale_logits(float* logits, std::int64_t rows) noexcept;
   // From here on only the wanted rows: moves their hidden states (and queries) to the front.
   void keep_wanted(const Batch& batch, std::int64_t query_rows);
   // Calls body(row) for all rows, shared among threads where that pays: in pieces of a multiple
@@ -69,6 +74,7 @@ class Forward {
   FloatBuffer attended_;  // [rows][query_rows]
   FloatBuffer gate_;      // [rows][mlp_width]
   FloatBuffer up_;        // [rows][mlp_width]
+  FloatBuffer ones_;      // [mlp_width], what stands for the gate of those without
   // Of each of the model's kinds of rotation, [kinds][rows][half].
   std::vector<FloatBuffer> cosines_;
   std::vector<FloatBuffer> sines_;

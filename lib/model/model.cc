@@ -28,7 +28,7 @@ void for_each_matrix_of_step(const Weights& weights, Call&& call) {
   for (const LayerWeights& layer : weights.layers) {
     for (const auto* linear :
          {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
-      call(**linear);
+      if (*linear != nullptr) call(**linear);
     }
   }
   call(weights.head != nullptr ? *weights.head : *weights.embedding);
@@ -73,12 +73,12 @@ void LoadedModel::add_ropes() {
   for (const LayerConfig& layer : config().layers) {
     const AttentionConfig& a = layer.attention;
     const auto same = std::find_if(kinds.begin(), kinds.end(), [&](const AttentionConfig* kind) {
-      return kind->head_dim == a.head_dim && kind->rope == a.rope;
+      return kind->rotary_dims == a.rotary_dims && kind->rope == a.rope;
     });
     rope_of_.push_back(static_cast<std::size_t>(same - kinds.begin()));
     if (same != kinds.end()) continue;
     kinds.push_back(&a);
-    ropes_.emplace_back(a.rope, a.head_dim);
+    ropes_.emplace_back(a.rope, a.rotary_dims);
   }
 }
 

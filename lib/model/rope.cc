@@ -11,11 +11,11 @@ namespace {
 
 constexpr double kPi = 0x1.921fb54442d18p+1;
 
-// theta^(2i / head_dim), i < head_dim / 2, each step rounded to float.
-std::vector<float> wave_factors(double theta, std::int64_t head_dim) {
-  std::vector<float> out(static_cast<std::size_t>(head_dim / 2));
+// theta^(2i / dims), i < dims / 2, each step rounded to float.
+std::vector<float> wave_factors(double theta, std::int64_t dims) {
+  std::vector<float> out(static_cast<std::size_t>(dims / 2));
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim);
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(dims);
     out[i] = static_cast<float>(portable_pow(theta, static_cast<double>(exponent)));
   }
   return out;
@@ -38,9 +38,9 @@ float llama3_frequency(float frequency, const RopeConfig& config) {
 }
 
 // The dimension whose pair makes `rotations` turns over the original context.
-double yarn_dimension(double rotations, const RopeConfig& config, std::int64_t head_dim) {
+double yarn_dimension(double rotations, const RopeConfig& config, std::int64_t dims) {
   const auto original = static_cast<double>(config.original_max_position);
-  return static_cast<double>(head_dim) * portable_log(original / (rotations * 2.0 * kPi)) /
+  return static_cast<double>(dims) * portable_log(original / (rotations * 2.0 * kPi)) /
          (2.0 * portable_log(config.theta));
 }
 
@@ -49,15 +49,15 @@ struct Ramp {
   double high;
 };
 
-Ramp yarn_ramp(const RopeConfig& config, std::int64_t head_dim) {
-  double low = yarn_dimension(config.beta_fast, config, head_dim);
-  double high = yarn_dimension(config.beta_slow, config, head_dim);
+Ramp yarn_ramp(const RopeConfig& config, std::int64_t dims) {
+  double low = yarn_dimension(config.beta_fast, config, dims);
+  double high = yarn_dimension(config.beta_slow, config, dims);
   if (config.truncate) {
     low = std::floor(low);
     high = std::ceil(high);
   }
   low = std::max(low, 0.0);
-  high = std::min(high, static_cast<double>(head_dim - 1));
+  high = std::min(high, static_cast<double>(dims - 1));
   if (low == high) high += 0.001;  // a step rather than a division by zero
   return {low, high};
 }
@@ -70,10 +70,10 @@ float yarn_attention_factor(const RopeConfig& config) {
 
 }  // namespace
 
-Rope::Rope(const RopeConfig& config, std::int64_t head_dim) {
-  frequencies_ = wave_factors(config.theta, head_dim);
+Rope::Rope(const RopeConfig& config, std::int64_t dims) {
+  frequencies_ = wave_factors(config.theta, dims);
   const auto factor = static_cast<float>(config.factor);
-  const Ramp ramp = config.scaling == RopeScalingKind::kYarn ? yarn_ramp(config, head_dim) : Ramp{};
+  const Ramp ramp = config.scaling == RopeScalingKind::kYarn ? yarn_ramp(config, dims) : Ramp{};
   for (std::size_t i = 0; i < frequencies_.size(); ++i) {
     const float wave = frequencies_[i];
     float frequency = 1.0F / wave;

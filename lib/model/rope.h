@@ -1,9 +1,9 @@
 // Rotary position embedding: the angles by which queries and keys are turned.
 //
-// Pair i of a head (i < head_dim / 2) turns by position · frequency[i]. RopeConfig says how the
-// frequencies come about; each rule follows Hugging Face transformers' float32 arithmetic step
-// by step, because models were trained with that rounding:
-//   none     f_i = 1 / theta^(2i / head_dim)
+// Pair i of a head (i < dims / 2, of the dims that turn) turns by position · frequency[i].
+// RopeConfig says how the frequencies come about; each rule follows Hugging Face transformers'
+// float32 arithmetic step by step, because models were trained with that rounding:
+//   none     f_i = 1 / theta^(2i / dims)
 //   linear   f_i / factor
 //   llama3   long wavelengths divided by factor, short ones kept, a ramp between (Llama 3.1)
 //   yarn     the same idea with the ramp over the dimension i, and cosines and sines scaled
@@ -23,7 +23,7 @@ namespace lathe {
 
 class Rope {
  public:
-  Rope(const RopeConfig& config, std::int64_t head_dim);
+  Rope(const RopeConfig& config, std::int64_t dims);
 
   std::int64_t half() const noexcept { return static_cast<std::int64_t>(frequencies_.size()); }
   const std::vector<float>& frequencies() const noexcept { return frequencies_; }

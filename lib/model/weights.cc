@@ -86,19 +86,21 @@ class WeightLoader {
   Weights weights_;
 };
 
-LayerWeights load_layer(WeightLoader& loader, std::int64_t layer) {
+LayerWeights load_layer(WeightLoader& loader, const LayerConfig& config, std::int64_t layer) {
   LayerWeights w;
-  w.attention_norm = loader.vector(TensorRole::kAttentionNorm, layer);
+  w.attention_norm = loader.vector_if_there(TensorRole::kAttentionNorm, layer);
   w.q = loader.matrix(TensorRole::kQuery, layer);
   w.k = loader.matrix(TensorRole::kKey, layer);
   w.v = loader.matrix(TensorRole::kValue, layer);
   w.q_norm = loader.vector_if_there(TensorRole::kQueryNorm, layer);
   w.k_norm = loader.vector_if_there(TensorRole::kKeyNorm, layer);
   w.o = loader.matrix(TensorRole::kAttentionOutput, layer);
-  w.mlp_norm = loader.vector(TensorRole::kMlpNorm, layer);
-  w.gate = loader.matrix(TensorRole::kGate, layer);
+  w.attention_post_norm = loader.vector_if_there(TensorRole::kAttentionPostNorm, layer);
+  w.mlp_norm = loader.vector_if_there(TensorRole::kMlpNorm, layer);
+  if (config.mlp.gated) w.gate = loader.matrix(TensorRole::kGate, layer);
   w.up = loader.matrix(TensorRole::kUp, layer);
   w.down = loader.matrix(TensorRole::kDown, layer);
+  w.mlp_post_norm = loader.vector_if_there(TensorRole::kMlpPostNorm, layer);
   return w;
 }
 
@@ -111,7 +113,7 @@ Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, T
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix(TensorRole::kEmbedding);
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
-      weights.layers.push_back(load_layer(loader, layer));
+      weights.layers.push_back(load_layer(loader, config.layer(layer), layer));
     }
     weights.final_norm = loader.vector(TensorRole::kFinalNorm);
     if (!config.tie_word_embeddings) weights.head = loader.matrix(TensorRole::kHead);

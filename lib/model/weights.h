@@ -19,17 +19,19 @@
 namespace lathe {
 
 struct LayerWeights {
-  std::vector<float> attention_norm;  // [hidden]
-  std::unique_ptr<Linear> q;          // [heads · head_dim, hidden]
-  std::unique_ptr<Linear> k;          // [kv_heads · head_dim, hidden]
-  std::unique_ptr<Linear> v;          // [kv_heads · head_dim, hidden]
-  std::vector<float> q_norm;          // [head_dim], or empty
-  std::vector<float> k_norm;          // [head_dim], or empty
-  std::unique_ptr<Linear> o;          // [hidden, heads · head_dim]
-  std::vector<float> mlp_norm;        // [hidden]
-  std::unique_ptr<Linear> gate;       // [intermediate, hidden]
-  std::unique_ptr<Linear> up;         // [intermediate, hidden]
-  std::unique_ptr<Linear> down;       // [hidden, intermediate]
+  std::vector<float> attention_norm;       // [hidden], or empty
+  std::unique_ptr<Linear> q;               // [heads · head_dim, hidden]
+  std::unique_ptr<Linear> k;               // [kv_heads · head_dim, hidden]
+  std::unique_ptr<Linear> v;               // [kv_heads · head_dim, hidden]
+  std::vector<float> q_norm;               // [head_dim] or [heads · head_dim], or empty
+  std::vector<float> k_norm;               // [head_dim] or [kv_heads · head_dim], or empty
+  std::unique_ptr<Linear> o;               // [hidden, heads · head_dim]
+  std::vector<float> attention_post_norm;  // [hidden], or empty
+  std::vector<float> mlp_norm;             // [hidden], or empty
+  std::unique_ptr<Linear> gate;            // [width, hidden], or nothing
+  std::unique_ptr<Linear> up;              // [width, hidden]
+  std::unique_ptr<Linear> down;            // [hidden, width]
+  std::vector<float> mlp_post_norm;        // [hidden], or empty
 };
 
 struct Weights {

@@ -77,7 +77,7 @@ inline ModelConfig small_config(const std::string& family) {
   LayerConfig layer;
   layer.attention.heads = 4;
   layer.attention.kv_heads = 2;
-  layer.attention.head_dim = family == "qwen3" ? 8 : 6;
+  layer.attention.head_dim = layer.attention.rotary_dims = family == "qwen3" ? 8 : 6;
   layer.attention.qkv_bias = family == "qwen2";
   if (family == "qwen3") layer.attention.qk_norm = QkNorm::kPerHead;
   layer.mlp.width = 44;

@@ -48,10 +48,12 @@ enum class TensorRole {
   kQueryNorm,
   kKeyNorm,
   kAttentionOutput,
-  kMlpNorm,  // before the feed-forward part
+  kAttentionPostNorm,  // after attention
+  kMlpNorm,            // before the feed-forward part
   kGate,
   kUp,
   kDown,
+  kMlpPostNorm,  // after it
   kFinalNorm,
   kHead,  // the output matrix
 };

@@ -18,7 +18,11 @@
 
 namespace lathe {
 
-enum class Activation { kSilu, kGeluTanh };
+enum class Activation {
+  kSilu,      // x / (1 + e^-x)
+  kGeluTanh,  // GELU's tanh form
+  kRelu2,     // max(x, 0)²
+};
 
 enum class RopeScalingKind { kNone, kLinear, kLlama3, kYarn };
 
@@ -35,8 +39,8 @@ struct RopeConfig {
   double beta_slow = 1.0;                  // yarn
   double attention_factor = 0.0;           // yarn; 0: 0.1·ln(factor) + 1
   bool truncate = true;                    // yarn: the ramp's ends are whole dimensions
-  // Divisors of the head_dim / 2 frequencies, for files that carry them ready-made (GGUF's
-  // rope_freqs.weight) instead of the parameters of a rule; empty: none.
+  // Divisors of the frequencies, one per pair of dimensions that turns, for files that carry them
+  // ready-made (GGUF's rope_freqs.weight) instead of the parameters of a rule; empty: none.
   std::vector<float> frequency_factors;
 
   bool operator==(const RopeConfig&) const = default;
@@ -46,6 +50,7 @@ struct RopeConfig {
 enum class QkNorm {
   kNone,
   kPerHead,  // each head by itself; one weight [head_dim] for all
+  kWhole,    // all heads of a row together; weights as long as they
 };
 
 // Causal attention with grouped heads.
@@ -55,6 +60,8 @@ struct AttentionConfig {
   std::int64_t head_dim = 0;  // even; need not be hidden_size / heads
   std::int64_t window = 0;    // positions that a token sees, itself included; 0: all
   RopeConfig rope;
+  std::int64_t rotary_dims = 0;  // of each head, the first ones, that turn; 0: none, no positions
+  double scale = 0.0;            // of the products of queries and keys; 0: 1 / √head_dim
   QkNorm qk_norm = QkNorm::kNone;
   bool qkv_bias = false;
   bool output_bias = false;
@@ -66,9 +73,10 @@ struct AttentionConfig {
   bool operator==(const AttentionConfig&) const = default;
 };
 
-// The feed-forward part: down(activation(gate(x)) · up(x)).
+// The feed-forward part: down(activation(gate(x)) · up(x)), or down(activation(up(x))).
 struct MlpConfig {
   std::int64_t width = 0;  // rows of gate and up
+  bool gated = true;
   Activation activation = Activation::kSilu;
   bool bias = false;
 
@@ -78,8 +86,16 @@ struct MlpConfig {
 // What mixes the tokens of a layer.
 enum class Mixer { kAttention };
 
+// Where the RMS norms of a layer's two blocks stand; x is what goes from layer to layer.
+enum class NormPlace {
+  kBefore,  // x += block(norm(x))
+  kAround,  // x += norm(block(norm(x)))
+  kAfter,   // x += norm(block(x))
+};
+
 struct LayerConfig {
   Mixer mixer = Mixer::kAttention;
+  NormPlace norms = NormPlace::kBefore;
   AttentionConfig attention;  // where the mixer is that
   MlpConfig mlp;
 
@@ -95,6 +111,9 @@ struct ModelConfig {
   std::int64_t max_position = 0;
   double rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;
+  double embedding_scale = 1.0;  // of the rows of the embedding as a text goes in
+  double residual_scale = 1.0;   // of what each block adds
+  double logit_scale = 1.0;
   std::vector<LayerConfig> layers;
 
   // Token ids that generation needs; -1 or empty when the model names none.

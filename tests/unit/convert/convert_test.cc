@@ -169,7 +169,7 @@ void write_quantized_gguf(const std::string& path, DType type) {
   config.hidden_size = 256;
   test::each_layer(config, [](LayerConfig& layer) {
     layer.mlp.width = 512;
-    layer.attention.head_dim = 64;
+    layer.attention.head_dim = layer.attention.rotary_dims = 64;
   });
   const TempFolder temp;
   test::write_folder(temp / "hf", config, DType::kF32);

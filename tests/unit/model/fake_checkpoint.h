@@ -27,6 +27,7 @@ inline ModelConfig small_config() {
   layer.attention.heads = 4;
   layer.attention.kv_heads = 2;
   layer.attention.head_dim = 6;
+  layer.attention.rotary_dims = 6;
   layer.mlp.width = 40;
   c.layers.assign(2, layer);
   return c;

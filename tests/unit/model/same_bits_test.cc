@@ -28,7 +28,7 @@ ModelConfig config_of(std::int64_t hidden) {
   each_layer(c, [&](LayerConfig& layer) {
     layer.attention.heads = 8;
     layer.attention.kv_heads = 2;
-    layer.attention.head_dim = hidden / 8;
+    layer.attention.head_dim = layer.attention.rotary_dims = hidden / 8;
     layer.mlp.width = hidden + hidden % 256;  // 192 for 128
   });
   return c;

@@ -260,7 +260,7 @@ TEST(SessionLayers, MayDifferInTheirHeads) {
   c.max_position = 2000;
   LayerConfig wide = c.layers[0];
   wide.attention.kv_heads = 1;
-  wide.attention.head_dim = 10;
+  wide.attention.head_dim = wide.attention.rotary_dims = 10;
   wide.attention.window = 300;
   wide.attention.rope.theta = 500.0;
   wide.mlp.width = 56;

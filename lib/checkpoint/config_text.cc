@@ -1,0 +1,52 @@
+#include "checkpoint/config_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <tuple>
+
+namespace lathe {
+namespace {
+
+// A record is taken apart whole, so that a new field does not compile before it is decided here
+// whether it counts.
+std::string describe(const RopeConfig& rope) {
+  const auto& [theta, scaling, factor, original, low, high, fast, slow, attention, truncate,
+               factors] = rope;
+  return fmt::format("rope {} {} {} {} {} {} {} {} {} {} [{}]", theta, static_cast<int>(scaling),
+                     factor, original, low, high, fast, slow, attention, truncate,
+                     fmt::join(factors, ","));
+}
+
+std::string describe(const AttentionConfig& a) {
+  const auto& [heads, kv_heads, head_dim, window, rope, rotary_dims, scale, qk_norm, qkv_bias,
+               output_bias] = a;
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", heads, kv_heads, head_dim, window,
+                     describe(rope), rotary_dims, scale, static_cast<int>(qk_norm), qkv_bias,
+                     output_bias);
+}
+
+std::string describe(const MlpConfig& mlp) {
+  const auto& [width, gated, activation, bias] = mlp;
+  return fmt::format("{} {} {} {}", width, gated, static_cast<int>(activation), bias);
+}
+
+std::string describe(const LayerConfig& layer) {
+  const auto& [mixer, norms, attention, mlp] = layer;
+  return fmt::format("{} {} {} {}", static_cast<int>(mixer), static_cast<int>(norms),
+                     describe(attention), describe(mlp));
+}
+
+}  // namespace
+
+std::string config_text(const ModelConfig& config) {
+  const auto& [family, name, vocab, hidden, positions, eps, tied, embedding_scale, residual_scale,
+               logit_scale, layers, bos, eos, pad] = config;
+  // Names say nothing of the numbers, and tokens are the generator's.
+  static_cast<void>(std::tie(family, name, bos, eos, pad));
+  std::string text = fmt::format("{} {} {} {} {} {} {} {}\n", vocab, hidden, positions, eps, tied,
+                                 embedding_scale, residual_scale, logit_scale);
+  for (const LayerConfig& layer : layers) text += describe(layer) + '\n';
+  return text;
+}
+
+}  // namespace lathe
