@@ -2,7 +2,8 @@
 // files. Everything here is a fact of Hugging Face's configuration classes (defaults of absent
 // keys, which biases exist) or of GGUF's conventions; the forward pass sees only ModelConfig.
 //
-// A new family is a row here, plus tensor names where they differ (model_tensors.cc).
+// A new family is a row here: names of tensors where they differ from the table of
+// model_tensors.cc, and flags. What it computes that no other does goes into ModelConfig.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "lathe/checkpoint.h"
 #include "lathe/model_config.h"
 
 namespace lathe {
@@ -21,10 +23,24 @@ enum class WindowRule {
   kOptional,  // "sliding_window" counts when "use_sliding_window", from "max_window_layers" on
 };
 
+// What a family's files call a tensor: what follows "model.layers.N." or "blk.N.", or the whole
+// name, without ".weight". Empty: as the table of tensors has it.
+struct TensorNames {
+  TensorRole role = TensorRole::kOther;
+  std::string_view hugging_face = {};
+  std::string_view gguf = {};
+};
+
 struct Family {
-  std::string_view type;          // config.json's model_type, ModelConfig::family
-  std::string_view architecture;  // config.json's architectures[0]
-  std::string_view gguf;          // GGUF's general.architecture
+  std::string_view type = {};          // config.json's model_type, ModelConfig::family
+  std::string_view architecture = {};  // config.json's architectures[0]
+  std::string_view gguf = {};          // GGUF's general.architecture
+
+  std::span<const TensorNames> names = {};  // that differ from the table's
+  // Files hold q, k and v, or gate and up, as one matrix, rows after rows, under these names
+  // (as TensorNames); empty: apart.
+  TensorNames fused_qkv = {};
+  TensorNames fused_gate_up = {};
 
   // Rows of q and k stand in the interleaved rotary order (pairs 2i, 2i + 1) in files of
   bool hf_interleaved = false;          // Hugging Face

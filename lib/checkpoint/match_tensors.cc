@@ -13,6 +13,7 @@ constexpr std::size_t kNamesShown = 4;
 
 std::string list_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   const std::size_t shown = std::min(names.size(), kNamesShown);
   std::string out;
   for (std::size_t i = 0; i < shown; ++i) {
@@ -23,10 +24,13 @@ std::string list_names(std::vector<std::string> names) {
   return out;
 }
 
-void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::string& file) {
-  if (found.shape != slot.shape) {
+void check_tensor(const FoundTensor& found, const TensorSlot& slot, const TensorPlace& place,
+                  const std::string& file) {
+  std::vector<std::int64_t> shape = slot.shape;
+  if (place.fused()) shape[0] = place.all_rows;
+  if (found.shape != shape) {
     fail_invalid("{}: the tensor {} has shape {}, but the configuration asks for {}", quoted(file),
-                 quoted(found.name), shape_text(found.shape), shape_text(slot.shape));
+                 quoted(found.name), shape_text(found.shape), shape_text(shape));
   }
   const bool blocks = dtype_info(found.dtype).block > 1;
   const bool quantized = blocks || found.dtype == DType::kPacked;
@@ -34,6 +38,15 @@ void check_tensor(const FoundTensor& found, const TensorSlot& slot, const std::s
   fail_unsupported("{}: the tensor {} has type {}, which is no type for {}", quoted(file),
                    quoted(found.name), dtype_info(found.dtype).name,
                    slot.shape.size() == 2 ? "a matrix of weights" : "a norm or a bias");
+}
+
+// The slot's part of the file's tensor.
+std::span<const std::byte> part_of(std::span<const std::byte> bytes, const TensorSlot& slot,
+                                   const TensorPlace& place) {
+  if (!place.fused()) return bytes;
+  const std::size_t row = bytes.size() / static_cast<std::size_t>(place.all_rows);
+  return bytes.subspan(static_cast<std::size_t>(place.first_row) * row,
+                       static_cast<std::size_t>(slot.shape[0]) * row);
 }
 
 }  // namespace
@@ -45,8 +58,8 @@ std::vector<FoundTensor> list_tensors(const TensorFile& file) {
   return found;
 }
 
-void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found,
-                   TensorPlace TensorSlot::*place) {
+void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
+                   const std::vector<FoundTensor>& found, TensorPlace TensorSlot::*place) {
   const ModelConfig& config = parts.facts.config;
   const TensorFile& file = *parts.file;
   std::unordered_map<std::string_view, std::size_t> by_name;
@@ -54,7 +67,7 @@ void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found
 
   std::vector<std::string> missing;
   std::vector<bool> used(found.size(), false);
-  for (const TensorSlot& slot : tensor_slots(config)) {
+  for (const TensorSlot& slot : slots) {
     const TensorPlace& at = slot.*place;
     const auto it = by_name.find(at.name);
     if (it == by_name.end()) {
@@ -62,9 +75,9 @@ void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found
       continue;
     }
     const FoundTensor& tensor = found[it->second];
-    check_tensor(tensor, slot, file.path());
+    check_tensor(tensor, slot, at, file.path());
     used[it->second] = true;
-    const auto bytes = file.tensor_data(tensor.index);
+    const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);
     parts.facts.tensors.push_back({.name = slot.name(),
                                    .dtype = tensor.dtype,
                                    .shape = slot.shape,

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "checkpoint/family.h"
 
 namespace lathe {
 namespace {
@@ -147,6 +146,41 @@ std::optional<TensorId> parse(std::string_view name, std::string_view layers,
   return std::nullopt;
 }
 
+// Rows of the file's tensor before those of this role, and in all, where q, k and v are one.
+void fuse_qkv(const AttentionConfig& a, TensorRole role, TensorPlace& place) {
+  place.first_row = role == TensorRole::kQuery ? 0
+                    : role == TensorRole::kKey ? a.query_rows()
+                                               : a.query_rows() + a.kv_rows();
+  place.all_rows = a.query_rows() + 2 * a.kv_rows();
+}
+
+void fuse_gate_up(const MlpConfig& mlp, TensorRole role, TensorPlace& place) {
+  place.first_row = role == TensorRole::kGate ? 0 : mlp.width;
+  place.all_rows = 2 * mlp.width;
+}
+
+// What the family says otherwise than the table, for one of the formats.
+void apply(const Family& family, std::string_view TensorNames::*name, std::string_view layers,
+           const TensorId& id, const LayerConfig* layer, TensorPlace& place) {
+  for (const TensorNames& names : family.names) {
+    if (names.role == id.role && !(names.*name).empty()) {
+      place.name = join(layers, names.*name, id);
+    }
+  }
+  const TensorRole role = id.role;
+  if (role == R::kQuery || role == R::kKey || role == R::kValue) {
+    const std::string_view fused = family.fused_qkv.*name;
+    if (fused.empty()) return;
+    place.name = join(layers, fused, id);
+    fuse_qkv(layer->attention, role, place);
+  } else if (role == R::kGate || role == R::kUp) {
+    const std::string_view fused = family.fused_gate_up.*name;
+    if (fused.empty()) return;
+    place.name = join(layers, fused, id);
+    fuse_gate_up(layer->mlp, role, place);
+  }
+}
+
 TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& config,
                      const Family* family) {
   const LayerConfig* layer = id.layer < 0 ? nullptr : &config.layer(id.layer);
@@ -156,18 +190,24 @@ TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& conf
   if (row.in != Size::kNone && !id.bias) slot.shape.push_back(size_of(row.in, config, layer));
   slot.lathe.name = tensor_name(id);
   slot.hugging_face.name = slot.lathe.name;
-  slot.hugging_face.interleaved = row.rotary && family != nullptr && family->hf_interleaved;
   slot.gguf.name = gguf_tensor_name(id);
-  slot.gguf.interleaved = row.rotary && family != nullptr && family->gguf_interleaved;
   if (!id.bias) slot.llama2c.name = row.llama2c;
   slot.llama2c.interleaved = row.rotary;
+  if (family == nullptr) return slot;
+  slot.hugging_face.interleaved = row.rotary && family->hf_interleaved;
+  slot.gguf.interleaved = row.rotary && family->gguf_interleaved;
+  apply(*family, &TensorNames::hugging_face, kLayers, id, layer, slot.hugging_face);
+  apply(*family, &TensorNames::gguf, kGgufLayers, id, layer, slot.gguf);
   return slot;
 }
 
 }  // namespace
 
 std::vector<TensorSlot> tensor_slots(const ModelConfig& config) {
-  const Family* family = family_by_type(config.family);
+  return tensor_slots(config, family_by_type(config.family));
+}
+
+std::vector<TensorSlot> tensor_slots(const ModelConfig& config, const Family* family) {
   std::vector<TensorSlot> slots;
   const auto add = [&](const Row& row, std::int64_t index) {
     const LayerConfig* layer = index < 0 ? nullptr : &config.layer(index);

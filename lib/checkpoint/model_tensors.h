@@ -20,12 +20,20 @@
 #include "lathe/checkpoint.h"
 #include "lathe/model_config.h"
 
+#include "checkpoint/family.h"
+
 namespace lathe {
 
 // Where a file holds a tensor, and how.
 struct TensorPlace {
   std::string name;
   bool interleaved = false;  // rows of each head are in interleaved rotary order (row_order.h)
+  // Where a file's tensor holds several of ours, rows after rows: the first one of this, and how
+  // many there are in all; 0: this alone.
+  std::int64_t first_row = 0;
+  std::int64_t all_rows = 0;
+
+  bool fused() const noexcept { return all_rows != 0; }
 };
 
 struct TensorSlot {
@@ -42,7 +50,10 @@ struct TensorSlot {
   const std::string& name() const noexcept { return lathe.name; }
 };
 
-// In the order of a pass through the model: embedding, layers, norm, output.
+// In the order of a pass through the model: embedding, layers, norm, output. Places are those of
+// `family`; null: of one without a row, which differs in nothing from the table.
+std::vector<TensorSlot> tensor_slots(const ModelConfig& config, const Family* family);
+// Of the configuration's own family.
 std::vector<TensorSlot> tensor_slots(const ModelConfig& config);
 
 // Whether the role is one of a matrix, not of a norm.

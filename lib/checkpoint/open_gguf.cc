@@ -88,7 +88,7 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
     std::vector<FoundTensor> found = list_tensors(*gguf);
     // Part of the configuration.
     std::erase_if(found, [](const FoundTensor& t) { return t.name == kGgufRopeFactors; });
-    match_tensors(parts, found, &TensorSlot::gguf);
+    match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::gguf);
     restore_vector_types(*gguf, parts);
   } else {
     facts.config = token_config_from_gguf(*gguf, known);

@@ -52,7 +52,8 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   facts.config = config_from_json(read_small_file(config_path), generation, config_path);
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
   parts.file = open_folder_weights(folder);
-  match_tensors(parts, list_tensors(*parts.file), &TensorSlot::hugging_face);
+  match_tensors(parts, tensor_slots(parts.facts.config), list_tensors(*parts.file),
+                &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder);
   return parts;
 }

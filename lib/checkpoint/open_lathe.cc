@@ -108,7 +108,7 @@ CheckpointParts open_lathe(const ModelPath& path, const OpenOptions& options) {
       config, generation == facts.metadata.end() ? std::string_view() : generation->second,
       facts.path);
   parts.file = file;
-  match_tensors(parts, found, &TensorSlot::lathe);
+  match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::lathe);
   if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
     facts.tokenizer = std::make_shared<const TokenizerFiles>(std::move(tokenizer));
   }

@@ -48,11 +48,11 @@ struct FoundTensor : TensorSpec {
 // All tensors of the file.
 std::vector<FoundTensor> list_tensors(const TensorFile& file);
 
-// Puts `found`, of parts.file, into the order of the config's slots, checking that each is there
-// with its shape and a type that it may have, and that nothing else is: throws kInvalid naming what
-// is missing or too much. `place` says where files of this format hold a slot. Fills
+// Puts `found`, of parts.file, into the order of `slots`, the configuration's, checking that each
+// is there with its shape and a type that it may have, and that nothing else is: throws kInvalid
+// naming what is missing or too much. `place` says where files of this format hold a slot. Fills
 // parts.facts.tensors and parts.stored; what may be ignored is left out, and named in the metadata.
-void match_tensors(CheckpointParts& parts, const std::vector<FoundTensor>& found,
-                   TensorPlace TensorSlot::*place);
+void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
+                   const std::vector<FoundTensor>& found, TensorPlace TensorSlot::*place);
 
 }  // namespace lathe

@@ -108,8 +108,15 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     planned.source = *source;
     planned.to = target_type(info, options);
     check_type(checkpoint, info, planned.to, options);
-    planned.out = {(slot.*writer.place).name, planned.to, info.shape};
-    planned.interleave = (slot.*writer.place).interleaved;
+    const TensorPlace& place = slot.*writer.place;
+    if (place.fused()) {
+      fail_unsupported(
+          "{}: files of family {} hold {} beside others in one tensor, {}, and such are read, not "
+          "written; write a .lathe file instead",
+          quoted(checkpoint.path()), family->type, quoted(slot.name()), quoted(place.name));
+    }
+    planned.out = {place.name, planned.to, info.shape};
+    planned.interleave = place.interleaved;
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
     planned.bytes =

@@ -1,9 +1,12 @@
 #include "checkpoint/model_tensors.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
 
 #include "checkpoint/stored_checkpoint.h"
+#include "container/safetensors_reader.h"
 #include "support/checkpoint_fixtures.h"
 
 namespace lathe {
@@ -13,6 +16,7 @@ namespace {
 ModelConfig full_config() {
   ModelConfig c = test::small_config("llama");
   test::each_layer(c, [](LayerConfig& layer) {
+    layer.norms = NormPlace::kAround;
     layer.attention.qk_norm = QkNorm::kPerHead;
     layer.attention.qkv_bias = layer.attention.output_bias = layer.mlp.bias = true;
   });
@@ -44,7 +48,7 @@ CheckpointParts matched(const ModelConfig& config, const std::vector<FoundTensor
   CheckpointParts parts;
   parts.facts.config = config;
   parts.file = std::make_shared<EmptyFile>(config);
-  match_tensors(parts, found, &TensorSlot::hugging_face);
+  match_tensors(parts, tensor_slots(config), found, &TensorSlot::hugging_face);
   return parts;
 }
 
@@ -61,7 +65,7 @@ TEST(ModelTensors, EachNameSaysWhichTensorItIs) {
     EXPECT_EQ(tensor_name(slot.id), slot.name());
     EXPECT_EQ(is_matrix(slot.id.role), slot.id.bias || slot.shape.size() == 2) << slot.name();
   }
-  EXPECT_EQ(seen.size(), 3U + 2U * 18U);
+  EXPECT_EQ(seen.size(), 3U + 2U * 20U);
 }
 
 TEST(ModelTensors, OtherNamesAreNone) {
@@ -121,6 +125,92 @@ TEST(ModelTensors, ATensorWithoutAPlaceIsRefused) {
   const Error e = refusal(config, found);
   EXPECT_EQ(e.code(), ErrorCode::kInvalid);
   EXPECT_NE(e.message().find("q_proj.bias"), std::string::npos) << e.message();
+}
+
+// A family that is unlike the table in all that a row can say.
+constexpr TensorNames kNames[] = {
+    {TensorRole::kMlpNorm, "pre_feedforward_layernorm", ""},
+    {TensorRole::kFinalNorm, "model.embedding_norm", "token_embd_norm"},
+};
+constexpr Family kOther = {.names = kNames,
+                           .fused_qkv = {.hugging_face = "self_attn.qkv_proj", .gguf = "attn_qkv"},
+                           .fused_gate_up = {.hugging_face = "mlp.gate_up_proj"},
+                           .hf_interleaved = true};
+
+TEST(ModelTensors, AFamilyMayCallThemOtherwise) {
+  std::map<std::string, TensorSlot> slots;
+  for (const TensorSlot& slot : tensor_slots(full_config(), &kOther)) slots[slot.name()] = slot;
+  const TensorSlot& norm = slots.at("model.layers.1.post_attention_layernorm.weight");
+  EXPECT_EQ(norm.hugging_face.name, "model.layers.1.pre_feedforward_layernorm.weight");
+  EXPECT_EQ(norm.gguf.name, "blk.1.ffn_norm.weight");
+  EXPECT_EQ(slots.at("model.norm.weight").hugging_face.name, "model.embedding_norm.weight");
+  EXPECT_EQ(slots.at("model.norm.weight").gguf.name, "token_embd_norm.weight");
+  const TensorSlot& k = slots.at("model.layers.0.self_attn.k_proj.bias");
+  EXPECT_EQ(k.hugging_face.name, "model.layers.0.self_attn.qkv_proj.bias");
+  EXPECT_TRUE(k.hugging_face.interleaved);
+  EXPECT_FALSE(k.gguf.interleaved);
+  EXPECT_EQ(k.hugging_face.first_row, 24);
+  EXPECT_EQ(k.hugging_face.all_rows, 48);
+  EXPECT_EQ(slots.at("model.layers.0.self_attn.v_proj.weight").gguf.first_row, 36);
+  EXPECT_FALSE(slots.at("model.layers.0.mlp.up_proj.weight").gguf.fused());
+  EXPECT_EQ(slots.at("model.layers.0.mlp.up_proj.weight").hugging_face.first_row, 44);
+  EXPECT_EQ(slots.at("model.layers.0.mlp.down_proj.weight").hugging_face.name,
+            "model.layers.0.mlp.down_proj.weight");
+}
+
+// A file that holds the slots where Hugging Face's place says; each row is its number.
+void write_numbered(const std::vector<TensorSlot>& slots, const std::string& path) {
+  std::vector<TensorSpec> specs;
+  for (const TensorSlot& slot : slots) {
+    const TensorPlace& at = slot.hugging_face;
+    if (at.first_row > 0) continue;
+    specs.push_back({at.name, DType::kF32, slot.shape});
+    if (at.fused()) specs.back().shape[0] = at.all_rows;
+  }
+  OutputFile file(path, true);
+  SafetensorsWriter writer(file, specs, {});
+  for (const TensorSpec& spec : specs) {
+    const std::int64_t cols = spec.shape.size() == 1 ? 1 : spec.shape[1];
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < spec.shape[0] * cols; ++i) {
+      values.push_back(static_cast<float>(i / cols));
+    }
+    writer.append(std::as_bytes(std::span(values)));
+  }
+  writer.finish();
+  file.commit();
+}
+
+TEST(ModelTensors, WhatAFileHoldsAsOneMatrixIsTakenApart) {
+  const test::TempFolder temp;
+  CheckpointParts parts;
+  parts.facts.config = full_config();
+  const auto slots = tensor_slots(parts.facts.config, &kOther);
+  write_numbered(slots, temp / "m");
+  parts.file = SafetensorsReader::open(temp / "m");
+  auto found = list_tensors(*parts.file);
+  match_tensors(parts, slots, found, &TensorSlot::hugging_face);
+  ASSERT_EQ(parts.stored.size(), slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const TensorInfo& info = parts.facts.tensors[i];
+    const std::span<const std::byte> bytes = parts.stored[i].bytes;
+    ASSERT_EQ(info.bytes, bytes.size());
+    ASSERT_EQ(bytes.size(), static_cast<std::size_t>(info.rows() * info.cols()) * sizeof(float));
+    float first = 0.0F;
+    float last = 0.0F;
+    std::memcpy(&first, bytes.data(), sizeof first);
+    std::memcpy(&last, bytes.data() + bytes.size() - sizeof last, sizeof last);
+    const auto expected = static_cast<float>(slots[i].hugging_face.first_row);
+    EXPECT_EQ(first, expected) << info.name;
+    EXPECT_EQ(last, expected + static_cast<float>(info.shape[0] - 1)) << info.name;
+  }
+  for (FoundTensor& tensor : found) {
+    if (tensor.name.ends_with("qkv_proj.weight")) ++tensor.shape[0];
+  }
+  const Error e =
+      test::error_of([&] { match_tensors(parts, slots, found, &TensorSlot::hugging_face); });
+  EXPECT_EQ(e.code(), ErrorCode::kInvalid);
+  EXPECT_NE(e.message().find("[49, 24]"), std::string::npos) << e.message();
 }
 
 TEST(ModelTensors, ATiedModelsOutputMatrixIsLeftOut) {
