@@ -73,8 +73,6 @@ std::string list(Key key) {
 
 }  // namespace
 
-std::span<const Family> families() noexcept { return kFamilies; }
-
 const Family* family_by_type(std::string_view type) noexcept { return find(&Family::type, type); }
 
 const Family* family_by_architecture(std::string_view architecture) noexcept {

@@ -66,8 +66,6 @@ struct Family {
   bool gguf_all_biases = false;
 };
 
-std::span<const Family> families() noexcept;
-
 // By model_type; nullptr when unknown.
 const Family* family_by_type(std::string_view type) noexcept;
 // By config.json's class name, for files without model_type.
