@@ -87,6 +87,24 @@ void put_window(const ModelConfig& config, std::int64_t window, Keys& out) {
 
 }  // namespace
 
+bool gguf_can_say(const ModelConfig& config) {
+  const LayerConfig layer = common_layer(config, "a GGUF file");
+  const AttentionConfig& a = layer.attention;
+  LayerConfig said;
+  said.attention = {.heads = a.heads,
+                    .kv_heads = a.kv_heads,
+                    .head_dim = a.head_dim,
+                    .window = a.window,
+                    .rope = a.rope,
+                    .rotary_dims = a.head_dim,
+                    .qk_norm = family_by_type(config.family)->qk_norm,
+                    .qkv_bias = a.qkv_bias,
+                    .output_bias = a.output_bias};
+  said.mlp = {.width = layer.mlp.width, .bias = layer.mlp.bias};
+  return layer == said && config.embedding_scale == 1.0 && config.residual_scale == 1.0 &&
+         config.logit_scale == 1.0;
+}
+
 void put_config(const ModelConfig& config, GgufMetadata& keys) {
   const Family* family = family_by_type(config.family);
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", config.family);

@@ -8,6 +8,10 @@
 
 namespace lathe {
 
+// Whether put_config() and the tensors that are there say all that the model computes by, of those
+// whose layers differ in their windows at most (others: kUnsupported).
+bool gguf_can_say(const ModelConfig& config);
+
 // "<architecture>.*" and our own keys. What GGUF has no key for is refused by
 // make_plan() before.
 void put_config(const ModelConfig& config, GgufMetadata& keys);

@@ -91,23 +91,6 @@ std::vector<float> rope_factors(const AttentionConfig& attention) {
   return factors;
 }
 
-// Whether put_config() and the tensors that are there say all of it.
-bool is_said(const ModelConfig& config, const LayerConfig& layer, const Family& family) {
-  LayerConfig said;
-  said.attention = {.heads = layer.attention.heads,
-                    .kv_heads = layer.attention.kv_heads,
-                    .head_dim = layer.attention.head_dim,
-                    .window = layer.attention.window,
-                    .rope = layer.attention.rope,
-                    .rotary_dims = layer.attention.head_dim,
-                    .qk_norm = family.qk_norm,
-                    .qkv_bias = layer.attention.qkv_bias,
-                    .output_bias = layer.attention.output_bias};
-  said.mlp = {.width = layer.mlp.width, .bias = layer.mlp.bias};
-  return layer == said && config.embedding_scale == 1.0 && config.residual_scale == 1.0 &&
-         config.logit_scale == 1.0;
-}
-
 }  // namespace
 
 void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
@@ -122,7 +105,7 @@ void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
   if (!layer.attention.rope.truncate) {
     fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
   }
-  if (!is_said(config, layer, *family)) {
+  if (!gguf_can_say(config)) {
     fail_unsupported("{}: a GGUF file of architecture {} cannot say all of this configuration",
                      file, family->gguf);
   }
