@@ -100,7 +100,8 @@ void read_window(const JsonView& fields, const Family& family, ModelConfig& conf
   if (family.window == WindowRule::kOptional) {
     if (!fields.get_bool("use_sliding_window").value_or(false)) window = 0;
     // Newer files spell out what follows from the switch.
-    if (window == 0) fields.note({"layer_types", "max_window_layers", "sliding_window"});
+    fields.note({"max_window_layers"});
+    if (window == 0) fields.note({"layer_types", "sliding_window"});
     if (window == 0 || read_layer_types(fields, window, config)) return;
     first = fields.get_int("max_window_layers").value_or(28);
   }
