@@ -206,8 +206,8 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   tool.add_common(kModelOptional | kOutput | kThreads | kJson);
   app.add_option("-s,--scheme", options.scheme,
-                 "How weights are stored: w4 (a mixture of about 4.6 bits), w8, w4g64, w8g32a, "
-                 "w4nlg64, q8_0 or q4_0 for GGUF, ...; the man page has them all")
+                 fmt::format("How weights are stored: {}; q8_0, q4_0 and q4_1 are for GGUF",
+                             quantize_schemes()))
       ->type_name("SCHEME");
   tool.repeatable("--tensor", options.rules,
                   "A scheme of their own for tensors whose name matches; the last that does counts")

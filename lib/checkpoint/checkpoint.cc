@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 

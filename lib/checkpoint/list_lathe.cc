@@ -5,6 +5,7 @@
 #include "checkpoint/formats.h"
 #include "checkpoint/lathe_file.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {

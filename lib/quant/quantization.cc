@@ -15,6 +15,7 @@
 #include "quant/quantize_matrix.h"
 #include "quant/recipe.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {
@@ -33,9 +34,9 @@ void check_scheme(const MatrixScheme& scheme, const Checkpoint& checkpoint, std:
                   CheckpointFormat format) {
   if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
-         "a GGUF file cannot hold the scheme {}; choose q8_0, q4_0, q4_1 or a float type, or "
-         "write a .lathe file",
-         scheme_name(scheme));
+         "a GGUF file cannot hold the scheme {}; choose one of {} or a float type, or write a "
+         ".lathe file",
+         scheme_name(scheme), gguf_scheme_list());
   }
   const TensorInfo& info = checkpoint.tensors()[tensor];
   if (info.dtype == DType::kPacked || dtype_info(info.dtype).block > 1) {

@@ -10,6 +10,7 @@
 #include "convert/plan.h"
 #include "convert/write_pass.h"
 #include "quant/quantization.h"
+#include "quant/scheme.h"
 
 namespace lathe {
 namespace {
@@ -33,6 +34,8 @@ void check_different(const std::vector<QuantizeTarget>& targets) {
 }
 
 }  // namespace
+
+std::string quantize_schemes() { return scheme_list(); }
 
 QuantizeReport plan_quantization(const Checkpoint& checkpoint, const std::string& output,
                                  const QuantizeOptions& options) {

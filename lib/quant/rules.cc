@@ -10,14 +10,9 @@
 namespace lathe {
 namespace {
 
-constexpr std::string_view kMixture = "w4";
 void check_scheme_name(const std::string& name) {
   if (name == kMixture || scheme_by_name(name)) return;
-  fail(ErrorCode::kUsage,
-       "{}: no such scheme; there are w4 (a mixture), w8, w4gN, w8gN and w4nlgN (non-linear) with "
-       "N = 16, 32, 64 or 128 (then a: asymmetric, d: double quantization), q8_0, q4_0, q4_1, f32, "
-       "f16, bf16 and keep",
-       quoted(name));
+  fail(ErrorCode::kUsage, "{}: no such scheme; there are {}", quoted(name), scheme_list());
 }
 
 Regex compile(const std::string& pattern) {
@@ -82,8 +77,8 @@ MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& m
   if (scheme != kMixture) return *scheme_by_name(scheme);
   if (format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
-         "a GGUF file cannot hold the scheme w4; choose q8_0, q4_0 or q4_1, or write a .lathe "
-         "file");
+         "a GGUF file cannot hold the scheme {}; choose one of {}, or write a .lathe file",
+         kMixture, gguf_scheme_list());
   }
   return mixture_scheme(matrix.id, matrix.rows(), matrix.cols(), tied_);
 }

@@ -1,64 +1,54 @@
 #include "quant/scheme.h"
 
-#include <charconv>
+#include <fmt/format.h>
+#include <vector>
 
-#include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {
 
-bool take(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
+// Types that quantize makes besides.
+constexpr DType kTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,
+                            DType::kF32,  DType::kF16,  DType::kBF16};
 
-std::optional<PackedScheme> packed_by_name(std::string_view name) {
-  PackedScheme scheme;
-  if (take(name, "w8")) {
-    scheme.bits = 8;
-  } else if (take(name, "w4")) {
-    scheme.bits = 4;
-  } else {
-    return std::nullopt;
-  }
-  scheme.group = 0;
-  scheme.grid = scheme.bits == 4 && take(name, "nl");
-  if (take(name, "g")) {
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), scheme.group);
-    if (error != std::errc() || scheme.group == 0) return std::nullopt;
-    name.remove_prefix(static_cast<std::size_t>(end - name.data()));
-  } else if (scheme.bits == 4) {
-    return std::nullopt;  // the mixture, or no scheme at all
-  }
-  scheme.minimums = take(name, "a");
-  scheme.form = take(name, "d") ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
-  if (!name.empty() || packed_scheme_error(scheme)) return std::nullopt;
-  return scheme;
+std::string type_name(DType type) {
+  std::string name(dtype_info(type).name);
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return name;
 }
 
 }  // namespace
 
 std::optional<MatrixScheme> scheme_by_name(std::string_view name) {
   if (name == "keep") return KeepAsIs{};
-  for (const DType type :
-       {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+  for (const DType type : kTypes) {
     if (dtype_by_name(name) == type) return type;
   }
-  if (const auto packed = packed_by_name(name)) return *packed;
+  if (const auto packed = packed_scheme_by_name(name)) return *packed;
   return std::nullopt;
 }
 
 std::string scheme_name(const MatrixScheme& scheme) {
-  if (const auto* type = std::get_if<DType>(&scheme)) {
-    std::string name(dtype_info(*type).name);
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return name;
-  }
+  if (const auto* type = std::get_if<DType>(&scheme)) return type_name(*type);
   if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
     return packed_scheme_name(*packed);
   }
   return "keep";
+}
+
+std::string scheme_list() {
+  std::string types;
+  for (const DType type : kTypes) types += ", " + type_name(type);
+  return fmt::format("{} (a mixture), {}{} and keep", kMixture, packed_scheme_list(), types);
+}
+
+std::string gguf_scheme_list() {
+  std::vector<std::string> names;
+  for (const DType type : kTypes) {
+    if (dtype_info(type).block > 1) names.push_back(type_name(type));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 // Measured as KL divergence from f32 on trained models (see quantize(1)), where bits buy most:
@@ -93,14 +83,6 @@ MatrixScheme mixture_scheme(const TensorId& matrix, std::int64_t rows, std::int6
     default:
       return plain;
   }
-}
-
-double bits_per_weight(const PackedScheme& scheme) {
-  if (scheme.group == 0) return scheme.bits;
-  const double factor = scheme.form == ScaleForm::kTwoLevel
-                            ? 8.0 / scheme.group + 16.0 / kPackedSuperGroup
-                            : 16.0 / scheme.group;
-  return scheme.bits + factor * (scheme.minimums ? 2.0 : 1.0);
 }
 
 }  // namespace lathe

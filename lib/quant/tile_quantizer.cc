@@ -26,7 +26,7 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
       super_groups_(scheme.form == ScaleForm::kTwoLevel
                         ? (cols + kPackedSuperGroup - 1) / kPackedSuperGroup
                         : 0),
-      top_code_((1 << scheme.bits) - 1),
+      top_code_(top_code(scheme)),
       unit_(unit),
       importance_(importance.begin(), importance.end()),
       codes_(lanes(cols)) {
@@ -95,7 +95,7 @@ void TileQuantizer::encode(std::int64_t g) {
     kernels().search.encode_grid(values, n, grid_, borders_, scales, signal, error);
   } else {
     float minimums[kLanes];
-    const auto zero = static_cast<float>((top_code_ + 1) / 2);
+    const auto zero = static_cast<float>(zero_code(scheme_));
     for (std::int64_t r = 0; r < kLanes; ++r) {
       minimums[r] = scheme_.minimums ? minimums_.values[lanes(g) + static_cast<std::size_t>(r)]
                                      : -zero * scales[r];

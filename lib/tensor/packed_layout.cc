@@ -8,20 +8,23 @@
 #include <fmt/format.h>
 
 #include "base/checked.h"
+#include "base/divide_up.h"
 #include "base/fail.h"
 #include "tensor/float16.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kTileRows = 16;
+constexpr std::int64_t kLineBytes = 64;
+constexpr int kMostBlockQuads = 8;
 constexpr std::int64_t kInputPadding = 32;
 constexpr std::uint64_t kAlignment = 64;
 constexpr int kLargestUnitExponent = 100;
 
-constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) noexcept {
-  return a / b + (a % b != 0 ? 1 : 0);
-}
+// Four equal bytes.
+constexpr std::uint32_t bytes_of(std::uint32_t byte) noexcept { return 0x01010101u * byte; }
 
 // The fields of a view that follow from scheme and size.
 void fill_in(PackedMatrix* m) noexcept {
@@ -114,40 +117,28 @@ float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* s
          f16_to_f32(supers[scale_index(m, r, super, m.super_groups)]);
 }
 
-// Byte of weight (r, k) inside the weights, and the shift to its code there.
-struct Place {
-  std::size_t byte;
-  unsigned shift;
-};
-Place place_of(const PackedMatrix& m, std::int64_t r, std::int64_t k) noexcept {
-  const std::int64_t tile = r / kTileRows * m.tile_bytes;
-  const std::int64_t in_line = r % kTileRows * 4 + k % 4;
-  if (m.scheme.bits == 8) return {static_cast<std::size_t>(tile + k / 4 * 64 + in_line), 0};
-  return {static_cast<std::size_t>(tile + k / 8 * 64 + in_line), k / 4 % 2 == 0 ? 0u : 4u};
+// The codes of a block of row r, four of a quad in each number, the first of them lowest.
+void read_block(const PackedMatrix& m, std::int64_t r, std::int64_t block,
+                std::uint32_t (&quads)[kMostBlockQuads]) noexcept {
+  const CodeWidth& width = *find_code_width(m.scheme.bits);
+  const int count = block_quads(width);
+  const std::uint8_t* line = m.weights + r / kTileRows * m.tile_bytes +
+                             block * block_lines(width) * kLineBytes + r % kTileRows * 4;
+  int above = 0;
+  for (std::uint32_t& quad : quads) quad = 0;
+  for (const int bits : width.planes) {
+    if (bits == 0) continue;
+    const std::uint32_t mask = bytes_of((1u << bits) - 1u);
+    for (int first = 0; first < count; first += 8 / bits, line += kLineBytes) {
+      std::uint32_t four;
+      std::memcpy(&four, line, sizeof(four));
+      for (int j = 0; j < 8 / bits; ++j) quads[first + j] |= (four >> (bits * j) & mask) << above;
+    }
+    above += bits;
+  }
 }
-
-int zero_of(const PackedScheme& s) noexcept { return s.minimums ? 0 : s.bits == 4 ? 8 : 128; }
 
 }  // namespace
-
-std::string packed_scheme_name(const PackedScheme& s) {
-  return fmt::format("w{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
-                     s.group == 0 ? "" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
-                     s.form == ScaleForm::kTwoLevel ? "d" : "");
-}
-
-std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
-  if (s.bits != 4 && s.bits != 8) return "bits must be 4 or 8";
-  if (s.group != 0 && s.group != 16 && s.group != 32 && s.group != 64 && s.group != 128) {
-    return "the group must be 16, 32, 64, 128 or the row";
-  }
-  if (s.form != ScaleForm::kHalf && s.form != ScaleForm::kTwoLevel) return "unknown scale form";
-  if (s.form == ScaleForm::kTwoLevel && s.group == 0) {
-    return "one scale per row cannot have two levels";
-  }
-  if (s.grid && (s.bits != 4 || s.minimums)) return "a grid needs 4 bits and no minimums";
-  return std::nullopt;
-}
 
 std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64_t rows,
                                           std::int64_t cols) noexcept {
@@ -212,17 +203,22 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
 }
 
 void unpack_row(const PackedMatrix& m, std::int64_t r, float* out) noexcept {
-  const int zero = zero_of(m.scheme);
+  const int zero = zero_code(m.scheme);
   const std::int64_t group = m.scheme.group == 0 ? m.cols : m.scheme.group;
-  for (std::int64_t g = 0; g < m.groups; ++g) {
-    const float scale = scale_at(m, m.scales, m.super_scales, r, g);
-    const float minimum =
-        m.scheme.minimums ? scale_at(m, m.minimums, m.super_minimums, r, g) : 0.0f;
-    const std::int64_t end = std::min(m.cols, (g + 1) * group);
-    for (std::int64_t k = g * group; k < end; ++k) {
-      const Place place = place_of(m, r, k);
-      const unsigned code =
-          (m.weights[place.byte] >> place.shift) & (m.scheme.bits == 4 ? 15u : 255u);
+  const std::int64_t block = 4 * block_quads(*find_code_width(m.scheme.bits));
+  float scale = 0.0f;
+  float minimum = 0.0f;
+  std::uint32_t quads[kMostBlockQuads];
+  // A group is a number of whole blocks.
+  for (std::int64_t first = 0; first < m.cols; first += block) {
+    if (first % group == 0) {
+      scale = scale_at(m, m.scales, m.super_scales, r, first / group);
+      if (m.scheme.minimums) minimum = scale_at(m, m.minimums, m.super_minimums, r, first / group);
+    }
+    read_block(m, r, first / block, quads);
+    const std::int64_t end = std::min(m.cols, first + block);
+    for (std::int64_t k = first; k < end; ++k) {
+      const std::uint32_t code = quads[(k - first) / 4] >> (8 * (k % 4)) & 255u;
       const int value = m.scheme.grid ? m.grid[code] : static_cast<int>(code) - zero;
       const auto q = static_cast<float>(value);
       out[k] = (m.scheme.minimums ? std::fma(scale, q, minimum) : scale * q) * m.unit;
@@ -259,85 +255,57 @@ PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::i
   std::memcpy(base_, &header, sizeof(header));
 }
 
-void PackedWriter::set_row(std::int64_t r, const PackedRow& row) noexcept {
-  // The view's pointers lead into `out`, which is ours to write.
-  auto* weights = const_cast<std::uint8_t*>(view_.weights);
-  for (std::int64_t k = 0; k < view_.cols; ++k) {
-    const Place place = place_of(view_, r, k);
-    const unsigned code = row.q[static_cast<std::size_t>(k)];
-    weights[place.byte] = static_cast<std::uint8_t>(weights[place.byte] | (code << place.shift));
-  }
-  const auto put = [&](const void* section, auto values, std::int64_t groups) {
-    using Value = std::remove_const_t<typename decltype(values)::value_type>;
-    auto* to = static_cast<Value*>(const_cast<void*>(section));
-    for (std::size_t g = 0; g < values.size(); ++g) {
-      to[scale_index(view_, r, static_cast<std::int64_t>(g), groups)] = values[g];
+template <typename Quad>
+void PackedWriter::set_tile_codes(std::int64_t tile, Quad&& quad) noexcept {
+  auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
+  const CodeWidth& width = *find_code_width(view_.scheme.bits);
+  const int quads = block_quads(width);
+  std::uint32_t codes[kMostBlockQuads][kTileRows];
+  for (std::int64_t k = 0; k < view_.cols; k += 4 * quads) {
+    for (int q = 0; q < quads; ++q) quad(k + 4 * q, codes[q]);
+    int above = 0;
+    for (const int bits : width.planes) {
+      if (bits == 0) continue;
+      const std::uint32_t mask = bytes_of((1u << bits) - 1u);
+      for (int first = 0; first < quads; first += 8 / bits, to += kLineBytes) {
+        std::uint32_t line[kTileRows] = {};
+        for (int j = 0; j < 8 / bits; ++j) {
+          for (std::int64_t r = 0; r < kTileRows; ++r) {
+            line[r] |= (codes[first + j][r] >> above & mask) << (bits * j);
+          }
+        }
+        std::memcpy(to, line, sizeof(line));
+      }
+      above += bits;
     }
-  };
-  put(view_.scales, row.half_scales, view_.groups);
-  put(view_.scales, row.byte_scales, view_.groups);
-  put(view_.super_scales, row.super_scales, view_.super_groups);
-  put(view_.minimums, row.half_minimums, view_.groups);
-  put(view_.minimums, row.byte_minimums, view_.groups);
-  put(view_.super_minimums, row.super_minimums, view_.super_groups);
+  }
 }
 
 void PackedWriter::set_tile(std::int64_t tile, const PackedTile& packed) noexcept {
+  // As they stand in memory, four codes of a row are one little-endian number.
   if (packed.row_codes != nullptr) {
-    set_tile_codes(tile, packed.row_codes);
+    set_tile_codes(tile, [&](std::int64_t k, std::uint32_t(&out)[kTileRows]) {
+      const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(view_.cols - k, 0, 4));
+      for (std::int64_t r = 0; r < kTileRows; ++r) {
+        out[r] = 0;
+        if (count > 0) std::memcpy(&out[r], packed.row_codes + r * view_.cols + k, count);
+      }
+    });
   } else {
-    set_tile_codes(tile, packed.codes);
+    set_tile_codes(tile, [&](std::int64_t first, std::uint32_t(&out)[kTileRows]) {
+      for (std::uint32_t& q : out) q = 0;
+      for (std::int64_t k = first; k < std::min(first + 4, view_.cols); ++k) {
+        const float* column = packed.codes + k * kTileRows;
+        const auto shift = static_cast<unsigned>(8 * (k - first));
+        for (std::int64_t r = 0; r < kTileRows; ++r) {
+          out[r] |= static_cast<std::uint32_t>(static_cast<std::int32_t>(column[r])) << shift;
+        }
+      }
+    });
   }
   set_tile_section(tile, packed.scales, view_.scales, view_.super_scales);
   if (view_.scheme.minimums) {
     set_tile_section(tile, packed.minimums, view_.minimums, view_.super_minimums);
-  }
-}
-
-void PackedWriter::set_tile_codes(std::int64_t tile, const float* codes) noexcept {
-  auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
-  // The four codes of a row that stand together, as one little-endian number per row.
-  const auto quad = [&](std::int64_t first, std::uint32_t(&out)[kTileRows]) {
-    for (std::uint32_t& q : out) q = 0;
-    for (std::int64_t k = first; k < std::min(first + 4, view_.cols); ++k) {
-      const float* column = codes + k * kTileRows;
-      const auto shift = static_cast<unsigned>(8 * (k - first));
-      for (std::int64_t r = 0; r < kTileRows; ++r) {
-        out[r] |= static_cast<std::uint32_t>(static_cast<std::int32_t>(column[r])) << shift;
-      }
-    }
-  };
-  std::uint32_t low[kTileRows];
-  std::uint32_t high[kTileRows];
-  const std::int64_t step = view_.scheme.bits == 8 ? 4 : 8;
-  for (std::int64_t k = 0; k < view_.cols; k += step, to += sizeof(low)) {
-    quad(k, low);
-    if (step == 8) {
-      quad(k + 4, high);
-      for (std::int64_t r = 0; r < kTileRows; ++r) low[r] |= high[r] << 4;
-    }
-    std::memcpy(to, low, sizeof(low));
-  }
-}
-
-void PackedWriter::set_tile_codes(std::int64_t tile, const std::uint8_t* codes) noexcept {
-  auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
-  // Four codes of a row as one number: as they stand, a line holds one per row.
-  const auto quad = [&](std::int64_t r, std::int64_t k) {
-    std::uint32_t four = 0;
-    if (k < view_.cols) {
-      std::memcpy(&four, codes + r * view_.cols + k,
-                  static_cast<std::size_t>(std::min<std::int64_t>(4, view_.cols - k)));
-    }
-    return four;
-  };
-  const std::int64_t step = view_.scheme.bits == 8 ? 4 : 8;
-  for (std::int64_t k = 0; k < view_.cols; k += step, to += 64) {
-    std::uint32_t line[kTileRows];
-    for (std::int64_t r = 0; r < kTileRows; ++r) {
-      line[r] = step == 4 ? quad(r, k) : quad(r, k) | quad(r, k + 4) << 4;
-    }
-    std::memcpy(to, line, sizeof(line));
   }
 }
 

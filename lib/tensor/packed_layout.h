@@ -30,13 +30,6 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 64);
 
-// "w4g64", "w8", "w4g32ad", "w4nlg64": bits, nl: grid, group (none: the row), a: minimums, d:
-// two-level scales.
-std::string packed_scheme_name(const PackedScheme& scheme);
-
-// Why a scheme cannot be, or nothing.
-std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
-
 // Bytes of a packed tensor, header included; nothing when a size is not positive or the
 // product wraps.
 std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64_t rows,
@@ -53,19 +46,7 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
 // same bits on every machine.
 void unpack_row(const PackedMatrix& matrix, std::int64_t r, float* out) noexcept;
 
-// What a quantizer found for one row: `q` has cols entries; the others as many as a row of
-// the scheme has (stored_groups, super_groups), and are empty where the scheme has none.
-struct PackedRow {
-  std::span<const std::uint8_t> q;
-  std::span<const std::uint16_t> half_scales;
-  std::span<const std::int8_t> byte_scales;
-  std::span<const std::uint16_t> super_scales;
-  std::span<const std::uint16_t> half_minimums;
-  std::span<const std::int8_t> byte_minimums;
-  std::span<const std::uint16_t> super_minimums;
-};
-
-// The same for a whole tile: sixteen rows at once, as the search for scales leaves them.
+// What a quantizer found for a tile: sixteen rows at once, as the search for scales leaves them.
 struct PackedTile {
   // A half each, or with two levels a byte each and a half per 256 inputs; what the form does
   // not have is null.
@@ -80,33 +61,25 @@ struct PackedTile {
   Section scales, minimums;
 };
 
-// Inputs per super-scale of the two-level form.
-inline constexpr std::int64_t kPackedSuperGroup = 256;
-
-// Writes a packed tensor row by row, or tile by tile. `out` has packed_bytes() bytes, which must be
-// zero (a fresh mapping or a cleared buffer). Different rows may be set from different threads.
+// Writes a packed tensor tile by tile. `out` has packed_bytes() bytes, which must be zero (a fresh
+// mapping or a cleared buffer). Different tiles may be set from different threads.
 class PackedWriter {
  public:
   PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols, int unit_exponent,
                std::span<const std::int8_t, 16> grid, std::span<std::byte> out);
 
   const PackedMatrix& view() const noexcept { return view_; }
-  void set_row(std::int64_t r, const PackedRow& row) noexcept;
   void set_tile(std::int64_t tile, const PackedTile& packed) noexcept;
 
  private:
-  void set_tile_codes(std::int64_t tile, const float* codes) noexcept;
-  void set_tile_codes(std::int64_t tile, const std::uint8_t* codes) noexcept;
+  // quad(k, out) gives the codes of inputs k … k + 3 of each row as one number, 0 beyond the last.
+  template <typename Quad>
+  void set_tile_codes(std::int64_t tile, Quad&& quad) noexcept;
   void set_tile_section(std::int64_t tile, const PackedTile::Section& from, const void* values,
                         const std::uint16_t* supers) noexcept;
 
   PackedMatrix view_;
   std::byte* base_;
 };
-
-// Quantizes by rounding to nearest with the plainest scales: extreme value to extreme code.
-// For tests and as the yardstick of better quantizers; w is rows × cols, finite.
-void pack_nearest(const PackedScheme& scheme, const float* w, std::int64_t rows, std::int64_t cols,
-                  std::span<const std::int8_t, 16> grid, std::span<std::byte> out);
 
 }  // namespace lathe

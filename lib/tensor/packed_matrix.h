@@ -8,7 +8,7 @@
 //
 // q is unsigned, because int8 dot instructions take one unsigned operand (the weights) and
 // one signed (the activations). zero is 8 for 4 bits and 128 for 8 bits. With a grid, q is
-// an index into sixteen signed bytes, and w = scale · grid[q].
+// an index into sixteen signed bytes, and w = scale · grid[q]. packed_scheme.h lists what there is.
 //
 // The bytes of the weights. Sixteen rows make a tile, because sixteen 32-bit sums are one
 // AVX-512 register or two AVX2 registers: each output row has a lane of its own, so its sum
@@ -39,19 +39,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/packed_scheme.h"
+
 namespace lathe {
-
-enum class ScaleForm : std::uint8_t { kHalf = 0, kTwoLevel = 1 };
-
-struct PackedScheme {
-  std::uint8_t bits = 4;    // 4 or 8
-  std::int32_t group = 64;  // inputs per scale: 16, 32, 64 or 128; 0: the whole row
-  ScaleForm form = ScaleForm::kHalf;
-  bool minimums = false;  // not together with a grid
-  bool grid = false;      // 4 bits only
-
-  bool operator==(const PackedScheme&) const = default;
-};
 
 // A view of a packed matrix; the bytes belong to somebody else.
 struct PackedMatrix {
@@ -77,23 +67,6 @@ struct PackedMatrix {
   const std::uint16_t* super_minimums = nullptr;
 };
 
-// Inputs that share a scale of the activations, a span: few cost the products an operation per
-// span and sum, many let one outlier spoil its neighbours. Beside weights of 4 bits, or with one
-// scale for a whole row, nobody notices the difference (KL of w4 on stories260K 0.087 with 32 and
-// with 128); beside 8 bits in small groups it is a third of the error, so those get more scales.
-inline constexpr std::int64_t kWideSpan = 128;
-inline constexpr std::int64_t kNarrowSpan = 32;
-
-// Inputs per group of a matrix: one scale for the whole row is one for each span.
-inline std::int64_t inputs_per_group(const PackedScheme& scheme) noexcept {
-  return scheme.group == 0 ? kWideSpan : scheme.group;
-}
-// A multiple of the group.
-inline std::int64_t inputs_per_span(const PackedScheme& scheme) noexcept {
-  if (scheme.bits == 4 || scheme.group == 0) return kWideSpan;
-  return scheme.group < kNarrowSpan ? kNarrowSpan : scheme.group;
-}
-
 // Activations of several tokens, quantized: x[t][k] ≈ scale[t][k / span] · q[t][k], q in
 // -127..127. Tokens stand in blocks, and within a block side by side, four inputs at a time: a
 // kernel that multiplies a block reads one stream. The last block may be partly empty.
@@ -101,8 +74,8 @@ struct QuantizedRows {
   std::int64_t rows = 0;     // tokens
   std::int64_t block = 1;    // tokens per block
   std::int64_t inputs = 0;   // per token, padded with zeros to 32
-  std::int64_t span = 0;     // inputs per scale: 32, 64 or 128, a multiple of the group
-  std::int64_t group = 0;    // of the weights: 16, 32, 64 or 128
+  std::int64_t span = 0;     // inputs per scale: one of kActivationSpans, a multiple of the group
+  std::int64_t group = 0;    // of the weights: one of kPackedGroups
   std::int8_t* q = nullptr;  // [blocks][inputs / 4][block][4]
   float* scale = nullptr;    // [blocks][spans][block]
   // Per group of the weights, [blocks][groups][block]: Σ q as a float, and -8 · Σ q, what the

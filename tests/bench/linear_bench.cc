@@ -2,10 +2,9 @@
 //
 //   bench_linear [SCHEME] [THREADS] [ROWS OF INPUT]...
 //
-// SCHEME: f32 f16 bf16, or BITS:GROUP[:t][:m][:g] (two-level scales, minimums, grid), such as
-// 4:64, 8:0, 4:32:t:m. All matrices of TinyLlama-1.1B but the embedding are made of random
-// numbers, so that a pass streams what a token streams. The limits are measured beside it,
-// best of several tries each, and so is the pass.
+// SCHEME: f32 f16 bf16, or a packed one, such as w4g64, w8, w4g32ad. All matrices of TinyLlama-1.1B
+// but the embedding are made of random numbers, so that a pass streams what a token streams. The
+// limits are measured beside it, best of several tries each, and so is the pass.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -25,6 +24,7 @@
 #include "model/packed_weights.h"
 #include "support/memory_checkpoint.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -121,29 +121,15 @@ constexpr std::array<int, 4> kTogether = {3, 1, 2, 1};
 constexpr int kLayers = 22;
 constexpr Shape kHead = {"head", 32000, 2048};
 
-// Parses "4:64:t:m"; nothing when it is a float type.
-std::optional<PackedScheme> scheme_of(const std::string& text) {
-  PackedScheme s;
-  char* end = nullptr;
-  s.bits = static_cast<std::uint8_t>(std::strtol(text.c_str(), &end, 10));
-  if (*end != ':') return std::nullopt;
-  s.group = static_cast<std::int32_t>(std::strtol(end + 1, &end, 10));
-  s.form = std::strchr(end, 't') ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
-  s.minimums = std::strchr(end, 'm') != nullptr;
-  s.grid = std::strchr(end, 'g') != nullptr;
-  if (packed_scheme_error(s)) return std::nullopt;
-  return s;
-}
-
 int run(int argc, char** argv) {
-  const std::string what = argc > 1 ? argv[1] : "4:64";
+  const std::string what = argc > 1 ? argv[1] : "w4g64";
   const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
   std::vector<std::int64_t> batches;
   for (int i = 3; i < argc; ++i) batches.push_back(std::atoi(argv[i]));
   if (batches.empty()) batches = {1, 2, 4, 8, 16, 64, 512};
 
   // All matrices behind each other in one run of memory.
-  const std::optional<PackedScheme> scheme = scheme_of(what);
+  const std::optional<PackedScheme> scheme = packed_scheme_by_name(what);
   const std::optional<DType> dtype = dtype_by_name(what);
   if (!scheme && !dtype) {
     std::fprintf(stderr, "bench_linear: unknown scheme %s\n", what.c_str());

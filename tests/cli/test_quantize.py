@@ -3,12 +3,13 @@ import array
 import json
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
 import time
 
-from harness import ISAS, ToolTest, main, run_process, program
+from harness import ISAS, ROOT, ToolTest, main, run_process, program
 
 
 class Quantize(ToolTest):
@@ -65,6 +66,20 @@ class Quantize(ToolTest):
                         env={"LATHE_ISA": isa})
                 files.add(out.read_bytes())
             self.assertEqual(len(files), 1, scheme)
+
+    def test_help_and_documents_name_every_scheme(self):
+        error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w5", message="w5").err
+        listed = error.split("there are ", 1)[1].strip()
+        self.assertIn(" ".join(listed.split()), " ".join(self.ok("--help").out.split()))
+        names = re.findall(r"\b(?:w\d+(?:nl)?(?:gN)?|[qf]\d+(?:_\d)?|bf16|keep)\b", listed)
+        self.assertIn("w4nlgN", names)
+        groups = re.findall(r"\d+", listed.split("N = ", 1)[1].split("(", 1)[0])
+        for document in ("man/quantize.1", "lib/include/lathe/quantize.h"):
+            text = (ROOT / document).read_text("utf-8")
+            for name in names:
+                self.assertRegex(text, rf"\b{name.replace('gN', 'g[0-9]+')}\b", document)
+            for group in groups:
+                self.assertRegex(text, rf"(?<!\d){group}(?!\d)", document)
 
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")

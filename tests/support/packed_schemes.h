@@ -3,9 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
-#include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 
 namespace lathe::test {
 
@@ -14,13 +15,15 @@ inline constexpr std::array<std::int8_t, 16> kSomeGrid = {-127, -104, -83, -65, 
                                                           1,    13,   25,  38,  53,  69,  89,  113};
 
 inline std::vector<PackedScheme> all_packed_schemes() {
+  std::vector<std::int32_t> groups(std::begin(kPackedGroups), std::end(kPackedGroups));
+  groups.push_back(0);
   std::vector<PackedScheme> schemes;
-  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
-    for (const int group : {0, 16, 32, 64, 128}) {
+  for (const CodeWidth& width : kCodeWidths) {
+    for (const std::int32_t group : groups) {
       for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
         for (const bool minimums : {false, true}) {
           for (const bool grid : {false, true}) {
-            const PackedScheme s = {bits, group, form, minimums, grid};
+            const PackedScheme s = {width.bits, group, form, minimums, grid};
             if (!packed_scheme_error(s)) schemes.push_back(s);
           }
         }

@@ -33,6 +33,9 @@
 
 namespace lathe {
 
+// All names of schemes, for people: "w4 (a mixture), w8, w4gN, ... and keep".
+LATHE_API std::string quantize_schemes();
+
 // Matrices whose name matches get this scheme; the last rule that matches wins.
 struct QuantizeRule {
   std::string pattern;  // regular expression (PCRE2), searched in the tensor's name

@@ -3,7 +3,7 @@
 //
 // vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits, and saturates.
 // - Codes up to 15: two products are at most 2·15·127 = 3810, and eight such sums still fit, so
-//   they are added in 16 bits and widened once for eight quads.
+//   they are added in 16 bits and widened once for eight quads; likewise for other small codes.
 // - Codes up to 255 would not fit once (2·255·127 = 64770). As signed numbers they do: |w| <= 128
 //   times an input that takes over the sign, 2·128·128 = 32768, which only a negative sum reaches.
 //   These sums are widened at once, so three instructions follow each vpsignb.
@@ -12,7 +12,7 @@
 // negative weights, which the ones make up for. Together 1.25 cycles instead of 1.6 (Zen 4).
 #pragma once
 
-#include "kernels/shared/source.h"
+#include "kernels/shared/codes.h"
 #include "kernels/x86_256/lanes.h"
 
 namespace lathe {
@@ -49,9 +49,11 @@ inline void add32(__m256i* sums, __m256i products) noexcept {
   __asm__("vpaddd %1, %0, %0" : "+x"(*sums) : "x"(products));
 }
 
-// Nibbles.
+// Codes as they are, below 128.
+template <int kTop>
 struct SmallWeights {
-  static constexpr std::int64_t kQuads = 8;  // fit the sums of 16 bits; 0: any number fits
+  // Quads that fit the sums of 16 bits; 0: any number fits.
+  static constexpr std::int64_t kQuads = 32767 / (2 * 127 * kTop);
   static constexpr bool kCorrected = false;
   __m256i codes;
 
@@ -107,11 +109,11 @@ struct MaskedWeights {
   }
 };
 
-template <Source kSource>
+template <typename C>
 inline auto direct_weights(const Grid& grid, __m256i codes) noexcept {
-  if constexpr (kSource == Source::kNibbles) {
-    return SmallWeights{codes};
-  } else if constexpr (kSource == Source::kGridNibbles) {
+  if constexpr (!C::kGrid && C::kBits < 8) {
+    return SmallWeights<C::kTop>{codes};
+  } else if constexpr (C::kGrid) {
     return SignedWeights{_mm256_shuffle_epi8(grid.value, codes),
                          _mm256_shuffle_epi8(grid.magnitude, codes)};
   } else {
@@ -120,11 +122,11 @@ inline auto direct_weights(const Grid& grid, __m256i codes) noexcept {
   }
 }
 
-template <Source kSource>
+template <typename C>
 inline auto prepared_weights(const Grid& grid, __m256i codes) noexcept {
-  if constexpr (kSource == Source::kNibbles) {
-    return SmallWeights{codes};
-  } else if constexpr (kSource == Source::kGridNibbles) {
+  if constexpr (!C::kGrid && C::kBits < 8) {
+    return SmallWeights<C::kTop>{codes};
+  } else if constexpr (C::kGrid) {
     return MaskedWeights{_mm256_shuffle_epi8(grid.magnitude, codes),
                          _mm256_shuffle_epi8(grid.negative, codes)};
   } else {

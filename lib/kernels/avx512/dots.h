@@ -7,7 +7,8 @@
 #include <immintrin.h>
 
 #include "kernels/avx512/lanes.h"
-#include "kernels/shared/source.h"
+#include "kernels/avx512/lines.h"
+#include "kernels/shared/codes.h"
 
 namespace lathe {
 namespace {
@@ -16,7 +17,10 @@ struct IntLanes {
   __m512i v;
 
   static IntLanes all(std::int32_t x) noexcept { return {_mm512_set1_epi32(x)}; }
-  IntLanes times_sixteen() const noexcept { return {_mm512_slli_epi32(v, 4)}; }
+  template <int kPower>
+  IntLanes times_two_to() const noexcept {
+    return {kPower < 0 ? _mm512_srai_epi32(v, -kPower & 31) : _mm512_slli_epi32(v, kPower & 31)};
+  }
 };
 
 inline Lanes to_float(IntLanes a) noexcept { return {_mm512_cvtepi32_ps(a.v)}; }
@@ -37,18 +41,12 @@ struct Grid {
   }
 };
 
-struct TwoLines {
-  __m512i quad[2];
-};
-template <Source kSource>
-inline TwoLines split(Grid grid, __m512i line) noexcept {
-  const __m512i low = _mm512_set1_epi8(15);
-  TwoLines two = {{_mm512_and_si512(line, low), _mm512_and_si512(_mm512_srli_epi16(line, 4), low)}};
-  if constexpr (kSource == Source::kGridNibbles) {
-    two.quad[0] = _mm512_shuffle_epi8(grid.v, two.quad[0]);
-    two.quad[1] = _mm512_shuffle_epi8(grid.v, two.quad[1]);
-  }
-  return two;
+// The codes of a quad, or what they stand for on the grid.
+template <typename C, int quad>
+inline __attribute__((always_inline)) __m512i weights_of(Grid grid,
+                                                         const std::uint8_t* block) noexcept {
+  const __m512i codes = codes_of<C, Line, quad>(block).v;
+  return C::kGrid ? _mm512_shuffle_epi8(grid.v, codes) : codes;
 }
 
 // sums += weights · the four inputs at x, for each of sixteen rows. By hand, because GCC loads
@@ -95,30 +93,23 @@ inline __attribute__((always_inline)) void add_dots_of_quad(IntLanes (&sums)[Tok
   }
 }
 
-template <Source kSource, int Tokens>
-inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* lines,
+template <typename C, int Tokens>
+inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* blocks,
                                                     std::int64_t count, const std::int8_t* x,
                                                     std::int64_t quad_stride,
                                                     IntLanes (&c)[Tokens]) noexcept {
-  const std::uint8_t* end = lines + 64 * count;
+  const std::uint8_t* end = blocks + C::kBlockBytes * count;
   do {
     // This far ahead the matrix, which is one stream, is asked for.
-    prefetch(lines + 4096);
-    // Inputs of many tokens come from the second-level cache, or further.
-    if constexpr (Tokens == 8) prefetch(x + 1024);
-    const __m512i line = _mm512_loadu_si512(lines);
-    if constexpr (quads_per_line(kSource) == 2) {
-      const TwoLines two = split<kSource>(grid, line);
-      for (const __m512i weights : two.quad) {
-        add_dots_of_quad(c, weights, x);
-        x += quad_stride;
-      }
-    } else {
-      add_dots_of_quad(c, line, x);
+    for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(blocks + 4096 + line);
+    each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
+      // Inputs of many tokens come from the second-level cache, or further: two quads are a line.
+      if constexpr (Tokens == 8 && decltype(quad)::kNumber % 2 == 0) prefetch(x + 1024);
+      add_dots_of_quad(c, weights_of<C, decltype(quad)::kNumber>(grid, blocks), x);
       x += quad_stride;
-    }
-    lines += 64;
-  } while (lines != end);
+    });
+    blocks += C::kBlockBytes;
+  } while (blocks != end);
 }
 
 // Three sums for each of eight tokens, one of them of integers; enough to hide a dot product's

@@ -6,7 +6,7 @@
 // one prove holds for the other.
 #pragma once
 
-#include "kernels/shared/source.h"
+#include "kernels/shared/codes.h"
 #include "kernels/x86_256/lanes.h"
 
 namespace lathe {
@@ -40,15 +40,15 @@ struct ByteWeights {
   void store(std::uint8_t* p) const noexcept { store32(p, bytes); }
 };
 
-template <Source kSource>
+template <typename C>
 inline ByteWeights direct_weights(const Grid& grid, __m256i codes) noexcept {
-  if constexpr (kSource == Source::kGridNibbles) return {_mm256_shuffle_epi8(grid.v, codes)};
+  if constexpr (C::kGrid) return {_mm256_shuffle_epi8(grid.v, codes)};
   return {codes};
 }
 
-template <Source kSource>
+template <typename C>
 inline ByteWeights prepared_weights(const Grid& grid, __m256i codes) noexcept {
-  return direct_weights<kSource>(grid, codes);
+  return direct_weights<C>(grid, codes);
 }
 
 }  // namespace

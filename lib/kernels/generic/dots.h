@@ -7,7 +7,8 @@
 #include <cstdint>
 
 #include "kernels/generic/lanes.h"
-#include "kernels/shared/source.h"
+#include "kernels/generic/lines.h"
+#include "kernels/shared/codes.h"
 
 namespace lathe {
 namespace {
@@ -21,9 +22,11 @@ struct IntLanes {
     for (std::int32_t& e : r.v) e = x;
     return r;
   }
-  IntLanes times_sixteen() const noexcept {
+  // Times 2^kPower; of a negative power the lanes are multiples.
+  template <int kPower>
+  IntLanes times_two_to() const noexcept {
     IntLanes r = *this;
-    for (std::int32_t& e : r.v) e *= 16;
+    for (std::int32_t& e : r.v) e = kPower < 0 ? e / (1 << -kPower) : e * (1 << kPower);
     return r;
   }
 };
@@ -55,39 +58,26 @@ struct Grid {
   }
 };
 
-template <Source kSource>
-inline unsigned weight_of(const Grid& grid, std::uint8_t byte, int quad) noexcept {
-  if constexpr (kSource == Source::kNibbles) {
-    return static_cast<unsigned>(byte >> (4 * quad)) & 15u;
-  } else if constexpr (kSource == Source::kGridNibbles) {
-    return grid.v[static_cast<unsigned>(byte >> (4 * quad)) & 15u];
-  } else {
-    return byte;
-  }
-}
-
-// c[t] += the products of `count` lines of a tile with the inputs of token t: quad j at
+// c[t] += the products of `count` blocks of a tile with the inputs of token t: quad j at
 // x + j · quad_stride + 4 · t.
-template <Source kSource, int Tokens>
-inline void add_dots(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+template <typename C, int Tokens>
+inline void add_dots(const Grid& grid, const std::uint8_t* blocks, std::int64_t count,
                      const std::int8_t* x, std::int64_t quad_stride,
                      IntLanes (&c)[Tokens]) noexcept {
-  constexpr int kQuads = quads_per_line(kSource);
-  for (std::int64_t l = 0; l < count; ++l) {
-    const std::uint8_t* line = lines + 64 * l;
-    for (int quad = 0; quad < kQuads; ++quad) {
+  for (std::int64_t b = 0; b < count; ++b, blocks += C::kBlockBytes) {
+    each_quad<C::kQuads>([&](auto quad) {
+      const Line codes = codes_of<C, Line, decltype(quad)::kNumber>(blocks);
       std::int32_t w[64];
-      for (int i = 0; i < 64; ++i) {
-        w[i] = static_cast<std::int32_t>(weight_of<kSource>(grid, line[i], quad));
-      }
+      for (int i = 0; i < 64; ++i) w[i] = C::kGrid ? grid.v[codes.v[i]] : codes.v[i];
       for (int t = 0; t < Tokens; ++t) {
-        const std::int8_t* in = x + (kQuads * l + quad) * quad_stride + 4 * t;
+        const std::int8_t* in = x + 4 * t;
         for (int i = 0; i < 16; ++i) {
           c[t].v[i] +=
               w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] + w[4 * i + 3] * in[3];
         }
       }
-    }
+      x += quad_stride;
+    });
   }
 }
 

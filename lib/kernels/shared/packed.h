@@ -39,10 +39,10 @@ constexpr std::int64_t kStretchInputs = 512;
 
 // Of tables that prepare weights, see x86_256/dots.h: at most 32 bytes per input and 64
 // per call.
-template <Source kSource>
+template <typename C>
 std::uint8_t* prepare(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
                       std::uint8_t* to) noexcept;
-template <Source kSource, int Tokens>
+template <typename C, int Tokens>
 const std::uint8_t* add_prepared(const std::uint8_t* from, std::int64_t count, const std::int8_t* x,
                                  std::int64_t quad_stride, IntLanes (&c)[Tokens]) noexcept;
 
@@ -104,17 +104,30 @@ inline void prefetch_tile(const PackedMatrix& m, std::int64_t tile) noexcept {
   }
 }
 
-// What the sums of a group start from: -zero · Σ of the inputs, and what the offset of the weights
-// adds.
-template <Source kSource, Scales kScales>
+// By how much the weights as a table multiplies them exceed what they stand for: bytes and grid
+// values have 128 added unless they are signed, and codes stand for code - zero, or for themselves
+// with minimums.
+template <typename C, Scales kScales>
+constexpr int excess() noexcept {
+  constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;
+  if (C::kGrid) return kSignedWeights ? 0 : 128;
+  return (kMinimums ? 0 : 1 << (C::kBits - 1)) - (C::kBits == 8 && kSignedWeights ? 128 : 0);
+}
+
+constexpr int exponent_of(int power_of_two) noexcept {
+  return power_of_two <= 1 ? 0 : 1 + exponent_of(power_of_two / 2);
+}
+
+// What the sums of a group start from: -excess · Σ of the inputs.
+template <typename C, Scales kScales>
 inline IntLanes start_of(std::int32_t minus_eight_sum) noexcept {
-  constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;  // zero is 0
-  if constexpr (kSource == Source::kNibbles) {
-    return IntLanes::all(kMinimums ? 0 : minus_eight_sum);
-  } else if constexpr (kMinimums != kSignedWeights) {
+  constexpr int kExcess = excess<C, kScales>();
+  if constexpr (kExcess == 0) {
     return IntLanes::all(0);
   } else {
-    return IntLanes::all(kMinimums ? -minus_eight_sum : minus_eight_sum).times_sixteen();
+    const std::int32_t sum = kExcess < 0 ? -minus_eight_sum : minus_eight_sum;
+    return IntLanes::all(sum)
+        .template times_two_to<exponent_of(kExcess < 0 ? -kExcess : kExcess) - 3>();
   }
 }
 
@@ -126,19 +139,19 @@ struct Stretch {
 };
 
 // Prepares a stretch of a tile.
-template <Source kSource>
+template <typename C>
 Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t from,
                         std::int64_t group, std::uint8_t* out) noexcept {
   const Grid grid = Grid::load(m.grid);
-  constexpr std::int64_t kInputsPerLine = 4 * quads_per_line(kSource);
   const std::int64_t to = from + kStretchInputs < m.inputs ? from + kStretchInputs : m.inputs;
-  const std::uint8_t* lines = m.weights + tile * m.tile_bytes + 64 * (from / kInputsPerLine);
+  const std::uint8_t* lines =
+      m.weights + tile * m.tile_bytes + C::kBlockBytes * (from / C::kBlockInputs);
   std::uint8_t* end = out;
   for (std::int64_t first = from; first < to; first += group) {
     const std::int64_t inputs = first + group < to ? group : to - first;
-    const std::int64_t count = inputs / kInputsPerLine;
-    end = prepare<kSource>(grid, lines, count, end);
-    lines += 64 * count;
+    const std::int64_t count = inputs / C::kBlockInputs;
+    end = prepare<C>(grid, lines, count, end);
+    lines += C::kBlockBytes * count;
   }
   return {from, to, out};
 }
@@ -146,7 +159,7 @@ Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t f
 // A stretch of a tile against the first `Tokens` tokens of a block. The sums of a stretch that is
 // not the last wait in y for the next. Never inlined: the registers of the loops around it would
 // be missed in here.
-template <Source kSource, Scales kScales, bool kPrepared, int Tokens>
+template <typename C, Scales kScales, bool kPrepared, int Tokens>
 __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int64_t tile,
                                                 const Stretch& stretch, const QuantizedRows& x,
                                                 std::int64_t block, float* y,
@@ -188,16 +201,16 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
     for (int t = 0; t < Tokens; ++t) part[t] = Lanes::zero();
     for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
       const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
-      const std::int64_t count = inputs / (4 * quads_per_line(kSource));
+      const std::int64_t count = inputs / C::kBlockInputs;
       IntLanes dots[Tokens];
-      for (int t = 0; t < Tokens; ++t) dots[t] = start_of<kSource, kScales>(starts[t]);
+      for (int t = 0; t < Tokens; ++t) dots[t] = start_of<C, kScales>(starts[t]);
       if constexpr (kPrepared) {
         // The same inputs of the next block, which lie too far off to be expected.
         prefetch_all(q + x.inputs * step, inputs * step);
-        weights = add_prepared<kSource, Tokens>(weights, count, q, 4 * step, dots);
+        weights = add_prepared<C, Tokens>(weights, count, q, 4 * step, dots);
       } else {
-        add_dots<kSource, Tokens>(grid, weights, count, q, 4 * step, dots);
-        weights += 64 * count;
+        add_dots<C, Tokens>(grid, weights, count, q, 4 * step, dots);
+        weights += C::kBlockBytes * count;
       }
       q += inputs * step;
       starts += step;
@@ -229,32 +242,32 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
 }
 
 // The same for `count` tokens.
-template <Source kSource, Scales kScales, bool kPrepared,
+template <typename C, Scales kScales, bool kPrepared,
           int Tokens = kPrepared ? kBlockTokens : kDirectTokens>
 void multiply_block(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
                     const QuantizedRows& x, std::int64_t block, std::int64_t count, float* y,
                     std::int64_t y_stride) noexcept {
   if (count == Tokens) {
-    multiply_stretch<kSource, kScales, kPrepared, Tokens>(m, tile, stretch, x, block, y, y_stride);
+    multiply_stretch<C, kScales, kPrepared, Tokens>(m, tile, stretch, x, block, y, y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<kSource, kScales, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
-                                                            y_stride);
+    multiply_block<C, kScales, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
+                                                      y_stride);
   }
 }
 
 // One tile against blocks [first, last).
-template <Source kSource, Scales kScales, bool kPrepared>
+template <typename C, Scales kScales, bool kPrepared>
 void multiply_blocks(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
                      const QuantizedRows& x, std::int64_t first, std::int64_t last, float* y,
                      std::int64_t y_stride) noexcept {
   for (std::int64_t block = first; block < last; ++block) {
     const std::int64_t left = x.rows - block * x.block;
-    multiply_block<kSource, kScales, kPrepared>(m, tile, stretch, x, block,
-                                                left < x.block ? left : x.block, y, y_stride);
+    multiply_block<C, kScales, kPrepared>(m, tile, stretch, x, block,
+                                          left < x.block ? left : x.block, y, y_stride);
   }
 }
 
-template <Source kSource, Scales kScales>
+template <typename C, Scales kScales>
 void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
                    std::int64_t first, std::int64_t last, float* y,
                    std::int64_t y_stride) noexcept {
@@ -262,17 +275,17 @@ void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows
     if (x.block > kDirectTokens) {
       alignas(64) std::uint8_t memory[(32 * 16 + 64) * kStretchInputs / 16];
       for (std::int64_t from = 0; from < x.inputs; from += kStretchInputs) {
-        const Stretch stretch = prepare_stretch<kSource>(m, tile, from, x.group, memory);
-        multiply_blocks<kSource, kScales, true>(m, tile, stretch, x, first, last, y, y_stride);
+        const Stretch stretch = prepare_stretch<C>(m, tile, from, x.group, memory);
+        multiply_blocks<C, kScales, true>(m, tile, stretch, x, first, last, y, y_stride);
       }
       return;
     }
   }
   const Stretch whole = {0, x.inputs, m.weights + tile * m.tile_bytes};
-  multiply_blocks<kSource, kScales, false>(m, tile, whole, x, first, last, y, y_stride);
+  multiply_blocks<C, kScales, false>(m, tile, whole, x, first, last, y, y_stride);
 }
 
-template <Source kSource, Scales kScales>
+template <typename C, Scales kScales>
 void multiply_tiles(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
                     const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
   const std::int64_t blocks = x.blocks();
@@ -283,32 +296,48 @@ void multiply_tiles(const PackedMatrix& m, std::int64_t first_tile, std::int64_t
     prefetch_tile(m, first_tile);
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
       if (tile + 1 < last_tile) prefetch_tile(m, tile + 1);
-      multiply_tile<kSource, kScales>(m, tile, x, start, end, y, y_stride);
+      multiply_tile<C, kScales>(m, tile, x, start, end, y, y_stride);
     }
   }
 }
 
-template <Source kSource>
-void multiply_source(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
-                     const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
+template <typename C>
+void multiply_codes(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                    const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
   if (m.scheme.minimums) {
-    if constexpr (kSource != Source::kGridNibbles) {  // has none
-      multiply_tiles<kSource, Scales::kPerGroupWithMinimums>(m, first_tile, last_tile, x, y,
-                                                             y_stride);
+    if constexpr (!C::kGrid) {  // has none
+      multiply_tiles<C, Scales::kPerGroupWithMinimums>(m, first_tile, last_tile, x, y, y_stride);
     }
   } else if (m.scheme.group == 0) {
-    multiply_tiles<kSource, Scales::kPerRow>(m, first_tile, last_tile, x, y, y_stride);
+    multiply_tiles<C, Scales::kPerRow>(m, first_tile, last_tile, x, y, y_stride);
   } else {
-    multiply_tiles<kSource, Scales::kPerGroup>(m, first_tile, last_tile, x, y, y_stride);
+    multiply_tiles<C, Scales::kPerGroup>(m, first_tile, last_tile, x, y, y_stride);
+  }
+}
+
+// By the matrix's width, from this one of kCodeWidths on.
+template <int number>
+void multiply_width(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                    const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
+  if constexpr (number < kCodeWidthCount) {
+    constexpr CodeWidth kWidth = kCodeWidths[number];
+    if (m.scheme.bits != kWidth.bits) {
+      return multiply_width<number + 1>(m, first_tile, last_tile, x, y, y_stride);
+    }
+    if constexpr (kWidth.grid) {
+      if (m.scheme.grid) {
+        return multiply_codes<Codes<kWidth.bits, true>>(m, first_tile, last_tile, x, y, y_stride);
+      }
+    }
+    multiply_codes<Codes<kWidth.bits, false>>(m, first_tile, last_tile, x, y, y_stride);
+  } else {
+    __builtin_trap();  // no such width: whoever made the matrix has checked its scheme
   }
 }
 
 void packed_matmul(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
                    const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
-  const auto multiply = m.scheme.bits == 8 ? multiply_source<Source::kBytes>
-                        : m.scheme.grid    ? multiply_source<Source::kGridNibbles>
-                                           : multiply_source<Source::kNibbles>;
-  multiply(m, first_tile, last_tile, x, y, y_stride);
+  multiply_width<0>(m, first_tile, last_tile, x, y, y_stride);
 }
 
 }  // namespace

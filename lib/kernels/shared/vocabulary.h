@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/shared/source.h"
+#include "kernels/shared/codes.h"
 
 namespace lathe {
 namespace {
@@ -59,11 +59,23 @@ static_assert(kMatvecRows > 0 && kMatvecBatch > 0 && kAttendQueries > 0 && kAtte
 static_assert(attend_registers(1) > 0 && attend_registers(kAttendQueries) > 0);
 static_assert(kLanesAreOneRegister || !kLanesAreOneRegister);
 
+// lines.h: codes, a line or a part of one at a time.
+template <typename L>
+concept CodeLine = requires(L a, const std::uint8_t* p, unsigned mask) {
+  { L::load(p) } -> Same<L>;
+  { a.template moved<3>() } -> Same<L>;
+  { a.template moved<-3>() } -> Same<L>;
+  { a.masked(mask) } -> Same<L>;
+  { either(a, a) } -> Same<L>;
+};
+static_assert(CodeLine<Line>);
+
 // dots.h: sums of sixteen rows as integers, and products of a tile's lines with a few tokens.
 template <typename I>
 concept Sums = requires(I a, std::int32_t x) {
   { I::all(x) } -> Same<I>;
-  { a.times_sixteen() } -> Same<I>;
+  { a.template times_two_to<4>() } -> Same<I>;
+  { a.template times_two_to<-1>() } -> Same<I>;
   { to_float(a) } -> Same<Lanes>;
 };
 static_assert(Sums<IntLanes>);
@@ -74,7 +86,7 @@ concept Products = requires(const G& grid, const std::int8_t* byte, std::int8_t*
   { G::load(byte) } -> Same<G>;
   { widen_bytes(byte) } -> Same<Lanes>;
   store_low_bytes(a, byte_out);
-  add_dots<Source::kNibbles, 1>(grid, lines, n, byte, n, sums);
+  add_dots<Codes<4, true>, 1>(grid, lines, n, byte, n, sums);
 };
 static_assert(Products<Grid>);
 // More than kDirectTokens at once: then prepare() and add_prepared(), see shared/packed.h.

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include "kernels/x86_256/lines.h"
+
 namespace lathe {
 namespace {
 
@@ -20,8 +22,12 @@ struct IntLanes {
   static IntLanes all(std::int32_t x) noexcept {
     return {{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}};
   }
-  IntLanes times_sixteen() const noexcept {
-    return {{_mm256_slli_epi32(half[0], 4), _mm256_slli_epi32(half[1], 4)}};
+  template <int kPower>
+  IntLanes times_two_to() const noexcept {
+    const auto shift = [](__m256i v) {
+      return kPower < 0 ? _mm256_srai_epi32(v, -kPower & 31) : _mm256_slli_epi32(v, kPower & 31);
+    };
+    return {{shift(half[0]), shift(half[1])}};
   }
 };
 
@@ -44,13 +50,6 @@ inline __m256i four_inputs(const std::int8_t* x) noexcept {
   __builtin_memcpy(&four, x, sizeof(four));
   return _mm256_set1_epi32(four);
 }
-// The codes of a line's first or second quad.
-template <Source kSource>
-inline __m256i codes_of(__m256i line, int quad) noexcept {
-  if constexpr (quads_per_line(kSource) == 1) return line;
-  return _mm256_and_si256(quad == 0 ? line : _mm256_srli_epi16(line, 4), _mm256_set1_epi8(15));
-}
-
 // Up to this many tokens are multiplied with weights as they are stored.
 constexpr int kDirectTokens = 4;
 
@@ -67,28 +66,52 @@ inline __attribute__((always_inline)) void in_runs(std::int64_t count, Add add) 
   }
 }
 
-template <Source kSource, int Tokens>
-inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std::uint8_t* lines,
+// Blocks whose quads fit sums of `Weights`, at least one; 0: any number.
+template <typename C, typename Weights>
+constexpr std::int64_t blocks_per_run() noexcept {
+  if (Weights::kQuads == 0) return 0;
+  return Weights::kQuads < C::kQuads ? 1 : Weights::kQuads / C::kQuads;
+}
+
+// Whether the sums are full after a quad that is not the last of its block.
+template <typename C, typename Weights>
+constexpr bool is_full_after(int quad) noexcept {
+  return Weights::kQuads != 0 && Weights::kQuads < C::kQuads && quad + 1 < C::kQuads &&
+         (quad + 1) % Weights::kQuads == 0;
+}
+
+template <typename C, int Tokens>
+inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std::uint8_t* blocks,
                                                     std::int64_t count, const std::int8_t* x,
                                                     std::int64_t quad_stride,
                                                     IntLanes (&c)[Tokens]) noexcept {
-  using Weights = decltype(direct_weights<kSource>(grid, __m256i{}));
-  in_runs<Weights::kQuads / quads_per_line(kSource)>(
+  using Weights = decltype(direct_weights<C>(grid, __m256i{}));
+  in_runs<blocks_per_run<C, Weights>()>(
       count, [&](std::int64_t first, std::int64_t end) __attribute__((always_inline)) {
         __m256i sums[Tokens][2];
+        const auto start = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 8
-        for (int t = 0; t < Tokens; ++t) {
-          sums[t][0] = Weights::start(c[t].half[0]);
-          sums[t][1] = Weights::start(c[t].half[1]);
-        }
-        for (std::int64_t l = first; l < end; ++l) {
-          const std::uint8_t* p = lines + 64 * l;
+          for (int t = 0; t < Tokens; ++t) {
+            sums[t][0] = Weights::start(c[t].half[0]);
+            sums[t][1] = Weights::start(c[t].half[1]);
+          }
+        };
+        const auto finish = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 8
+          for (int t = 0; t < Tokens; ++t) {
+            c[t].half[0] = Weights::whole(sums[t][0], c[t].half[0]);
+            c[t].half[1] = Weights::whole(sums[t][1], c[t].half[1]);
+          }
+        };
+        start();
+        for (std::int64_t b = first; b < end; ++b) {
+          const std::uint8_t* p = blocks + C::kBlockBytes * b;
           // This far ahead the matrix, which is one stream, is asked for.
-          prefetch(p + 4096);
-          const __m256i line[2] = {load32(p), load32(p + 32)};
-          for (int quad = 0; quad < quads_per_line(kSource); ++quad) {
-            const Weights w[2] = {direct_weights<kSource>(grid, codes_of<kSource>(line[0], quad)),
-                                  direct_weights<kSource>(grid, codes_of<kSource>(line[1], quad))};
+          for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + 4096 + line);
+          each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
+            constexpr int kQuad = decltype(quad)::kNumber;
+            const Weights w[2] = {direct_weights<C>(grid, codes_of<C, Line, kQuad>(p).v),
+                                  direct_weights<C>(grid, codes_of<C, Line, kQuad>(p + 32).v)};
 #pragma GCC unroll 8
             for (int t = 0; t < Tokens; ++t) {
               const __m256i input = four_inputs(x + 4 * t);
@@ -96,38 +119,38 @@ inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std:
               w[1].add_product(&sums[t][1], input);
             }
             x += quad_stride;
-          }
+            if constexpr (is_full_after<C, Weights>(kQuad)) {
+              finish();
+              start();
+            }
+          });
         }
-#pragma GCC unroll 8
-        for (int t = 0; t < Tokens; ++t) {
-          c[t].half[0] = Weights::whole(sums[t][0], c[t].half[0]);
-          c[t].half[1] = Weights::whole(sums[t][1], c[t].half[1]);
-        }
+        finish();
       });
 }
 
-// Prepares `count` lines: for each half, where the weights need one, their correction, and then
+// Prepares `count` blocks: for each half, where the weights need one, their correction, and then
 // its quads. Returns the end of what it wrote.
-template <Source kSource>
-inline std::uint8_t* prepare(const Grid& grid, const std::uint8_t* lines, std::int64_t count,
+template <typename C>
+inline std::uint8_t* prepare(const Grid& grid, const std::uint8_t* blocks, std::int64_t count,
                              std::uint8_t* to) noexcept {
-  using Weights = decltype(prepared_weights<kSource>(grid, __m256i{}));
+  using Weights = decltype(prepared_weights<C>(grid, __m256i{}));
   for (int h = 0; h < 2; ++h) {
     std::uint8_t* const begin = to;
     if constexpr (Weights::kCorrected) to += 32;
     __m256i correction = _mm256_setzero_si256();
-    for (std::int64_t l = 0; l < count; ++l) {
-      const std::uint8_t* p = lines + 64 * l + 32 * h;
-      prefetch(p + 4096);
-      const __m256i line = load32(p);
-      for (int quad = 0; quad < quads_per_line(kSource); ++quad) {
-        const Weights w = prepared_weights<kSource>(grid, codes_of<kSource>(line, quad));
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::uint8_t* p = blocks + C::kBlockBytes * b + 32 * h;
+      for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + 4096 + line);
+      each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
+        const Weights w =
+            prepared_weights<C>(grid, codes_of<C, Line, decltype(quad)::kNumber>(p).v);
         w.store(to);
         to += Weights::kBytes;
         if constexpr (Weights::kCorrected) {
           correction = _mm256_add_epi32(correction, w.correction());
         }
-      }
+      });
     }
     if constexpr (Weights::kCorrected) store32(begin, correction);
   }
@@ -170,12 +193,12 @@ inline __attribute__((always_inline)) const std::uint8_t* add_half(const std::ui
 }
 
 // add_dots() of what prepare() wrote. Returns its end.
-template <Source kSource, int Tokens>
+template <typename C, int Tokens>
 inline __attribute__((always_inline)) const std::uint8_t* add_prepared(
     const std::uint8_t* from, std::int64_t count, const std::int8_t* x, std::int64_t quad_stride,
     IntLanes (&c)[Tokens]) noexcept {
-  using Weights = decltype(prepared_weights<kSource>(Grid{}, __m256i{}));
-  const std::int64_t quads = count * quads_per_line(kSource);
+  using Weights = decltype(prepared_weights<C>(Grid{}, __m256i{}));
+  const std::int64_t quads = count * C::kQuads;
   from = add_half<Weights, 0>(from, quads, x, quad_stride, c);
   return add_half<Weights, 1>(from, quads, x, quad_stride, c);
 }

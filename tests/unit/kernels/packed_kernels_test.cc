@@ -13,6 +13,7 @@
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "support/aligned_bytes.h"
+#include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/packed_layout.h"
@@ -29,7 +30,7 @@ struct Packed {
   Packed(const PackedScheme& s, std::int64_t rows, std::int64_t cols, unsigned seed)
       : buffer(*packed_bytes(s, rows, cols)) {
     const Floats w = random_floats(rows * cols, 0.02f, seed);
-    pack_nearest(s, w.data(), rows, cols, kSomeGrid, buffer.bytes);
+    test::pack_nearest(s, w.data(), rows, cols, kSomeGrid, buffer.bytes);
     matrix = view_packed(buffer.bytes, "test");
   }
   AlignedBytes buffer;
@@ -223,23 +224,23 @@ TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
 // The largest sums that the formats allow, of either sign: where 16-bit accumulation would
 // saturate.
 TEST_P(PackedKernels, ExtremeCodesAreExact) {
-  for (const auto bits : std::array<std::uint8_t, 2>{4, 8}) {
+  for (const CodeWidth& width : kCodeWidths) {
     for (const bool minimums : {false, true}) {
       for (const bool top : {false, true}) {
-        const PackedScheme s = {bits, 128, ScaleForm::kHalf, minimums, false};
+        const PackedScheme s = {width.bits, 128, ScaleForm::kHalf, minimums, false};
         constexpr std::int64_t kCols = 1024;
-        const int code = top ? (1 << bits) - 1 : 0;
-        const std::vector<std::uint8_t> q(kCols, static_cast<std::uint8_t>(code));
-        const std::vector<std::uint16_t> one(kCols / 128, 0x3c00);
-        const std::vector<std::uint16_t> none(kCols / 128, 0);
+        const int code = top ? top_code(s) : 0;
+        const std::vector<std::uint8_t> q(16 * kCols, static_cast<std::uint8_t>(code));
+        const std::vector<std::uint16_t> one(16 * kCols / 128, 0x3c00);
+        const std::vector<std::uint16_t> none(16 * kCols / 128, 0);
         AlignedBytes buffer(*packed_bytes(s, 16, kCols));
         PackedWriter writer(s, 16, kCols, 0, kSomeGrid, buffer.bytes);
-        PackedRow row;
-        row.q = q;
-        row.half_scales = one;
-        if (minimums) row.half_minimums = none;
-        for (std::int64_t r = 0; r < 16; ++r) writer.set_row(r, row);
-        const int weight = code - (minimums ? 0 : bits == 4 ? 8 : 128);
+        PackedTile tile;
+        tile.row_codes = q.data();
+        tile.scales.halves = one.data();
+        if (minimums) tile.minimums.halves = none.data();
+        writer.set_tile(0, tile);
+        const int weight = code - zero_code(s);
         for (const int input : {-127, 127}) {
           const Floats x(8 * kCols, static_cast<float>(input));
           for (const std::int64_t tokens : {1, 2, 8}) {

@@ -13,11 +13,13 @@
 #include "kernels/select.h"
 #include "model/linear.h"
 #include "support/memory_checkpoint.h"
+#include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/dequantize.h"
 #include "tensor/float16.h"
 #include "tensor/packed_layout.h"
+#include "tensor/packed_names.h"
 #include "tensor/repack_blocks.h"
 
 namespace lathe {
@@ -47,7 +49,7 @@ void add_packed(Case& c, const PackedScheme& scheme) {
   c.scheme = scheme;
   const std::vector<float> w = random_floats(c.rows * c.cols, 0.05f, 1);
   test::AlignedBytes packed(*packed_bytes(scheme, c.rows, c.cols));
-  pack_nearest(scheme, w.data(), c.rows, c.cols, test::kSomeGrid, packed.bytes);
+  test::pack_nearest(scheme, w.data(), c.rows, c.cols, test::kSomeGrid, packed.bytes);
   const PackedMatrix m = view_packed(packed.bytes, "test");
   c.weights.resize(w.size());
   for (std::int64_t r = 0; r < c.rows; ++r) unpack_row(m, r, c.weights.data() + r * c.cols);

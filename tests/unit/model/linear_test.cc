@@ -11,6 +11,7 @@
 #include "kernels/select.h"
 #include "model/packed_weights.h"
 #include "support/memory_checkpoint.h"
+#include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
 #include "support/random_floats.h"
 #include "tensor/dequantize.h"
@@ -166,7 +167,7 @@ TEST(Linear, PackedGivesTheSameBitsForEveryThreadCountAndBatch) {
   for (const PackedScheme& scheme : schemes) {
     const auto pack = [&](std::int64_t rows, unsigned seed, test::AlignedBytes& out) {
       const std::vector<float> w = random_floats(rows * kCols, seed);
-      pack_nearest(scheme, w.data(), rows, kCols, test::kSomeGrid, out.bytes);
+      test::pack_nearest(scheme, w.data(), rows, kCols, test::kSomeGrid, out.bytes);
       return std::make_unique<PackedWeights>(view_packed(out.bytes, "test"), out.bytes);
     };
     test::AlignedBytes bytes(*packed_bytes(scheme, kRows, kCols));

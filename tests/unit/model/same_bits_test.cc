@@ -13,6 +13,7 @@
 #include "fake_checkpoint.h"
 #include "kernels/select.h"
 #include "support/aligned_bytes.h"
+#include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
 #include "tensor/packed_layout.h"
 
@@ -48,8 +49,8 @@ std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
   return changed_model(128, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
     const TensorInfo& info = checkpoint.tensors()[i];
     test::AlignedBytes packed(*packed_bytes(scheme, info.rows(), info.cols()));
-    pack_nearest(scheme, reinterpret_cast<const float*>(checkpoint.bytes(i).data()), info.rows(),
-                 info.cols(), test::kSomeGrid, packed.bytes);
+    test::pack_nearest(scheme, reinterpret_cast<const float*>(checkpoint.bytes(i).data()),
+                       info.rows(), info.cols(), test::kSomeGrid, packed.bytes);
     checkpoint.replace(i, DType::kPacked, packed.bytes);
   });
 }

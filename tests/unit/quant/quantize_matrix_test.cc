@@ -113,7 +113,7 @@ TEST(QuantizeMatrix, SearchBeatsRoundingToNearest) {
   const Aligned searched(bytes), nearest(bytes);
   ThreadPool pool(1);
   const double error = quantize_matrix(scheme, m.source(), {}, pool, searched.span()).error;
-  pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.span());
+  test::pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.span());
   const PackedMatrix packed = view_packed(nearest.span(), "nearest");
   double nearest_error = 0.0;
   std::vector<float> row(256);

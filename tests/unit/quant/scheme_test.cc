@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint/model_tensors.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {

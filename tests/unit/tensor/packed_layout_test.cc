@@ -12,6 +12,7 @@
 #include "lathe/error.h"
 
 #include "support/aligned_bytes.h"
+#include "support/pack_nearest.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -21,6 +22,21 @@ using test::AlignedBytes;
 
 constexpr std::array<std::int8_t, 16> kNoGrid = {};
 
+// A tile whose one row of these codes is `row`, with one scale; the others are zeros.
+template <typename Code>
+void set_row(PackedWriter& writer, std::int64_t tile, std::size_t row, Code&& code,
+             std::uint16_t scale) {
+  const auto cols = static_cast<std::size_t>(writer.view().cols);
+  std::vector<std::uint8_t> codes(16 * cols);
+  for (std::size_t k = 0; k < cols; ++k) codes[row * cols + k] = code(k);
+  std::vector<std::uint16_t> scales(16);
+  scales[row] = scale;
+  PackedTile packed;
+  packed.row_codes = codes.data();
+  packed.scales.halves = scales.data();
+  writer.set_tile(tile, packed);
+}
+
 TEST(PackedLayout, PutsSixteenRowsTimesFourInputsIntoALine) {
   // 17 rows × 40 inputs: two tiles, inputs padded to 64, one group of 64.
   const PackedScheme s = {4, 64, ScaleForm::kHalf, false, false};
@@ -28,14 +44,9 @@ TEST(PackedLayout, PutsSixteenRowsTimesFourInputsIntoALine) {
   ASSERT_EQ(packed_bytes(s, 17, 40), 64u + 2 * 8 * 64 + 64);
   AlignedBytes buffer(64 + 1024 + 64);
   PackedWriter writer(s, 17, 40, -3, kNoGrid, buffer.bytes);
-  std::vector<std::uint8_t> q(40);
-  for (std::size_t k = 0; k < 40; ++k) q[k] = static_cast<std::uint8_t>(k % 16);
-  const std::vector<std::uint16_t> scale = {f32_to_f16(2.0f)};
-  PackedRow row;
-  row.q = q;
-  row.half_scales = scale;
-  writer.set_row(16, row);  // row 0 of the second tile
-  writer.set_row(2, row);
+  const auto code = [](std::size_t k) { return static_cast<std::uint8_t>(k % 16); };
+  set_row(writer, 1, 0, code, f32_to_f16(2.0f));  // row 16
+  set_row(writer, 0, 2, code, f32_to_f16(2.0f));
   const std::uint8_t* w = writer.view().weights;
   // Row 2 stands at bytes 8..11 of each line; inputs 0..3 low, 4..7 high.
   EXPECT_EQ(w[8], 0x40);
@@ -61,13 +72,8 @@ TEST(PackedLayout, StandsEightBitCodesFourInputsToAWord) {
   ASSERT_EQ(packed_bytes(s, 5, 33), 64u + 16 * 64 + 64);
   AlignedBytes buffer(64 + 1024 + 64);
   PackedWriter writer(s, 5, 33, 0, kNoGrid, buffer.bytes);
-  std::vector<std::uint8_t> q(33);
-  for (std::size_t k = 0; k < 33; ++k) q[k] = static_cast<std::uint8_t>(100 + k);
-  const std::vector<std::uint16_t> scale = {f32_to_f16(0.5f)};
-  PackedRow row;
-  row.q = q;
-  row.half_scales = scale;
-  writer.set_row(1, row);
+  const auto code = [](std::size_t k) { return static_cast<std::uint8_t>(100 + k); };
+  set_row(writer, 0, 1, code, f32_to_f16(0.5f));
   const std::uint8_t* w = writer.view().weights;
   EXPECT_EQ(w[4], 100);
   EXPECT_EQ(w[7], 103);
@@ -93,7 +99,7 @@ TEST(PackedLayout, NearestPackingIsAsCloseAsItsStep) {
                                 PackedScheme{8, 0, ScaleForm::kHalf, false, false},
                                 PackedScheme{8, 16, ScaleForm::kTwoLevel, false, false}}) {
     AlignedBytes buffer(*packed_bytes(s, kRows, kCols));
-    pack_nearest(s, w.data(), kRows, kCols, kNoGrid, buffer.bytes);
+    test::pack_nearest(s, w.data(), kRows, kCols, kNoGrid, buffer.bytes);
     const PackedMatrix m = view_packed(buffer.bytes, "m");
     std::vector<float> row(kCols);
     double error = 0;
@@ -117,7 +123,7 @@ TEST(PackedLayout, RefusesUnsoundBytes) {
   const PackedScheme s = {4, 32, ScaleForm::kTwoLevel, true, false};
   AlignedBytes buffer(*packed_bytes(s, 16, 64));
   const std::vector<float> w(16 * 64, 0.5f);
-  pack_nearest(s, w.data(), 16, 64, kNoGrid, buffer.bytes);
+  test::pack_nearest(s, w.data(), 16, 64, kNoGrid, buffer.bytes);
   EXPECT_NO_THROW(view_packed(buffer.bytes, "m"));
   const auto expect_refused = [&](std::size_t at, std::vector<std::uint8_t> bytes) {
     AlignedBytes broken(buffer.bytes.size());

@@ -1,0 +1,123 @@
+#include "tensor/packed_names.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <iterator>
+#include <vector>
+
+namespace lathe {
+namespace {
+
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+template <typename Number>
+bool take_number(std::string_view& text, Number& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc() || out == 0) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+// "a, b and c", with the last word as given.
+template <typename Item>
+std::string joined(const std::vector<Item>& items, std::string_view last) {
+  std::string out;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) out += i + 1 == items.size() ? fmt::format(" {} ", last) : ", ";
+    out += fmt::format("{}", items[i]);
+  }
+  return out;
+}
+
+template <typename Item, std::size_t n>
+std::vector<Item> list(const Item (&items)[n]) {
+  return {std::begin(items), std::end(items)};
+}
+
+std::vector<int> widths(bool (*wanted)(const CodeWidth&)) {
+  std::vector<int> out;
+  for (const CodeWidth& width : kCodeWidths) {
+    if (wanted(width)) out.push_back(width.bits);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string packed_scheme_name(const PackedScheme& s) {
+  return fmt::format("w{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
+                     s.group == 0 ? "" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
+                     s.form == ScaleForm::kTwoLevel ? "d" : "");
+}
+
+std::optional<PackedScheme> packed_scheme_by_name(std::string_view name) {
+  PackedScheme scheme;
+  scheme.group = 0;
+  if (!take(name, "w") || !take_number(name, scheme.bits)) return std::nullopt;
+  const CodeWidth* width = find_code_width(scheme.bits);
+  if (width == nullptr) return std::nullopt;
+  scheme.grid = take(name, "nl");
+  if (take(name, "g")) {
+    if (!take_number(name, scheme.group)) return std::nullopt;
+  } else if (!width->whole_rows) {
+    return std::nullopt;
+  }
+  scheme.minimums = take(name, "a");
+  scheme.form = take(name, "d") ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
+  if (!name.empty() || packed_scheme_error(scheme)) return std::nullopt;
+  return scheme;
+}
+
+std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
+  const CodeWidth* width = find_code_width(s.bits);
+  if (width == nullptr) {
+    return fmt::format("bits must be {}",
+                       joined(widths([](const CodeWidth&) { return true; }), "or"));
+  }
+  const auto groups = list(kPackedGroups);
+  const bool known = std::find(groups.begin(), groups.end(), s.group) != groups.end();
+  if (s.group != 0 && !known) {
+    return fmt::format("the group must be {} or the row", fmt::join(groups, ", "));
+  }
+  const int block_inputs = 4 * block_quads(*width);
+  if (s.group % block_inputs != 0) {
+    return fmt::format("a group of {} bits must be a multiple of {}", s.bits, block_inputs);
+  }
+  if (s.form != ScaleForm::kHalf && s.form != ScaleForm::kTwoLevel) return "unknown scale form";
+  if (s.form == ScaleForm::kTwoLevel && s.group == 0) {
+    return "one scale per row cannot have two levels";
+  }
+  if (s.grid && (!width->grid || s.minimums)) {
+    return fmt::format("a grid needs {} bits and no minimums",
+                       joined(widths([](const CodeWidth& w) { return w.grid; }), "or"));
+  }
+  return std::nullopt;
+}
+
+std::string packed_scheme_list() {
+  std::vector<std::string> names;
+  for (const CodeWidth& w : kCodeWidths) {
+    if (w.whole_rows) names.push_back(fmt::format("w{}", w.bits));
+  }
+  for (const CodeWidth& w : kCodeWidths) names.push_back(fmt::format("w{}gN", w.bits));
+  for (const CodeWidth& w : kCodeWidths) {
+    if (w.grid) names.push_back(fmt::format("w{}nlgN (non-linear)", w.bits));
+  }
+  return fmt::format("{} with N = {} (then a: asymmetric, d: double quantization)",
+                     joined(names, "and"), joined(list(kPackedGroups), "or"));
+}
+
+double bits_per_weight(const PackedScheme& scheme) noexcept {
+  if (scheme.group == 0) return scheme.bits;
+  const double factor = scheme.form == ScaleForm::kTwoLevel
+                            ? 8.0 / scheme.group + 16.0 / static_cast<double>(kPackedSuperGroup)
+                            : 16.0 / scheme.group;
+  return scheme.bits + factor * (scheme.minimums ? 2.0 : 1.0);
+}
+
+}  // namespace lathe
