@@ -10,6 +10,8 @@
 
 #include "lathe/error.h"
 
+#include "support/pack_nearest.h"
+
 namespace lathe {
 namespace {
 
