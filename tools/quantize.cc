@@ -114,6 +114,24 @@ void check_options(const Tool& tool, const Options& options) {
   if (!options.dry_run && common.output == "-") fail_usage("an output file is needed: -o FILE");
 }
 
+// Below this a matrix says next to nothing of what it said.
+constexpr double kLeastSqnr = 3.0;  // decibels
+constexpr std::size_t kNamedTensors = 5;
+
+void warn_of_losses(const Tool& tool, const QuantizeReport& report) {
+  std::vector<const QuantizedTensor*> lost;
+  for (const QuantizedTensor& tensor : report.tensors) {
+    if (tensor.sqnr && !(*tensor.sqnr >= kLeastSqnr)) lost.push_back(&tensor);
+  }
+  for (std::size_t i = 0; i < lost.size() && i < kNamedTensors; ++i) {
+    tool.warn(fmt::format("tensor {} is mostly noise as {}: {:.2f} dB of signal are left",
+                          lathe::quoted(lost[i]->name), lost[i]->scheme, *lost[i]->sqnr));
+  }
+  if (lost.size() > kNamedTensors) {
+    tool.warn(fmt::format("and {} more tensors; -v shows all", lost.size() - kNamedTensors));
+  }
+}
+
 void print_json(const Tool& tool, const Json& json) {
   if (!tool.common().json()) return;
   Output output("-", false);
@@ -187,7 +205,10 @@ int run(const Tool& tool, const Options& options) {
   }
   std::string text;
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (!options.dry_run) tool.note(quantize_summary(reports[i], targets[i].output));
+    if (!options.dry_run) {
+      warn_of_losses(tool, reports[i]);
+      tool.note(quantize_summary(reports[i], targets[i].output));
+    }
     if (!options.dry_run && common.verbose == 0) continue;
     if (targets.size() > 1) text += escape_for_terminal(targets[i].output) + ":\n";
     text += quantize_table(reports[i], common.verbose > 0);

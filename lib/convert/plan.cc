@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/vectors.h"
 #include "convert/writers.h"
 #include "tensor/packed_layout.h"
 
@@ -108,6 +109,8 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     planned.source = *source;
     planned.to = target_type(info, options);
     check_type(checkpoint, info, planned.to, options);
+    // A damaged one is refused before hours of work, here and by quantize.
+    if (info.shape.size() == 1 && is_float(info.dtype)) read_vector(checkpoint, *source);
     const TensorPlace& place = slot.*writer.place;
     if (place.fused()) {
       fail_unsupported(

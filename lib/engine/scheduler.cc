@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "generate/finite_logits.h"
 #include "generate/sampler.h"
 #include "generate/select.h"
 
@@ -356,7 +357,7 @@ void Scheduler::score(Job& job, std::size_t index, std::span<const float> logits
       const std::span<const float> row = logits.subspan(i * vocab, vocab);
       const std::optional<RankedLogit> best = largest(row);
       const TokenId id = text[first + i];
-      if (!best) {
+      if (!best || !all_finite(row)) {
         numbers = false;
         return;
       }
@@ -373,8 +374,7 @@ void Scheduler::score(Job& job, std::size_t index, std::span<const float> logits
   score.greedy = greedy;
   if (!numbers) {
     score.logprobs.resize(first);
-    fail_invalid("the model's logits after {} tokens are not numbers: its weights are damaged",
-                 job.request.prompt.size() + first);
+    fail_not_numbers(job.request.prompt.size() + first);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "generate/finite_logits.h"
 
 namespace lathe {
 namespace {
@@ -59,7 +60,8 @@ std::span<const TokenId> GenerationState::input() const noexcept {
 
 void GenerationState::choose(std::span<const float> logits) {
   if (result_.ids.empty()) result_.timings.prefill = seconds(Clock::now() - started_);
-  choice_ = sampler_.choose(logits, history_);
+  choice_.reset();
+  if (all_finite(logits)) choice_ = sampler_.choose(logits, history_);
   if (choice_ && options_.logprobs > 0) chosen_ = describe(logits, *choice_);
 }
 
@@ -67,12 +69,7 @@ void GenerationState::advance() {
   const bool first = result_.ids.empty();
   const Clock::time_point now = Clock::now();
   computed_ = history_.size();
-  if (!choice_) {
-    fail_invalid(
-        "the model's logits after {} tokens are not numbers: its weights are damaged, or too "
-        "large for the arithmetic",
-        history_.size());
-  }
+  if (!choice_) fail_not_numbers(history_.size());
   const TokenId id = *choice_;
   if (first) {
     first_token_ = now;

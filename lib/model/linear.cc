@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/divide_up.h"
+#include "checkpoint/vectors.h"
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/load_matrix.h"
@@ -16,12 +17,8 @@ Linear::Linear(std::unique_ptr<WeightMatrix> matrix, std::vector<float> bias)
 
 std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t weight,
                                      std::optional<std::size_t> bias, ThreadPool& pool) {
-  auto linear = std::make_unique<Linear>(load_matrix(checkpoint, weight, pool));
-  if (bias) {
-    linear->bias_.resize(static_cast<std::size_t>(linear->rows()));
-    checkpoint.read_rows_f32(*bias, 0, 1, linear->bias_);
-  }
-  return linear;
+  return std::make_unique<Linear>(load_matrix(checkpoint, weight, pool),
+                                  bias ? read_vector(checkpoint, *bias) : std::vector<float>());
 }
 
 void Linear::adapt(const LoraPair& pair) { adapter_ = std::make_unique<LowRank>(pair); }

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/vectors.h"
 
 namespace lathe {
 namespace {
@@ -61,9 +62,7 @@ class WeightLoader {
   }
 
   std::vector<float> read(std::size_t index) {
-    const TensorInfo& info = checkpoint_.tensors()[index];
-    std::vector<float> out(static_cast<std::size_t>(info.cols()));
-    checkpoint_.read_rows_f32(index, 0, 1, out);
+    std::vector<float> out = read_vector(checkpoint_, index);
     weights_.bytes += out.size() * sizeof(float);
     return out;
   }

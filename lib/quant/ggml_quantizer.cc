@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/fail.h"
 #include "kernels/search_kernels.h"
 #include "kernels/select.h"
+#include "quant/group_weights.h"
 #include "tensor/float16.h"
 #include "tensor/ggml_blocks.h"
 
@@ -50,14 +52,8 @@ void store_block(DType type, std::uint16_t scale, std::uint16_t minimum, const C
 GgmlQuantizer::GgmlQuantizer(DType type, std::int64_t cols, std::span<const float> importance)
     : type_(type),
       cols_(cols),
-      importance_(importance.begin(), importance.end()),
-      values_(static_cast<std::size_t>(kBlock * kLanes)) {
-  importance_.resize(static_cast<std::size_t>(cols), 1.0f);
-}
-
-bool GgmlQuantizer::can_make(DType type) noexcept {
-  return type == DType::kQ8_0 || type == DType::kQ4_0 || type == DType::kQ4_1;
-}
+      importance_(group_weights(importance, cols, kBlock)),
+      values_(static_cast<std::size_t>(kBlock * kLanes)) {}
 
 void GgmlQuantizer::quantize(const float* rows, std::int64_t count, std::span<std::byte> out,
                              RowError* errors) {
@@ -93,6 +89,10 @@ void GgmlQuantizer::encode_group(std::int64_t g, std::int64_t count, std::span<s
     } else {
       minimums[r] = -scales[r] * static_cast<float>((top + 1) / 2);
     }
+  }
+  if (!all_finite_f16(half_scales) || !all_finite_f16(half_minimums)) {
+    fail_invalid("a scale is beyond what {} can hold, a half up to 65504: weights are too large",
+                 dtype_info(type_).name);
   }
   float signal[kLanes];
   float error[kLanes];

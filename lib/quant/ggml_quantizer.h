@@ -19,9 +19,8 @@ class GgmlQuantizer {
   // `cols` is a multiple of 32. `importance` as TileQuantizer's.
   GgmlQuantizer(DType type, std::int64_t cols, std::span<const float> importance);
 
-  static bool can_make(DType type) noexcept;
-
-  // rows: count × cols floats, count <= 16. `out` has their bytes, row after row.
+  // rows: count × cols finite floats, count <= 16. `out` has their bytes, row after row. Throws
+  // kInvalid where a scale is beyond what a half holds.
   void quantize(const float* rows, std::int64_t count, std::span<std::byte> out, RowError* errors);
 
  private:

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/fail.h"
 #include "kernels/conversion_kernels.h"
 #include "kernels/search_kernels.h"
 #include "kernels/select.h"
+#include "quant/group_weights.h"
 #include "tensor/float16.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {
@@ -28,9 +31,8 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
                         : 0),
       top_code_(top_code(scheme)),
       unit_(unit),
-      importance_(importance.begin(), importance.end()),
+      importance_(group_weights(importance, cols, group_size_)),
       codes_(lanes(cols)) {
-  importance_.resize(static_cast<std::size_t>(cols), 1.0f);
   for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[i];
   for (std::size_t i = 0; i + 1 < grid.size(); ++i) borders_[i] = 0.5f * (grid_[i] + grid_[i + 1]);
   for (Factors* f : {&scales_, &minimums_}) {
@@ -47,8 +49,8 @@ void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t
   kernels().search.transpose_tile(rows, cols_, count, cols_, 1.0f / unit_, codes_.data());
   for (RowError& e : errors_) e = {};
   for (std::int64_t g = 0; g < groups_; ++g) search(g);
-  round_factors(scales_);
-  if (scheme_.minimums) round_factors(minimums_);
+  round_factors(scales_, tile);
+  if (scheme_.minimums) round_factors(minimums_, tile);
   for (std::int64_t g = 0; g < groups_; ++g) encode(g);
 
   PackedTile packed;
@@ -108,13 +110,16 @@ void TileQuantizer::encode(std::int64_t g) {
   }
 }
 
-void TileQuantizer::round_factors(Factors& f) const {
+void TileQuantizer::round_factors(Factors& f, std::int64_t tile) const {
   if (scheme_.form == ScaleForm::kTwoLevel) {
     round_two_level(f);
-    return;
+  } else {
+    kernels().convert.f32_to_f16(f.values.data(), groups_ * kLanes, f.halves.data());
+    kernels().convert.f16_to_f32(f.halves.data(), groups_ * kLanes, f.values.data());
   }
-  kernels().convert.f32_to_f16(f.values.data(), groups_ * kLanes, f.halves.data());
-  kernels().convert.f16_to_f32(f.halves.data(), groups_ * kLanes, f.values.data());
+  if (all_finite_f16(f.halves) && all_finite_f16(f.supers)) return;
+  fail_invalid("rows {} to {} need a scale that is beyond what {} can hold: weights are too large",
+               tile * kLanes, tile * kLanes + kLanes - 1, packed_scheme_name(scheme_));
 }
 
 // A half per 256 inputs, so that the largest factor among them is 127 steps.

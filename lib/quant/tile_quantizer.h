@@ -39,8 +39,9 @@ class TileQuantizer {
   TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
                 std::span<const float> importance, const Grid& grid = {});
 
-  // rows: count × cols floats, row-major, count <= 16; writes tile number `tile` of `out` and
-  // errors[0, count).
+  // rows: count × cols finite floats, row-major, count <= 16; writes tile number `tile` of `out`
+  // and errors[0, count). Throws kInvalid, naming rows, where a scale is beyond what the scheme
+  // holds.
   void quantize(const float* rows, std::int64_t count, std::int64_t tile, PackedWriter& out,
                 RowError* errors);
 
@@ -55,7 +56,7 @@ class TileQuantizer {
 
   void search(std::int64_t group);
   void encode(std::int64_t group);
-  void round_factors(Factors& factors) const;
+  void round_factors(Factors& factors, std::int64_t tile) const;
   void round_two_level(Factors& factors) const;
   PackedScheme scheme_;
   std::int64_t cols_;

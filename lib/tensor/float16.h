@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 
 namespace lathe {
 
@@ -28,6 +29,14 @@ inline float f16_to_f32(std::uint16_t h) noexcept {
   // Zero and subnormals: mantissa · 2^-24, which a float holds exactly.
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
+}
+
+// Whether none is infinite or NaN. No early end: a model has tens of megabytes of scales, and this
+// loop becomes one of vectors.
+inline bool all_finite_f16(std::span<const std::uint16_t> halves) noexcept {
+  unsigned bad = 0;
+  for (const std::uint16_t h : halves) bad |= (h & 0x7c00u) == 0x7c00u ? 1u : 0u;
+  return bad == 0;
 }
 
 inline std::uint16_t f32_to_f16(float f) noexcept {

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 
+import tiny_models
 from harness import ToolTest, main, program, run_process, sanitized
 
 # What llama2.c's own program prints for this model with temperature 0 and no prompt.
@@ -389,15 +390,26 @@ class Wrong(GenerateTest):
         self.assertEqual(process.returncode, -signal.SIGPIPE)
 
     def test_weights_that_are_no_numbers(self):
-        copy = self.folder / "nan"
-        copy.mkdir()
-        for file in pathlib.Path(self.model()).iterdir():
-            content = bytearray(file.read_bytes())
-            if file.name == "model.safetensors":
-                begin = 8 + int.from_bytes(content[:8], "little")
-                content[begin:] = b"\xc0\x7f" * ((len(content) - begin) // 2)  # bfloat16 NaN
-            (copy / file.name).write_bytes(content)
-        self.fails(3, "-m", copy, "-p", "x", message="not numbers")
+        layer = "model.layers.0."
+        nan, huge = b"\xc0\x7f", b"\x40\x7e"  # bfloat16; the latter is 6e37
+        matrix = tiny_models.altered(self.model(), self.folder / "matrix",
+                                     {layer + "mlp.up_proj.weight": nan})
+        self.fails(3, "-m", matrix, "-p", "x", message="not numbers")
+        vector = tiny_models.altered(self.model(), self.folder / "vector",
+                                     {layer + "input_layernorm.weight": nan})
+        for tool, more in (("generate", ["-p", "x"]), ("quantize", ["-s", "w8", "-o", "x.lathe"]),
+                           ("convert", ["-o", "x.lathe"])):
+            words = [vector, *more] if tool == "convert" else ["-m", vector, *more]
+            self.fails(3, *words, tool=tool, message=["input_layernorm", "not a number"])
+        # Finite in the file, infinite on the way: quantized models must say it too.
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            large = tiny_models.altered(self.model(), self.folder / name,
+                                        {f"{layer}{name}.weight": huge})
+            for scheme in ("w8", "w4", "w8g32a", "w4g16d"):
+                self.ok("-q", "-m", large, "-s", scheme, "-o", "large.lathe", "-f", tool="quantize")
+                for kv in ("f16", "int8"):
+                    self.fails(3, "-m", "large.lathe", "-p", "Once upon a time", "-n", "2",
+                               "--kv-type", kv, message="not numbers")
 
 
 class Stories(GenerateTest):

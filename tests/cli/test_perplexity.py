@@ -2,6 +2,7 @@
 import json
 import math
 
+import tiny_models
 from harness import ToolTest, main
 
 
@@ -45,6 +46,15 @@ class Perplexity(ToolTest):
         self.assertLess(kl("int8", "f32"), 1e-2)
         self.assertGreater(kl("int8", "f32"), kl("f16", "f32"))
         self.fails(2, "-m", self.model, "-i", self.text, "--base-kv-type", "f32", message="--base")
+
+    def test_infinite_logits_are_an_error(self):
+        # Finite weights, 6e37 each, that make infinite logits.
+        model = tiny_models.altered(self.model, self.folder / "large",
+                                    {"model.norm.weight": b"\x40\x7e"})
+        self.ok("-q", "-m", model, "-s", "w8", "-o", "w8.lathe", tool="quantize")
+        for path in (model, "w8.lathe"):
+            for base in ([], ["--base", self.model]):
+                self.fails(3, "-m", path, *base, "-i", self.text, "-c", "64", message="not numbers")
 
     def test_batches_change_nothing_for_a_quantized_model(self):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")

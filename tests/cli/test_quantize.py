@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 
+import tiny_models
 from harness import ISAS, ROOT, ToolTest, main, run_process, program
 
 
@@ -203,6 +204,52 @@ class Quantize(ToolTest):
         refuse(self.write("nan.dat", dat[:-4] + struct.pack("<f", float("nan"))), "not finite")
         refuse(self.write("other.gguf", self.gguf("model", tensors)), "imatrix")
         refuse(self.write("bare.gguf", self.gguf("imatrix", tensors[:1])), "counts")
+
+    def importance(self, value):
+        """An importance matrix of the model with this value everywhere."""
+        self.divergence(self.model)  # writes story.txt
+        self.ok("-m", self.model, "-o", "i.lathe", "-f", "-s", "w4g32", "--calib", "story.txt",
+                "--save-importance", "i.safetensors")
+        raw = bytearray((self.folder / "i.safetensors").read_bytes())
+        start = 8 + int.from_bytes(raw[:8], "little")
+        raw[start:] = struct.pack("<f", value) * ((len(raw) - start) // 4)
+        return self.write("all.safetensors", raw)
+
+    def test_extreme_importance_does_no_harm(self):
+        def decibels(*more):
+            out = self.ok("-m", self.model, "-o", "a.lathe", "-f", "--json", "-v", *more).stdout
+            self.ok("a.lathe", "--verify", tool="convert")
+            self.ok("-m", "a.lathe", "-p", "A", "-n", "1", tool="generate")
+            return [t["sqnr_db"] for t in json.loads(out)["outputs"][0]["tensors"] if "sqnr_db" in t]
+        for scheme in ("w4g32", "w4g16ad", "w8g32a", "w4nlg32"):
+            plain = decibels("-s", scheme)
+            for value in (0.0, 1e-45, 3e38):
+                (self.folder / "i.safetensors").unlink(missing_ok=True)
+                for a, b in zip(decibels("-s", scheme, "--importance", self.importance(value)),
+                                plain):
+                    self.assertAlmostEqual(a, b, 1)
+
+    def test_scales_that_cannot_be_read_back_are_refused(self):
+        huge = tiny_models.altered(self.model, self.folder / "huge",
+                                   {"model.layers.0.mlp.up_proj.weight": b"\x49\x71"})  # 1e30
+        for scheme in ("q8_0", "q4_0", "q4_1"):
+            self.fails(3, "-m", huge, "-s", scheme, "-o", "x.gguf",
+                       message=["layers.0.mlp.up_proj", "too large"])
+            self.assertFalse((self.folder / "x.gguf").exists())
+        self.ok("-m", huge, "-s", "w8", "-o", "x.lathe")  # its unit reaches there
+
+    def test_tensors_that_are_mostly_noise_are_named(self):
+        # So small (9e-41 each) that no scale of a half can say it.
+        model = tiny_models.altered(self.model, self.folder / "small",
+                                    {f"model.layers.{i}.mlp.up_proj.weight": b"\x01\x00"
+                                     for i in range(2)})
+        result = self.ok("-m", model, "-s", "w4g32", "-o", "x.lathe")
+        lines = [line for line in result.err.splitlines() if "mostly noise" in line]
+        self.assertEqual(len(lines), 2, result)
+        for i, line in enumerate(lines):
+            self.assertIn(f"layers.{i}.mlp.up_proj.weight", line)
+            self.assertIn("0.00 dB", line)
+        self.assertNotIn("noise", self.ok("-m", self.model, "-s", "w4g32", "-o", "y.lathe").err)
 
     @staticmethod
     def gguf(kind, tensors):

@@ -8,6 +8,7 @@ than a good one. Python's standard library only.
                          model.safetensors
   sharded(folder)        the same in two shards with their index
   llama2c(path)          version 0 .bin; its tokenizer.bin beside it
+  altered(source, folder, changes)   a copy of a folder with other numbers in some tensors
 """
 import json
 import pathlib
@@ -205,6 +206,22 @@ def sharded(folder):
         weight_map |= {h: name for h, _, _ in part}
     (folder / "model.safetensors.index.json").write_text(
         json.dumps({"metadata": {"total_size": 0}, "weight_map": weight_map}))
+
+
+def altered(source, folder, changes):
+    """A copy of a Hugging Face folder whose named tensors are filled with these bytes."""
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    for file in pathlib.Path(source).iterdir():
+        content = bytearray(file.read_bytes())
+        if file.name == "model.safetensors":
+            begin = 8 + int.from_bytes(content[:8], "little")
+            header = json.loads(content[8:begin])
+            for name, filling in changes.items():
+                first, last = header[name]["data_offsets"]
+                content[begin + first:begin + last] = filling * ((last - first) // len(filling))
+        (folder / file.name).write_bytes(content)
+    return folder
 
 
 def llama2c(path):

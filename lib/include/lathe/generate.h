@@ -31,7 +31,7 @@ namespace lathe {
 // vocabulary's size, at most 50), so that sums have no order and no rounding of their own. A draw
 // is 64 bits, two outputs of PCG-XSH-RR 64/32 (O'Neill 2014) seeded with `seed` and sequence 0,
 // high half first; one draw per token, even where one token is left. The same logits and seed give
-// the same choice on every machine. A logit that is not a number is never chosen.
+// the same choice on every machine. Logits that are infinite or NaN end the run instead.
 struct SamplingOptions {
   double temperature = 0.0;
   std::int64_t top_k = 0;         // 0: off
@@ -97,7 +97,7 @@ using TextCallback = std::function<bool(std::string_view)>;
 
 // Runs one prompt to its end in a fresh sequence of `session`. Throws kLimit when the prompt
 // is longer than the context, with both numbers; kInvalid when it is empty, or when the
-// model's logits are not numbers; kUsage for options out of their range.
+// model's logits are infinite or NaN; kUsage for options out of their range.
 LATHE_API Generation generate(Session& session, const Tokenizer& tokenizer,
                               std::span<const TokenId> prompt, const GenerateOptions& options,
                               const TextCallback& on_text = {});

@@ -65,10 +65,11 @@ void rms_norm(const float* x, const float* weight, float eps, std::int64_t n, fl
 
 // e^x with a relative error below 1e-7: x = k·ln 2 + r with |r| <= ln(2)/2, and e^r = 1 + r +
 // r²·p(r), p of degree 4 fitted to the least relative error (3e-9 before rounding). Below
-// -87.3, where the result would be subnormal, it is 0; above 88.3 it stays at e^88.3.
+// -87.3, where the result would be subnormal, it is 0; above 88.3 it stays at e^88.3. What is no
+// number stays none: of two that do not compare, min and max take the second.
 Lanes exponential(Lanes x) noexcept {
   const Lanes lowest = Lanes::all(-87.3f);
-  const Lanes clamped = max(min(x, Lanes::all(88.3f)), lowest);
+  const Lanes clamped = max(lowest, min(Lanes::all(88.3f), x));
   // Adding 1.5·2^23 rounds to an integer, which is left in the low bits of the sum.
   const Lanes magic = Lanes::all(12582912.0f);
   const Lanes shifted = fma(clamped, Lanes::all(0x1.715476p+0f), magic);

@@ -4,6 +4,10 @@
 //   per span of 32, 64 or 128 inputs
 //     scale = max|x| / 127
 //     q     = x · (127 / max|x|), rounded to nearest even
+//
+// Bytes have no NaN and no infinity, so the scale says it: where an input is no finite number, the
+// sum of the rounded values is none (0 · ∞, and all with a NaN), and 0 times that is added to the
+// scale. All that is made of such a span is then no number either.
 #pragma once
 
 #include "tensor/packed_matrix.h"
@@ -11,7 +15,7 @@
 namespace lathe {
 namespace {
 
-constexpr int kSpanLanes = kWideSpan / 16;
+constexpr int kSpanLanes = kWideSpan / 16;  // of the widest
 
 // Where the next values of one token go.
 struct TokenPlace {
@@ -27,7 +31,7 @@ struct TokenPlace {
   }
   void put_sum(float value) noexcept {
     *sum = value;
-    *minus_eight_sum = static_cast<std::int32_t>(-8.0f * value);
+    *minus_eight_sum = value == value ? static_cast<std::int32_t>(-8.0f * value) : 0;
     sum += step;
     minus_eight_sum += step;
   }
@@ -62,7 +66,6 @@ void quantize_span(const Lanes (&x)[kSpanLanes], std::int64_t inputs, std::int64
   Lanes high = Lanes::zero();
   for (int i = 0; i < kCount; ++i) high = max(magnitude(x[i]), high);
   const ByteScale scale(largest(high));
-  to->put_scale(scale.scale);
   const Lanes inverse = Lanes::all(scale.inverse);
   const Lanes magic = Lanes::all(kRounder);
   Lanes whole[kSpanLanes];
@@ -77,11 +80,14 @@ void quantize_span(const Lanes (&x)[kSpanLanes], std::int64_t inputs, std::int64
   for (int i = 0; i < kCount; i += 4) {
     sum_four(whole[i], whole[i + 1], whole[i + 2], whole[i + 3], sums + i);
   }
+  float nothing = 0.0f;
   for (std::int64_t first = 0; first < inputs; first += group) {
     float total = 0.0f;
     for (std::int64_t i = first / 16; i < (first + group) / 16; ++i) total += sums[i];
     to->put_sum(total);
+    nothing += 0.0f * total;
   }
+  to->put_scale(scale.scale + nothing);
 }
 
 template <int kCount>
@@ -104,6 +110,21 @@ void quantize_spans(const float* x, std::int64_t n, const QuantizedRows& to,
   quantize_span<kCount>(values, to.inputs - span, to.group, &place);
 }
 
+// By the span, from this one of kActivationSpans on.
+template <int number>
+void quantize_span_of(const float* x, std::int64_t n, const QuantizedRows& to,
+                      const TokenPlace& place) noexcept {
+  constexpr int kSpans = sizeof(kActivationSpans) / sizeof(kActivationSpans[0]);
+  if constexpr (number < kSpans) {
+    if (to.span == kActivationSpans[number]) {
+      return quantize_spans<kActivationSpans[number] / 16>(x, n, to, place);
+    }
+    quantize_span_of<number + 1>(x, n, to, place);
+  } else {
+    __builtin_trap();  // no such span: inputs_per_span() gives none
+  }
+}
+
 void quantize_row(const float* x, std::int64_t n, const QuantizedRows& to,
                   std::int64_t t) noexcept {
   const std::int64_t step = to.block;
@@ -113,10 +134,7 @@ void quantize_row(const float* x, std::int64_t n, const QuantizedRows& to,
   const TokenPlace place = {step, to.q + block * to.inputs * step + 4 * token,
                             to.scale + block * to.spans() * step + token, to.sum + first_sum,
                             to.minus_eight_sum + first_sum};
-  const auto quantize = to.span == 128  ? quantize_spans<8>
-                        : to.span == 64 ? quantize_spans<4>
-                                        : quantize_spans<2>;
-  quantize(x, n, to, place);
+  quantize_span_of<0>(x, n, to, place);
 }
 
 float quantize_vector(const float* x, std::int64_t n, std::int8_t* q) noexcept {
@@ -128,10 +146,13 @@ float quantize_vector(const float* x, std::int64_t n, std::int8_t* q) noexcept {
   const ByteScale scale(largest(high));
   const Lanes inverse = Lanes::all(scale.inverse);
   const Lanes magic = Lanes::all(kRounder);
+  Lanes nothing = Lanes::zero();
   for (std::int64_t i = 0; i < n; i += 16) {
-    store_low_bytes(add(mul(load(i), inverse), magic), q + i);
+    const Lanes value = load(i);
+    store_low_bytes(add(mul(value, inverse), magic), q + i);
+    nothing = fma(value, Lanes::zero(), nothing);
   }
-  return scale.scale;
+  return scale.scale + sum(nothing);
 }
 
 }  // namespace

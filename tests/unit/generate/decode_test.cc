@@ -155,11 +155,11 @@ TEST(Generate, TheCallbackCanStopIt) {
 
 TEST(Generate, ReportsLogprobsOfTheModelsOwnDistribution) {
   GenerateOptions options;
-  options.logprobs = 3;
+  options.logprobs = 2;
   options.sampling.temperature = 0.1;  // changes the draw, not what is reported
   const Generation result = answer(
       [](std::span<const TokenId> ids) {
-        std::vector<float> logits(FakeTokenizer::kVocab, -std::numeric_limits<float>::infinity());
+        std::vector<float> logits(FakeTokenizer::kVocab, -1e4f);
         if (ids.size() > 4) {
           logits[FakeTokenizer::kEos] = 0;
         } else {
@@ -172,9 +172,27 @@ TEST(Generate, ReportsLogprobsOfTheModelsOwnDistribution) {
   ASSERT_EQ(result.tokens.size(), 2u);
   EXPECT_EQ(result.tokens[0].id, 'a');
   EXPECT_NEAR(result.tokens[0].logprob, std::log(0.9), 1e-6);
-  ASSERT_EQ(result.tokens[0].top.size(), 2u);  // the rest cannot come at all
+  ASSERT_EQ(result.tokens[0].top.size(), 2u);
   EXPECT_EQ(result.tokens[0].top[1].id, 'b');
   EXPECT_NEAR(result.tokens[0].top[1].logprob, std::log(0.1), 1e-6);
+}
+
+TEST(Generate, LogitsThatAreNoNumbersEndTheRun) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity}) {
+    const auto some = [bad](std::span<const TokenId>) {
+      std::vector<float> logits(FakeTokenizer::kVocab, 0.0f);
+      logits['z'] = bad;
+      return logits;
+    };
+    try {
+      answer(some, {});
+      ADD_FAILURE() << bad;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalid);
+      EXPECT_NE(std::string(error.what()).find("are not numbers"), std::string::npos);
+    }
+  }
 }
 
 TEST(Generate, SameSeedSameText) {

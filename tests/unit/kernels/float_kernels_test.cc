@@ -119,6 +119,32 @@ TEST_P(FloatKernels, MatvecEqualsGenericAndIsAccurate) {
   }
 }
 
+TEST_P(FloatKernels, WhatIsNoNumberStaysNone) {
+  const ForwardKernels& t = table().forward;
+  for (const std::int64_t n : {1, 16, 37}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      for (const std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) {
+        Floats x = random_floats(n, 1.0f, 5);
+        x[static_cast<std::size_t>(at)] = bad;
+        std::vector<std::int8_t> bytes(static_cast<std::size_t>((n + 15) / 16 * 16));
+        EXPECT_TRUE(std::isnan(t.quantize_vector(x.data(), n, bytes.data())));
+        if (std::isnan(bad)) {
+          EXPECT_TRUE(std::isnan(t.sum_exp(x.data(), n, 1.0f)));
+        }
+        const Floats one(static_cast<std::size_t>(n), 1.0f);
+        Floats y(static_cast<std::size_t>(n));
+        t.silu_mul(x.data(), one.data(), n, y.data());
+        EXPECT_FALSE(std::isfinite(y[static_cast<std::size_t>(at)]));
+        t.gelu_mul(x.data(), one.data(), n, y.data());
+        EXPECT_FALSE(std::isfinite(y[static_cast<std::size_t>(at)]));
+        t.rms_norm(x.data(), one.data(), 1e-5f, n, y.data());
+        EXPECT_TRUE(std::isnan(y[static_cast<std::size_t>(at)]));
+      }
+    }
+  }
+}
+
 TEST_P(FloatKernels, LowRankProductsEqualGenericAndTouchNothingElse) {
   for (const std::int64_t rows : {1, 15, 16, 17, 64, 69, 172}) {
     for (const std::int64_t inner : {1, 8, 33}) {

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/forward_kernels.h"
@@ -214,6 +216,42 @@ TEST_P(PackedKernels, AnyTilesAtOnceGiveTheSameBitsAndTouchNothingElse) {
             const auto at = static_cast<std::size_t>(t * 93 + r);
             const bool asked = r >= first * 16 && r < last * 16 && r < 90;
             ASSERT_EQ(y[at], asked ? expected[at] : -5.0f);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Bytes cannot say it, so the scale of the span does: nothing that is made of it is a number.
+TEST_P(PackedKernels, WhatIsNoNumberStaysNone) {
+  constexpr std::int64_t kCols = 172;
+  constexpr std::int64_t kRows = 37;
+  const float bad_values[] = {std::numeric_limits<float>::quiet_NaN(),
+                              std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity()};
+  for (const PackedScheme& s : test::all_packed_schemes()) {
+    const Packed packed(s, kRows, kCols, 6);
+    Floats x = random_floats(3 * kCols, 1.0f, 7);
+    const auto product = [&] {
+      const Activations a(table(), x, 0, 3, kCols, inputs_per_group(s),
+                          std::min<std::int64_t>(3, table().forward.block_tokens),
+                          inputs_per_span(s));
+      return multiply(table(), packed.matrix, a.view);
+    };
+    const Floats sound = product();
+    for (const float bad : bad_values) {
+      for (const std::int64_t at : {0, 40, 128, 171}) {
+        const float before = std::exchange(x[static_cast<std::size_t>(kCols + at)], bad);
+        const Floats y = product();
+        x[static_cast<std::size_t>(kCols + at)] = before;
+        for (std::int64_t i = 0; i < 3 * (kRows + 3); ++i) {
+          const auto e = static_cast<std::size_t>(i);
+          const bool poisoned = i / (kRows + 3) == 1 && i % (kRows + 3) < kRows;
+          if (poisoned) {
+            ASSERT_FALSE(std::isfinite(y[e])) << bad << " at " << at;
+          } else {
+            ASSERT_EQ(y[e], sound[e]);
           }
         }
       }

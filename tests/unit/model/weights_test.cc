@@ -1,6 +1,8 @@
 #include "model/weights.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <limits>
 
 #include "fake_checkpoint.h"
 #include "model/loaded_model.h"
@@ -45,6 +47,31 @@ TEST(Model, AVocabularyAloneDoesNotRun) {
   checkpoint.set_has_model(false);
   std::string message;
   EXPECT_EQ(load_error(checkpoint, message), ErrorCode::kUnsupported);
+}
+
+// What a matrix of scales may not hold, a vector may not either.
+TEST(Weights, VectorsThatAreNoNumbersAreRefusedByName) {
+  ModelConfig c = small_config();
+  each_layer(c, [](LayerConfig& layer) { layer.attention.qkv_bias = true; });
+  for (const char* name : {"model.norm.weight", "model.layers.1.input_layernorm.weight",
+                           "model.layers.0.self_attn.k_proj.bias"}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      MemoryCheckpoint checkpoint = random_checkpoint(c);
+      const std::vector<TensorInfo>& infos = checkpoint.tensors();
+      const auto info = std::find_if(infos.begin(), infos.end(),
+                                     [name](const TensorInfo& t) { return t.name == name; });
+      ASSERT_NE(info, infos.end());
+      std::vector<float> values(static_cast<std::size_t>(info->cols()), 1.0f);
+      values[3] = bad;
+      checkpoint.replace(static_cast<std::size_t>(info - infos.begin()), DType::kF32,
+                         std::as_bytes(std::span(values)));
+      std::string message;
+      EXPECT_EQ(error_of([&] { load(checkpoint); }, &message), ErrorCode::kInvalid);
+      EXPECT_NE(message.find(name), std::string::npos) << message;
+      EXPECT_NE(message.find("element 3"), std::string::npos) << message;
+    }
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "lathe/error.h"
 
+#include "support/aligned_bytes.h"
 #include "support/pack_nearest.h"
 
 namespace lathe {
@@ -42,19 +43,6 @@ Matrix random_matrix(std::int64_t rows, std::int64_t cols, unsigned seed = 1) {
   return m;
 }
 
-struct Aligned {
-  explicit Aligned(std::size_t bytes)
-      : size(bytes),
-        data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64))) {}
-  ~Aligned() { std::free(data); }
-  Aligned(const Aligned&) = delete;
-  Aligned& operator=(const Aligned&) = delete;
-  std::span<std::byte> span() const { return {data, size}; }
-
-  std::size_t size;
-  std::byte* data;
-};
-
 std::vector<PackedScheme> schemes() {
   return {{4, 32, ScaleForm::kHalf, false, false},    {4, 64, ScaleForm::kHalf, false, false},
           {4, 128, ScaleForm::kHalf, true, false},    {4, 32, ScaleForm::kTwoLevel, false, false},
@@ -67,10 +55,10 @@ TEST(QuantizeMatrix, UnpacksToWhatTheReportSays) {
   for (const PackedScheme& scheme : schemes()) {
     for (const auto& [rows, cols] : {std::pair{64, 256}, {17, 172}, {5, 33}, {1, 1}}) {
       const Matrix m = random_matrix(rows, cols);
-      const Aligned out(*packed_bytes(scheme, rows, cols));
+      const test::AlignedBytes out(*packed_bytes(scheme, rows, cols));
       ThreadPool pool(2);
-      const MatrixError e = quantize_matrix(scheme, m.source(), {}, pool, out.span());
-      const PackedMatrix packed = view_packed(out.span(), "test");
+      const MatrixError e = quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
+      const PackedMatrix packed = view_packed(out.bytes, "test");
       double signal = 0.0, error = 0.0;
       std::vector<float> row(static_cast<std::size_t>(cols));
       for (std::int64_t r = 0; r < rows; ++r) {
@@ -96,14 +84,14 @@ TEST(QuantizeMatrix, IsTheSameForEveryNumberOfThreads) {
   for (const PackedScheme& scheme : schemes()) {
     const Matrix m = random_matrix(100, 172);
     const std::size_t bytes = *packed_bytes(scheme, 100, 172);
-    const Aligned expected(bytes);
+    const test::AlignedBytes expected(bytes);
     ThreadPool one(1);
-    quantize_matrix(scheme, m.source(), {}, one, expected.span());
+    quantize_matrix(scheme, m.source(), {}, one, expected.bytes);
     for (const int threads : {2, 3, 8}) {
       ThreadPool pool(threads);
-      const Aligned out(bytes);
-      quantize_matrix(scheme, m.source(), {}, pool, out.span());
-      EXPECT_TRUE(std::equal(out.data, out.data + bytes, expected.data));
+      const test::AlignedBytes out(bytes);
+      quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
+      EXPECT_TRUE(std::equal(out.bytes.begin(), out.bytes.end(), expected.bytes.begin()));
     }
   }
 }
@@ -112,11 +100,11 @@ TEST(QuantizeMatrix, SearchBeatsRoundingToNearest) {
   const PackedScheme scheme{4, 64, ScaleForm::kHalf, false, false};
   const Matrix m = random_matrix(64, 256);
   const std::size_t bytes = *packed_bytes(scheme, 64, 256);
-  const Aligned searched(bytes), nearest(bytes);
+  const test::AlignedBytes searched(bytes), nearest(bytes);
   ThreadPool pool(1);
-  const double error = quantize_matrix(scheme, m.source(), {}, pool, searched.span()).error;
-  test::pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.span());
-  const PackedMatrix packed = view_packed(nearest.span(), "nearest");
+  const double error = quantize_matrix(scheme, m.source(), {}, pool, searched.bytes).error;
+  test::pack_nearest(scheme, m.w.data(), 64, 256, std::array<std::int8_t, 16>{}, nearest.bytes);
+  const PackedMatrix packed = view_packed(nearest.bytes, "nearest");
   double nearest_error = 0.0;
   std::vector<float> row(256);
   for (std::int64_t r = 0; r < 64; ++r) {
@@ -135,10 +123,10 @@ TEST(QuantizeMatrix, ImportantInputsLoseLess) {
   std::vector<float> importance(128, 0.01f);
   for (std::size_t k = 0; k < 16; ++k) importance[k] = 100.0f;
   const auto error_of_first = [&](std::span<const float> weights) {
-    const Aligned out(*packed_bytes(scheme, 64, 128));
+    const test::AlignedBytes out(*packed_bytes(scheme, 64, 128));
     ThreadPool pool(1);
-    quantize_matrix(scheme, m.source(), weights, pool, out.span());
-    const PackedMatrix packed = view_packed(out.span(), "test");
+    quantize_matrix(scheme, m.source(), weights, pool, out.bytes);
+    const PackedMatrix packed = view_packed(out.bytes, "test");
     double error = 0.0;
     std::vector<float> row(128);
     for (std::int64_t r = 0; r < 64; ++r) {
@@ -159,10 +147,10 @@ TEST(QuantizeMatrix, RefusesWeightsThatAreNoNumbers) {
     Matrix m = random_matrix(40, 64);
     m.w[64 * 20 + 3] = bad;
     const PackedScheme scheme{4, 64, ScaleForm::kHalf, false, false};
-    const Aligned out(*packed_bytes(scheme, 40, 64));
+    const test::AlignedBytes out(*packed_bytes(scheme, 40, 64));
     ThreadPool pool(2);
     try {
-      quantize_matrix(scheme, m.source(), {}, pool, out.span());
+      quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
       ADD_FAILURE();
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::kInvalid);
@@ -176,17 +164,91 @@ TEST(QuantizeMatrix, KeepsTinyAndHugeMatrices) {
     Matrix m = random_matrix(32, 64);
     for (float& w : m.w) w *= factor;
     for (const PackedScheme& scheme : schemes()) {
-      const Aligned out(*packed_bytes(scheme, 32, 64));
+      const test::AlignedBytes out(*packed_bytes(scheme, 32, 64));
       ThreadPool pool(1);
       const PackedMatrix packed = [&] {
-        quantize_matrix(scheme, m.source(), {}, pool, out.span());
-        return view_packed(out.span(), "test");
+        quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
+        return view_packed(out.bytes, "test");
       }();
       std::vector<float> row(64);
       unpack_row(packed, 3, row.data());
       for (std::size_t k = 0; k < 64; ++k) {
         EXPECT_NEAR(row[k] / factor, m.w[64 * 3 + k] / factor, 0.008f) << factor;
       }
+    }
+  }
+}
+
+double sqnr_of(const PackedScheme& scheme, const Matrix& m, const std::vector<float>& importance) {
+  ThreadPool pool(2);
+  test::AlignedBytes out(*packed_bytes(scheme, m.rows, m.cols));
+  const MatrixError error = quantize_matrix(scheme, m.source(), importance, pool, out.bytes);
+  view_packed(out.bytes, "what was made");  // throws where a scale is no number
+  return error.sqnr();
+}
+
+// Zeros say nothing of a group, and extremes must not end in sums without a number.
+TEST(QuantizeMatrix, AnyImportanceLeavesTheWeightsThemselves) {
+  const Matrix m = random_matrix(33, 256);
+  for (const PackedScheme& scheme : schemes()) {
+    const double plain = sqnr_of(scheme, m, {});
+    for (const float all : {0.0f, 1e-45f, 1e-30f, 1e30f, 3e38f}) {
+      EXPECT_NEAR(sqnr_of(scheme, m, std::vector<float>(256, all)), plain, 0.01) << all;
+    }
+    // One input that matters in a sea of zeros, or beside those that matter far more.
+    for (const float rest : {0.0f, 1e-45f}) {
+      std::vector<float> importance(256, rest);
+      for (std::size_t k = 5; k < 256; k += 16) importance[k] = 3e38f;
+      EXPECT_GT(sqnr_of(scheme, m, importance), 0.5 * plain) << rest;
+    }
+  }
+}
+
+TEST(QuantizeMatrix, AFactorOfAllImportancesChangesNothing) {
+  const Matrix m = random_matrix(32, 256);
+  std::vector<float> importance;
+  std::mt19937 random(2);
+  for (int k = 0; k < 256; ++k) importance.push_back(static_cast<float>(1 + random() % 1000));
+  ThreadPool pool(1);
+  for (const PackedScheme& scheme : schemes()) {
+    std::vector<std::vector<std::byte>> made;
+    for (const float factor : {1.0f, 0x1p-90f, 0x1p90f}) {
+      std::vector<float> scaled = importance;
+      for (float& h : scaled) h *= factor;
+      test::AlignedBytes out(*packed_bytes(scheme, m.rows, m.cols));
+      quantize_matrix(scheme, m.source(), scaled, pool, out.bytes);
+      made.emplace_back(out.bytes.begin(), out.bytes.end());
+      EXPECT_EQ(made.back(), made.front()) << factor;
+    }
+  }
+}
+
+TEST(QuantizeMatrix, RefusesScalesThatNoFileCouldGiveBack) {
+  ThreadPool pool(2);
+  Matrix m = random_matrix(40, 256);
+  const auto expect_refused = [&](auto scheme, std::size_t bytes) {
+    test::AlignedBytes out(bytes);
+    try {
+      quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
+      ADD_FAILURE() << "made";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalid);
+      EXPECT_NE(error.message().find("too large"), std::string::npos) << error.message();
+    }
+  };
+  for (float& w : m.w) w *= 1e30f;
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+    expect_refused(type, *dtype_bytes(type, 40 * 256));
+  }
+  for (float& w : m.w) w = w > 0 ? 3.3e38f : -3.3e38f;
+  for (const PackedScheme& scheme : schemes()) {
+    if (scheme.form == ScaleForm::kTwoLevel) continue;  // may hold it
+    test::AlignedBytes out(*packed_bytes(scheme, m.rows, m.cols));
+    try {
+      quantize_matrix(scheme, m.source(), {}, pool, out.bytes);
+      view_packed(out.bytes, "what was made");  // if made, then readable
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find("too large"), std::string::npos) << error.message();
     }
   }
 }
