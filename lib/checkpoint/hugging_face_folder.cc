@@ -1,31 +1,29 @@
 #include "checkpoint/hugging_face_folder.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/small_file.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 
 std::string require_config(const std::string& folder) {
-  std::error_code ignored;
   std::string path = folder + "/config.json";
-  if (std::filesystem::exists(path, ignored)) return path;
+  if (is_there(path)) return path;
   fail_invalid("{}: the folder has no config.json, so it is no Hugging Face model", quoted(folder));
 }
 
 std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder) {
-  std::error_code ignored;
   const std::string index = folder + "/model.safetensors.index.json";
   const std::string single = folder + "/model.safetensors";
   // A folder with both has a single file from an earlier save beside its shards, or the other
   // way round; transformers takes the single file.
-  if (std::filesystem::exists(single, ignored)) return SafetensorsReader::open(single);
-  if (std::filesystem::exists(index, ignored)) return SafetensorsReader::open_index(index);
+  if (is_there(single)) return SafetensorsReader::open(open_weights_of_folder(single));
+  if (is_there(index)) return SafetensorsReader::open_index(index);
   for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
-    if (std::filesystem::exists(folder + "/" + other, ignored)) {
+    if (is_there(folder + "/" + other)) {
       fail_unsupported(
           "{}: has only {}, a pickle, which can run code and is not read; save the model "
           "with safetensors",
@@ -38,7 +36,7 @@ std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& 
 
 std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder) {
   TokenizerFiles files;
-  files.origin = folder;
+  files.origin = folder + "/";
   files.tokenizer_json = read_small_file_if_there(folder + "/tokenizer.json");
   files.sentencepiece_model = read_small_file_if_there(folder + "/tokenizer.model");
   if (files.tokenizer_json.empty() && files.sentencepiece_model.empty()) return nullptr;

@@ -13,6 +13,7 @@
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/small_file.h"
 #include "container/safetensors_reader.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 namespace {
@@ -56,10 +57,9 @@ bool is_target(const std::string& module, const std::string& target) {
 }
 
 std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder) {
-  std::error_code ignored;
   const std::string path = folder + "/adapter_model.safetensors";
-  if (std::filesystem::exists(path, ignored)) return SafetensorsReader::open(path);
-  if (std::filesystem::exists(folder + "/adapter_model.bin", ignored)) {
+  if (is_there(path)) return SafetensorsReader::open(open_weights_of_folder(path));
+  if (is_there(folder + "/adapter_model.bin")) {
     fail_unsupported(
         "{}: has only adapter_model.bin, a pickle, which can run code and is not read; save the "
         "adapter with safetensors",
@@ -158,7 +158,7 @@ void check_targets(const LoraConfig& config, const std::map<std::string, FoundPa
 
 std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& folder) {
   std::error_code ignored;
-  if (!std::filesystem::exists(folder, ignored)) {
+  if (!is_there(folder)) {
     fail(ErrorCode::kIo, "{}: there is no such adapter", quoted(folder));
   }
   if (!std::filesystem::is_directory(folder, ignored)) {

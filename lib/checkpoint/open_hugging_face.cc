@@ -9,6 +9,7 @@
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 namespace {
@@ -38,9 +39,8 @@ std::shared_ptr<const TokenizerFiles> hugging_face_tokenizer(const ModelPath& pa
 
 CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   const std::string folder = folder_of(path);
-  std::error_code ignored;
   // Weights alone do not make a model: the configuration lies beside them.
-  if (!path.is_folder() && !std::filesystem::exists(folder + "/config.json", ignored)) {
+  if (!path.is_folder() && !is_there(folder + "/config.json")) {
     fail_invalid("{}: holds weights without a configuration, and there is no config.json beside it",
                  quoted(path.path()));
   }

@@ -1,14 +1,13 @@
 #include "checkpoint/small_file.h"
 
-#include <filesystem>
-
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 
 std::string read_small_file(const std::string& path) {
-  return read_small_file(*MappedFile::open(path));
+  return read_small_file(*open_text_of_folder(path));
 }
 
 std::string read_small_file(const MappedFile& file) {
@@ -22,8 +21,7 @@ std::string read_small_file(const MappedFile& file) {
 }
 
 std::string read_small_file_if_there(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored) ? read_small_file(path) : std::string();
+  return is_there(path) ? read_small_file(path) : std::string();
 }
 
 std::string text_of(std::span<const std::byte> bytes) {

@@ -1,4 +1,5 @@
-// Files that are read whole: configurations, tokenizers. At most 512 MB: kLimit for more; kIo.
+// Files that are read whole: configurations, tokenizers. At most 512 MB: kLimit for more; by path,
+// they are those of a model's folder, with the errors of io/folder_file.h.
 #pragma once
 
 #include <cstddef>

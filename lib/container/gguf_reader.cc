@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 namespace {
@@ -136,7 +137,7 @@ void GgufReader::open_splits() {
     const std::string prefix = path().substr(0, path().size() - suffix.size());
     for (std::int64_t i = 1; i < count; ++i) {
       const std::string name = prefix + split_suffix(i, count);
-      auto file = MappedFile::open(name);
+      auto file = open_weights_of_folder(name);
       GgufHeader header = parse_gguf(file->bytes(), name);
       if (split_integer(header, kSplitCount, name) != count ||
           split_integer(header, kSplitNo, name) != i) {

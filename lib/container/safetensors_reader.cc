@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "container/safetensors_index.h"
 #include "container/safetensors_padding.h"
+#include "io/folder_file.h"
 
 namespace lathe {
 
@@ -31,7 +32,7 @@ std::shared_ptr<const SafetensorsReader> SafetensorsReader::open_index(
   std::shared_ptr<SafetensorsReader> reader(new SafetensorsReader(index_path));
   const auto slash = index_path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : index_path.substr(0, slash + 1);
-  for (const std::string& shard : index.shards) reader->add(MappedFile::open(folder + shard));
+  for (const std::string& shard : index.shards) reader->add(open_weights_of_folder(folder + shard));
   reader->index_tensors();
 
   for (const auto& [name, shard] : index.weight_map) {

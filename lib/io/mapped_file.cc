@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +15,18 @@ namespace {
 
 // Smaller files are not worth reading two megabytes at a time.
 constexpr std::size_t kLargePagesFrom = std::size_t{64} << 20;
+
+// A checkout without Git LFS has a few lines in the place of each large file.
+void refuse_lfs_pointer(std::span<const std::byte> bytes, const std::string& path) {
+  constexpr std::string_view kBegin = "version https://git-lfs.github.com/spec/";
+  constexpr std::size_t kMostBytes = 1024;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.size() > kMostBytes || !text.starts_with(kBegin)) return;
+  fail_invalid(
+      "{}: is a pointer of Git LFS, not the file itself: fetch that with \"git lfs pull\", or "
+      "download it",
+      quoted(path));
+}
 
 }  // namespace
 
@@ -47,6 +60,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
     // only by file systems with large folios.
     if (file->size_ >= kLargePagesFrom) ::madvise(data, file->size_, MADV_HUGEPAGE);
   }
+  refuse_lfs_pointer(file->bytes(), path);
   return file;
 }
 

@@ -1,8 +1,8 @@
 // A regular file mapped read-only into memory.
 //
-// Errors: kIo when it cannot be opened (missing, folder, FIFO, device, permission), always
-// with the path. Thread-safe after construction. The file must not be cut by another
-// program while it is mapped; unchanged() tells whether it was replaced or modified.
+// Errors: kIo when it cannot be opened (missing, folder, FIFO, permission), kInvalid for a pointer
+// of Git LFS; always with the path. Thread-safe after construction. The file must not be cut while
+// it is mapped; unchanged() tells whether it was replaced or modified.
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "tokenizer/file_path.h"
 
 namespace lathe {
 namespace {
@@ -78,8 +79,8 @@ void read_gguf_extras(const JsonView& object, TokenizerConfig& config) {
 
 TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   TokenizerConfig config;
-  const std::string& file = files.origin;
   if (!files.tokenizer_config_json.empty()) {
+    const std::string file = file_path(files, "tokenizer_config.json");
     const nlohmann::json json = parse_json(files.tokenizer_config_json, file);
     const JsonView object(json, file, "tokenizer_config");
     if (!object.is_object()) object.fail_here("is not a JSON object");
@@ -97,6 +98,7 @@ TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
     read_gguf_extras(object, config);
   }
   if (!files.special_tokens_map_json.empty()) {
+    const std::string file = file_path(files, "special_tokens_map.json");
     const nlohmann::json json = parse_json(files.special_tokens_map_json, file);
     const JsonView object(json, file, "special_tokens_map");
     if (!object.is_object()) object.fail_here("is not a JSON object");

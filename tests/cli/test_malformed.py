@@ -288,7 +288,82 @@ class Safetensors(MalformedTest):
         outside = self.folder / "outside.safetensors"
         (folder / weights[one]).rename(outside)
         (folder / weights[one]).symlink_to(outside)
-        self.refused("parts", message="leads out of")
+        self.ok("parts", "-o", "linked.lathe")
+        outside.unlink()
+        self.refused("parts", message="there is nothing")
+
+
+class Links(MalformedTest):
+    """A folder that came from elsewhere with links in it."""
+
+    TEXTS = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+             "special_tokens_map.json", "chat_template.jinja")
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model"
+        tiny_models.hugging_face(self.model)
+        self.write("secret", "SECRET KEY {{ messages }}")
+
+    def link(self, name, target):
+        (self.model / name).unlink(missing_ok=True)
+        (self.model / name).symlink_to(target)
+
+    def test_no_text_comes_from_elsewhere(self):
+        for name in self.TEXTS:
+            with self.subTest(name):
+                before = (self.model / name).read_bytes() if (self.model / name).exists() else None
+                self.link(name, self.folder / "secret")
+                self.refused("model", message=f'model/{name}": is a link that leads out')
+                for tool, *more in (("generate", "-p", "x", "--chat"), ("tokenize",), ("perplexity",)):
+                    result = self.run_tool("-m", "model", *more, tool=tool)
+                    self.assertNotIn("SECRET", result.out + result.err)
+                self.link(name, "nowhere")
+                self.refused("model", message="there is nothing")
+                (self.model / name).unlink()
+                if before is not None:
+                    (self.model / name).write_bytes(before)
+
+    def test_the_hubs_cache_is_read(self):
+        hub = self.folder / "hub" / "models--o--n"
+        snapshot = hub / "snapshots" / "0123"
+        snapshot.mkdir(parents=True)
+        (hub / "blobs").mkdir()
+        for i, file in enumerate(sorted(self.model.iterdir())):
+            blob = hub / "blobs" / f"{i:040x}"
+            file.rename(blob)
+            (snapshot / file.name).symlink_to(f"../../blobs/{blob.name}")
+            file.symlink_to(blob)
+        self.ok("model", "-o", "local.lathe")
+        self.ok(snapshot, "-o", "hub.lathe")
+        self.assertEqual((self.folder / "local.lathe").stat().st_size,
+                         (self.folder / "hub.lathe").stat().st_size)
+
+    def test_pointers_of_git_lfs_are_named_as_such(self):
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 481516\n"
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            with self.subTest(name):
+                before = (self.model / name).read_bytes()
+                (self.model / name).write_text(pointer)
+                self.refused("model", message=f'model/{name}": is a pointer of Git LFS')
+                (self.model / name).write_bytes(before)
+        for name in ("m.gguf", "m.lathe", "m.bin", "tokenizer.model"):
+            self.write(name, pointer)
+            self.refused(name, message=f'"{name}": is a pointer of Git LFS')
+        tiny_models.sharded(self.folder / "parts")
+        shard = next((self.folder / "parts").glob("model-*.safetensors"))
+        shard.write_text(pointer)
+        self.refused("parts", message=f'parts/{shard.name}": is a pointer of Git LFS')
+
+    def test_errors_name_the_file(self):
+        for name in self.TEXTS[:-1]:
+            with self.subTest(name):
+                before = (self.model / name).read_bytes() if (self.model / name).exists() else None
+                (self.model / name).write_text('{"a": ')
+                self.fails(3, "-m", "model", "-p", "x", tool="generate", message=f'"model/{name}"')
+                (self.model / name).unlink()
+                if before is not None:
+                    (self.model / name).write_bytes(before)
 
 
 class Llama2c(MalformedTest):

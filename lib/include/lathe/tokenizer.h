@@ -45,7 +45,7 @@ struct TokenizerFiles {
   std::string chat_template;  // chat_template.jinja, where the template has a file of its own
                               // (a GGUF vocabulary has its own)
   std::optional<GgufVocabulary> gguf;
-  std::string origin;  // path for messages
+  std::string origin;  // path for messages; ends in "/" where it is the folder of the files
 };
 
 struct EncodeOptions {

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/file_path.h"
 #include "tokenizer/gguf_forms.h"
 #include "tokenizer/gguf_pre.h"
 #include "tokenizer/spm/model.h"
@@ -264,7 +265,7 @@ TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files) {
 }
 
 GgufVocabulary bpe_to_gguf(const TokenizerFiles& files) {
-  const std::string& file = files.origin;
+  const std::string file = file_path(files, "tokenizer.json");
   const TokenizerJson source = parse_tokenizer_json(files.tokenizer_json, file);
   if (auto llama = bpe_to_spm_gguf(files, source)) return *std::move(llama);
   const BpeParts parts = bpe_parts_from_json(files);

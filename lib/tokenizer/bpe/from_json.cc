@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/bpe/tokenizer.h"
+#include "tokenizer/file_path.h"
 #include "tokenizer/tokenizer_config.h"
 #include "tokenizer/tokenizer_json.h"
 
@@ -92,7 +93,7 @@ void apply_config(const TokenizerConfig& config, bool has_template, BpeParts& pa
 }  // namespace
 
 BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
-  const std::string& file = files.origin;
+  const std::string file = file_path(files, "tokenizer.json");
   TokenizerJson source = parse_tokenizer_json(files.tokenizer_json, file);
   const JsonView root(source.document, file, "tokenizer");
   BpeParts parts;
@@ -123,7 +124,8 @@ BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
 
 std::shared_ptr<const Tokenizer> create_bpe_tokenizer(const TokenizerFiles& files) {
   BpeParts parts = files.gguf ? bpe_parts_from_gguf(files) : bpe_parts_from_json(files);
-  return std::make_shared<BpeTokenizer>(std::move(parts), files.origin);
+  return std::make_shared<BpeTokenizer>(
+      std::move(parts), files.gguf ? files.origin : file_path(files, "tokenizer.json"));
 }
 
 }  // namespace lathe

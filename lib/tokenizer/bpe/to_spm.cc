@@ -18,6 +18,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "tokenizer/bpe/tokenizer.h"
+#include "tokenizer/file_path.h"
 #include "tokenizer/gguf_forms.h"
 #include "tokenizer/spm/model.h"
 #include "tokenizer/tokenizer_config.h"
@@ -101,7 +102,7 @@ std::vector<std::uint32_t> ranks_of(const BpeSpec& spec, const std::string& file
 
 std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
                                               const TokenizerJson& source) {
-  const std::string& file = files.origin;
+  const std::string file = file_path(files, "tokenizer.json");
   const auto prefix = space_prefix(JsonView(source.document, file, "tokenizer"));
   if (!prefix || !source.model.byte_fallback || source.model.ignore_merges) return std::nullopt;
   const BpeParts parts = bpe_parts_from_json(files);

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/file_path.h"
 #include "tokenizer/gguf_ids.h"
 #include "tokenizer/spm/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
@@ -106,7 +107,7 @@ SpmModel spm_model_from_gguf(const GgufVocabulary& gguf, const std::string& file
 
 SpmSource load_spm(const TokenizerFiles& files) {
   if (files.gguf) return load_from_gguf(files);
-  SpmModel model = parse_spm_model(files.sentencepiece_model, files.origin);
+  SpmModel model = parse_spm_model(files.sentencepiece_model, file_path(files, "tokenizer.model"));
   TokenizerConfig config = parse_tokenizer_config(files);
   SpmSettings settings;
   const auto control = [&model](const std::string& text) -> std::optional<TokenId> {

@@ -189,27 +189,30 @@ TEST_F(Shards, RefusesNamesThatLeaveTheFolder) {
   refused("contains a NUL", R"({"x":"a\u0000"})");
 }
 
-TEST_F(Shards, RefusesLinksOutOfTheFolder) {
+TEST_F(Shards, MayBeLinksButNotToNothing) {
   TempFolder elsewhere;
   write_file(elsewhere.file("c.safetensors"), {{"z", DType::kU8, {3}}});
   fs::create_symlink(elsewhere.file("c.safetensors"), folder_.file("c.safetensors"));
-  refused("a link that leads out",
-          R"({"x":"a.safetensors","y":"a.safetensors","z":"c.safetensors"})");
-  // A link to a neighbour is harmless.
-  fs::create_symlink("b.safetensors", folder_.file("d.safetensors"));
-  EXPECT_NO_THROW(SafetensorsReader::open_index(
-      index(R"({"x":"a.safetensors","y":"a.safetensors","z":"d.safetensors"})")));
+  const auto map = [](const std::string& z) {
+    return R"({"x":"a.safetensors","y":"a.safetensors","z":")" + z + "\"}";
+  };
+  EXPECT_NO_THROW(SafetensorsReader::open_index(index(map("c.safetensors"))));
+  fs::create_symlink("nowhere", folder_.file("d.safetensors"));
+  refused("there is nothing", map("d.safetensors"));
+  refused("is missing", map("absent.safetensors"));
 }
 
 // Hugging Face's cache: snapshots/<id>/ holds links into blobs/, the index included.
-TEST_F(Shards, AllowsACacheWhoseIndexIsALinkIntoTheSameFolder) {
-  fs::create_directory(folder_.file("snapshot"));
+TEST_F(Shards, AllowsACacheWhoseIndexIsALinkToo) {
+  const std::string snapshot = folder_.file("snapshots/rev/");
+  fs::create_directories(snapshot);
+  fs::create_directory(folder_.file("blobs"));
   index(kMap);
   for (const char* name : {"model.safetensors.index.json", "a.safetensors", "b.safetensors"}) {
-    fs::create_symlink(std::string("../") + name, folder_.file(std::string("snapshot/") + name));
+    fs::rename(folder_.file(name), folder_.file(std::string("blobs/") + name));
+    fs::create_symlink(std::string("../../blobs/") + name, snapshot + name);
   }
-  const auto r =
-      SafetensorsReader::open_index(folder_.file("snapshot/model.safetensors.index.json"));
+  const auto r = SafetensorsReader::open_index(snapshot + "model.safetensors.index.json");
   EXPECT_EQ(r->tensors().size(), 3u);
 }
 
