@@ -11,6 +11,8 @@ namespace lathe {
 namespace {
 
 constexpr std::size_t kMostValues = 10000;
+// Tokens, sequences, threads: products of two of them are no overflow yet.
+constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 
 // Takes a number off the front of `text`.
 std::int64_t take_number(std::string_view& text, std::string_view whole) {
@@ -20,6 +22,10 @@ std::int64_t take_number(std::string_view& text, std::string_view whole) {
     fail(ErrorCode::kUsage,
          "{}: not a number, list or range (such as 512, 128,256, 16-64+16 or 1-64*2)",
          quoted(whole));
+  }
+  if (value > kLargest) {
+    fail(ErrorCode::kUsage, "{}: {} is too large; {} is the largest number here", quoted(whole),
+         value, kLargest);
   }
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return value;

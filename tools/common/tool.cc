@@ -7,8 +7,10 @@
 #include <limits>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "lathe/host/cpu_count.h"
 #include "lathe/version.h"
@@ -50,6 +52,45 @@ bool asks_for_json_errors(int argc, char** argv) {
     if (word.starts_with("--error-format=")) json = word.substr(15) == "json";
   }
   return json;
+}
+
+const CLI::Option* option_of(const CLI::App& app, const std::string& name) {
+  return name.size() < 2 ? nullptr : app.get_option_no_throw(name);
+}
+
+// Whether the word after this one is a value, whatever it looks like.
+bool takes_next_word(const CLI::App& app, const std::string& word) {
+  const bool is_long = word.starts_with("--");
+  if (!word.starts_with("-") || word.find('=') != std::string::npos) return false;
+  const CLI::Option* option = option_of(app, is_long ? word : std::string{'-', word.back()});
+  return option != nullptr && option->get_items_expected_max() > 0;
+}
+
+// The words as CLI11 understands them. It takes "--name=" as "--name" and eats the next word, so
+// the empty value becomes a word; and it makes a number of what a flag is given, as in
+// "--verbose=x", where no flag has a value.
+std::vector<std::string> command_line_words(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> words;
+  bool is_value = false, options_end = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    words.push_back(word);
+    if (std::exchange(is_value, false) || options_end) continue;
+    options_end = word == "--";
+    is_value = takes_next_word(app, word);
+    const auto equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string::npos) continue;
+    const std::string name = word.substr(0, equals);
+    const CLI::Option* option = option_of(app, name);
+    if (option != nullptr && option->get_items_expected_max() == 0) {
+      fail_usage("{} takes no value, so {} means nothing", name, lathe::quoted(word));
+    }
+    if (name.size() > 2 && equals + 1 == word.size()) {
+      words.back() = name;
+      words.emplace_back();
+    }
+  }
+  return words;
 }
 
 }  // namespace
@@ -176,17 +217,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
     return 0;
   };
   try {
-    // CLI11 takes "--name=" as "--name" and eats the next word: give it the empty value.
-    std::vector<std::string> words;
-    bool options_end = false;
-    for (int i = 1; i < argc; ++i) {
-      const std::string word = argv[i];
-      options_end = options_end || word == "--";
-      const bool empty_value = !options_end && word.size() > 3 && word.starts_with("--") &&
-                               word.find('=') == word.size() - 1;
-      words.push_back(empty_value ? word.substr(0, word.size() - 1) : word);
-      if (empty_value) words.emplace_back();
-    }
+    const std::vector<std::string> words = command_line_words(app_, argc, argv);
     app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11's order
     if (verbose_option_ != nullptr) common_.verbose = static_cast<int>(verbose_option_->count());
     if (json_flag_) {
@@ -224,6 +255,9 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     return report(error.code(), error.message());
   } catch (const std::bad_alloc&) {
     return report(ErrorCode::kLimit, "out of memory");
+  } catch (const std::length_error&) {
+    // A container was to have more elements than addresses go round.
+    return report(ErrorCode::kLimit, "out of memory: a number is far too large");
   } catch (const std::system_error& error) {
     // Threads, mostly: the process may have no more of them, or no memory for their stacks.
     return report(ErrorCode::kLimit, fmt::format("the system refuses a resource: {}",

@@ -61,17 +61,8 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
       message = fmt::format("{}: one argument too many", lathe::quoted(word));
     }
   } else {
-    // CLI11's sentence holds what was typed: it goes through the escape, but for the quotes
-    // that are there on purpose.
-    for (const char c : std::string(error.what())) {
-      if (c == '\n') {
-        message += ' ';
-      } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-        message += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-      } else {
-        message += c;
-      }
-    }
+    message = error.what();  // with what was typed: whoever prints it makes it printable
+    std::replace(message.begin(), message.end(), '\n', ' ');
   }
   return message;
 }
