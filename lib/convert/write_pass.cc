@@ -63,6 +63,10 @@ class Pass {
     feeder_.finish();
     const std::string source = source_.text();
     for (Output& output : outputs_) output.writer->finish(source);
+    // What may fail for want of room fails before the first of them has its name.
+    for (Output& output : outputs_) {
+      if (output.given->file != nullptr) output.given->file->prepare();
+    }
     for (Output& output : outputs_) {
       if (output.given->file != nullptr) output.given->file->commit();
     }

@@ -41,6 +41,7 @@ struct OutputFile::State {
   bool overwrite = false;
   bool partial = false;
   bool keep_on_failure = false;
+  bool prepared = false;
   bool committed = false;
   int fd = -1;
   mode_t mode = 0;
@@ -226,9 +227,17 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 
 std::uint64_t OutputFile::size() const noexcept { return state_->size; }
 
+void OutputFile::prepare(bool durable) {
+  State& s = *state_;
+  if (s.prepared) return;
+  s.flush();
+  if (!s.temporary.empty() && durable && ::fsync(s.fd) != 0) s.fail_errno("flush to disk");
+  s.prepared = true;
+}
+
 void OutputFile::commit(bool durable) {
   State& s = *state_;
-  s.flush();
+  prepare(durable);
   if (s.temporary.empty()) {
     const int closed = ::close(s.fd);
     s.fd = -1;
@@ -236,10 +245,11 @@ void OutputFile::commit(bool durable) {
     s.committed = true;
     return;
   }
+  // The log of a partial file goes last: until now a run that was killed could be taken up.
   if (s.partial && ::ftruncate(s.fd, static_cast<off_t>(s.size)) != 0) {
     s.fail_errno("cut the scratch room off");
   }
-  if (durable && ::fsync(s.fd) != 0) s.fail_errno("flush to disk");
+  if (s.partial && durable && ::fsync(s.fd) != 0) s.fail_errno("flush to disk");
   if (::fchmod(s.fd, s.mode) != 0) s.fail_errno("set the mode of");
   give_final_name(s.temporary, s.path, s.overwrite, durable);
   s.committed = true;

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "convert/plan.h"
 #include "convert/write_pass.h"
+#include "quant/provenance.h"
 #include "quant/quantization.h"
 #include "quant/scheme.h"
 
@@ -31,6 +32,20 @@ void check_different(const std::vector<QuantizeTarget>& targets) {
       }
     }
   }
+}
+
+// Whether an earlier run with the same options finished this output, as when it was killed between
+// the renames of several. `source`: the checksum of the weights, once it was needed.
+bool is_done(const Checkpoint& checkpoint, const QuantizeTarget& target, Quantization& work,
+             std::string& source) {
+  std::error_code ignored;
+  if (!target.options.resume || target.options.overwrite ||
+      !std::filesystem::is_regular_file(target.output, ignored)) {
+    return false;
+  }
+  if (source.empty()) source = sum_of_source(checkpoint, work.plan());
+  return is_finished_output(target.output, format_of_output(target.output),
+                            work.convert_options().recipe, source);
 }
 
 }  // namespace
@@ -56,8 +71,13 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   }
   std::vector<std::unique_ptr<OutputFile>> files;
   std::vector<PassOutput> outputs;
+  std::string source;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const QuantizeOptions& options = targets[i].options;
+    if (is_done(checkpoint, targets[i], *work[i], source)) {
+      work[i]->report().done = true;
+      continue;
+    }
     files.push_back(std::make_unique<OutputFile>(
         targets[i].output,
         OutputOptions{.overwrite = options.overwrite, .partial = true, .resume = options.resume}));
@@ -73,7 +93,9 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
     };
     outputs.push_back(std::move(output));
   }
-  write_in_one_pass(checkpoint, outputs, targets.front().options.progress);
+  if (!outputs.empty()) {
+    write_in_one_pass(checkpoint, outputs, targets.front().options.progress);
+  }
   std::vector<QuantizeReport> reports;
   for (const auto& quantization : work) {
     reports.push_back(std::move(quantization->report()));

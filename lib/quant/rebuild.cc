@@ -3,67 +3,17 @@
 
 #include "lathe/quantize.h"
 
-#include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/formats.h"
-#include "checkpoint/gguf_keys.h"
-#include "checkpoint/lathe_file.h"
-#include "container/gguf_reader.h"
-#include "container/safetensors_reader.h"
-#include "convert/tensor_feeder.h"
 #include "convert/write_pass.h"
 #include "io/comparing_output.h"
 #include "io/mapped_file.h"
+#include "quant/provenance.h"
 #include "quant/quantization.h"
 #include "quant/recipe.h"
 
 namespace lathe {
 namespace {
-
-// What a file says of how it was made.
-struct Provenance {
-  CheckpointFormat format = CheckpointFormat::kLathe;
-  std::string recipe;
-  std::string source_sum;
-  std::string source_name;
-};
-
-std::string member(const std::map<std::string, std::string>& metadata, const char* key) {
-  const auto it = metadata.find(key);
-  return it == metadata.end() ? std::string() : it->second;
-}
-
-Provenance read_provenance(const std::string& file) {
-  Provenance out;
-  const ModelPath model(file);
-  const CheckpointFormat format = format_of(model).id;
-  if (format == CheckpointFormat::kGguf) {
-    const auto gguf = GgufReader::open(model.file());
-    out.format = format;
-    out.recipe = gguf->get_string(gguf_keys::kRecipe).value_or("");
-    out.source_sum = gguf->get_string(gguf_keys::kSourceHash).value_or("");
-  } else if (format == CheckpointFormat::kLathe) {
-    const auto& metadata = model.safetensors()->metadata();
-    out.recipe = member(metadata, lathe_file::kKeyRecipe);
-    out.source_sum = member(metadata, lathe_file::kKeySourceHash);
-    out.source_name = member(metadata, lathe_file::kKeySourceName);
-  }
-  if (out.recipe.empty()) {
-    fail_invalid("{}: has no recipe: it was not made by quantize", quoted(file));
-  }
-  return out;
-}
-
-std::string sum_of_source(const Checkpoint& checkpoint, const Plan& plan) {
-  Checksum sum;
-  TensorFeeder feeder(checkpoint, {});
-  for (const PlannedTensor& tensor : plan.tensors) {
-    feeder.feed_source(tensor.source, [&](std::span<const std::byte> bytes) { sum.add(bytes); });
-    checkpoint.drop(tensor.source);
-  }
-  return sum.text();
-}
 
 QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
                            const std::string& file) {
@@ -97,6 +47,9 @@ QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
 RebuildReport rebuild(const std::string& file, const Checkpoint& checkpoint,
                       const RebuildOptions& options) {
   const Provenance provenance = read_provenance(file);
+  if (provenance.recipe.empty()) {
+    fail_invalid("{}: has no recipe: it was not made by quantize", quoted(file));
+  }
   const Recipe recipe = parse_recipe(provenance.recipe, file);
   const QuantizeOptions how = options_of(recipe, options, file);
   QuantizeWorkshop workshop(options.threads);

@@ -491,6 +491,29 @@ class Interrupted(ToolTest):
         self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
         self.assertEqual(self.names(), ["out.lathe"])
 
+    def test_what_a_kill_between_two_names_left_is_finished_by_the_same_command(self):
+        command = ("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--also", "w8=out8.lathe",
+                   "--also", "q8_0=out.gguf", "--resume")
+        self.ok(*command)
+        whole = {name: (self.folder / name).read_bytes() for name in self.names()}
+        self.assertEqual(len(whole), 3)
+        for done in (("out.lathe",), ("out8.lathe", "out.gguf"), tuple(whole)):
+            for name in set(whole) - set(done):
+                (self.folder / name).rename(self.folder / (name + ".partial"))
+            times = {name: (self.folder / name).stat().st_mtime_ns for name in done}
+            result = self.ok(*command)
+            for name in done:
+                self.assertIn(f'"{name}": is done already', result.err)
+                self.assertEqual((self.folder / name).stat().st_mtime_ns, times[name])
+            self.assertEqual({n: (self.folder / n).read_bytes() for n in self.names()}, whole)
+        # Something else of that name, or what was damaged since, is nothing that was done.
+        damaged = bytearray(whole["out8.lathe"])
+        damaged[-1] ^= 1
+        for content in (b"precious", bytes(damaged), whole["out.lathe"]):
+            self.write("out8.lathe", content)
+            self.fails(4, *command, message='"out8.lathe": the file exists')
+            self.assertEqual((self.folder / "out8.lathe").read_bytes(), content)
+
     def test_two_outputs_resume_each_where_it_was(self):
         process = self.start("--also", "w8=out8.lathe")
         if not self.wait_for_partial(process):

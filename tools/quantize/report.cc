@@ -31,7 +31,7 @@ Json json_of(const QuantizeReport& report, const std::string& output) {
           {"source_bytes", report.source_bytes},
           {"output_bytes", report.output_bytes},
           {"bits_per_weight", report.bits_per_weight},
-          {"kept_tensors", report.kept},
+          {"kept_tensors", report.done ? report.tensors.size() : report.kept},
           {"seconds", report.seconds},
           {"tensors", std::move(tensors)}};
 }
@@ -133,6 +133,7 @@ std::string quantize_table(const QuantizeReport& report, bool each) {
 }
 
 std::string quantize_summary(const QuantizeReport& report, const std::string& output) {
+  if (report.done) return fmt::format("{}: is done already", quoted(output));
   const std::string kept =
       report.kept > 0 ? fmt::format(", {} tensors kept from before", report.kept) : "";
   return fmt::format("{}: {:.1f} MB from {:.1f} MB, {:.3f} bits per weight, {:.1f} s{}",

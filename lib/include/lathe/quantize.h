@@ -73,6 +73,7 @@ struct QuantizeReport {
   std::uint64_t output_bytes = 0;  // of tensors
   double bits_per_weight = 0.0;    // over all weights
   std::size_t kept = 0;            // tensors that an earlier, killed run had finished
+  bool done = false;               // all of it was there already: nothing was measured or written
   double seconds = 0.0;
 };
 

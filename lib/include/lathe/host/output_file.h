@@ -78,6 +78,9 @@ class LATHE_API OutputFile final : public ByteOutput {
   // Forgets all that is left: nothing of it will be kept.
   void drop_left();
 
+  // Brings all to the disk: what may still fail for want of room fails here. For sets of files that
+  // are to appear together: prepare each, then commit each.
+  void prepare(bool durable = true);
   // `durable` false: without the fsyncs, for what is checked when it is read and may be lost.
   void commit(bool durable = true);
 
