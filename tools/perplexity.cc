@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,23 +30,27 @@ struct Options {
   std::int64_t context = 512;
   std::int64_t chunks = 0;  // 0: all
   std::string kv_type = "f16";
-  std::string base_kv_type;  // empty: as kv_type
+  std::string base_kv_type;     // empty: as kv_type
+  std::uint64_t kv_memory = 0;  // 0: what the chunks at work need
   bool per_token = false;
   LoadOptions load;
 };
 
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
                                     const std::string& type, const PerplexityOptions& measure,
-                                    LoadOptions load, int threads) {
+                                    LoadOptions load, std::uint64_t kv_memory, int threads) {
   load.threads = threads;
   EngineOptions options = perplexity_engine(measure);
   options.threads = threads;
   options.kv_type = kv_type_by_name(type).type;
+  options.kv_memory = kv_memory;
   return Engine::create(Model::load(checkpoint, nullptr, load), nullptr, options);
 }
 
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
 Json json_of(const PerplexityFigures& f) {
-  return {{"perplexity", f.perplexity}, {"error", f.error}, {"mean_nll", f.mean_nll}};
+  return {{"perplexity", f.perplexity}, {"error", or_null(f.error)}, {"mean_nll", f.mean_nll}};
 }
 
 Json json_of(const PerplexityReport& r, const Options& options, const std::string& model) {
@@ -56,18 +61,20 @@ Json json_of(const PerplexityReport& r, const Options& options, const std::strin
               {"chunks", r.chunks},
               {"scored", r.scored},
               {"perplexity", r.model.perplexity},
-              {"error", r.model.error},
+              {"error", or_null(r.model.error)},
               {"mean_nll", r.model.mean_nll},
               {"seconds", r.seconds}};
   if (!r.divergence) return out;
   const DivergenceFigures& d = *r.divergence;
   out["base"] = json_of(d.base);
   out["base"]["model"] = options.base;
-  out["ln_ratio"] = {{"mean", d.ln_ratio}, {"error", d.ln_ratio_error}};
-  out["kl"] = {{"mean", d.kl_mean},     {"error", d.kl_error}, {"min", d.kl_min},
-               {"median", d.kl_median}, {"p90", d.kl_p90},     {"p95", d.kl_p95},
-               {"p99", d.kl_p99},       {"p99.9", d.kl_p999},  {"max", d.kl_max}};
-  out["same_top"] = {{"share", d.same_top}, {"error", d.same_top_error}};
+  out["ln_ratio"] = {{"mean", d.ln_ratio}, {"error", or_null(d.ln_ratio_error)}};
+  out["kl"] = {{"mean", d.kl_mean}, {"error", or_null(d.kl_error)},
+               {"min", d.kl_min},   {"median", d.kl_median},
+               {"p90", d.kl_p90},   {"p95", d.kl_p95},
+               {"p99", d.kl_p99},   {"p99.9", d.kl_p999},
+               {"max", d.kl_max}};
+  out["same_top"] = {{"share", d.same_top}, {"error", or_null(d.same_top_error)}};
   out["delta_p"] = {{"rms", d.rms_delta_p}, {"mean", d.mean_delta_p}};
   return out;
 }
@@ -76,17 +83,20 @@ std::string text_of(const PerplexityReport& r) {
   const auto line = [](const char* name, const std::string& value) {
     return fmt::format("{:<18}{}\n", name, value);
   };
-  const auto with_error = [](double value, double error) {
-    return fmt::format("{:.4f} ± {:.4f}", value, error);
+  // One token alone has no standard error.
+  const auto with_error = [](double value, const std::optional<double>& error, int digits,
+                             double scale = 1.0) {
+    const std::string text = fmt::format("{:.{}f}", scale * value, digits);
+    return error ? fmt::format("{} ± {:.{}f}", text, scale * *error, digits) : text;
   };
-  std::string out = line("perplexity", with_error(r.model.perplexity, r.model.error));
+  std::string out = line("perplexity", with_error(r.model.perplexity, r.model.error, 4));
   if (r.divergence) {
     const DivergenceFigures& d = *r.divergence;
-    out += line("base perplexity", with_error(d.base.perplexity, d.base.error));
+    out += line("base perplexity", with_error(d.base.perplexity, d.base.error, 4));
     const double ratio = std::exp(d.ln_ratio);
-    out += line("ppl/base", fmt::format("{:.6f} ± {:.6f}", ratio, ratio * d.ln_ratio_error));
-    out += line("ln(ppl/base)", fmt::format("{:.6f} ± {:.6f}", d.ln_ratio, d.ln_ratio_error));
-    out += line("KL mean", fmt::format("{:.6f} ± {:.6f}", d.kl_mean, d.kl_error));
+    out += line("ppl/base", with_error(1.0, d.ln_ratio_error, 6, ratio));
+    out += line("ln(ppl/base)", with_error(d.ln_ratio, d.ln_ratio_error, 6));
+    out += line("KL mean", with_error(d.kl_mean, d.kl_error, 6));
     out += line("KL median", fmt::format("{:.6f}", d.kl_median));
     out += line("KL 90 %", fmt::format("{:.6f}", d.kl_p90));
     out += line("KL 95 %", fmt::format("{:.6f}", d.kl_p95));
@@ -94,8 +104,7 @@ std::string text_of(const PerplexityReport& r) {
     out += line("KL 99.9 %", fmt::format("{:.6f}", d.kl_p999));
     out += line("KL max", fmt::format("{:.6f}", d.kl_max));
     out += line("RMS delta p", fmt::format("{:.3f} %", 100.0 * d.rms_delta_p));
-    out += line("same top token",
-                fmt::format("{:.3f} ± {:.3f} %", 100.0 * d.same_top, 100.0 * d.same_top_error));
+    out += line("same top token", with_error(d.same_top, d.same_top_error, 3, 100.0) + " %");
   }
   return out;
 }
@@ -130,11 +139,13 @@ int measure(const Tool& tool, const Options& options) {
   if (!options.base_kv_type.empty() && options.base.empty()) {
     fail(ErrorCode::kUsage, "--base-kv-type needs --base");
   }
-  const auto engine = open_engine(checkpoint, options.kv_type, how, options.load, threads);
+  const auto engine =
+      open_engine(checkpoint, options.kv_type, how, options.load, options.kv_memory, threads);
   std::unique_ptr<Engine> base;
   if (!options.base.empty()) {
     const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
-    base = open_engine(Checkpoint::open(options.base), type, how, options.load, threads);
+    base = open_engine(Checkpoint::open(options.base), type, how, options.load, options.kv_memory,
+                       threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
   const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
@@ -155,7 +166,8 @@ int measure(const Tool& tool, const Options& options) {
                         options.context, report.scored, report.tokens, report.seconds));
   if (options.per_token) {
     // The records are the data; the summary is for the person who waits.
-    tool.note(text_of(report));
+    std::istringstream lines(text_of(report));
+    for (std::string line; std::getline(lines, line);) tool.note(line);
   } else if (common.json()) {
     output.write(
         json_of(report, options, common.model).dump(2, ' ', false, Json::error_handler_t::replace) +
@@ -184,6 +196,8 @@ int main(int argc, char** argv) {
   add_kv_type(tool, "--kv-type", options.kv_type, "Type of the KV cache");
   add_kv_type(tool, "--base-kv-type", options.base_kv_type,
               "Type of the base model's KV cache (default: as --kv-type)");
+  tool.size("--kv-memory", options.kv_memory,
+            "Memory for keys and values, of each model: SIZE bytes", "what four chunks need");
   add_load_options(tool, options.load);
   tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");

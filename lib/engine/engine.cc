@@ -13,10 +13,10 @@
 namespace lathe {
 namespace {
 
-// Pages of so many bytes in all, but no more than can be of use: twice what all places hold when
-// each is full, the other half for what is kept.
+// Pages of so many bytes in all, but no more than can be of use: what all places hold when each is
+// full, and as much again for what is kept, if anything is.
 std::int64_t page_count(const KvLayout& layout, std::uint64_t bytes, std::int64_t context,
-                        std::int64_t max_batch, bool by_default) {
+                        const EngineOptions& options) {
   const auto pages = static_cast<std::int64_t>(bytes / layout.page_bytes);
   if (pages == 0) {
     fail(ErrorCode::kLimit,
@@ -24,8 +24,9 @@ std::int64_t page_count(const KvLayout& layout, std::uint64_t bytes, std::int64_
          layout.page_tokens, layout.page_bytes);
   }
   const std::int64_t each = (context + layout.page_tokens - 1) / layout.page_tokens;
-  const bool wraps = each > std::numeric_limits<std::int64_t>::max() / 4 / max_batch;
-  return !by_default || wraps ? pages : std::min(pages, 2 * max_batch * (each + 1));
+  const std::int64_t places = (options.share_prefixes ? 2 : 1) * options.max_batch;
+  const bool wraps = each > std::numeric_limits<std::int64_t>::max() / 2 / places;
+  return options.kv_memory > 0 || wraps ? pages : std::min(pages, places * (each + 1));
 }
 
 }  // namespace
@@ -52,12 +53,11 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
   // One that computes nothing, for the size of a page.
   session_options.threads = 1;
   const KvLayout layout = Session::create(model, session_options)->kv_layout();
-  const bool by_default = options.kv_memory == 0;
-  const std::uint64_t bytes = by_default ? default_kv_memory() : options.kv_memory;
+  const std::uint64_t bytes = options.kv_memory > 0 ? options.kv_memory : default_kv_memory();
   const std::int64_t most = model->config().max_position;
   const std::int64_t context = options.context > 0 ? std::min(options.context, most) : most;
   session_options.threads = options.threads;
-  session_options.max_pages = page_count(layout, bytes, context, options.max_batch, by_default);
+  session_options.max_pages = page_count(layout, bytes, context, options);
   session_options.chunk = std::max<std::int64_t>(512, options.prefill_chunk + options.max_batch);
   if (tokenizer == nullptr) tokenizer = std::make_shared<NoText>(model->config().vocab_size);
   auto session = Session::create(std::move(model), session_options);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -84,6 +86,15 @@ void check(const Engine& engine, const Engine* base, std::int64_t n_tokens,
         "the models cannot be compared: one has a vocabulary of {} tokens, the base one of {}",
         vocab, base_vocab);
   }
+}
+
+// exp(mean NLL) leaves the numbers from 709 nats on: no model that is whole gets there.
+void require_number(const PerplexityFigures& figures, std::string_view what) {
+  if (std::isfinite(figures.perplexity)) return;
+  fail_invalid(
+      "{} gives each token a probability of e^{:.1f} in the mean, and its perplexity is beyond all "
+      "numbers: its weights are damaged",
+      what, -figures.mean_nll);
 }
 
 // What tells the model's logits from the base's.
@@ -205,7 +216,11 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
     }
   }
   report.model = perplexity_figures(scores, false);
-  if (base != nullptr) report.divergence = divergence_figures(scores);
+  require_number(report.model, "the model");
+  if (base != nullptr) {
+    report.divergence = divergence_figures(scores);
+    require_number(report.divergence->base, "the base model");
+  }
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return report;

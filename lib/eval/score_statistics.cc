@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 namespace lathe {
@@ -9,7 +10,7 @@ namespace {
 
 struct Moments {
   double mean = 0.0;
-  double error = 0.0;  // standard error of the mean; 0 for one value
+  std::optional<double> error;  // standard error of the mean; one value has none
 };
 
 // Two passes: the variance of many nearly equal values must not cancel.
@@ -44,7 +45,9 @@ PerplexityFigures perplexity_figures(std::span<const TokenScore> scores, bool of
   const Moments nll = moments(
       scores, [of_base](const TokenScore& s) { return of_base ? -s.base_logprob : -s.logprob; });
   const double perplexity = std::exp(nll.mean);
-  return {perplexity, perplexity * nll.error, nll.mean};
+  PerplexityFigures figures{perplexity, {}, nll.mean};
+  if (nll.error) figures.error = perplexity * *nll.error;
+  return figures;
 }
 
 DivergenceFigures divergence_figures(std::span<const TokenScore> scores) {

@@ -36,6 +36,30 @@ class Perplexity(ToolTest):
         self.assertEqual(figures["same_top"]["share"], 1)
         self.assertEqual(figures["base"]["perplexity"], figures["perplexity"])
 
+    def test_one_token_alone_has_no_standard_error(self):
+        # Chunks of four tokens have one that is scored.
+        words = ("-m", self.model, "-i", self.text, "-c", "4", "--chunks", "1", "-b", self.model)
+        figures = json.loads(self.ok(*words, "--json").out)
+        self.assertEqual(figures["scored"], 1)
+        for figure in (figures, figures["base"], figures["ln_ratio"], figures["kl"],
+                       figures["same_top"]):
+            self.assertIsNone(figure["error"])
+        text = self.ok(*words).out
+        self.assertNotIn("±", text)
+        self.assertIn(f"perplexity        {figures['perplexity']:.4f}\n", text)
+
+    def test_the_summary_of_records_is_a_line_for_each_figure(self):
+        result = self.ok("-m", self.model, "-i", self.text, "-c", "64", "--per-token", "-b", self.model)
+        self.assertRegex(result.err, r"(?m)^perplexity: base perplexity +\d")
+        self.assertNotIn("\\n", result.err)
+
+    def test_memory_is_bounded_and_changes_nothing(self):
+        self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
+        words = ("-m", "w8.lathe", "-i", self.text, "-c", "128", "--per-token")
+        wanted = self.ok(*words).stdout
+        self.assertEqual(self.ok(*words, "--kv-memory", "2M").stdout, wanted)
+        self.fails(5, *words, "--kv-memory", "1K", message="KV memory of 1000 bytes holds nothing")
+
     def test_what_the_kv_type_costs(self):
         def kl(kv, base):
             out = self.ok("-m", self.model, "-b", self.model, "-i", self.text, "-c", "64", "--json",

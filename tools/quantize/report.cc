@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -16,7 +17,8 @@ using Json = nlohmann::ordered_json;
 Json json_of(const QuantizedTensor& t) {
   Json out = {{"name", t.name},     {"shape", t.shape},          {"from", dtype_info(t.from).name},
               {"scheme", t.scheme}, {"bits", t.bits_per_weight}, {"bytes", t.bytes}};
-  if (t.sqnr) {
+  // Where nothing was lost there are no decibels, and no row lost most.
+  if (t.sqnr && std::isfinite(*t.sqnr)) {
     out["sqnr_db"] = *t.sqnr;
     out["worst_row"] = t.worst_row;
     out["worst_row_sqnr_db"] = t.worst_row_sqnr;
@@ -121,7 +123,9 @@ std::string quantize_table(const QuantizeReport& report, bool each) {
     const QuantizedTensor& t = *lines[i].first;
     out += row(names[i], shapes[i], dtype_info(t.from).name, t.scheme,
                fmt::format("{:.3f}", t.bits_per_weight), fmt::format("{}", lines[i].bytes));
-    if (t.sqnr) {
+    if (t.sqnr && !std::isfinite(*t.sqnr)) {
+      out += "    exact";
+    } else if (t.sqnr) {
       out += fmt::format("  {:>7.2f}  {} ({:.2f})", *t.sqnr, t.worst_row, t.worst_row_sqnr);
     }
     out += '\n';

@@ -42,19 +42,21 @@ struct TokenScore {
 
 struct PerplexityFigures {
   double perplexity = 0.0;
-  double error = 0.0;  // one standard error
+  std::optional<double> error;  // one standard error; none of one position alone
   double mean_nll = 0.0;
 };
 
 struct DivergenceFigures {
   PerplexityFigures base;
-  double ln_ratio = 0.0;        // ln(perplexity / base perplexity)
-  double ln_ratio_error = 0.0;  // from the paired differences
-  double kl_mean = 0.0, kl_error = 0.0;
+  double ln_ratio = 0.0;                 // ln(perplexity / base perplexity)
+  std::optional<double> ln_ratio_error;  // from the paired differences
+  double kl_mean = 0.0;
+  std::optional<double> kl_error;
   double kl_min = 0.0, kl_median = 0.0, kl_p90 = 0.0, kl_p95 = 0.0, kl_p99 = 0.0;
   double kl_p999 = 0.0, kl_max = 0.0;
-  double same_top = 0.0, same_top_error = 0.0;  // share of positions
-  double rms_delta_p = 0.0;                     // of the scored token's probability
+  double same_top = 0.0;  // share of positions
+  std::optional<double> same_top_error;
+  double rms_delta_p = 0.0;  // of the scored token's probability
   double mean_delta_p = 0.0;
 };
 
@@ -74,7 +76,8 @@ LATHE_API EngineOptions perplexity_engine(const PerplexityOptions& options);
 // Scores `tokens` (the text without BOS). `base` may be null. `on_score`, when given, sees
 // every position in order; `progress` counts chunks. Both models must have the same
 // vocabulary size (kInvalid otherwise). Throws kInvalid when the text has less than one
-// chunk, kLimit when a chunk does not fit a model's context. `bos` is what replaces each
+// chunk and when a perplexity is beyond all numbers, kLimit when a chunk does not fit a model's
+// context. `bos` is what replaces each
 // chunk's first token; nothing leaves it as it is.
 LATHE_API PerplexityReport measure_perplexity(
     Engine& engine, Engine* base, std::span<const TokenId> tokens, std::optional<TokenId> bos,

@@ -17,7 +17,16 @@ TEST(ScoreStatistics, PerplexityOfFourScoresByHand) {
   const PerplexityFigures f = perplexity_figures(scores, false);
   EXPECT_NEAR(f.perplexity, std::pow(2.0, 2.25), 1e-12);
   // Variance over n of {1,2,3,3}: 0.6875; error of the mean sqrt(0.6875 / 3) · ln 2.
-  EXPECT_NEAR(f.error, f.perplexity * std::sqrt(0.6875 / 3) * std::log(2.0), 1e-12);
+  ASSERT_TRUE(f.error);
+  EXPECT_NEAR(*f.error, f.perplexity * std::sqrt(0.6875 / 3) * std::log(2.0), 1e-12);
+}
+
+TEST(ScoreStatistics, OneScoreHasNoStandardError) {
+  std::vector<TokenScore> scores(1);
+  scores[0].logprob = -1.0;
+  EXPECT_FALSE(perplexity_figures(scores, false).error);
+  const DivergenceFigures f = divergence_figures(scores);
+  EXPECT_FALSE(f.base.error || f.ln_ratio_error || f.kl_error || f.same_top_error);
 }
 
 TEST(ScoreStatistics, PercentilesInterpolate) {
