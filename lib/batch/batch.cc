@@ -92,10 +92,11 @@ class Batch {
     try {
       for (;;) {
         // Where nothing runs there is time to wait; otherwise what runs goes on. A file's rows
-        // are waited for always: they are nearly there, and each run then makes the same steps.
-        const bool wait = engine_.idle() || rows_.reads_file();
-        auto row = rows_.next(wait ? kPatience : milliseconds(0));
-        if (row || rows_.ended() || !rows_.reads_file() || asked_to_stop()) return row;
+        // are waited for unless one takes long: they are nearly there, and each run then makes the
+        // same steps.
+        const bool comes_soon = rows_.reads_file() && !rows_.held_up();
+        auto row = rows_.next(engine_.idle() || comes_soon ? kPatience : milliseconds(0));
+        if (row || rows_.ended() || !comes_soon || asked_to_stop()) return row;
       }
     } catch (const Error&) {
       broken_input_ = std::current_exception();
@@ -107,7 +108,7 @@ class Batch {
     while (!input_ended() && has_room()) {
       auto ready = next_row();
       if (!ready) return;
-      index_end_ = ready->index + 1;
+      index_end_ = std::max(index_end_, ready->index + 1);
       if (!ready->done) begin(*std::move(ready));
       report();
       // Rows that need no engine leave no step after which to ask.
@@ -120,8 +121,13 @@ class Batch {
   }
 
   void begin(ReadyRow ready) {
+    const double timeout = ready.row.timeout;
+    if (!ready.row.error && timeout > 0.0 && ready.seconds >= timeout) {
+      ready.timed_out = true;
+      ready.row.error = timed_out(timeout);
+    }
     if (ready.row.error) {
-      fail_row(ready, *ready.row.error);
+      fail_row(ready, *ready.row.error, ready.timed_out ? kTimeout : nullptr);
       return;
     }
     Request request;
@@ -129,7 +135,8 @@ class Batch {
     request.prompt = std::move(ready.prompt);
     request.options = ready.row.options;
     request.samples = ready.row.samples;
-    request.timeout = ready.row.timeout;
+    // What reading and encoding took is part of it.
+    request.timeout = timeout > 0.0 ? timeout - ready.seconds : 0.0;
     try {
       const RequestId id = engine_.submit(std::move(request));
       running_.emplace(id, std::move(ready));
@@ -152,9 +159,13 @@ class Batch {
     running_.erase(at);
     note_end(done, ready);
     if (done.error) {
-      const bool timeout = done.error->code == ErrorCode::kLimit && ready.row.timeout > 0 &&
-                           done.timings.total - done.timings.queued >= ready.row.timeout;
-      fail_row(ready, *done.error, timeout ? "timeout" : nullptr);
+      const double timeout = ready.row.timeout;
+      const double taken = ready.seconds + done.timings.total - done.timings.queued;
+      if (done.error->code == ErrorCode::kLimit && timeout > 0.0 && taken >= timeout) {
+        fail_row(ready, timed_out(timeout), kTimeout);
+      } else {
+        fail_row(ready, *done.error);
+      }
       return;
     }
     ++summary_.ok;

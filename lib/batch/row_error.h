@@ -1,6 +1,8 @@
 // What an exception says of one row, for its record.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "lathe/engine.h"
 
 namespace lathe {
@@ -9,6 +11,12 @@ namespace lathe {
 inline RequestError row_error(const Error& error) {
   const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
   return {code, error.message()};
+}
+
+// The time of a row was up, wherever it was; the code that its record has then.
+inline constexpr const char* kTimeout = "timeout";
+inline RequestError timed_out(double seconds) {
+  return {ErrorCode::kLimit, fmt::format("timed out after {} seconds", seconds)};
 }
 
 }  // namespace lathe

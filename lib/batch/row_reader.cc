@@ -2,20 +2,16 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
-#include "lathe/prompt.h"
-
 #include "base/fail.h"
-#include "batch/row_error.h"
 
 namespace lathe {
 namespace {
-
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
 // The size of a regular file.
 std::optional<std::uint64_t> size_of_file(const std::string& path) {
@@ -29,7 +25,10 @@ std::optional<std::uint64_t> size_of_file(const std::string& path) {
 
 RowReader::RowReader(std::shared_ptr<const Tokenizer> tokenizer, const std::string& input,
                      const RecordLog& log, const BatchOptions& options, std::size_t most_rows)
-    : tokenizer_(std::move(tokenizer)), log_(log), options_(options), most_rows_(most_rows) {
+    : log_(log),
+      options_(options),
+      preparation_(std::move(tokenizer), options),
+      queue_(preparation_, most_rows) {
   if (::pipe2(wake_, O_CLOEXEC) != 0) {
     fail(ErrorCode::kLimit, "cannot make a pipe: {}", std::strerror(errno));
   }
@@ -50,31 +49,10 @@ RowReader::RowReader(std::shared_ptr<const Tokenizer> tokenizer, const std::stri
 }
 
 RowReader::~RowReader() {
-  {
-    const std::lock_guard lock(mutex_);
-    quit_ = true;
-  }
-  changed_.notify_all();
+  queue_.close();
   ::close(wake_[1]);  // the reading end becomes readable
   thread_.join();
   ::close(wake_[0]);
-}
-
-std::optional<ReadyRow> RowReader::next(std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, patience, [&] { return !rows_.empty() || read_all_; });
-  if (rows_.empty()) {
-    if (!read_all_) return std::nullopt;
-    ended_ = true;
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-    return std::nullopt;
-  }
-  ReadyRow row = std::move(rows_.front());
-  rows_.pop_front();
-  bytes_ -= row.bytes;
-  lock.unlock();
-  changed_.notify_all();
-  return row;
 }
 
 std::uint64_t RowReader::expected_lines() const noexcept {
@@ -91,76 +69,19 @@ void RowReader::run() {
     for (std::uint64_t index = 0;; ++index) {
       const auto line = source_->next();
       if (!line) break;
-      ReadyRow ready = prepare(*line, index);
       lines_.store(index + 1);
       offset_.store(source_->offset());
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] {
-        return quit_ || rows_.empty() || (rows_.size() < most_rows_ && bytes_ < kMostBytes);
-      });
-      if (quit_) return;
-      bytes_ += ready.bytes;
-      rows_.push_back(std::move(ready));
-      lock.unlock();
-      changed_.notify_all();
+      ReadyRow row;
+      row.index = index;
+      row.fingerprint = {options_.run, line->hash};
+      row.done = log_.has(index, row.fingerprint);
+      if (!queue_.push(std::move(row), *line)) return;
     }
     at_end_.store(true);
+    queue_.end(nullptr);
   } catch (...) {
-    const std::lock_guard lock(mutex_);
-    error_ = std::current_exception();
+    queue_.end(std::current_exception());
   }
-  {
-    const std::lock_guard lock(mutex_);
-    read_all_ = true;
-  }
-  changed_.notify_all();
-}
-
-ReadyRow RowReader::prepare(const InputLine& line, std::uint64_t index) {
-  ReadyRow ready;
-  ready.index = index;
-  ready.fingerprint = {options_.run, line.hash};
-  ready.done = log_.has(index, ready.fingerprint);
-  if (ready.done) return ready;
-  if (line.too_long) {
-    ready.row.error =
-        RequestError{ErrorCode::kLimit, fmt::format("line {} has {} bytes; at most {} are possible",
-                                                    index + 1, line.bytes, options_.longest_line)};
-  } else if (options_.lines) {
-    ready.row = plain_text_row(line.text, index + 1, options_.defaults);
-  } else {
-    ready.row = parse_batch_row(line.text, index + 1, options_.defaults);
-  }
-  encode(ready);
-  ready.bytes = sizeof ready + line.text.size() + ready.prompt.size() * sizeof(TokenId);
-  return ready;
-}
-
-void RowReader::encode(ReadyRow& ready) {
-  BatchRow& row = ready.row;
-  if (row.error) return;
-  try {
-    if (!row.ids.empty()) {
-      ready.prompt = row.ids;
-    } else if (row.messages.empty()) {
-      ready.prompt = encode_prompt(*tokenizer_, row.prompt, row.special);
-    } else {
-      const ChatTemplate& chat = chat_template(row.chat_template);
-      ready.prompt = chat.encode(*tokenizer_, row.messages);
-      end_at_turn(chat, *tokenizer_, row.options);
-    }
-  } catch (const Error& error) {
-    row.error = row_error(error);
-  }
-}
-
-const ChatTemplate& RowReader::chat_template(const std::string& name) {
-  const auto known = templates_.find(name);
-  if (known != templates_.end()) return known->second;
-  return templates_
-      .emplace(name,
-               name.empty() ? ChatTemplate::recognise(*tokenizer_) : ChatTemplate::by_name(name))
-      .first->second;
 }
 
 }  // namespace lathe

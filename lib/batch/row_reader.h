@@ -1,38 +1,25 @@
-// Reads rows ahead on a thread of its own, as requests with token ids.
+// Reads lines ahead on a thread of its own, and hands them out as requests with token ids.
 //
-// Bounded: the thread waits when `most_rows` rows, or as many bytes as a long line may have, were
-// not taken yet. next() is for one thread. Errors of the input come out of next() after the
-// rows that were read before.
+// next() is for one thread. Errors of the input come out of next() after the rows that were read
+// before.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <exception>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "lathe/batch.h"
-#include "lathe/chat.h"
 #include "lathe/host/lines.h"
 
-namespace lathe {
+#include "batch/ready_row.h"
+#include "batch/row_preparation.h"
+#include "batch/row_queue.h"
 
-struct ReadyRow {
-  std::uint64_t index = 0;
-  RecordFingerprint fingerprint;
-  bool done = false;  // its record is there already; nothing else is filled in
-  BatchRow row;
-  std::vector<TokenId> prompt;  // empty where row.error says why
-  std::size_t bytes = 0;        // what it takes in the queue
-};
+namespace lathe {
 
 class RowReader {
  public:
@@ -44,8 +31,10 @@ class RowReader {
   RowReader& operator=(const RowReader&) = delete;
 
   // The next row if it comes within `patience`. Nothing: see ended().
-  std::optional<ReadyRow> next(std::chrono::milliseconds patience);
-  bool ended() const noexcept { return ended_; }  // nothing more will come
+  std::optional<ReadyRow> next(std::chrono::milliseconds patience) { return queue_.next(patience); }
+  bool ended() const noexcept { return queue_.ended(); }  // nothing more will come
+  // A row takes long to be read: what runs need not wait for it.
+  bool held_up() const { return queue_.held_up(); }
 
   // Whether rows are there for the taking: then a run admits them in the same steps each time.
   bool reads_file() const noexcept { return is_file_; }
@@ -54,27 +43,15 @@ class RowReader {
 
  private:
   void run();
-  ReadyRow prepare(const InputLine& line, std::uint64_t index);
-  void encode(ReadyRow& ready);
-  const ChatTemplate& chat_template(const std::string& name);
 
-  std::shared_ptr<const Tokenizer> tokenizer_;
   const RecordLog& log_;
   const BatchOptions& options_;
-  std::size_t most_rows_;
-  std::map<std::string, ChatTemplate> templates_;  // by name; "" is the model's own
-  int wake_[2] = {-1, -1};                         // a pipe: the destructor ends a wait for input
+  RowPreparation preparation_;
+  RowQueue queue_;
+  int wake_[2] = {-1, -1};  // a pipe: the destructor ends a wait for input
   std::unique_ptr<LineSource> source_;
   std::uint64_t file_size_ = 0;
   bool is_file_ = false;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<ReadyRow> rows_;
-  std::size_t bytes_ = 0;
-  bool read_all_ = false, quit_ = false;
-  std::exception_ptr error_;
-  bool ended_ = false;
 
   std::atomic<std::uint64_t> lines_{0}, offset_{0};
   std::atomic<bool> at_end_{false};

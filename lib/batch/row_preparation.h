@@ -1,0 +1,41 @@
+// From a line to a row, and from a row to token ids.
+//
+// A line that cannot be used, or a prompt that cannot be encoded, gives a row with an error.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "lathe/batch.h"
+#include "lathe/chat.h"
+#include "lathe/host/lines.h"
+
+#include "batch/ready_row.h"
+
+namespace lathe {
+
+class RowPreparation {
+ public:
+  // `options` must outlive this.
+  RowPreparation(std::shared_ptr<const Tokenizer> tokenizer, const BatchOptions& options)
+      : tokenizer_(std::move(tokenizer)), options_(options) {}
+
+  // Of line `index`, from 0. No exceptions.
+  BatchRow parse(const InputLine& line, std::uint64_t index) const;
+  // Fills the prompt of a row without an error.
+  void encode(ReadyRow& ready);
+
+ private:
+  const ChatTemplate& chat_template(const std::string& name);
+
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  const BatchOptions& options_;
+  std::mutex mutex_;
+  std::map<std::string, ChatTemplate> templates_;  // by name; "" is the model's own
+};
+
+}  // namespace lathe
