@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
 #include "common/input.h"
@@ -120,7 +121,7 @@ std::string json_line(const TokenScore& score, const Tokenizer& tokenizer, bool 
     out["kl"] = score.kl;
     out["same_top"] = score.same_top;
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out) + "\n";
 }
 
 int measure(const Tool& tool, const Options& options) {
@@ -169,9 +170,7 @@ int measure(const Tool& tool, const Options& options) {
     std::istringstream lines(text_of(report));
     for (std::string line; std::getline(lines, line);) tool.note(line);
   } else if (common.json()) {
-    output.write(
-        json_of(report, options, common.model).dump(2, ' ', false, Json::error_handler_t::replace) +
-        "\n");
+    output.write(json_text(json_of(report, options, common.model), 2) + "\n");
   } else {
     output.write(text_of(report));
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/json_text.h"
 #include "lathe/importance.h"
 #include "lathe/lathe.h"
 
@@ -135,7 +136,7 @@ void warn_of_losses(const Tool& tool, const QuantizeReport& report) {
 void print_json(const Tool& tool, const Json& json) {
   if (!tool.common().json()) return;
   Output output("-", false);
-  output.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  output.write(json_text(json, 2) + "\n");
   output.finish();
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
 #include "common/input.h"
@@ -195,7 +196,7 @@ class Job {
   void write(const Record& record) {
     std::string out;
     if (tool_.common().json()) {
-      out = json(record).dump(-1, ' ', false, Json::error_handler_t::replace);
+      out = json_text(json(record));
     } else if (record.code != 0) {
       // An empty line keeps the records in step; the error is on stderr.
     } else if (options_.count) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <fmt/format.h>
 
+#include "lathe/host/terminal_text.h"
+
 #include "base/utf8.h"
 
 namespace lathe {
@@ -14,6 +16,9 @@ bool is_printable(char32_t c) {
   if (c >= 0x200b && c <= 0x200f) return false;
   if (c >= 0x2028 && c <= 0x202e) return false;
   if (c >= 0x2060 && c <= 0x206f) return false;
+  if (c == 0x61c || c == 0x180e || (c >= 0xfff9 && c <= 0xfffb)) return false;
+  // Letters that nobody sees, which spell text all the same.
+  if (c >= 0xe0000 && c <= 0xe007f) return false;
   return c != 0xfeff;
 }
 
@@ -50,20 +55,34 @@ std::string escape_for_terminal(std::string_view bytes, std::size_t limit) {
   return out;
 }
 
-std::string printable(std::string_view message) {
+std::string terminal_text(std::string_view text) {
   std::string out;
-  out.reserve(message.size());
-  while (!message.empty()) {
-    const Utf8Char c = decode_utf8(message);
-    const std::string_view bytes = message.substr(0, c.length);
-    if (c.valid && c.code == U'\n') {
-      out += "\\n";
-    } else if (c.valid && is_printable(c.code)) {
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Char c = decode_utf8(text);
+    const std::string_view bytes = text.substr(0, c.length);
+    // Joiners shape the letters of many scripts, and make one picture of several.
+    const bool joiner = c.code == 0x200c || c.code == 0x200d;
+    if (c.valid && (is_printable(c.code) || joiner || c.code == U'\n' || c.code == U'\t')) {
       out += bytes;
     } else {
       add_in_hexadecimal(bytes, out);
     }
-    message.remove_prefix(c.length);
+    text.remove_prefix(c.length);
+  }
+  return out;
+}
+
+std::string printable(std::string_view message) {
+  std::string out;
+  for (const char c : terminal_text(message)) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\x09";
+    } else {
+      out += c;
+    }
   }
   return out;
 }

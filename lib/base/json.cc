@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lathe/host/json_text.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 
@@ -209,7 +211,7 @@ json parse_json(std::string_view text, std::string_view file, const JsonLimits& 
 }
 
 std::string json_quote(std::string_view text) {
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  return escape_json(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 bool JsonView::is_object() const noexcept { return value_->is_object(); }

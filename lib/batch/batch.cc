@@ -168,9 +168,16 @@ class Batch {
       }
       return;
     }
+    std::string record;
+    try {
+      record = answer_record(ready.row, done, tokenizer_, context(ready));
+    } catch (const Error& error) {  // a log-probability that is no number
+      fail_row(ready, row_error(error));
+      return;
+    }
     ++summary_.ok;
     measure(done);
-    log_.add(ready.index, answer_record(ready.row, done, tokenizer_, context(ready)));
+    log_.add(ready.index, std::move(record));
   }
 
   void measure(const Completion& done) {

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 namespace lathe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 // ---- generate's own form
 
@@ -197,15 +195,15 @@ Json openai_answer(const BatchRow& row, const Completion& completion, const Toke
 std::string finished(const Json& out, const BatchRow& row, const RecordContext& context) {
   const bool plain = row.form == BatchRow::Form::kPlain;
   const Json first = {{out.begin().key(), out.begin().value()}};
-  const std::string whole = dump(out);
-  std::string begin = dump(first);
+  const std::string whole = json_text(out);
+  std::string begin = json_text(first);
   begin.pop_back();
   std::string record = begin;
   if (!plain) record += ",\"custom_id\":" + (row.id.empty() ? "null" : row.id);
   if (plain && !row.id.empty()) record += ",\"id\":" + row.id;
   record.append(whole, begin.size(), whole.size() - begin.size() - 1);
   if (plain && !row.metadata.empty()) record += ",\"metadata\":" + row.metadata;
-  return record + fmt::format(",\"fingerprint\":\"{}\"}}", context.fingerprint.text());
+  return escape_json(record) + fmt::format(",\"fingerprint\":\"{}\"}}", context.fingerprint.text());
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 #include "bench/tables.h"
 
 namespace lathe {
@@ -165,12 +167,12 @@ std::string format_bench(std::span<const BenchRow> rows, BenchFormat format) {
     case BenchFormat::kJson: {
       Json all = Json::array();
       for (const BenchRow& row : rows) all.push_back(record(row));
-      return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+      return json_text(all, 2) + "\n";
     }
     case BenchFormat::kJsonl: {
       std::string out;
       for (const BenchRow& row : rows) {
-        out += record(row).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+        out += json_text(record(row)) + "\n";
       }
       return out;
     }

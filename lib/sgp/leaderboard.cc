@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/host/escape.h"
+#include "lathe/host/json_text.h"
 
 #include "base/ascii.h"
 #include "sgp/leaderboard_json.h"
@@ -163,8 +164,7 @@ nlohmann::ordered_json leaderboard_json(const SgpLeaderboard& board) {
 }
 
 std::string sgp_leaderboard_json(const SgpLeaderboard& board) {
-  return leaderboard_json(board).dump(2, ' ', false,
-                                      nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(leaderboard_json(board), 2);
 }
 
 }  // namespace lathe

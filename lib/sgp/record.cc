@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
@@ -92,7 +94,7 @@ std::string to_json_line(const SgpRecord& r, const SgpLogEntry* entry) {
   }
   if (r.seconds) out["seconds"] = *r.seconds;
   if (r.error) out["error"] = {{"code", name_of(r.error->code)}, {"message", r.error->message}};
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 SgpRecord parse_sgp_record(std::string_view line, std::string_view origin,

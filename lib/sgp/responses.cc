@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "lathe/host/json_text.h"
 #include "lathe/sgp/prompts.h"
 
 #include "base/escape.h"
@@ -82,7 +83,7 @@ std::string sgp_prompt_line(const std::string& id, const SgpQuestion& question,
                      {"messages", std::move(messages)},
                      {"max_tokens", options.max_tokens},
                      {"temperature", 0}};
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(line);
 }
 
 std::vector<SgpResponse> read_sgp_responses(const std::string& path) {

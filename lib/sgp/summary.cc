@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 #include "base/escape.h"
 #include "sgp/leaderboard_json.h"
 
@@ -181,7 +183,7 @@ std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts
   if (facts.seconds > 0.0) out["seconds"] = facts.seconds;
   if (comparison != nullptr) out["baseline"] = json_of(*comparison, facts);
   if (leaderboard != nullptr) out["leaderboard"] = leaderboard_json(*leaderboard);
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 }  // namespace lathe

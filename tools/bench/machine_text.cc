@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 namespace lathe::tool {
 
 std::string machine_text(const MachineLimits& m, bool json) {
@@ -15,7 +17,7 @@ std::string machine_text(const MachineLimits& m, bool json) {
                                         {"int8_ops_per_second", m.int8_ops},
                                         {"f32_ops_per_second", m.f32_ops},
                                         {"bf16_ops_per_second", m.bf16_ops}};
-    return out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    return json_text(out, 2) + "\n";
   }
   return fmt::format(
       "cpu          {}\nisa          {}\nthreads      {}\nmemory read  {:.1f} GB/s\n"

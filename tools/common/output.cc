@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "lathe/host/terminal_text.h"
+
 #include "common/fail.h"
 
 namespace lathe::tool {
@@ -34,6 +36,7 @@ void write_to_stdout(std::string_view text) {
 
 Output::Output(const std::string& path, bool force) {
   if (path != "-") file_ = std::make_unique<OutputFile>(path, force);
+  terminal_ = !file_ && ::isatty(STDOUT_FILENO) == 1;
 }
 
 Output::~Output() = default;
@@ -41,8 +44,14 @@ Output::~Output() = default;
 void Output::write(std::string_view text) {
   if (file_) {
     file_->write(text);
-    return;
+  } else if (terminal_) {
+    put(terminal_text(text));
+  } else {
+    put(text);
   }
+}
+
+void Output::put(std::string_view text) {
   if (buffer_.size() + text.size() > kBufferSize) flush();
   if (text.size() > kBufferSize) {
     write_to_stdout(text);

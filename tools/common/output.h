@@ -29,7 +29,10 @@ class Output {
   void finish();
 
  private:
+  void put(std::string_view text);
+
   std::string buffer_;                // standard output only
+  bool terminal_ = false;             // it is one: nothing in a text is to act on it
   std::unique_ptr<OutputFile> file_;  // null: standard output
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "lathe/host/cpu_count.h"
+#include "lathe/host/json_text.h"
 #include "lathe/version.h"
 
 #include "common/help.h"
@@ -202,7 +203,7 @@ int Tool::report(ErrorCode code, const std::string& message) const {
                                              {"code", to_string(code)},
                                              {"exit", static_cast<int>(code)},
                                              {"message", printable(message)}}}};
-    to_stderr(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    to_stderr(json_text(object) + "\n");
   } else {
     to_stderr(fmt::format("{}: error: {}\n", name_, printable(message)));
   }

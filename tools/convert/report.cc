@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/host/escape.h"
+#include "lathe/host/json_text.h"
 
 #include "common/human_bytes.h"
 
@@ -85,9 +86,7 @@ std::string value_text(const ListedValue& listed) {
   return std::visit(Visitor(), listed.value);
 }
 
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string dump(const Json& json) { return json_text(json, 2) + "\n"; }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/batch.h"
+#include "lathe/host/json_text.h"
 #include "lathe/host/output_file.h"
 
 #include "common/output.h"
@@ -102,7 +103,7 @@ std::string summary_json(const std::string& model, const BatchSummary& s) {
       {"tpot", json_of(s.per_token)},
       {"total", json_of(s.total)},
   };
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out) + "\n";
 }
 
 void show_progress(ProgressBar& bar, const BatchProgress& progress) {

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/json_text.h"
+
 namespace lathe::tool {
 namespace {
 
@@ -49,7 +51,7 @@ std::string to_json(const GenerationRecord& record) {
       for (const TokenLogprob& other : token.top) top.push_back(json_of(other, record.tokenizer));
     }
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 }  // namespace lathe::tool

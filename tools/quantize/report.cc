@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/host/escape.h"
+#include "lathe/host/json_text.h"
 
 namespace lathe::tool {
 namespace {
@@ -153,7 +154,7 @@ std::string quantize_json(std::span<const QuantizeTarget> targets,
     outputs.push_back(json_of(reports[i], targets[i].output));
   }
   const Json json = {{"schema", "lathe.quantize/1"}, {"outputs", std::move(outputs)}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 }  // namespace lathe::tool

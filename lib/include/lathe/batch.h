@@ -3,8 +3,8 @@
 //   lines ── a thread reads ahead: rows, token ids ──> Engine ──> records, in the rows' order
 //
 // The input may be endless: lines are read as they come, and only so far ahead that the engine
-// never waits; a line that takes long to be read holds up no other. A row that cannot be used, or whose request fails, gives a record with an
-// "error"; n lines give n records whatever fails.
+// never waits; a line that takes long to be read holds up no other. A row that cannot be used, or
+// whose request fails, gives a record with an "error"; n lines give n records whatever fails.
 //
 // Errors: as LineSource and RecordLog, and what Engine::step() throws; everything that was read
 // before has its record then. Not thread-safe.

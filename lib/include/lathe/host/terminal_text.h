@@ -1,0 +1,16 @@
+// Text of any origin as a terminal may be given it: nothing in it acts on the terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lathe/export.h"
+
+namespace lathe {
+
+// Lines and tabs stay; control bytes, C1 controls, marks that turn or hide text and bytes that are
+// no UTF-8 become \xNN, one for each byte. For results that go to a terminal; what goes to a file
+// or a pipe stays as it is. For messages, which are lines: printable() of lathe/host/escape.h.
+LATHE_API std::string terminal_text(std::string_view text);
+
+}  // namespace lathe
