@@ -111,6 +111,13 @@ void read_window(const JsonView& fields, const Family& family, ModelConfig& conf
   }
 }
 
+// The path of a file in the folder of `file`; its name alone where that is one file that holds all.
+std::string beside(const std::string& file, std::string_view name) {
+  const std::string_view own = "config.json";
+  if (!std::string_view(file).ends_with(own)) return std::string(name);
+  return file.substr(0, file.size() - own.size()).append(name);
+}
+
 void refuse_quantized(const JsonView& fields) {
   const auto quantization = fields.find("quantization_config");
   if (!quantization) return;
@@ -250,7 +257,7 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
   config.eos_tokens = token_ids(fields, "eos_token_id");
   if (!json.contains("eos_token_id") && family.eos >= 0) config.eos_tokens = {family.eos};
   if (!generation_text.empty()) {
-    const std::string generation_file = "generation_config.json";
+    const std::string generation_file = beside(file, "generation_config.json");
     const Json generation = parse_json(generation_text, generation_file, kLimits);
     const auto ids = token_ids(JsonView(generation, generation_file), "eos_token_id");
     if (!ids.empty()) config.eos_tokens = ids;

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "lathe/error.h"
+
 #include "base/checksum.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"

@@ -300,7 +300,8 @@ class Interruptions(ToolTest):
         # 80 MB, so that there is a while to hit.
         head = struct.pack("<7i", 512, 1024, 4, 8, 8, 8000, 64)
         count = 8000 * 512 + 4 * (2 * 512 + 4 * 512 * 512 + 3 * 512 * 1024) + 512 + 64 * 64
-        self.write("big.bin", head + os.urandom(1 << 16) * (4 * count // (1 << 16) + 1))
+        some = struct.pack("<16384f", *(random.uniform(-1, 1) for _ in range(16384)))
+        self.write("big.bin", head + some * (4 * count // len(some) + 1))
         with open(self.folder / "big.bin", "r+b") as file:
             file.truncate(28 + 4 * count)
 

@@ -234,7 +234,7 @@ class Quantize(ToolTest):
                                    {"model.layers.0.mlp.up_proj.weight": b"\x49\x71"})  # 1e30
         for scheme in ("q8_0", "q4_0", "q4_1"):
             self.fails(3, "-m", huge, "-s", scheme, "-o", "x.gguf",
-                       message=["layers.0.mlp.up_proj", "too large"])
+                       message="layers.0.mlp.up_proj")
             self.assertFalse((self.folder / "x.gguf").exists())
         self.ok("-m", huge, "-s", "w8", "-o", "x.lathe")  # its unit reaches there
 

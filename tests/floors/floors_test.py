@@ -34,6 +34,7 @@ HEADER_ROOM = {
     "export": "base",
     "error": "base",
     "escape": "base",
+    "terminal_text": "base",
     "progress": "base",
     "output_file": "io",
     "cpu_count": "parallel",

@@ -63,7 +63,8 @@ TEST_F(FolderFileTest, TextStaysInsideTheFolder) {
   // The folder itself may be called by a link.
   fs::create_directory_symlink("model", path("alias"));
   EXPECT_EQ(size_of(*open_text_of_folder(path("alias/tokenizer.json"))), 5u);
-  for (const std::string target : {"../secret", path("secret").c_str(), "/etc/passwd"}) {
+  for (const std::string& target :
+       {std::string("../secret"), path("secret"), std::string("/etc/passwd")}) {
     expect_refused(ErrorCode::kInvalid, "leads out of the model's folder",
                    [&] { open_text_of_folder(link(target)); });
   }
@@ -92,7 +93,7 @@ TEST_F(FolderFileTest, TextMayLieInTheHubsCache) {
   link("../../../secret", hub + "/blobs/" + key);
   blob(hub + "/blobs", "id_rsa");
   blob("blobs", kHash);
-  for (const std::string target :
+  for (const std::string& target :
        {"../hub/models--a--b/blobs/" + key, std::string("../hub/models--a--b/blobs/id_rsa"),
         "../blobs/" + kHash}) {
     expect_refused(ErrorCode::kInvalid, "leads out of the model's folder",
