@@ -41,8 +41,8 @@ struct Plan {
 // place, even one that was forced to, could not be made again.
 void refuse_own_input(const Checkpoint& checkpoint, const std::string& output);
 
-// Throws where the target cannot hold a tensor, or the model, and kInvalid for vectors with a number
-// that is none.
+// Throws where the target cannot hold a tensor, or the model, and kInvalid for vectors with a
+// number that is none.
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options);
 
 }  // namespace lathe

@@ -230,11 +230,12 @@ class Quantize(ToolTest):
                     self.assertAlmostEqual(a, b, 1)
 
     def test_scales_that_cannot_be_read_back_are_refused(self):
-        huge = tiny_models.altered(self.model, self.folder / "huge",
-                                   {"model.layers.0.mlp.up_proj.weight": b"\x49\x71"})  # 1e30
+        tiny_models.hugging_face(self.folder / "good")
+        huge = tiny_models.altered(self.folder / "good", self.folder / "huge",
+                                   {"model.layers.0.mlp.up_proj.weight": struct.pack("<f", 1e30)})
         for scheme in ("q8_0", "q4_0", "q4_1"):
             self.fails(3, "-m", huge, "-s", scheme, "-o", "x.gguf",
-                       message="layers.0.mlp.up_proj")
+                       message=["layers.0.mlp.up_proj", "too large"])
             self.assertFalse((self.folder / "x.gguf").exists())
         self.ok("-m", huge, "-s", "w8", "-o", "x.lathe")  # its unit reaches there
 
