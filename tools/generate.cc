@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "lathe/lathe.h"
-#include "lathe/prompt.h"
 
 #include "common/input.h"
 #include "common/output.h"
 #include "common/tool.h"
 #include "generate/batch_command.h"
 #include "generate/generation_json.h"
+#include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/importance.h"
 #include "lathe/lathe.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lathe/bench/compare.h"
+#include "lathe/host/escape.h"
 #include "lathe/host/records.h"
 #include "lathe/lathe.h"
 #include "lathe/sgp/measures.h"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 

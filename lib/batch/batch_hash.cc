@@ -17,7 +17,8 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // Each record is taken apart whole, so that a new option does not compile before somebody
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
-  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs] = options;
+  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, edit_logits] = options;
+  static_cast<void>(edit_logits);  // no row has one
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
   return {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
           seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};

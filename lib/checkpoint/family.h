@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/model_config.h"
 
 namespace lathe {

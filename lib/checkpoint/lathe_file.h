@@ -29,7 +29,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
 #include "lathe/tokenizer.h"
 

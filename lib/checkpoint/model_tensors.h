@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/model_config.h"
 
 #include "checkpoint/family.h"

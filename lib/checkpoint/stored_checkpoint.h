@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "checkpoint/model_tensors.h"
 #include "container/tensor_file.h"
@@ -31,10 +31,9 @@ struct CheckpointParts {
   std::shared_ptr<const TensorFile> file;  // keeps the bytes alive
 };
 
-// Keys of Checkpoint::metadata() that this room gives meaning to.
+// Key of Checkpoint::metadata() that this room gives meaning to, besides kIgnoredTensors.
 namespace metadata_keys {
 inline constexpr const char* kGenerationConfig = "generation_config.json";  // the file's text
-inline constexpr const char* kIgnored = "ignored tensors";                  // names, by ", "
 }  // namespace metadata_keys
 
 std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "lathe/checkpoint_parts.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"

@@ -65,18 +65,36 @@ void Forward::reserve(std::int64_t rows) {
 }
 
 void Forward::run(const Batch& batch, float* logits) {
+  const std::int64_t rows = run_layers(batch, -1, nullptr);
+  if (rows == 0) return;
+  set_input(ActivationPoint::kHead, config_.num_layers(), normed_.data(), rows,
+            config_.hidden_size);
+  const std::array<LinearCall, 1> head = {
+      {{&model_.weights().output(), logits, config_.vocab_size}}};
+  Linear::apply(pool_, input_, head);
+  scale_logits(logits, rows);
+}
+
+void Forward::run_to_hidden(const Batch& batch, std::int64_t layer, float* out) {
+  const std::int64_t rows = run_layers(batch, layer, out);
+  if (layer < config_.num_layers()) return;
+  std::copy_n(normed_.data(), rows * config_.hidden_size, out);
+}
+
+std::int64_t Forward::run_layers(const Batch& batch, std::int64_t tapped, float* out) {
   const Weights& weights = model_.weights();
   const std::int64_t layers = config_.num_layers();
   std::int64_t rows = batch.rows();
 
   embed(batch);  // hidden [rows][hidden], cosines, sines
+  if (tapped == 0) copy_wanted(batch, out);
   add_and_norm(nullptr, {}, weights.layers[0].attention_norm, rows);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
     mix_tokens(layer, batch);  // normed -> update [rows][hidden]
     // In the last layer, rows without wanted logits end with their keys and values.
     if (layer == layers - 1) rows = batch.wanted_rows();
-    if (rows == 0) return;
+    if (rows == 0) return 0;
     add_and_norm(update_.data(), w.attention_post_norm, w.mlp_norm, rows);
     mlp_block(layer, rows);  // normed -> update [rows][hidden]
     const bool last = layer == layers - 1;
@@ -84,11 +102,17 @@ void Forward::run(const Batch& batch, float* logits) {
                  last ? weights.final_norm
                       : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
                  rows);
+    if (layer + 1 == tapped && !last) copy_wanted(batch, out);
   }
-  set_input(ActivationPoint::kHead, layers, normed_.data(), rows, config_.hidden_size);
-  const std::array<LinearCall, 1> head = {{{&weights.output(), logits, config_.vocab_size}}};
-  Linear::apply(pool_, input_, head);
-  scale_logits(logits, rows);
+  return rows;
+}
+
+void Forward::copy_wanted(const Batch& batch, float* out) const {
+  for (const Segment& s : batch.wanted) {
+    const std::int64_t floats = s.rows * config_.hidden_size;
+    std::copy_n(hidden_.data() + s.first_row * config_.hidden_size, floats, out);
+    out += floats;
+  }
 }
 
 void Forward::scale_logits(float* logits, std::int64_t rows) noexcept {

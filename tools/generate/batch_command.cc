@@ -6,10 +6,13 @@
 #include "lathe/batch.h"
 #include "lathe/host/json_text.h"
 #include "lathe/host/output_file.h"
+#include "lathe/host/records.h"
+#include "lathe/lora.h"
 
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
+#include "generate/open_model.h"
 
 namespace lathe::tool {
 namespace {

@@ -3,9 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
-#include "fake_checkpoint.h"
 #include "reference_forward.h"
+#include "support/random_checkpoint.h"
 
 namespace lathe {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "checkpoint/model_tensors.h"
-#include "fake_checkpoint.h"
 #include "model/rope.h"
+#include "support/random_checkpoint.h"
 
 namespace lathe::test {
 

@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
-#include "fake_checkpoint.h"
 #include "kernels/select.h"
 #include "support/aligned_bytes.h"
 #include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
+#include "support/random_checkpoint.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "lathe/chat.h"
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/sgp/dataset.h"

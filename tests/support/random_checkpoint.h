@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "checkpoint/model_tensors.h"
 #include "support/layers.h"
 #include "support/memory_checkpoint.h"
-#include "support/refusal.h"
 
 namespace lathe {
 
@@ -59,6 +58,5 @@ inline MemoryCheckpoint random_checkpoint(const ModelConfig& c, std::uint32_t se
 }
 
 using test::each_layer;
-using test::error_of;
 
 }  // namespace lathe

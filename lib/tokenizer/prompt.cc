@@ -1,4 +1,4 @@
-#include "lathe/prompt.h"
+#include "lathe/chat.h"
 
 #include "base/fail.h"
 
