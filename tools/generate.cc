@@ -11,6 +11,7 @@
 #include "lathe/lathe.h"
 
 #include "common/input.h"
+#include "common/left_out.h"
 #include "common/output.h"
 #include "common/tool.h"
 #include "generate/batch_command.h"
@@ -87,6 +88,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
   std::string text = read_prompt(flags, common);
   const OpenedModel opened = open_generate_model(common, flags);
+  note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   GenerateOptions how = flags.generate_options();
   Prompt prompt;

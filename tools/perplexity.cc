@@ -16,6 +16,7 @@
 
 #include "common/input.h"
 #include "common/kv_type.h"
+#include "common/left_out.h"
 #include "common/load_options.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
@@ -128,6 +129,7 @@ std::string json_line(const TokenScore& score, const Tokenizer& tokenizer, bool 
 int measure(const Tool& tool, const Options& options) {
   const CommonValues& common = tool.common();
   const auto checkpoint = Checkpoint::open(common.model);
+  note_left_out(tool, *checkpoint);
   if (!checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
          quoted(common.model));

@@ -12,6 +12,7 @@
 #include "lathe/lathe.h"
 
 #include "common/input.h"
+#include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
@@ -189,6 +190,7 @@ int run(const Tool& tool, const Options& options) {
   OpenOptions open;
   open.tokenizer_path = options.tokenizer;
   const auto checkpoint = Checkpoint::open(common.model, open);
+  note_left_out(tool, *checkpoint);
 
   std::vector<QuantizeReport> reports;
   if (options.dry_run) {

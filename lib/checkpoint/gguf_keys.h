@@ -21,6 +21,14 @@ inline constexpr const char* kAddEos = "tokenizer.ggml.add_eos_token";
 inline constexpr const char* kAddSpacePrefix = "tokenizer.ggml.add_space_prefix";
 inline constexpr const char* kChatTemplate = "tokenizer.chat_template";
 
+// After "<architecture>.".
+inline constexpr const char* kAttentionCap = "attn_logit_softcapping";
+inline constexpr const char* kLogitCap = "final_logit_softcapping";
+inline constexpr const char* kAttentionScale = "attention.scale";
+inline constexpr const char* kEmbeddingScale = "embedding_scale";
+inline constexpr const char* kResidualScale = "residual_scale";
+inline constexpr const char* kLogitDivisor = "logit_scale";
+
 // Keys of our own, which other readers skip: what GGUF has no key for.
 inline constexpr const char* kModelType = "lathe.model_type";
 inline constexpr const char* kEosTokens = "lathe.eos_token_ids";

@@ -73,14 +73,16 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
     check_tensor(tensor, slot, at, file.path());
     used[it->second] = true;
     const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);
+    const auto floats = static_cast<std::size_t>(slot.shape[0]) * sizeof(float);
     parts.facts.tensors.push_back({.name = slot.name(),
-                                   .dtype = tensor.dtype,
+                                   .dtype = at.less_one ? DType::kF32 : tensor.dtype,
                                    .shape = slot.shape,
-                                   .bytes = bytes.size(),
+                                   .bytes = at.less_one ? floats : bytes.size(),
                                    .id = slot.id});
     parts.stored.push_back({.bytes = bytes,
                             .stored = tensor.dtype,
                             .interleaved = at.interleaved,
+                            .less_one = at.less_one,
                             .index = tensor.index});
   }
   if (!missing.empty()) {

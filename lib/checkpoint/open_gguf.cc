@@ -87,7 +87,10 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
     }
     std::vector<FoundTensor> found = list_tensors(*gguf);
     // Part of the configuration.
-    std::erase_if(found, [](const FoundTensor& t) { return t.name == kGgufRopeFactors; });
+    std::erase_if(found, [](const FoundTensor& t) {
+      return t.name == kGgufRopeFactors || t.name == kGgufShortFactors ||
+             t.name == kGgufLongFactors;
+    });
     match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::gguf);
     restore_vector_types(*gguf, parts);
   } else {

@@ -1,6 +1,6 @@
 // A Hugging Face folder, or the file of safetensors in one, as a Checkpoint.
 #include <filesystem>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -9,6 +9,7 @@
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "checkpoint/wrapper.h"
 #include "io/folder_file.h"
 
 namespace lathe {
@@ -52,8 +53,12 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   facts.config = config_from_json(read_small_file(config_path), generation, config_path);
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
   parts.file = open_folder_weights(folder);
-  match_tensors(parts, tensor_slots(parts.facts.config), list_tensors(*parts.file),
-                &TensorSlot::hugging_face);
+  std::vector<FoundTensor> found = list_tensors(*parts.file);
+  const std::vector<std::string> left_out = unwrap_tensors(found);
+  if (!left_out.empty()) {
+    facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
+  }
+  match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder);
   return parts;
 }

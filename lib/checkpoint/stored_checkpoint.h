@@ -22,6 +22,7 @@ struct StoredTensor {
   std::span<const std::byte> bytes;  // as the file holds it
   DType stored = DType::kF32;        // TensorInfo's, or F32 where a narrower type was widened
   bool interleaved = false;          // rows (of a vector: elements) are in interleaved order
+  bool less_one = false;             // TensorInfo's are F32, one more than these
   std::size_t index = 0;             // of the tensor in the file (of which it may be a part)
 };
 
@@ -34,6 +35,7 @@ struct CheckpointParts {
 // Key of Checkpoint::metadata() that this room gives meaning to, besides kIgnoredTensors.
 namespace metadata_keys {
 inline constexpr const char* kGenerationConfig = "generation_config.json";  // the file's text
+inline constexpr const char* kLeftOut = Checkpoint::kPartsLeftOut;
 }  // namespace metadata_keys
 
 std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);

@@ -35,7 +35,7 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : checkpoint.metadata()) {
     if (lathe_file::is_own_key(key) || key == metadata_keys::kGenerationConfig ||
-        key == kIgnoredTensors) {
+        key == kIgnoredTensors || key == metadata_keys::kLeftOut) {
       continue;
     }
     out[replace_invalid_utf8(key)] = replace_invalid_utf8(value);

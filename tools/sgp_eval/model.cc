@@ -4,12 +4,14 @@
 
 #include "common/fail.h"
 #include "common/kv_type.h"
+#include "common/left_out.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   SgpModel out;
   out.checkpoint = Checkpoint::open(options.path);
+  note_left_out(tool, *out.checkpoint);
   if (!out.checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
          lathe::quoted(options.path));
