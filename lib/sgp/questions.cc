@@ -56,6 +56,12 @@ class Unpacker {
 
 }  // namespace
 
+std::string SgpQuestion::letters() const {
+  std::string out;
+  for (std::size_t i = 0; i < options.size(); ++i) out += static_cast<char>('A' + i);
+  return out;
+}
+
 SgpQuestions::SgpQuestions(std::initializer_list<SgpQuestion> questions) {
   for (const SgpQuestion& question : questions) push_back(question);
 }

@@ -35,6 +35,7 @@ void FileSet::add(const std::string& name, std::string_view text) {
 }
 
 void FileSet::commit() {
+  for (const File& file : files_) file.output->prepare();
   for (const File& file : files_) {
     file.output->commit();
     if (!file.existed) fresh_.push_back(file.path);

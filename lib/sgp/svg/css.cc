@@ -51,19 +51,16 @@ bool has_type_selector(std::string_view selector, std::string_view word) {
   return false;
 }
 
-// The attributes of a selector's brackets: "x" in `rect[x="5"]`, in a prefixed one the local name.
+// The attributes of a selector's brackets: "x" in `rect[x="5"]`, of a prefixed one the local name.
 template <typename See>
 void for_each_attribute(std::string_view selector, See see) {
   for (std::size_t at = 0; (at = selector.find('[', at)) != std::string_view::npos;) {
     const std::string_view inside = selector.substr(++at);
-    std::string_view name = inside.substr(0, inside.find_first_of("]=~^$*"));
-    const std::size_t bar = name.find('|');
-    // "[lang|=en]" is no prefix: nothing stands behind its bar.
-    if (bar != std::string_view::npos) {
-      const std::string_view local = trimmed(name.substr(bar + 1));
-      name = local.empty() ? name.substr(0, bar) : local;
+    std::string_view name = trimmed(inside.substr(0, inside.find_first_of("]=")));
+    while (!name.empty() && std::string_view("~|^$*").find(name.back()) != std::string_view::npos) {
+      name.remove_suffix(1);  // of an operator: "~=", "|="
     }
-    see(trimmed(name));
+    see(trimmed(name.substr(name.rfind('|') + 1)));  // npos + 1 is the beginning
   }
 }
 

@@ -52,6 +52,7 @@ Canvas canvas_of(const Markup& markup, const Element& root) {
 }
 
 Mover::Mover(std::string_view svg, const Motion& motion) : markup_(svg), motion_(motion) {
+  check_spelling(markup_);
   const auto n = static_cast<std::size_t>(markup_.size());
   states_.resize(n);
   needs_.resize(n);
@@ -69,7 +70,6 @@ Mover::Mover(std::string_view svg, const Motion& motion) : markup_(svg), motion_
 }
 
 std::string Mover::run() {
-  check_spelling(markup_);
   gather_sheets();
   for (int i = 0; i < markup_.size(); ++i) state(i).role = role_of(i);
   for (int i = 0; i < markup_.size(); ++i) {

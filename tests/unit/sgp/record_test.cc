@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lathe/sgp/prompts.h"
 #include "lathe/sgp/responses.h"
 
 #include "support/refusal.h"
@@ -143,14 +144,14 @@ TEST(SgpResponses, IdsAreNumberedWithinASubject) {
   const std::string path = folder.write(
       "r.jsonl",
       "{\"id\":\"8\",\"split\":\"inv\",\"subject\":\"ball\",\"response\":\"Answer: A\"}\n"
-      "{\"id\":\"inv/box/8#2\",\"response\":\"Answer: C\"}\n"
+      "{\"id\":\"inv/box/8#2\",\"response\":\"Answer: A\"}\n"
       "{\"id\":\"inv/box/8\",\"response\":\"Answer: B\"}\n"
       "{\"id\":\"8\",\"response\":\"which?\"}\n"
       "{\"id\":\"8\",\"split\":\"inv\",\"response\":\"which?\"}\n");
   const SgpScored scored = score_sgp_responses(questions, read_sgp_responses(path), {});
   EXPECT_EQ(scored.records[0].extracted, "A");
   EXPECT_EQ(scored.records[1].extracted, "B");
-  EXPECT_EQ(scored.records[2].extracted, "C");
+  EXPECT_EQ(scored.records[2].extracted, "A");
   EXPECT_TRUE(scored.records[3].error);
   ASSERT_EQ(scored.warnings.size(), 2u);
   EXPECT_NE(scored.warnings[0].find("3 questions have the id \"8\": put split and subject"),

@@ -34,6 +34,7 @@ struct SgpQuestion {
   std::optional<Failure> error;      // the row cannot be used; id, split and row are there
 
   bool is_choice() const noexcept { return !options.empty(); }
+  LATHE_API std::string letters() const;  // of its options: "ABCD" for four
 };
 
 // Questions by number. Each takes the bytes of its texts and some twenty-five more, and is put
