@@ -56,7 +56,7 @@ class Terminal(ToolTest):
         def tokens(content):
             content["model"]["vocab"]["the" + HOSTILE] = len(content["model"]["vocab"])
         self.edit("tokenizer.json", tokens)
-        self.edit("config.json", lambda c: c.update({"_name_or_path": HOSTILE, HOSTILE: HOSTILE}))
+        self.edit("config.json", lambda c: c.update({"_name_or_path": HOSTILE, "_" + HOSTILE: HOSTILE}))
         named = self.folder / ("named" + HOSTILE)
         self.model.rename(named)
         for statement in (["convert", "--list", named], ["convert", "--list", "--json", named],
@@ -75,6 +75,10 @@ class Terminal(ToolTest):
             with self.subTest(form):
                 self.clean("bench", "-m", named, "-p", "4", "-n", "2", "-r", "1", "--format", form,
                            statuses=(0, 3))
+
+    def test_a_key_that_is_not_understood(self):
+        self.edit("config.json", lambda c: c.update({HOSTILE: HOSTILE}))
+        self.clean("generate", "-m", "model", "-p", "x", statuses=(6,))
 
     def test_fields_that_are_wrong(self):
         for name, key in (("config.json", "model_type"), ("config.json", "hidden_size"),
@@ -135,7 +139,7 @@ class Terminal(ToolTest):
         self.write("rows.json", json.dumps(rows, ensure_ascii=False))
         self.write("bad.json", json.dumps([{HOSTILE: HOSTILE}]))
         self.write("rubbish.json", HOSTILE)
-        self.clean("bench", "--compare", "rows.json", "rows.json")
+        self.clean("bench", "--compare", "rows.json", "rows.json", statuses=(0, 3))
         self.clean("bench", "--compare", "rows.json", "rows.json", "--fail-if", HOSTILE, statuses=(1, 2))
         for name in ("bad.json", "rubbish.json"):
             self.clean("bench", "--compare", name, "rows.json", statuses=(3,))
