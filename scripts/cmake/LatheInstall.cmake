@@ -25,6 +25,10 @@ foreach(name IN ITEMS lathe lathe-c)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
 
+# "man lathe" looks into section 1 first, and into 5 before 7: it is to find the overview.
+file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
+install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/consumer/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(page IN ITEMS lathe.3 lathe.5 lathe.7)

@@ -118,6 +118,12 @@ def main():
         with_cmake(cmake, generator, prefix, folder / "c", folder / "c/build")
         if shutil.which("pkg-config"):
             with_pkg_config(compiler, prefix, library_folder, folder)
+        # "man lathe" is the overview, not the page of the file's format.
+        if shutil.which("man"):
+            path = run("man", "-M", prefix / "share/man", "-w", "lathe").strip()
+            expect(path.endswith("man7/lathe.7"), f"man lathe finds {path}")
+
+        # The tools find the library beside them; pages and completions came along.
         print(f"{check_programs(prefix)} tools, one library, found by CMake and by pkg-config, "
               "from C++ and from C")
 

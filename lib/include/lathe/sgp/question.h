@@ -12,12 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lathe/engine.h"
 #include "lathe/export.h"
+#include "lathe/failure.h"
 
 namespace lathe {
-
-using Failure = RequestError;
 
 struct SgpQuestion {
   // The file's, or SPLIT-ROW. The benchmark numbers its questions within a Subject: two of a
