@@ -90,8 +90,7 @@ void read_samples(const Json& row, BenchResult& result) {
   if (rates.empty() && row.contains("avg_ts")) rates = {number(row, "avg_ts")};
   for (const double rate : rates) {
     const double seconds = static_cast<double>(result.tokens()) / rate;
-    // What rounds to no time at all would be an infinite rate.
-    if (!(rate > 0.0) || !(seconds * kNs >= 1.0) || seconds > 1e8) return result.samples.clear();
+    if (!(rate > 0.0) || !(seconds > 0.0) || seconds > 1e8) return result.samples.clear();
     BenchSample sample;  // the sum is known, not its parts
     (result.test.n_gen > 0 ? sample.gen_ns : sample.prompt_ns) = std::llround(seconds * kNs);
     result.samples.push_back(std::move(sample));
@@ -99,7 +98,7 @@ void read_samples(const Json& row, BenchResult& result) {
   // llama-batched-bench has no samples but the times of its one run.
   const double prompt = number(row, "t_pp");
   const double gen = number(row, "t_tg");
-  if (rates.empty() && prompt >= 0.0 && gen >= 0.0 && (prompt + gen) * kNs >= 1.0 && prompt + gen < 1e8) {
+  if (rates.empty() && prompt >= 0.0 && gen >= 0.0 && prompt + gen > 0.0 && prompt + gen < 1e8) {
     BenchSample sample;
     sample.prompt_ns = std::llround(prompt * kNs);
     sample.gen_ns = std::llround(gen * kNs);

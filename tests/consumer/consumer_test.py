@@ -123,7 +123,6 @@ def main():
             path = run("man", "-M", prefix / "share/man", "-w", "lathe").strip()
             expect(path.endswith("man7/lathe.7"), f"man lathe finds {path}")
 
-        # The tools find the library beside them; pages and completions came along.
         print(f"{check_programs(prefix)} tools, one library, found by CMake and by pkg-config, "
               "from C++ and from C")
 

@@ -16,11 +16,12 @@ BIG = 2 << 20      # bytes
 UNBOUNDED = re.compile(r"\bjson::(parse|sax_parse|accept|from_\w+)\b|\bJson::(parse|accept)\b")
 BOUNDED = pathlib.Path("lib/base/json.cc")
 CORE_HEADERS = 15  # of what <lathe/lathe.h> includes, itself counted
-CORE_LINES = 1200
+CORE_LINES = 1210
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
-# A tensor's name stands in the table of a model's tensors, or in a family's row, and nowhere else.
-TENSOR_TABLE = {"model_tensors.cc", "family.cc"}
+# A tensor's name stands in the table of a model's tensors, in a family's row, or where the prefixes of
+# wrapped models are taken off, and nowhere else.
+TENSOR_TABLE = {"model_tensors.cc", "family.cc", "wrapper.cc"}
 TENSOR_NAME = re.compile(r'"[^"]*\b(?:(?:[qkvo]|gate|up|down)_proj|lm_head|embed_tokens|'
                          r"model\.layers|blk\.|token_embd|output_norm|attn_(?:q|k|v|output|norm)\b|"
                          r"ffn_(?:gate|up|down|norm)\b)")

@@ -50,10 +50,7 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
 std::uint64_t kv_memory_for(const std::shared_ptr<const Model>& model,
                             const EngineOptions& options) {
   constexpr std::uint64_t kEnough = 512'000'000;
-  SessionOptions session;
-  session.kv_type = options.kv_type;
-  session.threads = 1;
-  const KvLayout layout = Session::create(model, session)->kv_layout();
+  const KvLayout layout = kv_layout(*model, options.kv_type);
   // When each place is full, and as much again for what is kept.
   const std::int64_t pages =
       2 * options.max_batch * (model->config().max_position / layout.page_tokens + 2);

@@ -13,6 +13,13 @@ namespace {
 
 using test::error_of;
 
+GenerateOptions six_tokens(bool ignore_eos) {
+  GenerateOptions options;
+  options.max_tokens = 6;
+  options.ignore_eos = ignore_eos;
+  return options;
+}
+
 class GenerateTest : public testing::Test {
  protected:
   static std::shared_ptr<const Model> random_model() {
@@ -28,8 +35,7 @@ class GenerateTest : public testing::Test {
 };
 
 TEST_F(GenerateTest, TakesTheLargestLogitOfEachStep) {
-  const Generation got =
-      generate(*session_, tokenizer_, prompt_, {.max_tokens = 6, .ignore_eos = true});
+  const Generation got = generate(*session_, tokenizer_, prompt_, six_tokens(true));
   std::vector<TokenId> text = prompt_;
   for (const TokenId id : got.ids) {
     const SequenceId sequence = session_->add();
@@ -44,13 +50,10 @@ TEST_F(GenerateTest, TakesTheLargestLogitOfEachStep) {
 }
 
 TEST_F(GenerateTest, LeavesNoSequenceBehind) {
-  generate(*session_, tokenizer_, prompt_, {.max_tokens = 6});
+  generate(*session_, tokenizer_, prompt_, six_tokens(false));
   EXPECT_EQ(session_->kv_usage().tokens_stored, 0);
   const auto fails = [](std::string_view) -> bool { throw Error(ErrorCode::kIo, "full"); };
-  EXPECT_EQ(error_of([&] {
-              generate(*session_, tokenizer_, prompt_, {.max_tokens = 6, .ignore_eos = true},
-                       fails);
-            }),
+  EXPECT_EQ(error_of([&] { generate(*session_, tokenizer_, prompt_, six_tokens(true), fails); }),
             ErrorCode::kIo);
   EXPECT_EQ(session_->kv_usage().tokens_stored, 0);
 }

@@ -245,7 +245,7 @@ TEST_P(FloatKernels, ElementwiseEqualsGeneric) {
       const Floats a = awkward ? awkward_floats(n, 6) : random_floats(n, 3.0f, 6);
       const Floats b = awkward ? awkward_floats(n, 7) : random_floats(n, 3.0f, 7);
       const auto all = [&](const KernelTable& t) {
-        std::vector<Floats> y(5, b);
+        std::vector<Floats> y(6, b);
         t.forward.add(a.data(), n, y[0].data());
         t.forward.rms_norm(a.data(), b.data(), 1e-5f, n, y[1].data());
         t.forward.silu_mul(a.data(), b.data(), n, y[2].data());
