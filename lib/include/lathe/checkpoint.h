@@ -72,8 +72,8 @@ class LATHE_API Checkpoint {
   const ModelConfig& config() const noexcept;
   // Null when the source has none and none was given.
   const TokenizerFiles* tokenizer_files() const noexcept;
-  // Provenance and free text: general.name, license, quantization recipe... Under kPartsLeftOut: the
-  // names, by ", ", of parts of the model that are not for text, and were left out.
+  // Provenance and free text: general.name, license, quantization recipe... Under kPartsLeftOut:
+  // the names, by ", ", of parts of the model that are not for text, and were left out.
   static constexpr const char* kPartsLeftOut = "parts left out";
   const std::map<std::string, std::string>& metadata() const noexcept;
 
