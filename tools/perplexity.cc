@@ -14,12 +14,12 @@
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
-#include "common/input.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
 #include "common/load_options.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/text.h"
 #include "common/tool.h"
 
 namespace {
@@ -135,6 +135,7 @@ int measure(const Tool& tool, const Options& options) {
          quoted(common.model));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  warn_of(tool, *tokenizer);
   PerplexityOptions how;
   how.context = options.context;
   how.max_chunks = options.chunks > 0 ? options.chunks : -1;
@@ -152,7 +153,7 @@ int measure(const Tool& tool, const Options& options) {
                        threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
-  const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
+  const std::vector<TokenId> tokens = tokenizer->encode(read_text(common.input));
   const std::optional<TokenId> bos = tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt;
 
   Output output(common.output, common.force);

@@ -389,6 +389,8 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   v.add_bos = gguf.get_bool(gguf_keys::kAddBos);
   v.add_eos = gguf.get_bool(gguf_keys::kAddEos);
   v.add_space_prefix = gguf.get_bool(gguf_keys::kAddSpacePrefix);
+  v.no_default_ids = gguf.get_bool(gguf_keys::kNoDefaultIds).value_or(false);
+  v.space_prefix = gguf.get_string(gguf_keys::kSpacePrefix).value_or("");
   v.chat_template = gguf.get_string(gguf_keys::kChatTemplate).value_or("");
   check_text(gguf, gguf_keys::kChatTemplate, {v.chat_template});
   drop_padding(v);

@@ -36,6 +36,8 @@ inline constexpr const char* kVectorTypes = "lathe.vector_types";
 inline constexpr const char* kRopeOriginal = "lathe.rope.original_context_length";
 inline constexpr const char* kRopeLow = "lathe.rope.low_freq_factor";
 inline constexpr const char* kRopeHigh = "lathe.rope.high_freq_factor";
+inline constexpr const char* kNoDefaultIds = "lathe.tokenizer.no_default_ids";
+inline constexpr const char* kSpacePrefix = "lathe.tokenizer.space_prefix";
 inline constexpr const char* kGenerationConfig = "lathe.generation_config";
 // How quantized weights were made (quant/recipe.h), and XXH3-64 of what they were made of.
 inline constexpr const char* kRecipe = "lathe.recipe";

@@ -186,6 +186,8 @@ void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {
   if (v.add_bos) keys.set_bool(gguf_keys::kAddBos, *v.add_bos);
   if (v.add_eos) keys.set_bool(gguf_keys::kAddEos, *v.add_eos);
   if (v.add_space_prefix) keys.set_bool(gguf_keys::kAddSpacePrefix, *v.add_space_prefix);
+  if (!v.space_prefix.empty()) keys.set_string(gguf_keys::kSpacePrefix, v.space_prefix);
+  if (v.no_default_ids) keys.set_bool(gguf_keys::kNoDefaultIds, true);
   if (!v.chat_template.empty()) keys.set_string(gguf_keys::kChatTemplate, v.chat_template);
 }
 

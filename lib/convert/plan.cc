@@ -80,7 +80,9 @@ void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
     return;
   }
   try {
-    Tokenizer::create(*files);
+    const auto tokenizer = Tokenizer::create(*files);
+    const std::vector<std::string>& warnings = tokenizer->warnings();
+    plan.notes.insert(plan.notes.end(), warnings.begin(), warnings.end());
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     plan.notes.push_back(

@@ -76,10 +76,12 @@ class RidingFiles {
       files_.emplace_back("generation_config.json", generation_);
     }
     if (const TokenizerFiles* tokenizer = checkpoint.tokenizer_files()) {
-      for (const auto& [name, content] :
-           lathe_file::named_files(hugging_face_form(*tokenizer, converted_))) {
+      const TokenizerFiles& files = hugging_face_form(*tokenizer, converted_);
+      for (const auto& [name, content] : lathe_file::named_files(files)) {
         files_.emplace_back(name, *content);
       }
+      compiled_ = compile_tokenizer(files);
+      if (!compiled_.empty()) files_.emplace_back(lathe_file::kCompiledTokenizer, compiled_);
     }
   }
   RidingFiles(const RidingFiles&) = delete;  // views of its own members
@@ -88,7 +90,7 @@ class RidingFiles {
   std::span<const std::pair<std::string, std::string_view>> all() const { return files_; }
 
  private:
-  std::string config_, generation_;
+  std::string config_, generation_, compiled_;
   std::optional<TokenizerFiles> converted_;
   std::vector<std::pair<std::string, std::string_view>> files_;  // by name
 };

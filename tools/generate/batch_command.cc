@@ -13,6 +13,7 @@
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
+#include "common/text.h"
 #include "generate/open_model.h"
 
 namespace lathe::tool {
@@ -168,6 +169,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   Destination to = open_destination(common, flags);
   const OpenedModel opened = open_generate_model(common, flags);
   note_left_out(tool, *opened.checkpoint);
+  warn_of(tool, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));

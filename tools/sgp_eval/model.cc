@@ -6,6 +6,7 @@
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
+#include "common/text.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -19,6 +20,7 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
          lathe::quoted(options.path));
   }
   out.speaker.tokenizer = Tokenizer::create(*out.checkpoint->tokenizer_files());
+  warn_of(tool, *out.speaker.tokenizer);
   if (!options.chat_template.empty() && options.chat_template != "none") {
     out.speaker.chat = ChatTemplate::by_name(options.chat_template);
   } else if (options.chat_template.empty()) {

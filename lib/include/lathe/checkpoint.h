@@ -116,8 +116,8 @@ LATHE_API std::string fingerprint(const Checkpoint& checkpoint);
 
 // The tokenizer of a model, or a bare one: tokenizer.json, tokenizer.model, llama2.c's
 // tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
-// GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there
-// is no tokenizer.
+// GGUF or a folder nothing else is looked at but how many rows the embedding has. Errors as
+// Checkpoint::open; kInvalid when there is no tokenizer.
 LATHE_API std::shared_ptr<const TokenizerFiles> open_tokenizer_files(const std::string& path);
 
 }  // namespace lathe
