@@ -69,7 +69,8 @@ inline constexpr std::string_view kThreesToABorder = R"(\d{1,3}(?=(?:\d{3})*\b))
 inline constexpr std::string_view kCjk = "[一-龥ࠀ-一가-퟿]+";
 inline constexpr std::string_view kHanAndKana = "[一-龥぀-ゟ゠-ヿ]+";
 inline constexpr std::string_view kAsianScripts =
-    "[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-"
+    "[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-"
+    "꧿가-"
     "힯ᄀ-"
     "ᇿ]"
     "+";

@@ -124,6 +124,12 @@ void read_named_tokens(const JsonView& object, TokenizerConfig& config) {
   }
 }
 
+nlohmann::json parse_object(const std::string& text, const std::string& file, const char* what) {
+  nlohmann::json json = parse_json(text, file);
+  if (!json.is_object()) JsonView(json, file, what).fail_here("is not a JSON object");
+  return json;
+}
+
 void read_gguf_extras(const JsonView& object, TokenizerConfig& config) {
   const auto gguf = object.find("gguf");
   if (!gguf) return;
@@ -148,16 +154,15 @@ void read_gguf_extras(const JsonView& object, TokenizerConfig& config) {
 
 TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   TokenizerConfig config;
-  const std::string& file = files.origin;
+  const std::string file = file_path(files, "tokenizer_config.json");
   nlohmann::json json = nlohmann::json::object();
-  if (!files.tokenizer_config_json.empty()) json = parse_json(files.tokenizer_config_json, file);
-  if (!json.is_object()) JsonView(json, file, "tokenizer_config").fail_here("is not a JSON object");
+  if (!files.tokenizer_config_json.empty()) {
+    json = parse_object(files.tokenizer_config_json, file, "tokenizer_config");
+  }
   const bool has_decoder = json.contains("added_tokens_decoder");
   if (!has_decoder && !files.special_tokens_map_json.empty()) {
-    const nlohmann::json map = parse_json(files.special_tokens_map_json, file);
-    if (!map.is_object())
-      JsonView(map, file, "special_tokens_map").fail_here("is not a JSON object");
-    json.update(map);
+    json.update(parse_object(files.special_tokens_map_json,
+                             file_path(files, "special_tokens_map.json"), "special_tokens_map"));
   }
   const JsonView object(json, file, "tokenizer_config");
   config.tokenizer_class = object.get_string("tokenizer_class").value_or("");
@@ -174,7 +179,8 @@ TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   if (const auto decoder = object.find("added_tokens_decoder")) {
     config.added_tokens = read_decoder(*decoder);
   } else if (!files.added_tokens_json.empty()) {
-    config.added_tokens = read_added_tokens_json(files.added_tokens_json, file, config);
+    config.added_tokens = read_added_tokens_json(files.added_tokens_json,
+                                                 file_path(files, "added_tokens.json"), config);
   }
   read_gguf_extras(object, config);
   if (!files.chat_template.empty()) config.chat_template = files.chat_template;

@@ -115,7 +115,7 @@ BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
   ModelVocabulary vocabulary(parts.model.tokens.size(), [&parts](std::size_t id) {
     return std::string_view(parts.model.tokens[id]);
   });
-  add_declared_tokens(config, vocabulary, file, parts.added);
+  add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"), parts.added);
   check_template_ids(parts, file);
   parts.bos = id_of(config.bos, parts.added);
   parts.eos = id_of(config.eos, parts.added);

@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/declared_tokens.h"
+#include "tokenizer/file_path.h"
 #include "tokenizer/gguf_ids.h"
 #include "tokenizer/spm/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
@@ -132,7 +133,8 @@ SpmSource load_spm(const TokenizerFiles& files) {
     const std::int64_t id = model.find(text, type);
     return id < 0 ? std::nullopt : std::optional(static_cast<TokenId>(id));
   };
-  add_declared_tokens(config, vocabulary, files.origin, settings.added);
+  add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"),
+                      settings.added);
   const auto named = [&](const std::optional<std::string>& text,
                          std::string_view own) -> std::optional<TokenId> {
     if (!text) return of_type(own, PieceType::kControl);
