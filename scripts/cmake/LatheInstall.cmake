@@ -22,6 +22,10 @@ string(REGEX REPLACE "[^/]+" ".." LATHE_PC_UP "${CMAKE_INSTALL_LIBDIR}/pkgconfig
 configure_file(${PROJECT_SOURCE_DIR}/scripts/cmake/lathe.pc.in ${PROJECT_BINARY_DIR}/lathe.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# "man lathe" looks into section 1 first, and into 5 before 7: it is to find the overview.
+file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
+install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(page IN ITEMS lathe.5 lathe.7)
   if(EXISTS ${PROJECT_SOURCE_DIR}/man/${page})

@@ -49,6 +49,11 @@ def main():
             libraries = str(prefix / library_folder)
             run(folder / "by-hand", env=dict(os.environ, LD_LIBRARY_PATH=libraries))
 
+        # "man lathe" is the overview, not the page of the file's format.
+        if shutil.which("man"):
+            path = run("man", "-M", prefix / "share/man", "-w", "lathe").strip()
+            expect(path.endswith("man7/lathe.7"), f"man lathe finds {path}")
+
         # The tools find the library beside them; pages and completions came along.
         tools = sorted((prefix / "bin").iterdir()) if (prefix / "bin").is_dir() else []
         for tool in tools:

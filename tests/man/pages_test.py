@@ -1,4 +1,5 @@
-"""Every page passes mandoc's lint without a warning, and every tool has a page."""
+"""Every page passes mandoc's lint and, where it is installed, groff without a warning, and every tool
+has a page."""
 import pathlib
 import shutil
 import subprocess
@@ -22,6 +23,12 @@ def main():
                               check=False)
         if lint.returncode != 0 or lint.stdout:
             problems.append(lint.stdout or f"{page}: mandoc failed")
+        if shutil.which("groff"):
+            troff = subprocess.run(["groff", "-K", "utf8", "-ww", "-mdoc", "-T", "utf8", str(page)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                   check=False)
+            if troff.returncode != 0 or troff.stderr:
+                problems.append(troff.stderr or f"{page}: groff failed")
     print("\n".join(problems) or f"{len(pages)} pages are clean")
     sys.exit(1 if problems or not pages else 0)
 
