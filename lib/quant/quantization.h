@@ -58,6 +58,7 @@ class Quantization {
  private:
   void decide(PlannedTensor& tensor);
   std::span<const float> importance_of(const TensorInfo& info) const;
+  bool quantized_already(const MatrixScheme& scheme, std::size_t tensor);
   MatrixScheme fitting(const MatrixScheme& scheme, const TensorInfo& info) const;
   void apply(const MatrixScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);
   template <typename Scheme>
