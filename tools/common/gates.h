@@ -1,5 +1,5 @@
-// bench --fail-if and --compare: what must hold between two sets of results, and the table of
-// how they compare.
+// --fail-if of bench and perplexity: what must hold between two sets of results; and the table of
+// how bench's compare.
 //
 // Errors: kUsage for a gate that is none, or that no test is named for; kInvalid when nothing
 // can be compared. Not thread-safe.

@@ -1,4 +1,4 @@
-#include "bench/gates.h"
+#include "common/gates.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -31,8 +31,11 @@ bool BenchGates::hold(const BenchComparison& row, const std::string& beside) con
   for (const Gate& gate : gates_) {
     if (!gate_missed(gate.gate, row)) continue;
     hold = false;
-    tool_.warn(fmt::format("gate missed: {}: {} is {:+.1f} % beside {}", gate.text, row.test,
-                           100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside)));
+    const auto percent = [](double ratio) { return 100.0 * (ratio - 1.0); };
+    tool_.warn(fmt::format("gate missed: {}: {} is {:+.2f} % beside {} (95 %: {:+.2f} … {:+.2f})",
+                           gate.text, row.test, percent(row.ratio.ratio),
+                           escape_for_terminal(beside), percent(row.ratio.low),
+                           percent(row.ratio.high)));
   }
   return hold;
 }
