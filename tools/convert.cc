@@ -2,14 +2,17 @@
 #include "lathe/convert.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <string>
 
+#include "lathe/host/escape.h"
+#include "lathe/host/quoted_list.h"
 #include "lathe/lathe.h"
+#include "lathe/list.h"
+#include "lathe/lora.h"
 #include "lathe/synthetic.h"
 
 #include "common/human_bytes.h"
@@ -25,33 +28,12 @@ using namespace lathe::tool;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string input, to, dtype, tokenizer, lora, synthetic, shard_size = "5G";
+  std::string input, to, dtype, tokenizer, lora, synthetic;
+  std::uint64_t shard_size = 5'000'000'000;
   std::int64_t context_length = 0;
   std::string model;  // -m
   bool list = false, verify = false, dry_run = false;
 };
-
-// "500M", "5G", "100000": bytes, by powers of ten as the shards' makers count.
-std::uint64_t parse_size(const std::string& text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  std::uint64_t unit = 1;
-  const std::string suffix(rest, end);
-  if (suffix == "K" || suffix == "k") {
-    unit = 1000;
-  } else if (suffix == "M") {
-    unit = 1000 * 1000;
-  } else if (suffix == "G") {
-    unit = 1000 * 1000 * 1000;
-  } else if (!suffix.empty()) {
-    unit = 0;
-  }
-  if (error != std::errc() || unit == 0 || value == 0 || value > (std::uint64_t{1} << 60) / unit) {
-    fail_usage("--shard-size: {} is not a size such as 500M or 5G", lathe::quoted(text));
-  }
-  return value * unit;
-}
 
 // --to, or what the output's name says.
 CheckpointFormat target_format(const Options& options, const std::string& output) {
@@ -86,7 +68,7 @@ std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options)
   OpenOptions open_options;
   open_options.tokenizer_path = options.tokenizer;
   auto checkpoint = Checkpoint::open(options.input, open_options);
-  const auto ignored = checkpoint->metadata().find("ignored tensors");
+  const auto ignored = checkpoint->metadata().find(kIgnoredTensors);
   if (ignored != checkpoint->metadata().end()) {
     tool.note(fmt::format("left out, since no model needs it: {}",
                           lathe::escape_for_terminal(ignored->second)));
@@ -120,7 +102,7 @@ int verify(const Tool& tool, const Options& options) {
   if (report.mismatched.empty()) return 0;
   fail(ErrorCode::kInvalid, "{}: damaged: {} of {} checksums do not match: {}",
        lathe::quoted(options.input), report.mismatched.size(), report.tensors + 1,
-       name_some(report.mismatched));
+       quoted_list(report.mismatched, 5));
 }
 
 int convert(const Tool& tool, const Options& options) {
@@ -135,7 +117,7 @@ int convert(const Tool& tool, const Options& options) {
     convert_options.recipe = fmt::format("--dtype {}", options.dtype);
   }
   convert_options.overwrite = tool.common().force;
-  convert_options.shard_size = parse_size(options.shard_size);
+  convert_options.shard_size = options.shard_size;
   const auto checkpoint = open(tool, options);
   if (options.dry_run) {
     const ConvertReport report = plan_conversion(*checkpoint, convert_options);
@@ -225,10 +207,8 @@ int main(int argc, char** argv) {
               "Positions of a --synthetic model (default: as its shape has)", 1,
               std::int64_t{1} << 31)
       ->default_str("");
-  app.add_option("--shard-size", options.shard_size,
-                 "Split the weights of a Hugging Face folder into files of at most SIZE bytes")
-      ->type_name("SIZE")
-      ->default_str("5G");
+  tool.size("--shard-size", options.shard_size,
+            "Split the weights of a Hugging Face folder into files of at most SIZE bytes", "5G");
   app.add_flag("-l,--list", options.list, "List what is in MODEL: metadata and tensors");
   app.add_flag("--verify", options.verify,
                "Compare the tensors of a .lathe file with its checksums");

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "lathe/lathe.h"
-#include "lathe/prompt.h"
 
-#include "common/input.h"
+#include "common/left_out.h"
 #include "common/output.h"
+#include "common/text.h"
 #include "common/tool.h"
 #include "generate/batch_command.h"
 #include "generate/generation_json.h"
+#include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
 
@@ -33,7 +34,7 @@ double seconds_since(Clock::time_point start) {
 // it: nearly every file has one, and nearly no prompt is meant to.
 std::string read_prompt(const GenerateFlags& flags, const CommonValues& common) {
   if (flags.prompt_option->count() > 0) return flags.prompt;
-  std::string text = read_all(common.input);
+  std::string text = read_text(common.input);
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
@@ -96,13 +97,16 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
   std::string text = read_prompt(flags, common);
   const OpenedModel opened = open_generate_model(common, flags);
+  note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
+  warn_of(tool, tokenizer);
   GenerateOptions how = flags.generate_options();
   Prompt prompt;
   if (flags.chat) {
     prompt = chat_prompt(std::move(text), flags, tokenizer, how);
   } else {
     prompt = {encode_prompt(tokenizer, text, flags.special), text};
+    warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
   tell_of_chat(tool, flags, tokenizer);
   std::unique_ptr<Engine> engine;

@@ -10,15 +10,17 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
 #include "common/gates.h"
-#include "common/input.h"
 #include "common/kv_type.h"
+#include "common/left_out.h"
 #include "common/load_options.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/text.h"
 #include "common/tool.h"
 
 namespace {
@@ -165,11 +167,13 @@ int measure(const Tool& tool, const Options& options) {
   gates.check_concern(gated);
   const CommonValues& common = tool.common();
   const auto checkpoint = Checkpoint::open(common.model);
+  note_left_out(tool, *checkpoint);
   if (!checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
          quoted(common.model));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  warn_of(tool, *tokenizer);
   PerplexityOptions how;
   how.context = options.context;
   how.max_chunks = options.chunks > 0 ? options.chunks : -1;
@@ -187,7 +191,7 @@ int measure(const Tool& tool, const Options& options) {
                        options.kv_memory, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
-  const std::vector<TokenId> tokens = tokenizer->encode(read_all(common.input));
+  const std::vector<TokenId> tokens = tokenizer->encode(read_text(common.input));
   const std::optional<TokenId> bos = tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt;
 
   Output output(common.output, common.force);

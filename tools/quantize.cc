@@ -7,13 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/importance.h"
 #include "lathe/lathe.h"
 
-#include "common/input.h"
+#include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/text.h"
 #include "common/tool.h"
 #include "quantize/report.h"
 
@@ -79,9 +81,10 @@ ImportanceMatrix find_importance(const Tool& tool, const Options& options,
          lathe::quoted(checkpoint->path()));
   }
   const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  warn_of(tool, *tokenizer);
   EncodeOptions plain;
   plain.add_special = false;
-  const std::vector<TokenId> tokens = tokenizer->encode(read_all(options.calibration), plain);
+  const std::vector<TokenId> tokens = tokenizer->encode(read_text(options.calibration), plain);
   CalibrationOptions how;
   how.threads = tool.common().threads_or_default();
   ProgressBar bar(tool, "calibrate");
@@ -201,6 +204,7 @@ int run(const Tool& tool, const Options& options) {
   OpenOptions open;
   open.tokenizer_path = options.tokenizer;
   const auto checkpoint = Checkpoint::open(common.model, open);
+  note_left_out(tool, *checkpoint);
 
   std::vector<QuantizeReport> reports;
   if (options.dry_run) {

@@ -9,11 +9,13 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
 #include "common/input.h"
 #include "common/output.h"
+#include "common/text.h"
 #include "common/tool.h"
 
 namespace {
@@ -24,7 +26,7 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   bool decode = false, ids = false, pieces = false, count = false, lines = false;
-  bool no_special = false, special = false;
+  bool no_special = false, special = false, check = false;
 };
 
 // What became of one document.
@@ -73,6 +75,7 @@ class Job {
         options_(options),
         tokenizer_(Tokenizer::create(*open_tokenizer_files(tool.common().model))),
         output_(tool.common().output, tool.common().force) {
+    warn_of(tool, *tokenizer_);
     encode_.add_special = !options.no_special;
     encode_.parse_special = options.special;
     encode_.threads = tool.common().threads_or_default();
@@ -90,15 +93,34 @@ class Job {
 
  private:
   void run_whole() {
-    const std::string text = read_all(tool_.common().input);
     Record record;
     if (options_.decode) {
-      record.ids = parse_ids(text);
+      record.ids = parse_ids(read_all(tool_.common().input));
       record.text = tokenizer_->decode(record.ids, options_.special);
     } else {
+      const std::string text = read_text(tool_.common().input);
       record.ids = tokenizer_->encode(text, encode_);
+      warn_of_two_bos(tool_, *tokenizer_, record.ids);
+      if (options_.check) check(text, "the text");
     }
     write(record);
+  }
+
+  // Says where the text that its ids decode to is another.
+  void check(std::string_view text, const std::string& what) {
+    EncodeOptions plain = encode_;
+    plain.add_special = false;
+    const std::string back = tokenizer_->decode(tokenizer_->encode(text, plain), true);
+    if (back == text) return;
+    ++failed_;
+    const auto [at, other] = std::mismatch(text.begin(), text.end(), back.begin(), back.end());
+    constexpr std::size_t kShown = 16;
+    const std::string_view rest = text.substr(static_cast<std::size_t>(at - text.begin()));
+    const std::string_view decoded =
+        std::string_view(back).substr(static_cast<std::size_t>(other - back.begin()));
+    tool_.warn(fmt::format("{} does not come back from its ids: from byte {} on it has {}, they {}",
+                           what, at - text.begin(), lathe::quoted(rest.substr(0, kShown)),
+                           lathe::quoted(decoded.substr(0, kShown))));
   }
 
   // Each line a document, each document a record, in order. Lines are gathered while more of
@@ -118,8 +140,9 @@ class Job {
         finish(record);
         continue;
       }
-      batch.emplace_back(line->text);
-      bytes += line->text.size() + 32;
+      const bool first = lines_ == 0 && batch.empty();
+      batch.emplace_back(first ? without_byte_order_mark(line->text) : line->text);
+      bytes += batch.back().size() + 32;
       if (bytes >= kBatchBytes || !more_at_hand()) {
         run_batch(batch);
         output_.flush();
@@ -159,15 +182,23 @@ class Job {
       all = tokenizer_->encode_batch(texts, encode_);
     } catch (const Error&) {  // of one line, and perhaps of others: each on its own
       for (const std::string_view text : texts) {
-        finish(attempt([&](Record& record) { record.ids = tokenizer_->encode(text, encode_); }));
+        finish(attempt([&](Record& record) {
+          record.ids = tokenizer_->encode(text, encode_);
+          check_line(text);
+        }));
       }
       return;
     }
-    for (auto& ids : all) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
       Record record;
-      record.ids = std::move(ids);
+      record.ids = std::move(all[i]);
+      check_line(texts[i]);
       finish(record);
     }
+  }
+
+  void check_line(std::string_view text) {
+    if (options_.check) check(text, fmt::format("line {}", lines_ + 1));
   }
 
   // The record of the next line: what `work` makes of it, or its error.
@@ -262,6 +293,10 @@ int main(int argc, char** argv) {
       .add_flag("-d,--decode", options.decode, "Ids to text; separators may be spaces or commas")
       ->excludes(pieces);
   tool.app().add_flag("-l,--lines", options.lines, "Each line is a document of its own");
+  tool.app()
+      .add_flag("--check", options.check,
+                "Decode the ids and say where another text comes back; the status is 1 then")
+      ->excludes("--decode");
   tool.app().add_flag("--no-special", options.no_special, "Do not add BOS and EOS");
   tool.app().add_flag("--special", options.special,
                       "Recognise control tokens in the text; with --decode, show them");

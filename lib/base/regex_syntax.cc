@@ -1,9 +1,11 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "base/regex_syntax.h"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
 #include <optional>
+#include <pcre2.h>
 #include <vector>
 
 #include "base/ascii.h"
@@ -349,6 +351,21 @@ class Rewriter {
     }
   }
 
+  // A script, which PCRE2 would take with its extensions: "Han" is "sc:Han" there.
+  static std::string property(std::string_view name) {
+    std::string_view bare = name.starts_with('^') ? name.substr(1) : name;
+    const std::string script = fmt::format("\\p{{sc:{}}}", bare);
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    pcre2_code* code = bare.size() <= 2
+                           ? nullptr
+                           : pcre2_compile(reinterpret_cast<PCRE2_SPTR>(script.data()),
+                                           script.size(), PCRE2_UTF, &error, &offset, nullptr);
+    if (code == nullptr) return std::string(name);
+    pcre2_code_free(code);
+    return fmt::format("{}sc:{}", name.size() != bare.size() ? "^" : "", bare);
+  }
+
   // \p{...}, \P{...}, \x{...}, \xHH: one character or class together with what names it.
   void put_long_escape(char c) {
     out_.push_back('\\');
@@ -360,8 +377,12 @@ class Rewriter {
     } else if (c == 'x') {
       while (size < 2 && size < rest.size() && is_hex_digit(rest[size])) ++size;
     }
-    out_ += rest.substr(0, size);
     at_ += size;
+    if (size > 2 && c != 'x' && c != 'o' && rest[size - 1] == '}') {
+      out_ += fmt::format("{{{}}}", property(rest.substr(1, size - 2)));
+    } else {
+      out_ += rest.substr(0, size);
+    }
   }
 
   void put_class(std::string_view members, bool negated) {

@@ -12,10 +12,10 @@ namespace lathe {
 enum class RegexDialect { kOniguruma, kRust };
 
 // Differences that are rewritten: \s and \S (the property White_Space), \w and \W (Unicode's
-// word characters), \b and \B, \d and \D, \h and \H (hexadecimal digits), \uHHHH, {,m}, and
-// [a&&[b]], the intersection of two sets. Refused with kUnsupported: other set operations, nested
-// sets, {n,m}+ (possessive in one dialect only), recursion, conditions, verbs, and escapes that
-// only one dialect has. `file` is for messages.
+// word characters), \p{Han} (of a script, without its extensions), \b and \B, \d and \D, \h and \H
+// (hexadecimal digits), \uHHHH, {,m}, and [a&&[b]], the intersection of two sets. Refused with
+// kUnsupported: other set operations, nested sets, {n,m}+ (possessive in one dialect only),
+// recursion, conditions, verbs, and escapes that only one dialect has. `file` is for messages.
 //
 // Callouts are put in wherever a match may come by many times: around each repetition, at the
 // start of what a repetition of a group repeats, and behind each group.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/seconds.h"
 #include "batch/batch_record.h"
 #include "batch/row_error.h"
 #include "batch/row_reader.h"
@@ -146,7 +147,7 @@ class Batch {
     }
   }
 
-  void fail_row(const ReadyRow& ready, const RequestError& error, const char* name = nullptr) {
+  void fail_row(const ReadyRow& ready, const Failure& error, const char* name = nullptr) {
     ++summary_.failed;
     log_.add(ready.index, error_record(ready.row, name != nullptr ? name : to_string(error.code),
                                        error.message, context(ready)));
@@ -232,7 +233,7 @@ class Batch {
     progress.total = rows_.expected_lines();
     progress.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
     progress.generated_tokens = now.generated_tokens - before_.generated_tokens;
-    progress.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    progress.seconds = seconds_since(started_);
     progress.seconds_left = seconds_left(progress);
     options_.on_progress(progress);
   }
@@ -243,7 +244,7 @@ class Batch {
     summary_.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
     summary_.cached_tokens = now.cached_tokens - before_.cached_tokens;
     summary_.generated_tokens = now.generated_tokens - before_.generated_tokens;
-    summary_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    summary_.seconds = seconds_since(started_);
     summary_.first_token = first_token_.percentiles();
     summary_.per_token = per_token_.percentiles();
     summary_.total = total_.percentiles();

@@ -17,7 +17,8 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // Each record is taken apart whole, so that a new option does not compile before somebody
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
-  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs] = options;
+  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, edit_logits] = options;
+  static_cast<void>(edit_logits);  // no row has one
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
   return {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
           seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
@@ -29,22 +30,25 @@ std::string dump(const Json& value) {
 
 std::uint64_t vocabulary_hash(std::uint64_t hash, const GgufVocabulary& vocabulary) {
   const auto& [model, pre, tokens, scores, types, merges, bos, eos, unknown, pad, eot, add_bos,
-               add_eos, add_space_prefix, chat_template] = vocabulary;
+               add_eos, add_space_prefix, chat_template, space_prefix, no_default_ids] = vocabulary;
   static_cast<void>(pad);  // no text becomes it
   for (const auto* list : {&tokens, &merges}) {
     for (const std::string& text : *list) hash = hash_parts({fmt::format("{}", hash), text});
   }
-  return hash_parts({fmt::format("{}", hash), model, pre, chat_template,
+  hash = hash_parts({fmt::format("{}", hash), model, pre, chat_template,
                      dump({scores, types, bos, eos, unknown, eot, add_bos.value_or(false),
                            add_eos.value_or(false), add_space_prefix.value_or(true)})});
+  if (space_prefix.empty() && !no_default_ids) return hash;
+  return hash_parts({fmt::format("{} {}", hash, no_default_ids), space_prefix});
 }
 
 std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
-  const auto& [json, sentencepiece, tokenizer_config, special_tokens, chat_template, gguf, origin] =
-      files;
-  static_cast<void>(origin);
-  const std::uint64_t hash = hash_parts({json, sentencepiece, tokenizer_config, special_tokens,
-                                         gguf ? gguf->chat_template : chat_template});
+  const auto& [json, compiled, sentencepiece, tokenizer_config, special_tokens, added_tokens,
+               chat_template, gguf, origin, rows] = files;
+  static_cast<void>(std::tie(compiled, origin, rows));  // the model's fingerprint knows its rows
+  std::uint64_t hash = hash_parts({json, sentencepiece, tokenizer_config, special_tokens,
+                                   gguf ? gguf->chat_template : chat_template});
+  if (!added_tokens.empty()) hash = hash_parts({fmt::format("{}", hash), added_tokens});
   return gguf ? vocabulary_hash(hash, *gguf) : hash;
 }
 

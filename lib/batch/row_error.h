@@ -8,14 +8,14 @@
 namespace lathe {
 
 // Options out of their range are a mistake of the caller elsewhere; in a row they are bad input.
-inline RequestError row_error(const Error& error) {
+inline Failure row_error(const Error& error) {
   const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
   return {code, error.message()};
 }
 
 // The time of a row was up, wherever it was; the code that its record has then.
 inline constexpr const char* kTimeout = "timeout";
-inline RequestError timed_out(double seconds) {
+inline Failure timed_out(double seconds) {
   return {ErrorCode::kLimit, fmt::format("timed out after {} seconds", seconds)};
 }
 

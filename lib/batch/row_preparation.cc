@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <new>
 
-#include "lathe/prompt.h"
+#include "lathe/chat.h"
 
 #include "batch/row_error.h"
 
@@ -11,7 +11,7 @@ namespace lathe {
 
 namespace {
 
-RequestError too_much(std::uint64_t number) {
+Failure too_much(std::uint64_t number) {
   return {ErrorCode::kLimit, fmt::format("line {}: there is not enough memory to read it", number)};
 }
 
@@ -22,8 +22,8 @@ BatchRow RowPreparation::parse(const InputLine& line, std::uint64_t index) const
   BatchRow row;
   if (line.too_long) {
     row.error =
-        RequestError{ErrorCode::kLimit, fmt::format("line {} has {} bytes; at most {} are possible",
-                                                    number, line.bytes, options_.longest_line)};
+        Failure{ErrorCode::kLimit, fmt::format("line {} has {} bytes; at most {} are possible",
+                                               number, line.bytes, options_.longest_line)};
     return row;
   }
   try {

@@ -18,10 +18,6 @@ std::vector<BenchRecord> bench_records(std::span<const BenchRow> rows) {
   return records;
 }
 
-std::vector<BenchRecord> read_bench_records(std::string_view text, const std::string& origin) {
-  return bench_records(read_bench_rows(text, origin));
-}
-
 std::vector<BenchComparison> compare_records(std::span<const BenchRecord> ours,
                                              std::span<const BenchRecord> base) {
   std::vector<BenchComparison> out;

@@ -7,6 +7,7 @@
 
 #include "lathe/error.h"
 
+#include "base/seconds.h"
 #include "kernels/probe_kernels.h"
 #include "kernels/select.h"
 #include "model/weight_memory.h"
@@ -28,8 +29,7 @@ double best_rate(double amount, Round&& round) {
   for (int i = 0; i < kRounds; ++i) {
     const auto start = std::chrono::steady_clock::now();
     round();
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = seconds_since(start);
     best = std::max(best, amount / seconds);
   }
   return best;
@@ -70,7 +70,7 @@ double arithmetic_rate(ThreadPool& pool, Probe&& probe) {
   for (double seconds = 0.0; seconds < 0.01; steps *= 2) {
     const auto start = std::chrono::steady_clock::now();
     operations = 2.0 * probe(steps);
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seconds = seconds_since(start);
   }
   return best_rate(operations * pool.size(), [&] { pool.run([&](int) { probe(steps); }); });
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 
 #include "bench/tables.h"
@@ -76,9 +77,14 @@ Json record(const BenchRow& row) {
   return r;
 }
 
+// Names come from files and from other programs: nothing in them acts on a terminal.
+std::string cell_text(const Json& value) {
+  return value.is_string() ? printable(value.get<std::string>()) : value.dump();
+}
+
 std::string csv_cell(const Json& value) {
   if (value.is_null()) return "\"\"";
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  std::string text = cell_text(value);
   for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) {
     text.insert(at, 1, '"');
   }
@@ -88,7 +94,7 @@ std::string csv_cell(const Json& value) {
 std::string sql_cell(const Json& value) {
   if (value.is_null()) return "NULL";
   if (value.is_number()) return value.dump();
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  std::string text = cell_text(value);
   for (std::size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2) {
     text.insert(at, 1, '\'');
   }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "lathe/activations.h"
+#include "lathe/session.h"
+
 #include "base/fail.h"
 #include "checkpoint/model_tensors.h"
 

@@ -1,8 +1,8 @@
-#include "lathe/checkpoint.h"
-
 #include <algorithm>
 #include <fmt/ranges.h>
 #include <utility>
+
+#include "lathe/checkpoint_parts.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -22,6 +22,24 @@ Checkpoint::Checkpoint(std::shared_ptr<const CheckpointFacts> facts,
 }
 
 Checkpoint::~Checkpoint() = default;
+
+CheckpointFormat Checkpoint::format() const noexcept { return facts_->format; }
+
+const std::string& Checkpoint::path() const noexcept { return facts_->path; }
+
+bool Checkpoint::has_model() const noexcept { return facts_->has_model; }
+
+const ModelConfig& Checkpoint::config() const noexcept { return facts_->config; }
+
+const TokenizerFiles* Checkpoint::tokenizer_files() const noexcept {
+  return facts_->tokenizer.get();
+}
+
+const std::map<std::string, std::string>& Checkpoint::metadata() const noexcept {
+  return facts_->metadata;
+}
+
+std::span<const TensorInfo> Checkpoint::tensors() const noexcept { return facts_->tensors; }
 
 std::optional<std::size_t> Checkpoint::find(std::string_view name) const noexcept {
   const auto it = by_name_.find(name);
@@ -89,6 +107,14 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::shared_ptr<const Tokenizer> make_tokenizer(const Checkpoint& checkpoint) {
+  if (!checkpoint.tokenizer_files()) {
+    fail_invalid("{}: the model has no tokenizer; convert it with one (convert --tokenizer FILE)",
+                 quoted(checkpoint.path()));
+  }
+  return Tokenizer::create(*checkpoint.tokenizer_files());
 }
 
 std::string type_name(const Checkpoint& checkpoint, std::size_t tensor) {

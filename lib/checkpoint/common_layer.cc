@@ -1,29 +1,23 @@
 #include "checkpoint/common_layer.h"
 
-#include <algorithm>
-
-#include "base/fail.h"
-
 namespace lathe {
+namespace {
 
-LayerConfig common_layer(const ModelConfig& config, const char* format) {
-  LayerConfig common = config.layer(0);
+const LayerConfig& first(const ModelConfig& config, bool windowed) noexcept {
   for (const LayerConfig& layer : config.layers) {
-    std::int64_t& window = common.attention.window;
-    if (window == 0) window = layer.attention.window;
-    LayerConfig same = layer;
-    if (same.attention.window == 0) same.attention.window = window;
-    if (same == common) continue;
-    fail_unsupported("{} of family {} cannot say in what this model's layers differ", format,
-                     config.family);
+    if ((layer.attention.window > 0) == windowed) return layer;
   }
-  return common;
+  return config.layers.front();
 }
 
-bool windows_are_mixed(const ModelConfig& config) noexcept {
-  const auto windowed = [](const LayerConfig& layer) { return layer.attention.window > 0; };
-  return std::any_of(config.layers.begin(), config.layers.end(), windowed) &&
-         !std::all_of(config.layers.begin(), config.layers.end(), windowed);
+}  // namespace
+
+const LayerConfig& typical_layer(const ModelConfig& config) noexcept {
+  return first(config, false);
+}
+
+const LayerConfig& windowed_layer(const ModelConfig& config) noexcept {
+  return first(config, true);
 }
 
 }  // namespace lathe

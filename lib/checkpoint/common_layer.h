@@ -1,16 +1,17 @@
 // For formats that say once what holds for all layers.
+//
+// They say by rules in what layers differ, and what a rule would not give back is refused by
+// whoever writes.
 #pragma once
 
 #include "lathe/model_config.h"
 
 namespace lathe {
 
-// The layer that each of the model's layers is, with the window of those that have one (some may
-// have none). Throws kUnsupported, with `format` in the message ("a config.json"), when layers
-// differ otherwise.
-LayerConfig common_layer(const ModelConfig& config, const char* format);
+// The first layer without a window, or where all have one the first layer.
+const LayerConfig& typical_layer(const ModelConfig& config) noexcept;
 
-// Whether a window holds for some layers and not for all.
-bool windows_are_mixed(const ModelConfig& config) noexcept;
+// The first layer with a window, or where none has one the first layer.
+const LayerConfig& windowed_layer(const ModelConfig& config) noexcept;
 
 }  // namespace lathe

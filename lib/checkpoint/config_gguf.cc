@@ -87,15 +87,22 @@ std::int64_t head_dim_of(const Keys& keys, std::int64_t by_default) {
         "{}: heads of {} for keys and {} for values; different sizes are not supported", file,
         head_dim, *value);
   }
-  if (const auto rotated = keys.integer("rope.dimension_count"); rotated && *rotated != head_dim) {
-    if (*rotated < 2 || *rotated > head_dim || *rotated % 2 != 0) {
-      fail_invalid("{}: {} is {}, but heads have {} dimensions", file,
-                   keys.key("rope.dimension_count"), *rotated, head_dim);
-    }
+  return head_dim;
+}
+
+std::int64_t rotary_dims_of(const Keys& keys, const Family& family, std::int64_t head_dim) {
+  const std::string file = quoted(keys.gguf().path());
+  const auto rotated = keys.integer("rope.dimension_count");
+  if (!rotated || *rotated == head_dim) return head_dim;
+  if (*rotated < 2 || *rotated > head_dim || *rotated % 2 != 0) {
+    fail_invalid("{}: {} is {}, but heads have {} dimensions", file,
+                 keys.key("rope.dimension_count"), *rotated, head_dim);
+  }
+  if (!family.partial_rotary) {
     fail_unsupported("{}: rotary positions over {} of {} dimensions of a head are not supported",
                      file, *rotated, head_dim);
   }
-  return head_dim;
+  return *rotated;
 }
 
 // `times`: what the scale of attention is multiplied by.
@@ -119,30 +126,46 @@ void read_yarn(const Keys& keys, std::int64_t max_position, double times, RopeCo
   }
 }
 
-// The tensor of factors: the rule of Llama 3 where its numbers are those, the numbers otherwise.
-void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig& rope) {
-  const GgufReader& gguf = keys.gguf();
-  for (const std::string_view other : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
-    if (gguf.find_tensor(other)) {
-      fail_unsupported("{}: rope scaling by {} is not supported", quoted(gguf.path()), other);
-    }
-  }
-  const auto tensor = gguf.find_tensor(kGgufRopeFactors);
-  if (!tensor) return;
+// Divisors of the frequencies of `dims` dimensions; empty where the file has no such tensor.
+std::vector<float> read_factors(const GgufReader& gguf, const char* name, std::int64_t dims) {
+  const auto tensor = gguf.find_tensor(name);
+  if (!tensor) return {};
   const TensorEntry& entry = gguf.tensors()[*tensor];
-  if (entry.dtype != DType::kF32 || entry.shape != std::vector<std::int64_t>{head_dim / 2}) {
-    fail_invalid("{}: the tensor {} is not F32 of {} elements", quoted(gguf.path()),
-                 quoted(kGgufRopeFactors), head_dim / 2);
+  if (entry.dtype != DType::kF32 || entry.shape != std::vector<std::int64_t>{dims / 2}) {
+    fail_invalid("{}: the tensor {} is not F32 of {} elements", quoted(gguf.path()), quoted(name),
+                 dims / 2);
   }
   const auto bytes = gguf.tensor_data(*tensor);
   std::vector<float> factors(bytes.size() / sizeof(float));
   std::memcpy(factors.data(), bytes.data(), bytes.size());
   for (const float factor : factors) {
     if (!std::isfinite(factor) || factor <= 0.0f) {
-      fail_invalid("{}: the tensor {} holds {}", quoted(gguf.path()), quoted(kGgufRopeFactors),
-                   factor);
+      fail_invalid("{}: the tensor {} holds {}", quoted(gguf.path()), quoted(name), factor);
     }
   }
+  return factors;
+}
+
+// Whether the file has LongRoPE's two tensors, which take the place of other scalings.
+bool read_longrope(const Keys& keys, std::int64_t max_position, std::int64_t dims,
+                   RopeConfig& rope) {
+  const GgufReader& gguf = keys.gguf();
+  rope.frequency_factors = read_factors(gguf, kGgufShortFactors, dims);
+  rope.long_factors = read_factors(gguf, kGgufLongFactors, dims);
+  if (rope.frequency_factors.empty() && rope.long_factors.empty()) return false;
+  for (const char* same : {"rope.scaling.type", "rope.scaling.factor"}) keys.key(same);
+  rope.scaling = RopeScalingKind::kLongRope;
+  rope.original_max_position = keys.require("rope.scaling.original_context_length", 1, 1 << 30);
+  rope.factor = static_cast<double>(max_position) / static_cast<double>(rope.original_max_position);
+  rope.attention_factor = keys.real("rope.scaling.attn_factor").value_or(0.0);
+  return true;
+}
+
+// The tensor of factors: the rule of Llama 3 where its numbers are those, the numbers otherwise.
+void read_frequency_factors(const Keys& keys, std::int64_t dims, RopeConfig& rope) {
+  const GgufReader& gguf = keys.gguf();
+  std::vector<float> factors = read_factors(gguf, kGgufRopeFactors, dims);
+  if (factors.empty()) return;
   RopeConfig hint = rope;
   hint.original_max_position =
       gguf.get_int(gguf_keys::kRopeOriginal)
@@ -157,9 +180,10 @@ void read_frequency_factors(const Keys& keys, std::int64_t head_dim, RopeConfig&
   }
 }
 
-RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t head_dim) {
+RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t dims) {
   RopeConfig rope;
   rope.theta = keys.real("rope.freq_base").value_or(10000.0);
+  if (read_longrope(keys, max_position, dims, rope)) return rope;
   // The second is the old name; zero stands for "no scaling".
   const auto old_name = keys.real("rope.scale_linear");
   const double written = keys.real("rope.scaling.factor").value_or(old_name.value_or(0.0));
@@ -182,7 +206,7 @@ RopeConfig rope_of(const Keys& keys, std::int64_t max_position, std::int64_t hea
     fail_unsupported("{}: rope scaling {} is not supported (supported: none, linear, yarn)",
                      quoted(keys.gguf().path()), quoted(type));
   }
-  read_frequency_factors(keys, head_dim, rope);
+  read_frequency_factors(keys, dims, rope);
   return rope;
 }
 
@@ -191,14 +215,13 @@ bool has_tensor(const GgufReader& gguf, const TensorId& id) {
 }
 
 // Which layers the window holds for.
-std::vector<bool> read_window_pattern(const Keys& keys, std::size_t layers) {
+std::vector<bool> read_window_pattern(const Keys& keys, const Family& family, std::size_t layers) {
   std::vector<bool> windowed(layers, true);
   const std::string name = keys.key("attention.sliding_window_pattern");
   const GgufValue* pattern = keys.gguf().find(name);
-  if (pattern == nullptr) return windowed;
-  if (pattern->type != GgufType::kArray) {
+  if (pattern == nullptr || pattern->type != GgufType::kArray) {
     // A period n: of n layers the last one sees everything.
-    const std::int64_t period = keys.gguf().get_int(name).value_or(0);
+    const std::int64_t period = keys.gguf().get_int(name).value_or(family.window_period);
     for (std::size_t layer = 0; layer < layers && period > 0; ++layer) {
       windowed[layer] = static_cast<std::int64_t>(layer) % period < period - 1;
     }
@@ -217,13 +240,35 @@ std::vector<bool> read_window_pattern(const Keys& keys, std::size_t layers) {
   return windowed;
 }
 
-void read_windows(const Keys& keys, ModelConfig& config) {
+void read_windows(const Keys& keys, const Family& family, ModelConfig& config) {
   const std::int64_t window = keys.integer("attention.sliding_window").value_or(0);
   keys.key("attention.sliding_window_pattern");  // says nothing without a window
   if (window == 0) return;
-  const auto windowed = read_window_pattern(keys, config.layers.size());
+  const auto windowed = read_window_pattern(keys, family, config.layers.size());
   for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
     if (windowed[layer]) config.layers[layer].attention.window = window;
+  }
+}
+
+// What layers with a window have for themselves.
+void read_local_ropes(const Keys& keys, const Family& family, ModelConfig& config) {
+  if (family.local_theta == 0.0) return;
+  const double theta = keys.real("rope.freq_base_swa").value_or(family.local_theta);
+  for (LayerConfig& layer : config.layers) {
+    AttentionConfig& a = layer.attention;
+    if (a.window > 0) a.rope = local_rope(family, a.rope, theta);
+  }
+}
+
+void read_multipliers(const Keys& keys, const Family& family, ModelConfig& config) {
+  if (!family.multipliers) return;
+  config.embedding_scale = keys.real(gguf_keys::kEmbeddingScale).value_or(1.0);
+  config.residual_scale = keys.real(gguf_keys::kResidualScale).value_or(1.0);
+  config.logit_scale = 1.0 / keys.real(gguf_keys::kLogitDivisor).value_or(1.0);
+  // These readers take the key for a switch of all rotation.
+  if (!keys.gguf().get_bool(keys.key("rope.scaling.finetuned")).value_or(true)) {
+    fail_unsupported("{}: {} is false, and so are positions: such are not supported",
+                     quoted(keys.gguf().path()), keys.key("rope.scaling.finetuned"));
   }
 }
 
@@ -240,9 +285,11 @@ LayerConfig read_layer(const Keys& keys, const Family& family, const ModelConfig
   }
   a.kv_heads = keys.uniform("attention.head_count_kv").value_or(a.heads);
   a.head_dim = head_dim_of(keys, config.hidden_size / a.heads);
-  a.rope = rope_of(keys, config.max_position, a.head_dim);
-  a.rotary_dims = a.head_dim;
-  a.qk_norm = family.qk_norm;
+  a.rotary_dims = rotary_dims_of(keys, family, a.head_dim);
+  a.rope = rope_of(keys, config.max_position, a.rotary_dims);
+  if (family.soft_caps) a.soft_cap = keys.real(gguf_keys::kAttentionCap).value_or(0.0);
+  if (family.multipliers) a.scale = keys.real(gguf_keys::kAttentionScale).value_or(0.0);
+  layer.mlp.activation = family.activation;
   a.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
   a.output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
   layer.mlp.bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
@@ -342,6 +389,8 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   v.add_bos = gguf.get_bool(gguf_keys::kAddBos);
   v.add_eos = gguf.get_bool(gguf_keys::kAddEos);
   v.add_space_prefix = gguf.get_bool(gguf_keys::kAddSpacePrefix);
+  v.no_default_ids = gguf.get_bool(gguf_keys::kNoDefaultIds).value_or(false);
+  v.space_prefix = gguf.get_string(gguf_keys::kSpacePrefix).value_or("");
   v.chat_template = gguf.get_string(gguf_keys::kChatTemplate).value_or("");
   check_text(gguf, gguf_keys::kChatTemplate, {v.chat_template});
   drop_padding(v);
@@ -392,7 +441,12 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
                  keys.key("attention.layer_norm_rms_epsilon"));
   }
   config.rms_norm_eps = *eps;
-  read_windows(keys, config);
+  read_windows(keys, family, config);
+  read_local_ropes(keys, family, config);
+  if (family.soft_caps) config.logit_soft_cap = keys.real(gguf_keys::kLogitCap).value_or(0.0);
+  read_multipliers(keys, family, config);
+  apply_family(family, config);
+  apply_gguf_rules(family, config);
 
   const std::string embedding_name = gguf_tensor_name({TensorRole::kEmbedding});
   const auto embedding = gguf.find_tensor(embedding_name);

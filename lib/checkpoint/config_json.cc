@@ -10,15 +10,16 @@
 #include "checkpoint/common_layer.h"
 #include "checkpoint/config_text.h"
 #include "checkpoint/family.h"
+#include "checkpoint/options_json.h"
 #include "checkpoint/rope_json.h"
 #include "checkpoint/unread_keys.h"
+#include "checkpoint/wrapper.h"
 
 namespace lathe {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr double kDefaultEps = 1e-6;
 constexpr JsonLimits kLimits = {.max_bytes = std::size_t{64} << 20, .max_depth = 64};
 
 const Family& family_of(const JsonView& fields) {
@@ -43,8 +44,12 @@ const Family& family_of(const JsonView& fields) {
   return *family;
 }
 
-Activation activation_of(const JsonView& fields) {
-  const std::string name = fields.get_string("hidden_act").value_or("silu");
+Activation activation_of(const JsonView& fields, const Family& family) {
+  // Where there are two keys, only the family's counts.
+  fields.note({"hidden_act"});
+  const auto written = fields.get_string(family.activation_key);
+  if (!written) return family.activation;
+  const std::string& name = *written;
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
   fail_unsupported("{}: activation {} is not supported", quoted(fields.file()), quoted(name));
@@ -73,6 +78,14 @@ std::vector<std::int64_t> token_ids(const JsonView& fields, std::string_view key
   return ids;
 }
 
+// Of every `period` layers the last one sees everything.
+void put_period(std::int64_t window, std::int64_t period, ModelConfig& config) {
+  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
+    if (period > 0 && layer % period == period - 1) continue;
+    config.layers[static_cast<std::size_t>(layer)].attention.window = window;
+  }
+}
+
 // "layer_types", which newer files spell out; false when the key is absent.
 bool read_layer_types(const JsonView& fields, std::int64_t window, ModelConfig& config) {
   const auto types = fields.find("layer_types");
@@ -95,7 +108,14 @@ bool read_layer_types(const JsonView& fields, std::int64_t window, ModelConfig& 
 void read_window(const JsonView& fields, const Family& family, ModelConfig& config) {
   if (family.window == WindowRule::kNone) return;
   const bool written = fields.json().contains("sliding_window");
-  std::int64_t window = written ? fields.get_int("sliding_window", 0).value_or(0) : 4096;
+  std::int64_t window =
+      written ? fields.get_int("sliding_window", 0).value_or(0) : family.window_size;
+  if (family.window == WindowRule::kPattern) {
+    const auto period = fields.get_int("sliding_window_pattern", 0);
+    if (read_layer_types(fields, window, config)) return;
+    put_period(window, period.value_or(family.window_period), config);
+    return;
+  }
   std::int64_t first = 0;
   if (family.window == WindowRule::kOptional) {
     if (!fields.get_bool("use_sliding_window").value_or(false)) window = 0;
@@ -154,7 +174,7 @@ void put_extensions(const LayerConfig& layer, const Family& family, ConfigUse us
   if (a.qkv_bias != qkv_said) extensions["qkv_bias"] = a.qkv_bias;
   if (a.output_bias != output_said) extensions["attention_output_bias"] = a.output_bias;
   if (layer.mlp.bias && !family.has_mlp_bias_key) extensions["mlp_bias"] = true;
-  if (!a.rope.frequency_factors.empty()) {
+  if (!a.rope.frequency_factors.empty() && a.rope.scaling != RopeScalingKind::kLongRope) {
     extensions["rope_frequency_factors"] = a.rope.frequency_factors;
   }
   if (extensions.empty()) return;
@@ -174,23 +194,34 @@ void put_extensions(const LayerConfig& layer, const Family& family, ConfigUse us
 
 // ---- what holds for all layers
 
+// `by_default` of 0: the key must be there.
+std::int64_t require(const JsonView& fields, std::string_view key, std::int64_t by_default,
+                     std::int64_t least = INT64_MIN) {
+  const bool absent = !fields.json().contains(std::string(key));
+  if (absent && by_default != 0) return by_default;
+  return fields.at(key).as_int(least);
+}
+
 LayerConfig layer_from_json(const JsonView& fields, const Family& family,
                             const ModelConfig& config) {
   LayerConfig layer;
   AttentionConfig& a = layer.attention;
   const auto& json = fields.json();
   layer.mlp.width = fields.at("intermediate_size").as_int();
-  a.heads = fields.at("num_attention_heads").as_int(1);
+  a.heads = require(fields, "num_attention_heads", family.heads, 1);
   std::int64_t kv_heads = a.heads;
   if (!json.contains("num_key_value_heads") && family.kv_heads != 0) kv_heads = family.kv_heads;
   a.kv_heads = fields.get_int("num_key_value_heads").value_or(kv_heads);
   std::int64_t head_dim = config.hidden_size / a.heads;
   if (!json.contains("head_dim") && family.head_dim != 0) head_dim = family.head_dim;
   a.head_dim = fields.get_int("head_dim").value_or(head_dim);
-  layer.mlp.activation = activation_of(fields);
-  a.rope = rope_from_json(fields, config.max_position);
+  layer.mlp.activation = activation_of(fields, family);
   a.rotary_dims = a.head_dim;
-  a.qk_norm = family.qk_norm;
+  if (family.partial_rotary) {
+    const double share = partial_rotary_factor(fields);
+    if (!(share >= 0.0 && share <= 1.0)) fields.fail_here("turns more of a head than there is");
+    a.rotary_dims = static_cast<std::int64_t>(static_cast<double>(a.head_dim) * share);
+  }
   a.qkv_bias = family.qkv_bias;
   if (family.has_attention_bias_key) {
     a.qkv_bias = a.output_bias = fields.get_bool("attention_bias").value_or(false);
@@ -216,8 +247,7 @@ void put_window(const ModelConfig& config, std::int64_t window, const Family& fa
     return;
   }
   json["sliding_window"] = window;
-  if (family.window != WindowRule::kOptional) return;
-  json["max_window_layers"] = 0;
+  if (family.window == WindowRule::kAlways) return;
   auto types = nlohmann::ordered_json::array();
   std::int64_t full_prefix = 0;
   for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
@@ -225,7 +255,7 @@ void put_window(const ModelConfig& config, std::int64_t window, const Family& fa
     if (!windowed && full_prefix == layer) ++full_prefix;
     types.push_back(windowed ? "sliding_attention" : "full_attention");
   }
-  json["max_window_layers"] = full_prefix;
+  if (family.window == WindowRule::kOptional) json["max_window_layers"] = full_prefix;
   json["layer_types"] = std::move(types);
 }
 
@@ -233,7 +263,7 @@ void put_window(const ModelConfig& config, std::int64_t window, const Family& fa
 
 ModelConfig config_from_json(std::string_view config_text, std::string_view generation_text,
                              const std::string& file) {
-  const Json json = parse_json(config_text, file, kLimits);
+  const Json json = unwrap_config(parse_json(config_text, file, kLimits), file);
   KeySet asked;
   const JsonView fields = JsonView(json, file).noting(asked);
   if (!fields.is_object()) fields.fail_here("is not an object");
@@ -243,17 +273,26 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
   ModelConfig config;
   config.family = family.type;
   config.name = fields.get_string("_name_or_path").value_or("");
-  config.vocab_size = fields.at("vocab_size").as_int();
+  config.vocab_size = require(fields, "vocab_size", family.vocab_size);
   config.hidden_size = fields.at("hidden_size").as_int();
   config.max_position = fields.get_int("max_position_embeddings").value_or(family.max_position);
-  config.rms_norm_eps = fields.get_double("rms_norm_eps").value_or(kDefaultEps);
-  config.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(false);
+  config.rms_norm_eps = fields.get_double("rms_norm_eps").value_or(family.eps);
+  config.tie_word_embeddings = fields.get_bool("tie_word_embeddings").value_or(family.tied);
   const std::int64_t layers = fields.at("num_hidden_layers").as_int(1, 4096);
   config.layers.assign(static_cast<std::size_t>(layers), layer_from_json(fields, family, config));
   read_window(fields, family, config);
+  const LayerRopes ropes = ropes_from_json(fields, family, config.max_position);
+  for (LayerConfig& layer : config.layers) {
+    AttentionConfig& a = layer.attention;
+    std::vector<float> factors = std::move(a.rope.frequency_factors);
+    a.rope = a.window > 0 ? ropes.local : ropes.full;
+    if (!factors.empty()) a.rope.frequency_factors = std::move(factors);
+  }
+  read_options(fields, family, config);
+  apply_family(family, config);
 
   config.bos_token = token_id(fields, "bos_token_id", family.bos);
-  config.pad_token = token_id(fields, "pad_token_id", -1);
+  config.pad_token = token_id(fields, "pad_token_id", family.pad);
   config.eos_tokens = token_ids(fields, "eos_token_id");
   if (!json.contains("eos_token_id") && family.eos >= 0) config.eos_tokens = {family.eos};
   if (!generation_text.empty()) {
@@ -272,8 +311,10 @@ namespace {
 // What the form has no words for must not get lost in silence.
 void check_reads_back(const std::string& text, const ModelConfig& config) {
   if (config_text(config_from_json(text, "", "config.json")) == config_text(config)) return;
-  fail_unsupported("the config.json of family {} cannot say all of this model's configuration",
-                   config.family);
+  fail_unsupported(
+      "the config.json of family {} cannot say all of this model's configuration, or in what its "
+      "layers differ",
+      config.family);
 }
 
 }  // namespace
@@ -283,7 +324,8 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   if (family == nullptr) {
     fail_unsupported("model family {} has no config.json form here", quoted(config.family));
   }
-  const LayerConfig layer = common_layer(config, "a config.json");
+  const LayerConfig& layer = typical_layer(config);
+  const LayerConfig& windowed = windowed_layer(config);
   const AttentionConfig& a = layer.attention;
   nlohmann::ordered_json json;
   json["architectures"] = {std::string(family->architecture)};
@@ -295,13 +337,19 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   json["num_attention_heads"] = a.heads;
   json["num_key_value_heads"] = a.kv_heads;
   json["head_dim"] = a.head_dim;
-  json["hidden_act"] = layer.mlp.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
+  json[family->activation_key] =
+      layer.mlp.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
   json["max_position_embeddings"] = config.max_position;
   json["rms_norm_eps"] = config.rms_norm_eps;
-  rope_to_json(a.rope, json);
+  ropes_to_json({a.rope, windowed.attention.rope}, *family, json);
   json["tie_word_embeddings"] = config.tie_word_embeddings;
+  if (family->partial_rotary) {
+    json["partial_rotary_factor"] =
+        static_cast<double>(a.rotary_dims) / static_cast<double>(a.head_dim);
+  }
+  options_to_json(config, *family, json);
   layer_to_json(layer, *family, use, json);
-  put_window(config, a.window, *family, json);
+  put_window(config, windowed.attention.window, *family, json);
   const auto put_token = [&](const char* key, std::int64_t id) {
     if (id >= 0) {
       json[key] = id;

@@ -11,18 +11,20 @@ namespace {
 // whether it counts.
 std::string describe(const RopeConfig& rope) {
   const auto& [theta, scaling, factor, original, low, high, fast, slow, attention, truncate,
-               factors] = rope;
-  return fmt::format("rope {} {} {} {} {} {} {} {} {} {} [{}]", theta, static_cast<int>(scaling),
-                     factor, original, low, high, fast, slow, attention, truncate,
-                     fmt::join(factors, ","));
+               factors, long_factors] = rope;
+  return fmt::format("rope {} {} {} {} {} {} {} {} {} {} [{}] [{}]", theta,
+                     static_cast<int>(scaling), factor, original, low, high, fast, slow, attention,
+                     truncate, fmt::join(factors, ","), fmt::join(long_factors, ","));
 }
 
 std::string describe(const AttentionConfig& a) {
-  const auto& [heads, kv_heads, head_dim, window, rope, rotary_dims, scale, qk_norm, qkv_bias,
-               output_bias] = a;
-  return fmt::format("{} {} {} {} {} {} {} {} {} {}", heads, kv_heads, head_dim, window,
-                     describe(rope), rotary_dims, scale, static_cast<int>(qk_norm), qkv_bias,
-                     output_bias);
+  const auto& [heads, kv_heads, head_dim, window, rope, rotary_dims, scale, soft_cap, temperature,
+               temperature_span, qk_norm, norm_turned, qkv_bias, output_bias] = a;
+  // What does not turn has no angles.
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", heads, kv_heads, head_dim, window,
+                     rotary_dims > 0 ? describe(rope) : "", rotary_dims, scale, soft_cap,
+                     temperature, temperature_span, static_cast<int>(qk_norm), norm_turned,
+                     qkv_bias, output_bias);
 }
 
 std::string describe(const MlpConfig& mlp) {
@@ -40,11 +42,12 @@ std::string describe(const LayerConfig& layer) {
 
 std::string config_text(const ModelConfig& config) {
   const auto& [family, name, vocab, hidden, positions, eps, tied, embedding_scale, residual_scale,
-               logit_scale, layers, bos, eos, pad] = config;
+               logit_scale, logit_soft_cap, layers, bos, eos, pad] = config;
   // Names say nothing of the numbers, and tokens are the generator's.
   static_cast<void>(std::tie(family, name, bos, eos, pad));
-  std::string text = fmt::format("{} {} {} {} {} {} {} {}\n", vocab, hidden, positions, eps, tied,
-                                 embedding_scale, residual_scale, logit_scale);
+  std::string text =
+      fmt::format("{} {} {} {} {} {} {} {} {}\n", vocab, hidden, positions, eps, tied,
+                  embedding_scale, residual_scale, logit_scale, logit_soft_cap);
   for (const LayerConfig& layer : layers) text += describe(layer) + '\n';
   return text;
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/model_config.h"
 
 namespace lathe {
@@ -21,6 +21,7 @@ enum class WindowRule {
   kNone,      // the family has none
   kAlways,    // "sliding_window", every layer
   kOptional,  // "sliding_window" counts when "use_sliding_window", from "max_window_layers" on
+  kPattern,   // "sliding_window", by "layer_types" or "sliding_window_pattern"
 };
 
 // What a family's files call a tensor: what follows "model.layers.N." or "blk.N.", or the whole
@@ -35,6 +36,9 @@ struct Family {
   std::string_view type = {};          // config.json's model_type, ModelConfig::family
   std::string_view architecture = {};  // config.json's architectures[0]
   std::string_view gguf = {};          // GGUF's general.architecture
+  // What else files of the same models say: of the text part of a model that sees, say.
+  std::string_view also_type = {};
+  std::string_view also_gguf = {};
 
   std::span<const TensorNames> names = {};  // that differ from the table's
   // Files hold q, k and v, or gate and up, as one matrix, rows after rows, under these names
@@ -49,14 +53,43 @@ struct Family {
   bool has_mlp_bias_key = false;        // "mlp_bias"
   bool qkv_bias = false;                // q, k and v always have one
   QkNorm qk_norm = QkNorm::kNone;
+  NormPlace norms = NormPlace::kBefore;
+  bool hf_norms_less_one = false;  // Hugging Face's files hold the weights of norms less one
+  bool embedding_by_root = false;  // rows of the embedding are multiplied by √hidden_size
   WindowRule window = WindowRule::kNone;
+  std::int64_t window_period = 0;  // kPattern: of so many layers the last sees everything
+  // Layers with a window turn by a theta of their own ("rope_local_base_freq") and by no scaling;
+  // the theta of an absent key, or 0: they turn as the others.
+  double local_theta = 0.0;
+  // "query_pre_attn_scalar": attention's products are divided by its root. What an absent key
+  // means, or 0: by head_dim's.
+  std::int64_t query_scalar = 0;
+  bool soft_caps = false;  // "attn_logit_softcapping", "final_logit_softcapping"
+  std::string_view activation_key = "hidden_act";
+  bool partial_rotary = false;  // "partial_rotary_factor": the share of a head that turns
+  // "embedding_multiplier", "residual_multiplier", "attention_multiplier" (the scale of
+  // attention) and "logits_scaling" (a divisor), each 1 where it is absent.
+  bool multipliers = false;
+  // "no_rope_layers" and "no_rope_layer_interval": of so many layers the last does not turn; what
+  // absent keys mean, and GGUF's readers take for granted. 0: all turn.
+  std::int64_t no_rope_period = 0;
 
   // What an absent key of config.json means.
+  Activation activation = Activation::kSilu;
+  double attention_cap = 0.0;
+  double logit_cap = 0.0;
+  double theta = 10000.0;
+  double eps = 1e-6;
+  bool tied = false;
+  std::int64_t vocab_size = 0;  // 0: it must be there
+  std::int64_t heads = 0;       // the same
   std::int64_t max_position = 0;
+  std::int64_t window_size = 4096;
   std::int64_t kv_heads = 0;  // 0: as many as heads
   std::int64_t head_dim = 0;  // 0: hidden_size / heads
   std::int64_t bos = -1;
   std::int64_t eos = -1;
+  std::int64_t pad = -1;
 
   // Among the families that share GGUF's name it is the one that has a window.
   bool gguf_if_windowed = false;
@@ -64,6 +97,9 @@ struct Family {
   // attention's output and of the feed-forward part.
   bool gguf_rope_factors = false;
   bool gguf_all_biases = false;
+  // GGUF has no key for query_scalar: it is head_dim, but hidden_size / heads in the model of so
+  // many layers.
+  std::int64_t gguf_wide_scalar_layers = 0;
 };
 
 // By model_type; nullptr when unknown.
@@ -72,6 +108,24 @@ const Family* family_by_type(std::string_view type) noexcept;
 const Family* family_by_architecture(std::string_view architecture) noexcept;
 // The family that GGUF's architecture stands for; several may share the name.
 const Family* family_by_gguf(std::string_view architecture, bool windowed) noexcept;
+
+// What the family fixes, whatever its files say: puts it into the configuration, whose sizes,
+// layers and windows are known.
+void apply_family(const Family& family, ModelConfig& config);
+
+// By theta and no scaling.
+RopeConfig plain_rope(double theta);
+
+// The rotation of the family's layers with a window, if those without turn by `rope`. `theta`: its
+// own, where the family has such.
+RopeConfig local_rope(const Family& family, const RopeConfig& rope, double theta);
+
+// AttentionConfig::scale for a query_pre_attn_scalar, and back.
+double scale_of_query_scalar(double scalar, std::int64_t head_dim);
+double query_scalar_of_scale(double scale, std::int64_t head_dim);
+
+// What GGUF's readers take for granted, and its files do not say.
+void apply_gguf_rules(const Family& family, ModelConfig& config);
 
 // "llama, mistral, ...", for messages: the families, and GGUF's names.
 std::string supported_types();

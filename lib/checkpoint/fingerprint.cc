@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "base/checksum.h"
 #include "checkpoint/config_text.h"

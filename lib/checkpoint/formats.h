@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/list.h"
 
 #include "checkpoint/model_path.h"

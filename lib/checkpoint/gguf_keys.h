@@ -21,6 +21,14 @@ inline constexpr const char* kAddEos = "tokenizer.ggml.add_eos_token";
 inline constexpr const char* kAddSpacePrefix = "tokenizer.ggml.add_space_prefix";
 inline constexpr const char* kChatTemplate = "tokenizer.chat_template";
 
+// After "<architecture>.".
+inline constexpr const char* kAttentionCap = "attn_logit_softcapping";
+inline constexpr const char* kLogitCap = "final_logit_softcapping";
+inline constexpr const char* kAttentionScale = "attention.scale";
+inline constexpr const char* kEmbeddingScale = "embedding_scale";
+inline constexpr const char* kResidualScale = "residual_scale";
+inline constexpr const char* kLogitDivisor = "logit_scale";
+
 // Keys of our own, which other readers skip: what GGUF has no key for.
 inline constexpr const char* kModelType = "lathe.model_type";
 inline constexpr const char* kEosTokens = "lathe.eos_token_ids";
@@ -28,6 +36,8 @@ inline constexpr const char* kVectorTypes = "lathe.vector_types";
 inline constexpr const char* kRopeOriginal = "lathe.rope.original_context_length";
 inline constexpr const char* kRopeLow = "lathe.rope.low_freq_factor";
 inline constexpr const char* kRopeHigh = "lathe.rope.high_freq_factor";
+inline constexpr const char* kNoDefaultIds = "lathe.tokenizer.no_default_ids";
+inline constexpr const char* kSpacePrefix = "lathe.tokenizer.space_prefix";
 inline constexpr const char* kGenerationConfig = "lathe.generation_config";
 // How quantized weights were made (quant/recipe.h), and XXH3-64 of what they were made of.
 inline constexpr const char* kRecipe = "lathe.recipe";

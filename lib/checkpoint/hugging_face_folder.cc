@@ -34,14 +34,17 @@ std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& 
                quoted(folder));
 }
 
-std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder) {
+std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder,
+                                                            std::int64_t rows) {
   TokenizerFiles files;
   files.origin = folder + "/";
+  files.rows = rows;
   files.tokenizer_json = read_small_file_if_there(folder + "/tokenizer.json");
   files.sentencepiece_model = read_small_file_if_there(folder + "/tokenizer.model");
   if (files.tokenizer_json.empty() && files.sentencepiece_model.empty()) return nullptr;
   files.tokenizer_config_json = read_small_file_if_there(folder + "/tokenizer_config.json");
   files.special_tokens_map_json = read_small_file_if_there(folder + "/special_tokens_map.json");
+  files.added_tokens_json = read_small_file_if_there(folder + "/added_tokens.json");
   files.chat_template = read_small_file_if_there(folder + "/chat_template.jinja");
   return std::make_shared<const TokenizerFiles>(std::move(files));
 }

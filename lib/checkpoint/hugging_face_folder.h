@@ -17,7 +17,8 @@ std::string require_config(const std::string& folder);
 // pickles, kInvalid where there is nothing.
 std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& folder);
 
-// The tokenizer's files; null when it has none.
-std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder);
+// The tokenizer's files; null when it has none. `rows`: of the model's embedding.
+std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder,
+                                                            std::int64_t rows);
 
 }  // namespace lathe

@@ -17,11 +17,12 @@ struct NamedField {
   std::string TokenizerFiles::*field;
 };
 
-constexpr std::array<NamedField, 5> kFields = {{
+constexpr std::array<NamedField, 6> kFields = {{
     {"tokenizer.json", &TokenizerFiles::tokenizer_json},
     {"tokenizer.model", &TokenizerFiles::sentencepiece_model},
     {"tokenizer_config.json", &TokenizerFiles::tokenizer_config_json},
     {"special_tokens_map.json", &TokenizerFiles::special_tokens_map_json},
+    {"added_tokens.json", &TokenizerFiles::added_tokens_json},
     {"chat_template.jinja", &TokenizerFiles::chat_template},
 }};
 

@@ -29,7 +29,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
 #include "lathe/tokenizer.h"
 
@@ -64,6 +64,9 @@ bool is_own_key(std::string_view key) noexcept;
 // padding, the shape as "2,3".
 std::string header_checksum(const std::map<std::string, std::string>& metadata,
                             std::span<const TensorSpec> tensors);
+
+// What tokenizer.json says once more, as tables (tokenizer/bpe/compiled.h); no file of a folder.
+inline constexpr std::string_view kCompiledTokenizer = "tokenizer.compiled";
 
 // The tokenizer's files by name, those that are there. Throws kBug for a GGUF vocabulary.
 std::vector<std::pair<std::string, const std::string*>> named_files(const TokenizerFiles& files);

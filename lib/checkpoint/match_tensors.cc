@@ -2,6 +2,8 @@
 #include <fmt/ranges.h>
 #include <unordered_map>
 
+#include "lathe/host/quoted_list.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/stored_checkpoint.h"
@@ -14,14 +16,7 @@ constexpr std::size_t kNamesShown = 4;
 std::string list_names(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  const std::size_t shown = std::min(names.size(), kNamesShown);
-  std::string out;
-  for (std::size_t i = 0; i < shown; ++i) {
-    if (i > 0) out += ", ";
-    out += quoted(names[i]);
-  }
-  if (names.size() > shown) out += fmt::format(" and {} more", names.size() - shown);
-  return out;
+  return quoted_list(names, kNamesShown);
 }
 
 void check_tensor(const FoundTensor& found, const TensorSlot& slot, const TensorPlace& place,
@@ -78,14 +73,16 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
     check_tensor(tensor, slot, at, file.path());
     used[it->second] = true;
     const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);
+    const auto floats = static_cast<std::size_t>(slot.shape[0]) * sizeof(float);
     parts.facts.tensors.push_back({.name = slot.name(),
-                                   .dtype = tensor.dtype,
+                                   .dtype = at.less_one ? DType::kF32 : tensor.dtype,
                                    .shape = slot.shape,
-                                   .bytes = bytes.size(),
+                                   .bytes = at.less_one ? floats : bytes.size(),
                                    .id = slot.id});
     parts.stored.push_back({.bytes = bytes,
                             .stored = tensor.dtype,
                             .interleaved = at.interleaved,
+                            .less_one = at.less_one,
                             .index = tensor.index});
   }
   if (!missing.empty()) {
@@ -101,7 +98,7 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
                  config.family, list_names(std::move(extra)));
   }
   if (!ignored.empty()) {
-    parts.facts.metadata[metadata_keys::kIgnored] = fmt::format("{}", fmt::join(ignored, ", "));
+    parts.facts.metadata[kIgnoredTensors] = fmt::format("{}", fmt::join(ignored, ", "));
   }
 }
 

@@ -196,6 +196,7 @@ TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& conf
   if (family == nullptr) return slot;
   slot.hugging_face.interleaved = row.rotary && family->hf_interleaved;
   slot.gguf.interleaved = row.rotary && family->gguf_interleaved;
+  slot.hugging_face.less_one = family->hf_norms_less_one && row.in == Size::kNone && !id.bias;
   apply(*family, &TensorNames::hugging_face, kLayers, id, layer, slot.hugging_face);
   apply(*family, &TensorNames::gguf, kGgufLayers, id, layer, slot.gguf);
   return slot;

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/model_config.h"
 
 #include "checkpoint/family.h"
@@ -28,6 +28,7 @@ namespace lathe {
 struct TensorPlace {
   std::string name;
   bool interleaved = false;  // rows of each head are in interleaved rotary order (row_order.h)
+  bool less_one = false;     // a norm's weights, less one
   // Where a file's tensor holds several of ours, rows after rows: the first one of this, and how
   // many there are in all; 0: this alone.
   std::int64_t first_row = 0;
@@ -73,5 +74,8 @@ bool is_ignorable_tensor(std::string_view name, const ModelConfig& config) noexc
 
 // GGUF's divisors of rotary frequencies, a tensor that is part of the configuration.
 inline constexpr const char* kGgufRopeFactors = "rope_freqs.weight";
+// LongRoPE's, for contexts up to the original one and for longer ones.
+inline constexpr const char* kGgufShortFactors = "rope_factors_short.weight";
+inline constexpr const char* kGgufLongFactors = "rope_factors_long.weight";
 
 }  // namespace lathe

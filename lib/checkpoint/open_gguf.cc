@@ -6,6 +6,7 @@
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
+#include "checkpoint/model_tensors.h"
 #include "container/gguf_reader.h"
 
 namespace lathe {
@@ -49,12 +50,16 @@ void copy_metadata(const GgufReader& gguf, std::map<std::string, std::string>& o
 }
 
 // Null without a vocabulary.
-std::shared_ptr<const TokenizerFiles> tokenizer_of(std::optional<GgufVocabulary> vocabulary,
-                                                   const std::string& path) {
+std::shared_ptr<const TokenizerFiles> tokenizer_of(const GgufReader& gguf,
+                                                   std::optional<GgufVocabulary> vocabulary) {
   if (!vocabulary) return nullptr;
   auto files = std::make_shared<TokenizerFiles>();
   files->gguf = std::move(vocabulary);
-  files->origin = path;
+  files->origin = gguf.path();
+  if (const auto embedding = gguf.find_tensor(gguf_tensor_name({TensorRole::kEmbedding}))) {
+    const std::vector<std::int64_t>& shape = gguf.tensors()[*embedding].shape;
+    if (shape.size() == 2) files->rows = shape.front();
+  }
   return files;
 }
 
@@ -63,7 +68,8 @@ std::shared_ptr<const TokenizerFiles> tokenizer_of(std::optional<GgufVocabulary>
 bool is_gguf(const ModelPath& path) { return GgufReader::looks_like(path.bytes()); }
 
 std::shared_ptr<const TokenizerFiles> gguf_tokenizer(const ModelPath& path) {
-  auto files = tokenizer_of(vocabulary_from_gguf(*GgufReader::open(path.file())), path.path());
+  const auto gguf = GgufReader::open(path.file());
+  auto files = tokenizer_of(*gguf, vocabulary_from_gguf(*gguf));
   if (!files) fail_invalid("{}: the file holds no vocabulary", quoted(path.path()));
   return files;
 }
@@ -87,13 +93,16 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
     }
     std::vector<FoundTensor> found = list_tensors(*gguf);
     // Part of the configuration.
-    std::erase_if(found, [](const FoundTensor& t) { return t.name == kGgufRopeFactors; });
+    std::erase_if(found, [](const FoundTensor& t) {
+      return t.name == kGgufRopeFactors || t.name == kGgufShortFactors ||
+             t.name == kGgufLongFactors;
+    });
     match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::gguf);
     restore_vector_types(*gguf, parts);
   } else {
     facts.config = token_config_from_gguf(*gguf, known);
   }
-  facts.tokenizer = tokenizer_of(std::move(vocabulary), facts.path);
+  facts.tokenizer = tokenizer_of(*gguf, std::move(vocabulary));
   return parts;
 }
 

@@ -1,14 +1,17 @@
 // A Hugging Face folder, or the file of safetensors in one, as a Checkpoint.
 #include <filesystem>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/json.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "checkpoint/wrapper.h"
 #include "io/folder_file.h"
 
 namespace lathe {
@@ -28,9 +31,26 @@ bool is_hugging_face(const ModelPath& path) {
   return path.safetensors() != nullptr && !lathe_file::is_native(*path.safetensors());
 }
 
+namespace {
+
+// What a config.json says of the embedding's rows, -1 where it says nothing: a tokenizer may be
+// used whose model is not supported.
+std::int64_t rows_of(const std::string& folder) {
+  const std::string path = folder + "/config.json";
+  const std::string text = read_small_file_if_there(path);
+  if (text.empty()) return -1;
+  const nlohmann::json json = parse_json(text, path);
+  const JsonView config(json, path);
+  if (!config.is_object()) return -1;
+  const auto inner = config.find("text_config");
+  return (inner && inner->is_object() ? *inner : config).get_int("vocab_size", 1).value_or(-1);
+}
+
+}  // namespace
+
 std::shared_ptr<const TokenizerFiles> hugging_face_tokenizer(const ModelPath& path) {
   const std::string folder = folder_of(path);
-  auto files = tokenizer_from_folder(folder);
+  auto files = tokenizer_from_folder(folder, rows_of(folder));
   if (!files) {
     fail_invalid("{}: the folder has neither tokenizer.json nor tokenizer.model", quoted(folder));
   }
@@ -52,9 +72,13 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   facts.config = config_from_json(read_small_file(config_path), generation, config_path);
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
   parts.file = open_folder_weights(folder);
-  match_tensors(parts, tensor_slots(parts.facts.config), list_tensors(*parts.file),
-                &TensorSlot::hugging_face);
-  facts.tokenizer = tokenizer_from_folder(folder);
+  std::vector<FoundTensor> found = list_tensors(*parts.file);
+  const std::vector<std::string> left_out = unwrap_tensors(found);
+  if (!left_out.empty()) {
+    facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
+  }
+  match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
+  facts.tokenizer = tokenizer_from_folder(folder, facts.config.vocab_size);
   return parts;
 }
 

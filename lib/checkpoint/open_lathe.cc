@@ -95,6 +95,8 @@ CheckpointParts open_lathe(const ModelPath& path, const OpenOptions& options) {
       config = text_of(content);
     } else if (name == "generation_config.json") {
       facts.metadata[metadata_keys::kGenerationConfig] = text_of(content);
+    } else if (name == lathe_file::kCompiledTokenizer) {
+      tokenizer.compiled_json = text_of(content);
     } else if (std::string* field = lathe_file::file_by_name(tokenizer, name)) {
       *field = text_of(content);
     } else {
@@ -109,6 +111,7 @@ CheckpointParts open_lathe(const ModelPath& path, const OpenOptions& options) {
       facts.path);
   parts.file = file;
   match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::lathe);
+  tokenizer.rows = facts.config.vocab_size;
   if (!tokenizer.tokenizer_json.empty() || !tokenizer.sentencepiece_model.empty()) {
     facts.tokenizer = std::make_shared<const TokenizerFiles>(std::move(tokenizer));
   }

@@ -40,30 +40,47 @@ void read_yarn(const JsonView& fields, std::int64_t max_position, RopeConfig& ro
   }
 }
 
+std::vector<float> read_factors(const JsonView& fields, std::string_view key) {
+  std::vector<float> factors;
+  for (const JsonView& factor : fields.at(key).items()) {
+    factors.push_back(static_cast<float>(factor.as_double()));
+  }
+  return factors;
+}
+
+// The factor follows from the lengths.
+void read_longrope(const JsonView& fields, std::int64_t max_position, RopeConfig& rope) {
+  rope.scaling = RopeScalingKind::kLongRope;
+  rope.frequency_factors = read_factors(fields, "short_factor");
+  rope.long_factors = read_factors(fields, "long_factor");
+  rope.factor = static_cast<double>(max_position) / static_cast<double>(rope.original_max_position);
+  rope.attention_factor = fields.get_double("attention_factor").value_or(0.0);
+  fields.note({"factor"});
+}
+
 // The scaling's own fields.
 void read_scaling(const JsonView& outer, const JsonView& fields, std::int64_t max_position,
                   RopeConfig& rope) {
   const auto new_name = fields.get_string("rope_type");
   const std::string type = new_name ? *new_name : fields.get_string("type").value_or("default");
-  if (fields.get_double("partial_rotary_factor").value_or(1.0) != 1.0) {
-    fail_unsupported(
-        "{}: rotary positions over a part of each head (partial_rotary_factor) are "
-        "not supported",
-        quoted(fields.file()));
-  }
   if (type == "default") return;
-  if (type != "linear" && type != "llama3" && type != "yarn") {
-    fail_unsupported("{}: rope scaling {} is not supported (supported: linear, llama3, yarn)",
-                     quoted(fields.file()), quoted(type));
+  // "su" is its first name.
+  const bool longrope = type == "longrope" || type == "su";
+  if (!longrope && type != "linear" && type != "llama3" && type != "yarn") {
+    fail_unsupported(
+        "{}: rope scaling {} is not supported (supported: linear, llama3, yarn, longrope)",
+        quoted(fields.file()), quoted(type));
   }
-  // YaRN alone can do without: its factor follows from the lengths.
-  rope.factor =
-      type == "yarn" ? fields.get_double("factor").value_or(1.0) : fields.at("factor").as_double();
+  // Some can do without: their factor follows from the lengths.
+  rope.factor = type == "yarn" || longrope ? fields.get_double("factor").value_or(1.0)
+                                           : fields.at("factor").as_double();
   // Beside the scaling, where some families keep it, it counts first.
   const auto original = outer.get_int(kOriginal, 1);
   rope.original_max_position =
       original ? *original : fields.get_int(kOriginal, 1).value_or(max_position);
-  if (type == "linear") {
+  if (longrope) {
+    read_longrope(fields, max_position, rope);
+  } else if (type == "linear") {
     rope.scaling = RopeScalingKind::kLinear;
     rope.original_max_position = 0;
   } else if (type == "llama3") {
@@ -76,41 +93,83 @@ void read_scaling(const JsonView& outer, const JsonView& fields, std::int64_t ma
   }
 }
 
-}  // namespace
-
-RopeConfig rope_from_json(const JsonView& config, std::int64_t max_position) {
+// One rotation's object.
+RopeConfig read_rope(const JsonView& config, const JsonView& object, double theta,
+                     std::int64_t max_position) {
   RopeConfig rope;
-  if (config.get_double("partial_rotary_factor").value_or(1.0) != 1.0) {
-    fail_unsupported(
-        "{}: rotary positions over a part of each head (partial_rotary_factor) are "
-        "not supported",
-        quoted(config.file()));
-  }
-  rope.theta = config.get_double("rope_theta").value_or(10000.0);
-  config.note({kOriginal});  // counts beside a scaling only
-  // Where both spellings stand, the new programs read the old one.
-  const auto scaling = config.find("rope_scaling");
-  const auto parameters = config.find("rope_parameters");
-  const auto& chosen = scaling ? scaling : parameters;
-  if (!chosen || chosen->size() == 0) return rope;
-  for (const char* nested : {"full_attention", "sliding_attention"}) {
-    if (chosen->contains(nested)) {
-      fail_unsupported("{}: rotary positions that differ between layers are not supported",
-                       quoted(config.file()));
-    }
-  }
-  if (parameters) rope.theta = parameters->get_double("rope_theta").value_or(rope.theta);
-  if (scaling) rope.theta = scaling->get_double("rope_theta").value_or(rope.theta);
   KeySet asked;
-  const JsonView fields = chosen->noting(asked);
-  fields.note({"rope_theta", "rope_type", "type", kOriginal});
+  const JsonView fields = object.noting(asked);
+  rope.theta = fields.get_double("rope_theta").value_or(theta);
+  fields.note({"rope_type", "type", "partial_rotary_factor", kOriginal});
   read_scaling(config, fields, max_position, rope);
   refuse_unread_rope_keys(fields, asked);
   return rope;
 }
 
-void rope_to_json(const RopeConfig& rope, nlohmann::ordered_json& json) {
+bool is_by_layer(const JsonView& object) {
+  return object.contains("full_attention") || object.contains("sliding_attention");
+}
+
+}  // namespace
+
+double partial_rotary_factor(const JsonView& config) {
+  constexpr std::string_view kKey = "partial_rotary_factor";
+  double factor = config.get_double(kKey).value_or(1.0);
+  for (const char* object : {"rope_scaling", "rope_parameters"}) {
+    const auto fields = config.find(object);
+    if (!fields || !fields->is_object()) continue;
+    factor = fields->get_double(kKey).value_or(factor);
+    for (const char* kind : {"full_attention", "sliding_attention"}) {
+      const auto one = fields->find(kind);
+      if (one && one->is_object()) factor = one->get_double(kKey).value_or(factor);
+    }
+  }
+  return factor;
+}
+
+LayerRopes ropes_from_json(const JsonView& config, const Family& family,
+                           std::int64_t max_position) {
+  if (!family.partial_rotary && partial_rotary_factor(config) != 1.0) {
+    fail_unsupported(
+        "{}: rotary positions over a part of each head (partial_rotary_factor) are "
+        "not supported",
+        quoted(config.file()));
+  }
+  double theta = config.get_double("rope_theta").value_or(family.theta);
+  double local_theta = 0.0;
+  if (family.local_theta != 0.0) {
+    local_theta = config.get_double("rope_local_base_freq").value_or(family.local_theta);
+  }
+  config.note({kOriginal});  // counts beside a scaling only
+  // Where both spellings stand, the new programs read the old one.
+  const auto scaling = config.find("rope_scaling");
+  const auto parameters = config.find("rope_parameters");
+  const auto& chosen = scaling ? scaling : parameters;
+  const bool none = !chosen || chosen->size() == 0;
+  if (none || !is_by_layer(*chosen)) {
+    // Beside an old scaling the new parameters may say theta.
+    if (parameters && !is_by_layer(*parameters)) {
+      theta = parameters->get_double("rope_theta").value_or(theta);
+    }
+    const RopeConfig full =
+        none ? plain_rope(theta) : read_rope(config, *chosen, theta, max_position);
+    return {full, local_rope(family, full, local_theta)};
+  }
+  if (family.local_theta == 0.0) {
+    fail_unsupported("{}: rotary positions that differ between layers are not supported",
+                     quoted(config.file()));
+  }
+  const auto one = [&](std::string_view key, double by_default) {
+    const auto object = chosen->find(key);
+    return object ? read_rope(config, *object, by_default, max_position) : plain_rope(by_default);
+  };
+  return {one("full_attention", theta), one("sliding_attention", local_theta)};
+}
+
+void ropes_to_json(const LayerRopes& ropes, const Family& family, nlohmann::ordered_json& json) {
+  const RopeConfig& rope = ropes.full;
   json["rope_theta"] = rope.theta;
+  if (family.local_theta != 0.0) json["rope_local_base_freq"] = ropes.local.theta;
   if (rope.scaling == RopeScalingKind::kNone) {
     json["rope_scaling"] = nullptr;
     return;
@@ -125,6 +184,16 @@ void rope_to_json(const RopeConfig& rope, nlohmann::ordered_json& json) {
     scaling["high_freq_factor"] = rope.high_freq_factor;
     scaling["original_max_position_embeddings"] = rope.original_max_position;
     scaling["rope_type"] = "llama3";
+  } else if (rope.scaling == RopeScalingKind::kLongRope) {
+    scaling.erase("factor");
+    scaling["short_factor"] = rope.frequency_factors;
+    scaling["long_factor"] = rope.long_factors;
+    if (rope.attention_factor != 0.0) scaling["attention_factor"] = rope.attention_factor;
+    scaling["original_max_position_embeddings"] = rope.original_max_position;
+    scaling["rope_type"] = "longrope";
+    scaling["type"] = "longrope";
+    // Where the family's own readers look for it.
+    json["original_max_position_embeddings"] = rope.original_max_position;
   } else {
     scaling["original_max_position_embeddings"] = rope.original_max_position;
     scaling["beta_fast"] = rope.beta_fast;

@@ -37,8 +37,8 @@ class StoredSource final : public TensorSource {
 
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     const StoredTensor& stored = stored_[tensor];
-    const bool as_is =
-        !stored.interleaved && stored.stored == facts_->tensors[tensor].dtype && is_aligned(stored);
+    const bool as_is = !stored.interleaved && !stored.less_one &&
+                       stored.stored == facts_->tensors[tensor].dtype && is_aligned(stored);
     return as_is ? stored.bytes : std::span<const std::byte>();
   }
 
@@ -83,6 +83,13 @@ void StoredSource::read_vector(std::size_t tensor, std::span<std::byte> out) con
   const TensorInfo& info = facts_->tensors[tensor];
   std::span<const std::byte> bytes = stored.bytes;
   std::vector<std::byte> narrowed;
+  if (stored.less_one) {
+    std::vector<float> floats(static_cast<std::size_t>(info.cols()));
+    to_floats(bytes, stored.stored, floats, info.name, facts_->path);
+    for (float& x : floats) x += 1.0f;
+    std::memcpy(out.data(), floats.data(), out.size());
+    return;
+  }
   if (stored.stored != info.dtype) {
     narrowed.resize(out.size());
     narrow_exactly(bytes, info.dtype, narrowed, info.name, facts_->path);

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "checkpoint/model_tensors.h"
 #include "container/tensor_file.h"
@@ -22,6 +22,7 @@ struct StoredTensor {
   std::span<const std::byte> bytes;  // as the file holds it
   DType stored = DType::kF32;        // TensorInfo's, or F32 where a narrower type was widened
   bool interleaved = false;          // rows (of a vector: elements) are in interleaved order
+  bool less_one = false;             // TensorInfo's are F32, one more than these
   std::size_t index = 0;             // of the tensor in the file (of which it may be a part)
 };
 
@@ -31,10 +32,10 @@ struct CheckpointParts {
   std::shared_ptr<const TensorFile> file;  // keeps the bytes alive
 };
 
-// Keys of Checkpoint::metadata() that this room gives meaning to.
+// Key of Checkpoint::metadata() that this room gives meaning to, besides kIgnoredTensors.
 namespace metadata_keys {
 inline constexpr const char* kGenerationConfig = "generation_config.json";  // the file's text
-inline constexpr const char* kIgnored = "ignored tensors";                  // names, by ", "
+inline constexpr const char* kLeftOut = Checkpoint::kPartsLeftOut;
 }  // namespace metadata_keys
 
 std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);

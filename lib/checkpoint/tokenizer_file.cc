@@ -42,7 +42,13 @@ std::shared_ptr<const TokenizerFiles> tokenizer_of(const Format& format, const M
 std::shared_ptr<const TokenizerFiles> load_tokenizer(const std::string& path,
                                                      std::int64_t vocab_size) {
   const ModelPath model(path);
-  if (const Format* format = find_format(model)) return tokenizer_of(*format, model);
+  if (const Format* format = find_format(model)) {
+    auto files = tokenizer_of(*format, model);
+    if (vocab_size < 0 || files->rows == vocab_size) return files;
+    TokenizerFiles lent = *files;  // to a model that has other rows than its own
+    lent.rows = vocab_size;
+    return std::make_shared<const TokenizerFiles>(std::move(lent));
+  }
   TokenizerFiles files;
   files.origin = path;
   if (is_json(model.bytes())) {
@@ -52,6 +58,7 @@ std::shared_ptr<const TokenizerFiles> load_tokenizer(const std::string& path,
   } else {
     files = from_llama2c_tokenizer(model.bytes(), vocab_size, path);
   }
+  files.rows = vocab_size;
   return std::make_shared<const TokenizerFiles>(std::move(files));
 }
 

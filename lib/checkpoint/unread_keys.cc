@@ -21,6 +21,7 @@ constexpr std::string_view kInert[] = {
     "auto_map",
     "bad_words_ids",
     "begin_suppress_tokens",
+    "cache_implementation",
     "chunk_size_feed_forward",
     "cross_attention_hidden_size",
     "custom_pipelines",
@@ -94,7 +95,9 @@ constexpr std::string_view kInertRope[] = {"finetuned", "mrope_interleaved", "mr
 
 // After "<architecture>.".
 constexpr std::string_view kInertGguf[] = {
+    "n_deepstack_layers",  // of pictures
     "pooling_type",
+    "rope.dimension_sections",  // text has one position on each axis
     "rope.scaling.finetuned",
     "rope.scaling.original_context_length",  // these three count for YaRN only
     "rope.scaling.yarn_beta_fast",

@@ -55,12 +55,23 @@ class Checker {
   const std::string& file_;
 };
 
+void check_factors(const std::vector<float>& factors, std::int64_t dims, const Checker& check) {
+  if (factors.size() != static_cast<std::size_t>(dims / 2)) {
+    fail_invalid("{}: there are {} rotary frequency factors, but {} dimensions ask for {}",
+                 quoted(check.file()), factors.size(), dims, dims / 2);
+  }
+  for (const float factor : factors) {
+    check.real("rotary frequency factor", static_cast<double>(factor), 0.0, 1e9);
+  }
+}
+
 // `dims`: how many dimensions of a head turn.
 void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check) {
   check.real("rope_theta", rope.theta, 0.0, 1e15);
   check.real("rope scaling factor", rope.factor, 0.0, 1e6);
-  const bool has_original =
-      rope.scaling == RopeScalingKind::kLlama3 || rope.scaling == RopeScalingKind::kYarn;
+  const bool has_original = rope.scaling == RopeScalingKind::kLlama3 ||
+                            rope.scaling == RopeScalingKind::kYarn ||
+                            rope.scaling == RopeScalingKind::kLongRope;
   if (has_original) {
     check.range("rope original_max_position_embeddings", rope.original_max_position, 1,
                 kMostPosition);
@@ -76,14 +87,15 @@ void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check)
     check.real("rope beta_slow", rope.beta_slow, 0.0, 1e6);
     check.real("rope attention_factor", rope.attention_factor, 0.0, 1e6, true);
   }
-  if (!rope.frequency_factors.empty()) {
-    if (rope.frequency_factors.size() != static_cast<std::size_t>(dims / 2)) {
-      fail_invalid("{}: there are {} rotary frequency factors, but {} dimensions ask for {}",
-                   quoted(check.file()), rope.frequency_factors.size(), dims, dims / 2);
-    }
-    for (const float factor : rope.frequency_factors) {
-      check.real("rotary frequency factor", static_cast<double>(factor), 0.0, 1e9);
-    }
+  if (rope.scaling == RopeScalingKind::kLongRope) {
+    // The usual attention factor divides by its logarithm.
+    check.range("rope original_max_position_embeddings", rope.original_max_position, 2,
+                kMostPosition);
+    check.real("rope attention_factor", rope.attention_factor, 0.0, 1e6, true);
+    check_factors(rope.long_factors, dims, check);
+    check_factors(rope.frequency_factors, dims, check);
+  } else if (!rope.frequency_factors.empty()) {
+    check_factors(rope.frequency_factors, dims, check);
   }
 }
 
@@ -106,6 +118,10 @@ void check_attention(const AttentionConfig& a, const Checker& check) {
                  a.rotary_dims);
   }
   check.real("the scale of attention", a.scale, 0.0, 1e6, true);
+  check.real("the soft cap of attention", a.soft_cap, 0.0, 1e6, true);
+  check.real("the temperature of attention", a.temperature, 0.0, 1e6, true);
+  check.range("the span of the temperature of attention", a.temperature_span,
+              a.temperature > 0.0 ? 1 : 0, kMostPosition);
   if (a.rotary_dims > 0) check_rope(a.rope, a.rotary_dims, check);
 }
 
@@ -126,6 +142,7 @@ void validate(const ModelConfig& config, const std::string& file) {
   check.real("the scale of the embedding", config.embedding_scale, 0.0, 1e6);
   check.real("the scale of residuals", config.residual_scale, 0.0, 1e6);
   check.real("the scale of logits", config.logit_scale, 0.0, 1e6);
+  check.real("the soft cap of logits", config.logit_soft_cap, 0.0, 1e6, true);
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     if (i == 0 || config.layers[i] != config.layers[i - 1]) check_layer(config.layers[i], check);
   }

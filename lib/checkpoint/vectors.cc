@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lathe/checkpoint_parts.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 

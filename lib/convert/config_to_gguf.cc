@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
+#include "checkpoint/config_text.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
 
@@ -41,10 +42,11 @@ class Keys {
 
 void put_rope(const AttentionConfig& attention, Keys& out, GgufMetadata& keys) {
   const RopeConfig& rope = attention.rope;
-  out.integer("rope.dimension_count", attention.head_dim);
+  out.integer("rope.dimension_count", attention.rotary_dims);
   out.real("rope.freq_base", rope.theta);
   switch (rope.scaling) {
     case RopeScalingKind::kNone:
+    case RopeScalingKind::kLongRope:  // refused before
       // Llama 3's factors alone multiply nothing else.
       break;
     case RopeScalingKind::kLinear:
@@ -74,10 +76,28 @@ void put_rope(const AttentionConfig& attention, Keys& out, GgufMetadata& keys) {
   }
 }
 
-void put_window(const ModelConfig& config, std::int64_t window, Keys& out) {
+// Whether of every `period` layers the last one, and no other, sees everything; 0: none does.
+bool has_period(const ModelConfig& config, std::int64_t period) {
+  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
+    const bool full = period > 0 && layer % period == period - 1;
+    if (full != (config.layer(layer).attention.window == 0)) return false;
+  }
+  return true;
+}
+
+void put_window(const ModelConfig& config, const Family& family, Keys& out) {
+  const std::int64_t window = windowed_layer(config).attention.window;
   if (window == 0) return;
   out.integer("attention.sliding_window", window);
-  if (!windows_are_mixed(config)) return;
+  if (has_period(config, family.window_period)) return;
+  if (family.window_period > 0) {
+    // Readers of these families want the period.
+    for (std::int64_t period = 0; period <= config.num_layers(); ++period) {
+      if (!has_period(config, period)) continue;
+      out.integer("attention.sliding_window_pattern", period);
+      return;
+    }
+  }
   std::vector<std::int32_t> pattern;
   for (const LayerConfig& layer : config.layers) {
     pattern.push_back(layer.attention.window > 0 ? 1 : 0);
@@ -88,27 +108,42 @@ void put_window(const ModelConfig& config, std::int64_t window, Keys& out) {
 }  // namespace
 
 bool gguf_can_say(const ModelConfig& config) {
-  const LayerConfig layer = common_layer(config, "a GGUF file");
-  const AttentionConfig& a = layer.attention;
-  LayerConfig said;
-  said.attention = {.heads = a.heads,
-                    .kv_heads = a.kv_heads,
-                    .head_dim = a.head_dim,
-                    .window = a.window,
-                    .rope = a.rope,
-                    .rotary_dims = a.head_dim,
-                    .qk_norm = family_by_type(config.family)->qk_norm,
-                    .qkv_bias = a.qkv_bias,
-                    .output_bias = a.output_bias};
-  said.mlp = {.width = layer.mlp.width, .bias = layer.mlp.bias};
-  return layer == said && config.embedding_scale == 1.0 && config.residual_scale == 1.0 &&
-         config.logit_scale == 1.0;
+  const Family& family = *family_by_type(config.family);
+  const LayerConfig& typical = typical_layer(config);
+  const LayerConfig& windowed = windowed_layer(config);
+  const AttentionConfig& a = typical.attention;
+  LayerConfig layer;
+  layer.attention = {.heads = a.heads,
+                     .kv_heads = a.kv_heads,
+                     .head_dim = a.head_dim,
+                     .rope = a.rope,
+                     .rotary_dims = family.partial_rotary ? a.rotary_dims : a.head_dim,
+                     .scale = family.multipliers ? a.scale : 0.0,
+                     .soft_cap = family.soft_caps ? a.soft_cap : 0.0,
+                     .qkv_bias = a.qkv_bias,
+                     .output_bias = a.output_bias};
+  layer.mlp = {
+      .width = typical.mlp.width, .activation = family.activation, .bias = typical.mlp.bias};
+  ModelConfig said = config;
+  if (!family.multipliers) said.embedding_scale = said.residual_scale = said.logit_scale = 1.0;
+  if (!family.soft_caps) said.logit_soft_cap = 0.0;
+  for (LayerConfig& to : said.layers) {
+    const bool has_window = to.attention.window > 0;
+    to = layer;
+    if (!has_window) continue;
+    to.attention.window = windowed.attention.window;
+    to.attention.rope = local_rope(family, a.rope, windowed.attention.rope.theta);
+  }
+  apply_family(family, said);
+  apply_gguf_rules(family, said);
+  return config_text(said) == config_text(config);
 }
 
 void put_config(const ModelConfig& config, GgufMetadata& keys) {
   const Family* family = family_by_type(config.family);
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", config.family);
-  const LayerConfig layer = common_layer(config, "a GGUF file");
+  const LayerConfig& layer = typical_layer(config);
+  const LayerConfig& windowed = windowed_layer(config);
   const AttentionConfig& a = layer.attention;
   Keys out(keys, family->gguf);
   out.integer("block_count", config.num_layers());
@@ -122,9 +157,18 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
   out.real("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
   out.integer("vocab_size", config.vocab_size);
   put_rope(a, out, keys);
-  put_window(config, a.window, out);
+  if (family->local_theta != 0.0) out.real("rope.freq_base_swa", windowed.attention.rope.theta);
+  if (a.soft_cap != 0.0) out.real(gguf_keys::kAttentionCap, a.soft_cap);
+  if (config.logit_soft_cap != 0.0) out.real(gguf_keys::kLogitCap, config.logit_soft_cap);
+  if (family->multipliers) {
+    if (a.scale != 0.0) out.real(gguf_keys::kAttentionScale, a.scale);
+    out.real(gguf_keys::kEmbeddingScale, config.embedding_scale);
+    out.real(gguf_keys::kResidualScale, config.residual_scale);
+    out.real(gguf_keys::kLogitDivisor, 1.0 / config.logit_scale);
+  }
+  put_window(config, *family, out);
   // Where the architecture alone would read back as another family.
-  if (family_by_gguf(family->gguf, a.window > 0) != family)
+  if (family_by_gguf(family->gguf, windowed.attention.window > 0) != family)
     keys.set_string(gguf_keys::kModelType, family->type);
 }
 
@@ -142,6 +186,8 @@ void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {
   if (v.add_bos) keys.set_bool(gguf_keys::kAddBos, *v.add_bos);
   if (v.add_eos) keys.set_bool(gguf_keys::kAddEos, *v.add_eos);
   if (v.add_space_prefix) keys.set_bool(gguf_keys::kAddSpacePrefix, *v.add_space_prefix);
+  if (!v.space_prefix.empty()) keys.set_string(gguf_keys::kSpacePrefix, v.space_prefix);
+  if (v.no_default_ids) keys.set_bool(gguf_keys::kNoDefaultIds, true);
   if (!v.chat_template.empty()) keys.set_string(gguf_keys::kChatTemplate, v.chat_template);
 }
 

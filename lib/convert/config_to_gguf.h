@@ -8,8 +8,7 @@
 
 namespace lathe {
 
-// Whether put_config() and the tensors that are there say all that the model computes by, of those
-// whose layers differ in their windows at most (others: kUnsupported).
+// Whether put_config() and the tensors that are there say all that the model computes by.
 bool gguf_can_say(const ModelConfig& config);
 
 // "<architecture>.*" and our own keys. What GGUF has no key for is refused by

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/stored_checkpoint.h"
 #include "checkpoint/vectors.h"
 #include "convert/writers.h"
 #include "tensor/packed_layout.h"
@@ -79,7 +80,9 @@ void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
     return;
   }
   try {
-    Tokenizer::create(*files);
+    const auto tokenizer = Tokenizer::create(*files);
+    const std::vector<std::string>& warnings = tokenizer->warnings();
+    plan.notes.insert(plan.notes.end(), warnings.begin(), warnings.end());
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
     plan.notes.push_back(
@@ -100,6 +103,11 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   if (family == nullptr) fail(ErrorCode::kBug, "unknown family {}", checkpoint.config().family);
 
   Plan plan;
+  const auto left_out = checkpoint.metadata().find(metadata_keys::kLeftOut);
+  if (left_out != checkpoint.metadata().end()) {
+    plan.notes.push_back(
+        fmt::format("the text part alone is taken; left out: {}", left_out->second));
+  }
   std::map<DType, std::uint64_t> matrix_bytes;
   for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
     const auto source = checkpoint.find(slot.name());
@@ -120,6 +128,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     }
     planned.out = {place.name, planned.to, info.shape};
     planned.interleave = place.interleaved;
+    planned.less_one = place.less_one;
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
     planned.bytes =

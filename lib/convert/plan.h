@@ -21,6 +21,7 @@ struct PlannedTensor {
   TensorSpec out;           // as the target's writer is given it
   DType to = DType::kF32;   // out.dtype, or the block type that out holds as bytes
   bool interleave = false;  // rows go from half to interleaved order
+  bool less_one = false;    // one is taken from each element
   std::uint64_t bytes = 0;
   // Where the bytes come from when not from the source (quantize): gives the sink all of them,
   // piece after piece, in rows of the source's order. The pieces stay valid until the next call

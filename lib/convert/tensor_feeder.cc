@@ -107,12 +107,15 @@ void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, s
     source_sink(checkpoint_.bytes_in_place(tensor.source));
   }
   std::span<std::byte> piece = raw_;
-  if (tensor.to != info.dtype) {
+  if (tensor.to != info.dtype || tensor.less_one) {
     floats_.resize(static_cast<std::size_t>(count * info.cols()));
     if (packed) {
       checkpoint_.read_rows_f32(tensor.source, first, count, floats_);
     } else {
       to_floats(raw_, info.dtype, floats_, info.name, checkpoint_.path());
+    }
+    if (tensor.less_one) {
+      for (float& x : floats_) x -= 1.0f;
     }
     converted_.resize(
         static_cast<std::size_t>(tensor.bytes / rows * static_cast<std::uint64_t>(count)));

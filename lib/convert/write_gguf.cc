@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "lathe/checkpoint_parts.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
@@ -97,10 +99,13 @@ void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
   const ModelConfig& config = checkpoint.config();
   const std::string file = quoted(checkpoint.path());
   const Family* family = family_by_type(config.family);
-  const LayerConfig layer = common_layer(config, "a GGUF file");
-  if (layer.mlp.activation != Activation::kSilu) {
-    fail_unsupported("{}: GGUF's readers know only the activation SiLU for this architecture",
-                     file);
+  const LayerConfig& layer = typical_layer(config);
+  if (layer.mlp.activation != family->activation) {
+    fail_unsupported("{}: GGUF's readers know another activation for architecture {}", file,
+                     family->gguf);
+  }
+  if (layer.attention.rope.scaling == RopeScalingKind::kLongRope) {
+    fail_unsupported("{}: LongRoPE's factors are read from GGUF files, not written", file);
   }
   if (!layer.attention.rope.truncate) {
     fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
@@ -145,7 +150,7 @@ class PlanGgufWriter final : public PlanWriter {
   PlanGgufWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
                  ByteOutput& out)
       : has_recipe_(!options.recipe.empty()) {
-    const std::vector<float> factors = rope_factors(checkpoint.config().layer(0).attention);
+    const std::vector<float> factors = rope_factors(typical_layer(checkpoint.config()).attention);
     std::vector<TensorSpec> specs;
     if (!factors.empty()) {
       specs.push_back({kGgufRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});

@@ -35,7 +35,7 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : checkpoint.metadata()) {
     if (lathe_file::is_own_key(key) || key == metadata_keys::kGenerationConfig ||
-        key == metadata_keys::kIgnored) {
+        key == kIgnoredTensors || key == metadata_keys::kLeftOut) {
       continue;
     }
     out[replace_invalid_utf8(key)] = replace_invalid_utf8(value);
@@ -76,10 +76,12 @@ class RidingFiles {
       files_.emplace_back("generation_config.json", generation_);
     }
     if (const TokenizerFiles* tokenizer = checkpoint.tokenizer_files()) {
-      for (const auto& [name, content] :
-           lathe_file::named_files(hugging_face_form(*tokenizer, converted_))) {
+      const TokenizerFiles& files = hugging_face_form(*tokenizer, converted_);
+      for (const auto& [name, content] : lathe_file::named_files(files)) {
         files_.emplace_back(name, *content);
       }
+      compiled_ = compile_tokenizer(files);
+      if (!compiled_.empty()) files_.emplace_back(lathe_file::kCompiledTokenizer, compiled_);
     }
   }
   RidingFiles(const RidingFiles&) = delete;  // views of its own members
@@ -88,7 +90,7 @@ class RidingFiles {
   std::span<const std::pair<std::string, std::string_view>> all() const { return files_; }
 
  private:
-  std::string config_, generation_;
+  std::string config_, generation_, compiled_;
   std::optional<TokenizerFiles> converted_;
   std::vector<std::pair<std::string, std::string_view>> files_;  // by name
 };

@@ -48,14 +48,12 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
          "an engine cannot run {} sequences with pieces of {} tokens in a context of {}",
          options.max_batch, options.prefill_chunk, options.context);
   }
-  SessionOptions session_options;
-  session_options.kv_type = options.kv_type;
-  // One that computes nothing, for the size of a page.
-  session_options.threads = 1;
-  const KvLayout layout = Session::create(model, session_options)->kv_layout();
+  const KvLayout layout = kv_layout(*model, options.kv_type);
   const std::uint64_t bytes = options.kv_memory > 0 ? options.kv_memory : default_kv_memory();
   const std::int64_t most = model->config().max_position;
   const std::int64_t context = options.context > 0 ? std::min(options.context, most) : most;
+  SessionOptions session_options;
+  session_options.kv_type = options.kv_type;
   session_options.threads = options.threads;
   session_options.max_pages = page_count(layout, bytes, context, options);
   session_options.chunk = std::max<std::int64_t>(512, options.prefill_chunk + options.max_batch);

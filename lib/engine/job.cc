@@ -4,14 +4,14 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/seconds.h"
 
 namespace lathe {
 namespace {
 
+// 0 where one of them was never reached.
 double seconds(EngineClock::time_point from, EngineClock::time_point to) {
-  return from == EngineClock::time_point() || to < from
-             ? 0.0
-             : std::chrono::duration<double>(to - from).count();
+  return from == EngineClock::time_point() || to < from ? 0.0 : seconds_between(from, to);
 }
 
 void check_ids(std::span<const TokenId> ids, std::int64_t vocab) {
@@ -27,15 +27,7 @@ void check(const Request& request, const ModelConfig& config, std::int64_t conte
     fail(ErrorCode::kUsage, "a request cannot have {} samples and {} seconds", request.samples,
          request.timeout);
   }
-  if (request.prompt.empty()) {
-    fail_invalid("the prompt is empty: give it some text (this model has no token to begin with)");
-  }
-  if (std::cmp_greater(request.prompt.size(), context)) {
-    fail(ErrorCode::kLimit,
-         "the prompt has {} tokens, but the context holds {}: shorten the prompt or raise the "
-         "context",
-         request.prompt.size(), context);
-  }
+  check_prompt(request.prompt.size(), context, config.max_position);
   check_ids(request.prompt, config.vocab_size);
   for (const std::vector<TokenId>& text : request.continuations) {
     if (text.empty()) fail_invalid("a continuation to score is empty");
@@ -69,6 +61,12 @@ std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer& to
   for (int sample = 0; sample < r.samples; ++sample) {
     GenerateOptions options = r.options;
     options.sampling.seed += static_cast<std::uint64_t>(sample);
+    if (r.options.edit_logits) {
+      options.edit_logits = [&r, sample](std::span<float> logits, ChoicePoint at) {
+        at.sample = sample;
+        r.options.edit_logits(logits, at);
+      };
+    }
     TextCallback on_text;
     if (r.on_text) {
       on_text = [&r, sample](std::string_view text) { return r.on_text(sample, text); };

@@ -36,7 +36,7 @@ struct Job {
   bool prompt_done = false;
   std::int64_t cached_tokens = 0;
   std::int64_t preemptions = 0;
-  std::optional<RequestError> error;
+  std::optional<Failure> error;
   EngineClock::time_point submitted, admitted, prompt_end, first_token, last_token;
 
   std::int64_t prompt_size() const noexcept {

@@ -164,6 +164,7 @@ std::int64_t PageCache::reach(std::span<const TokenId> tokens, std::int64_t from
 
 std::int64_t PageCache::load(Session& session, SequenceId sequence,
                              std::span<const TokenId> tokens) {
+  SessionPages pages(session);
   std::int64_t length = session.length(sequence);
   if (!usable_) return length;
   PageKey key = key_at(tokens, length);
@@ -177,7 +178,7 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
       continue;  // perhaps another file has some of it
     }
     try {
-      session.append_pages(sequence, found.shared, buffer_);
+      pages.append(sequence, found.shared, buffer_);
     } catch (const Error&) {
       break;  // no room
     }
@@ -190,9 +191,9 @@ std::int64_t PageCache::load(Session& session, SequenceId sequence,
   return length;
 }
 
-void PageCache::store(const Session& session, SequenceId sequence,
-                      std::span<const TokenId> tokens) {
-  if (!usable_ || broken_ || session.pages(sequence).first > 0) return;
+void PageCache::store(Session& session, SequenceId sequence, std::span<const TokenId> tokens) {
+  const SessionPages pages(session);
+  if (!usable_ || broken_ || pages.of(sequence).first > 0) return;
   const auto page = static_cast<std::size_t>(layout_.page_tokens);
   PageKey key = root_;
   std::vector<std::string> used;
@@ -204,7 +205,7 @@ void PageCache::store(const Session& session, SequenceId sequence,
     const bool known = stored_.contains(name) && ::access(path.c_str(), F_OK) == 0;
     if (!known && lacks(path, key, own)) {
       try {
-        session.export_pages(sequence, static_cast<std::int64_t>(at / page), 1, buffer_);
+        pages.copy(sequence, static_cast<std::int64_t>(at / page), 1, buffer_);
         make_folder(folder_of(key));
         write_page(path, key, layout_.page_tokens, own, buffer_);
       } catch (const Error& error) {

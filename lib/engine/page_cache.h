@@ -24,7 +24,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "lathe/model.h"
+#include "lathe/session.h"
 
 #include "engine/page_file.h"
 
@@ -45,7 +45,7 @@ class PageCache {
   // its new length.
   std::int64_t load(Session& session, SequenceId sequence, std::span<const TokenId> tokens);
   // Writes what a sequence, which holds exactly `tokens`, has and the folder lacks.
-  void store(const Session& session, SequenceId sequence, std::span<const TokenId> tokens);
+  void store(Session& session, SequenceId sequence, std::span<const TokenId> tokens);
 
  private:
   struct Found {

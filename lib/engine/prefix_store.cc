@@ -11,15 +11,8 @@ constexpr std::size_t kMostEntries = 4096;
 
 }  // namespace
 
-std::int64_t common_length(std::span<const TokenId> a, std::span<const TokenId> b) noexcept {
-  const std::size_t n = std::min(a.size(), b.size());
-  const auto [end, ignored] =
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin());
-  return end - a.begin();
-}
-
 PrefixStore::PrefixStore(Session& session)
-    : session_(session), page_tokens_(session.kv_layout().page_tokens) {}
+    : session_(session), pages_(session), page_tokens_(pages_.layout().page_tokens) {}
 
 PrefixStore::~PrefixStore() {
   while (!entries_.empty()) drop(entries_.size() - 1);
@@ -74,7 +67,7 @@ bool PrefixStore::shrink(std::int64_t pages) {
                        [](const Entry& a, const Entry& b) { return a.used < b.used; });
   const auto index = static_cast<std::size_t>(oldest - entries_.begin());
   // Shared pages are the first ones, so those that the entry has alone are its last.
-  const Session::SequencePages held = session_.pages(oldest->sequence);
+  const SequencePages held = pages_.of(oldest->sequence);
   const std::int64_t give = std::min(held.alone, pages);
   const std::int64_t keep = (held.first + held.count - give) * page_tokens_;
   // Without pages of its own it holds nothing that is not elsewhere; with a window that has
@@ -89,7 +82,7 @@ bool PrefixStore::shrink(std::int64_t pages) {
 }
 
 bool PrefixStore::begins_before(SequenceId a, SequenceId b) const {
-  return session_.pages(a).first <= session_.pages(b).first;
+  return pages_.of(a).first <= pages_.of(b).first;
 }
 
 void PrefixStore::drop(std::size_t index) {

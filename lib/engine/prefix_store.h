@@ -17,12 +17,12 @@
 #include <span>
 #include <vector>
 
-#include "lathe/model.h"
+#include "lathe/session.h"
+
+#include "generate/common_length.h"
+#include "model/session_pages.h"
 
 namespace lathe {
-
-// How many tokens two texts share at their beginning.
-std::int64_t common_length(std::span<const TokenId> a, std::span<const TokenId> b) noexcept;
 
 class PrefixStore {
  public:
@@ -60,6 +60,7 @@ class PrefixStore {
   void drop(std::size_t index);
 
   Session& session_;
+  SessionPages pages_;
   std::int64_t page_tokens_;
   std::vector<Entry> entries_;
   std::uint64_t clock_ = 0;

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/seconds.h"
 #include "generate/finite_logits.h"
-#include "generate/sampler.h"
 #include "generate/select.h"
+#include "generate/token_weights.h"
 
 namespace lathe {
 namespace {
@@ -17,19 +18,15 @@ namespace {
 // Logits that several threads choose from faster than one.
 constexpr std::size_t kManyLogits = std::size_t{1} << 16;
 
-double since(EngineClock::time_point start) {
-  return std::chrono::duration<double>(EngineClock::now() - start).count();
-}
-
 // Runs `call`; what it throws becomes the error of one request.
 template <typename Call>
-std::optional<RequestError> attempt(Call&& call) {
+std::optional<Failure> attempt(Call&& call) {
   try {
     call();
   } catch (const Error& error) {
-    return RequestError{error.code(), error.message()};
+    return Failure{error.code(), error.message()};
   } catch (const std::bad_alloc&) {
-    return RequestError{ErrorCode::kLimit, "out of memory"};
+    return Failure{ErrorCode::kLimit, "out of memory"};
   }
   return std::nullopt;
 }
@@ -41,16 +38,16 @@ Scheduler::Scheduler(std::unique_ptr<Session> session, std::shared_ptr<const Tok
     : session_(std::move(session)),
       tokenizer_(std::move(tokenizer)),
       options_(std::move(options)),
-      page_tokens_(session_->kv_layout().page_tokens),
-      page_bytes_(session_->kv_layout().page_bytes),
+      kv_(*session_),
+      page_tokens_(kv_.layout().page_tokens),
+      page_bytes_(kv_.layout().page_bytes),
       context_(session_->model().config().max_position),
       store_(*session_) {
   if (options_.context > 0) context_ = std::min(context_, options_.context);
   if (!options_.spill_file.empty()) spill_ = std::make_unique<SpillFile>(options_.spill_file);
   if (!options_.cache_dir.empty()) {
-    pages_ =
-        std::make_unique<PageCache>(options_.cache_dir, options_.cache_size, model().fingerprint(),
-                                    session_->kv_layout(), options_.on_warning);
+    pages_ = std::make_unique<PageCache>(options_.cache_dir, options_.cache_size,
+                                         model().fingerprint(), kv_.layout(), options_.on_warning);
   }
 }
 
@@ -105,7 +102,7 @@ std::vector<Completion> Scheduler::step() {
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
   for (Lane& lane : born_) running_.push_back(lane);
   born_.clear();
-  if (!parts_.empty()) stats_.step_seconds += since(start);
+  if (!parts_.empty()) stats_.step_seconds += seconds_since(start);
   return std::exchange(done_, {});
 }
 
@@ -114,7 +111,7 @@ void Scheduler::expire() {
   const auto look = [&](const Lane& lane) {
     if (lane.job == nullptr || !lane.job->started) return;  // cancelled since the last step
     const double limit = lane.job->request.timeout;
-    if (limit > 0.0 && since(lane.job->admitted) > limit &&
+    if (limit > 0.0 && seconds_since(lane.job->admitted) > limit &&
         std::find(late.begin(), late.end(), lane.job) == late.end()) {
       late.push_back(lane.job);
     }
@@ -122,8 +119,8 @@ void Scheduler::expire() {
   for (const Lane& lane : running_) look(lane);
   for (const Lane& lane : waiting_) look(lane);  // what was put back goes on counting
   for (Job* job : late) {
-    end_job(*job, RequestError{ErrorCode::kLimit,
-                               fmt::format("timed out after {} seconds", job->request.timeout)});
+    end_job(*job, Failure{ErrorCode::kLimit,
+                          fmt::format("timed out after {} seconds", job->request.timeout)});
   }
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
 }
@@ -182,9 +179,9 @@ void Scheduler::compute() {
   for (;;) {
     const EngineClock::time_point start = EngineClock::now();
     std::span<const float> logits;
-    const std::optional<RequestError> error = attempt([&] { logits = session_->forward(inputs_); });
+    const std::optional<Failure> error = attempt([&] { logits = session_->forward(inputs_); });
     if (!error) {
-      note_pace(since(start));
+      note_pace(seconds_since(start));
       ++stats_.steps;
       deliver(logits);
       return;
@@ -226,6 +223,7 @@ void Scheduler::choose_side_by_side(std::span<const float> logits) {
     // The largest of all is found sooner than a thread is woken.
     const GenerateOptions& how = lane.job->request.options;
     const bool costs = how.sampling.temperature > 0 || how.logprobs > 0;
+    if (how.edit_logits) continue;  // the caller's own code, on the caller's own thread
     if (lane.kind == Lane::Kind::kSample && part.complete && costs) parts.push_back(&part);
   }
   ThreadPool* pool = pool_for(parts.size());
@@ -260,7 +258,7 @@ void Scheduler::deliver(std::span<const float> logits) {
       stats_.prefilled_tokens += part.count - again;
     }
     const std::span<const float> rows = logits.subspan(part.row * vocab, part.rows * vocab);
-    const std::optional<RequestError> error = attempt([&] {
+    const std::optional<Failure> error = attempt([&] {
       switch (lane.kind) {
         case Lane::Kind::kPrompt:
           if (part.complete) end_prompt(lane, rows);
@@ -389,7 +387,7 @@ void Scheduler::retire(Lane& lane) {
   if (--job.lanes == 0) finish(job);
 }
 
-void Scheduler::end_job(Job& job, std::optional<RequestError> error) {
+void Scheduler::end_job(Job& job, std::optional<Failure> error) {
   job.error = std::move(error);
   for (const auto& state : job.states) state->cancel();
   ++job.lanes;  // until all of them are gone

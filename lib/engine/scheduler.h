@@ -114,12 +114,13 @@ class Scheduler final : public Engine {
   // The lane is done, well or not: its memory goes, and with the last lane the job ends.
   void retire(Lane& lane);
   // Ends a request that is not done. cancel() gives no error.
-  void end_job(Job& job, std::optional<RequestError> error);
+  void end_job(Job& job, std::optional<Failure> error);
   void finish(Job& job);
 
   std::unique_ptr<Session> session_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   EngineOptions options_;
+  SessionPages kv_;
   std::int64_t page_tokens_;
   std::uint64_t page_bytes_;
   std::int64_t context_;

@@ -142,7 +142,7 @@ bool Scheduler::unspill(Lane& lane) {
   }
   lane.sequence = session_->add();
   try {
-    session_->append_pages(lane.sequence, lane.reached, bytes);
+    kv_.append(lane.sequence, lane.reached, bytes);
   } catch (const Error&) {  // no room after all
     session_->drop(std::exchange(lane.sequence, -1));
     return false;
@@ -194,7 +194,7 @@ void Scheduler::preempt(Lane& lane) {
   ++lane.job->preemptions;
   Lane back{.job = lane.job, .kind = lane.kind, .index = lane.index};
   back.reached = std::max(lane.reached, lane.computed);
-  const auto held = session_->pages(lane.sequence);
+  const auto held = kv_.of(lane.sequence);
   const std::uint64_t bytes = static_cast<std::uint64_t>(held.count) * page_bytes_;
   const double per_position = pace_.seconds_per_prompt_row();
   const double again = per_position * static_cast<double>(lane.computed);
@@ -202,7 +202,7 @@ void Scheduler::preempt(Lane& lane) {
                       (per_position == 0.0 || spill_->cost(bytes) < again);
   if (spills) {
     std::vector<std::byte> copy(static_cast<std::size_t>(bytes));
-    session_->export_pages(lane.sequence, held.first, held.count, copy);
+    kv_.copy(lane.sequence, held.first, held.count, copy);
     SpillRun run;
     if (spill_->write(copy, run)) {
       back.spilled = run;

@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/seconds.h"
 
 namespace lathe {
 namespace {
@@ -18,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 // A running mean that follows changes within some tens of measurements.
 void learn(double& rate, Clock::time_point start, std::uint64_t bytes) {
   if (bytes == 0) return;
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double seconds = seconds_since(start);
   rate += 0.25 * (seconds / static_cast<double>(bytes) - rate);
 }
 

@@ -9,7 +9,8 @@
 
 namespace lathe {
 
-inline double log_sum_exp(std::span<const float> logits) noexcept {
+// By the C library's exp and log; generate/token_weights.h has one of the same bits everywhere.
+inline double libm_log_sum_exp(std::span<const float> logits) noexcept {
   const double max = *std::max_element(logits.begin(), logits.end());
   double sum = 0.0;
   for (const float x : logits) sum += std::exp(x - max);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "base/seconds.h"
 #include "eval/log_softmax.h"
 #include "eval/score_statistics.h"
 
@@ -99,7 +100,7 @@ void require_number(const PerplexityFigures& figures, std::string_view what) {
 
 // What tells the model's logits from the base's.
 void compare(std::span<const float> logits, std::span<const float> base, TokenScore& score) {
-  score.kl = kl_divergence(base, log_sum_exp(base), logits, log_sum_exp(logits));
+  score.kl = kl_divergence(base, libm_log_sum_exp(base), logits, libm_log_sum_exp(logits));
   score.same_top = argmax(logits) == argmax(base);
 }
 
@@ -221,8 +222,7 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
     report.divergence = divergence_figures(scores);
     require_number(report.divergence->base, "the base model");
   }
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  report.seconds = seconds_since(started);
   return report;
 }
 

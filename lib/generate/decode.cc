@@ -1,17 +1,16 @@
 #include "generate/decode.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/fail.h"
+#include "base/seconds.h"
 #include "generate/finite_logits.h"
+#include "generate/token_weights.h"
 
 namespace lathe {
 namespace {
-
-double seconds(std::chrono::steady_clock::duration d) {
-  return std::chrono::duration<double>(d).count();
-}
 
 std::vector<TokenId> collect_end_tokens(const Tokenizer& tokenizer, const ModelConfig& config,
                                         const GenerateOptions& options) {
@@ -34,15 +33,7 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
       history_(prompt.begin(), prompt.end()),
       sampler_(options_.sampling),
       stops_(options_.stop) {
-  if (prompt.empty()) {
-    fail_invalid("the prompt is empty: give it some text (this model has no token to begin with)");
-  }
-  if (static_cast<std::int64_t>(prompt.size()) > context) {
-    fail(ErrorCode::kLimit,
-         "the prompt has {} tokens, but the context holds {}: shorten the prompt or raise the "
-         "context",
-         prompt.size(), context);
-  }
+  check_prompt(prompt.size(), context, config.max_position);
   if (options_.max_tokens < -1) {
     fail(ErrorCode::kUsage, "max_tokens {} is out of range: it must be ≥ -1", options_.max_tokens);
   }
@@ -59,9 +50,10 @@ std::span<const TokenId> GenerationState::input() const noexcept {
 }
 
 void GenerationState::choose(std::span<const float> logits) {
-  if (result_.ids.empty()) result_.timings.prefill = seconds(Clock::now() - started_);
+  if (result_.ids.empty()) result_.timings.prefill = seconds_since(started_);
   choice_.reset();
-  if (all_finite(logits)) choice_ = sampler_.choose(logits, history_);
+  finite_ = all_finite(logits);
+  if (finite_) choice_ = sampler_.choose(edited(logits), history_);
   if (choice_ && options_.logprobs > 0) chosen_ = describe(logits, *choice_);
 }
 
@@ -69,13 +61,17 @@ void GenerationState::advance() {
   const bool first = result_.ids.empty();
   const Clock::time_point now = Clock::now();
   computed_ = history_.size();
+  if (!choice_ && finite_) {
+    fail_invalid("after {} tokens no token is left to choose from: all are forbidden",
+                 history_.size());
+  }
   if (!choice_) fail_not_numbers(history_.size());
   const TokenId id = *choice_;
   if (first) {
     first_token_ = now;
-    result_.timings.first_token = seconds(now - started_);
+    result_.timings.first_token = seconds_between(started_, now);
   }
-  result_.timings.decode = seconds(now - first_token_);
+  result_.timings.decode = seconds_between(first_token_, now);
 
   if (ends(id)) {
     result_.end_token = id;
@@ -112,8 +108,17 @@ bool GenerationState::ends(TokenId id) const noexcept {
   return std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end();
 }
 
+std::span<const float> GenerationState::edited(std::span<const float> logits) {
+  if (!options_.edit_logits) return logits;
+  edited_.assign(logits.begin(), logits.end());
+  options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = result_.prompt_tokens});
+  return edited_;
+}
+
 GeneratedToken GenerationState::describe(std::span<const float> logits, TokenId id) {
   select_largest(logits, options_.logprobs, ranked_);
+  // Logits of which none is a number, and a hook that mended them.
+  if (ranked_.empty()) return {id, -std::numeric_limits<double>::infinity(), {}};
   std::sort(ranked_.begin(), ranked_.end(), ranks_before);
   const double norm = log_sum_exp(logits, ranked_.front().value);
   GeneratedToken token{id, logits[static_cast<std::size_t>(id)] - norm, {}};

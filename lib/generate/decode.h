@@ -21,7 +21,7 @@
 
 #include "lathe/generate.h"
 
-#include "generate/sampler.h"
+#include "generate/select.h"
 #include "generate/stop_matcher.h"
 
 namespace lathe {
@@ -37,6 +37,8 @@ class GenerationState {
 
   // Ids to append to the sequence before the next accept(): the prompt, then one at a time.
   std::span<const TokenId> input() const noexcept;
+  // The first `count` ids of the prompt, fewer than all, are in the sequence already.
+  void skip(std::int64_t count) noexcept { computed_ = static_cast<std::size_t>(count); }
   // The prompt and what was generated so far: what the sequence would be recomputed from.
   std::span<const TokenId> history() const noexcept { return history_; }
 
@@ -60,6 +62,8 @@ class GenerationState {
   using Clock = std::chrono::steady_clock;
 
   bool ends(TokenId id) const noexcept;
+  // The logits as options_.edit_logits leaves them.
+  std::span<const float> edited(std::span<const float> logits);
   GeneratedToken describe(std::span<const float> logits, TokenId id);
   void show(std::string_view text);
   void finish(FinishReason reason);
@@ -71,9 +75,11 @@ class GenerationState {
   std::vector<TokenId> history_;
   std::size_t computed_ = 0;  // ids of history_ that are in the sequence
   Sampler sampler_;
+  std::vector<float> edited_;  // logits, where options_.edit_logits sees them
   StopMatcher stops_;
   std::unique_ptr<Tokenizer::Stream> stream_;
   std::vector<RankedLogit> ranked_;
+  bool finite_ = true;             // the logits that choose() saw
   std::optional<TokenId> choice_;  // made by choose(), for advance()
   GeneratedToken chosen_;          // the same with its probabilities, where they are wanted
   Generation result_;

@@ -1,5 +1,8 @@
 #include "lathe/generate.h"
 
+#include <utility>
+
+#include "base/fail.h"
 #include "generate/decode.h"
 
 namespace lathe {
@@ -21,6 +24,17 @@ class OwnedSequence {
 };
 
 }  // namespace
+
+void check_prompt(std::size_t tokens, std::int64_t context, std::int64_t longest) {
+  if (tokens == 0) {
+    fail_invalid("the prompt is empty: give it some text (this model has no token to begin with)");
+  }
+  if (std::cmp_greater(tokens, context)) {
+    fail(ErrorCode::kLimit,
+         "the prompt has {} tokens, but the context holds {}: shorten the prompt{}", tokens,
+         context, context < longest ? " or raise the context" : "");
+  }
+}
 
 Generation generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const TextCallback& on_text) {

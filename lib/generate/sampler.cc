@@ -1,4 +1,10 @@
-#include "generate/sampler.h"
+// lathe/sampler.h says what is computed, this says how.
+//
+// The candidates stay in the order of their ids, each with an integer weight; a filter sets the
+// weights of what it drops to 0. Borders are found by selection: top-k by select.h, top-p by a
+// histogram of the weights' sizes and a partition of the one bucket where the border lies.
+// Nothing sorts the vocabulary, and the draw's walk has the same order everywhere.
+#include "lathe/sampler.h"
 
 #include <algorithm>
 #include <array>
@@ -6,10 +12,12 @@
 #include <cmath>
 #include <numeric>
 #include <utility>
+#include <vector>
 
-#include "base/exp_nonpositive.h"
 #include "base/fail.h"
-#include "base/portable_math.h"
+#include "base/pcg.h"
+#include "generate/select.h"
+#include "generate/token_weights.h"
 
 namespace lathe {
 namespace {
@@ -73,49 +81,51 @@ void validate(const SamplingOptions& options) {
         options.repeat_last);
 }
 
-int weight_bits(std::int64_t vocab_size) noexcept {
-  return std::min(50,
-                  62 - static_cast<int>(std::bit_width(static_cast<std::uint64_t>(vocab_size))));
-}
+class Sampler::State {
+ public:
+  explicit State(const SamplingOptions& options) : options_(options), generator_(options.seed) {}
 
-void token_weights(std::span<const float> x, float max, double temperature, int bits,
-                   std::uint64_t* out) noexcept {
-  if (std::isinf(max)) {  // ∞ - ∞ would be no number
-    for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i] == max ? std::uint64_t{1} << bits : 0;
-    return;
-  }
-  // 1e-300 keeps the quotient finite; what differs at all is then out of the draw anyway.
-  const double scale = 1.0 / std::max(temperature, 1e-300);
-  const double unit = static_cast<double>(std::uint64_t{1} << bits);
-  // Adding 2^52 rounds to a whole number in the low bits: bits ≤ 50.
-  constexpr double kRound = 0x1p52;
-  const float* values = x.data();
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double e = exp_nonpositive((static_cast<double>(values[i]) - max) * scale);
-    out[i] = std::bit_cast<std::uint64_t>(e * unit + kRound) - std::bit_cast<std::uint64_t>(kRound);
-  }
-}
+  std::optional<TokenId> choose(std::span<const float> logits, std::span<const TokenId> history);
 
-double log_sum_exp(std::span<const float> logits, float max) noexcept {
-  constexpr std::size_t kBlock = 512;
-  std::uint64_t weights[kBlock];
-  const int bits = weight_bits(static_cast<std::int64_t>(logits.size()));
-  std::uint64_t sum = 0;
-  for (std::size_t first = 0; first < logits.size(); first += kBlock) {
-    const std::size_t n = std::min(kBlock, logits.size() - first);
-    token_weights(logits.subspan(first, n), max, 1.0, bits, weights);
-    sum = std::accumulate(weights, weights + n, sum);
-  }
-  const double ratio = static_cast<double>(sum) / static_cast<double>(std::uint64_t{1} << bits);
-  return max + portable_log(ratio);
-}
+ private:
+  std::span<const float> penalise(std::span<const float> logits, std::span<const TokenId> history);
+  void weigh(std::span<const float> logits, float max);
+  void keep_top_p();
+  void keep_min_p();
+  TokenId draw();
 
-Sampler::Sampler(const SamplingOptions& options) : options_(options), generator_(options.seed) {
+  SamplingOptions options_;
+  Pcg32 generator_;
+  int bits_ = 0;
+  std::vector<float> penalised_;
+  std::vector<char> seen_;  // one per token of the vocabulary
+  std::vector<RankedLogit> ranked_;
+  std::vector<float> kept_;             // logits that top-k keeps
+  std::vector<std::uint64_t> weights_;  // of the candidates, by id
+  std::vector<TokenId> ids_;            // theirs; empty: candidate i is token i
+  struct Candidate {
+    std::uint64_t weight;
+    std::size_t index;
+  };
+  std::vector<Candidate> bucket_;
+};
+
+Sampler::Sampler(const SamplingOptions& options) {
   validate(options);
+  state_ = std::make_unique<State>(options);
 }
+
+Sampler::Sampler(Sampler&&) noexcept = default;
+Sampler& Sampler::operator=(Sampler&&) noexcept = default;
+Sampler::~Sampler() = default;
 
 std::optional<TokenId> Sampler::choose(std::span<const float> logits,
                                        std::span<const TokenId> history) {
+  return state_->choose(logits, history);
+}
+
+std::optional<TokenId> Sampler::State::choose(std::span<const float> logits,
+                                              std::span<const TokenId> history) {
   const std::span<const float> x = penalise(logits, history);
   const std::optional<RankedLogit> best = largest(x);
   if (!best) return std::nullopt;
@@ -127,8 +137,8 @@ std::optional<TokenId> Sampler::choose(std::span<const float> logits,
   return draw();
 }
 
-std::span<const float> Sampler::penalise(std::span<const float> logits,
-                                         std::span<const TokenId> history) {
+std::span<const float> Sampler::State::penalise(std::span<const float> logits,
+                                                std::span<const TokenId> history) {
   if (options_.repeat_penalty == 1.0 || options_.repeat_last == 0) return logits;
   if (options_.repeat_last > 0) {
     const auto last = static_cast<std::uint64_t>(options_.repeat_last);
@@ -152,7 +162,7 @@ std::span<const float> Sampler::penalise(std::span<const float> logits,
   return penalised_;
 }
 
-void Sampler::weigh(std::span<const float> logits, float max) {
+void Sampler::State::weigh(std::span<const float> logits, float max) {
   const auto size = static_cast<std::int64_t>(logits.size());
   bits_ = weight_bits(size);
   ids_.clear();
@@ -171,7 +181,7 @@ void Sampler::weigh(std::span<const float> logits, float max) {
   token_weights(logits, max, options_.temperature, bits_, weights_.data());
 }
 
-void Sampler::keep_top_p() {
+void Sampler::State::keep_top_p() {
   if (options_.top_p >= 1.0) return;
   // By the number of bits of a weight, as many buckets as there can be.
   std::array<std::uint64_t, 64> mass{};
@@ -196,7 +206,7 @@ void Sampler::keep_top_p() {
   }
 }
 
-void Sampler::keep_min_p() {
+void Sampler::State::keep_min_p() {
   if (options_.min_p <= 0.0) return;
   const std::uint64_t least = share_of(options_.min_p, std::uint64_t{1} << bits_);
   for (std::uint64_t& weight : weights_) {
@@ -204,7 +214,7 @@ void Sampler::keep_min_p() {
   }
 }
 
-TokenId Sampler::draw() {
+TokenId Sampler::State::draw() {
   const std::uint64_t total = std::accumulate(weights_.begin(), weights_.end(), std::uint64_t{0});
   std::uint64_t rest = multiply_high(generator_.next64(), total);
   std::size_t index = 0;

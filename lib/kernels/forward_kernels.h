@@ -47,6 +47,8 @@ struct ForwardKernels {
   void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
   // The same with GELU's tanh form.
   void (*gelu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // x[i] = cap · tanh(x[i] / cap), cap > 0
+  void (*soft_cap)(float* x, std::int64_t n, float cap);
   // Rotates the pairs (x[i], x[i + half]), i < half, by the angles whose cosines and sines
   // are given: the rotary embedding in the order that Hugging Face checkpoints use.
   void (*rope)(const float* cosines, const float* sines, std::int64_t half, float* x);
@@ -59,13 +61,14 @@ struct ForwardKernels {
   // q: queries × head_dim, already scaled by 1/sqrt(head_dim) (or what the family says).
   // keys: [4][head_dim][16], element d of position t at [t / 16][d][t % 16]; values:
   // [64][head_dim]. Of int8, 64 float scales follow either, one per position. next_keys: the
-  // keys that are asked for next, or these again; they are only prefetched.
-  // Each page is one online-softmax block, so the bits depend on the page size, which is a
-  // constant of the model (kKvPageTokens), and on nothing else.
+  // keys that are asked for next, or these again; they are only prefetched. cap: that of the
+  // scores, which become cap · tanh(score / cap); 0: they stay. Each page is one online-softmax
+  // block, so the bits depend on the page size, which is a constant of the model (kKvPageTokens),
+  // and on nothing else.
   using Attend = void (*)(const float* q, std::int64_t queries, std::int64_t head_dim,
                           const void* keys, const void* values, const void* next_keys,
-                          const std::int32_t* first, const std::int32_t* last, float* m, float* l,
-                          float* o);
+                          const std::int32_t* first, const std::int32_t* last, float cap, float* m,
+                          float* l, float* o);
   Attend attend_f32;
   Attend attend_f16;
   Attend attend_int8;

@@ -122,7 +122,8 @@ Attention::Shape Attention::shape_of(const AttentionConfig& config) {
           .group = group,
           .block_rows = std::max<std::int64_t>(1, kStackedQueries / group),
           .scale = config.scale != 0.0 ? static_cast<float>(config.scale)
-                                       : 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
+                                       : 1.0F / std::sqrt(static_cast<float>(config.head_dim)),
+          .soft_cap = static_cast<float>(config.soft_cap)};
 }
 
 Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers)
@@ -180,7 +181,7 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
     const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
     attend(s.q, queries, shape_.head_dim, keys(page),
            piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head), keys(next),
-           s.first, s.last, state.m, state.l, state.o);
+           s.first, s.last, shape_.soft_cap, state.m, state.l, state.o);
   }
 }
 

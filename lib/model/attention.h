@@ -52,6 +52,7 @@ class Attention {
     std::int64_t group = 0;       // query heads per KV head
     std::int64_t block_rows = 0;  // positions per piece
     float scale = 0.0F;           // of the products of queries and keys
+    float soft_cap = 0.0F;        // of the scaled products; 0: none
   };
   struct Call {
     const KvCache& cache;

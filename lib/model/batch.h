@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "lathe/model.h"
+#include "lathe/session.h"
 
 namespace lathe {
 

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 namespace lathe {
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/portable_math.h"
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/kv_page.h"
@@ -15,6 +16,12 @@ namespace {
 
 void multiply(float* x, std::int64_t n, float by) noexcept {
   for (std::int64_t i = 0; i < n; ++i) x[i] *= by;
+}
+
+// What queries at this position are multiplied by (AttentionConfig::temperature).
+float temperature_at(std::int64_t position, const AttentionConfig& a) noexcept {
+  const auto spans = static_cast<double>(position / a.temperature_span + 1);
+  return static_cast<float>(1.0 + a.temperature * portable_log(spans));
 }
 
 // As the kernels' silu_mul.
@@ -65,18 +72,36 @@ void Forward::reserve(std::int64_t rows) {
 }
 
 void Forward::run(const Batch& batch, float* logits) {
+  const std::int64_t rows = run_layers(batch, -1, nullptr);
+  if (rows == 0) return;
+  set_input(ActivationPoint::kHead, config_.num_layers(), normed_.data(), rows,
+            config_.hidden_size);
+  const std::array<LinearCall, 1> head = {
+      {{&model_.weights().output(), logits, config_.vocab_size}}};
+  Linear::apply(pool_, input_, head);
+  scale_logits(logits, rows);
+}
+
+void Forward::run_to_hidden(const Batch& batch, std::int64_t layer, float* out) {
+  const std::int64_t rows = run_layers(batch, layer, out);
+  if (layer < config_.num_layers()) return;
+  std::copy_n(normed_.data(), rows * config_.hidden_size, out);
+}
+
+std::int64_t Forward::run_layers(const Batch& batch, std::int64_t tapped, float* out) {
   const Weights& weights = model_.weights();
   const std::int64_t layers = config_.num_layers();
   std::int64_t rows = batch.rows();
 
   embed(batch);  // hidden [rows][hidden], cosines, sines
+  if (tapped == 0) copy_wanted(batch, out);
   add_and_norm(nullptr, {}, weights.layers[0].attention_norm, rows);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
     mix_tokens(layer, batch);  // normed -> update [rows][hidden]
     // In the last layer, rows without wanted logits end with their keys and values.
     if (layer == layers - 1) rows = batch.wanted_rows();
-    if (rows == 0) return;
+    if (rows == 0) return 0;
     add_and_norm(update_.data(), w.attention_post_norm, w.mlp_norm, rows);
     mlp_block(layer, rows);  // normed -> update [rows][hidden]
     const bool last = layer == layers - 1;
@@ -84,18 +109,28 @@ void Forward::run(const Batch& batch, float* logits) {
                  last ? weights.final_norm
                       : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
                  rows);
+    if (layer + 1 == tapped && !last) copy_wanted(batch, out);
   }
-  set_input(ActivationPoint::kHead, layers, normed_.data(), rows, config_.hidden_size);
-  const std::array<LinearCall, 1> head = {{{&weights.output(), logits, config_.vocab_size}}};
-  Linear::apply(pool_, input_, head);
-  scale_logits(logits, rows);
+  return rows;
+}
+
+void Forward::copy_wanted(const Batch& batch, float* out) const {
+  for (const Segment& s : batch.wanted) {
+    const std::int64_t floats = s.rows * config_.hidden_size;
+    std::copy_n(hidden_.data() + s.first_row * config_.hidden_size, floats, out);
+    out += floats;
+  }
 }
 
 void Forward::scale_logits(float* logits, std::int64_t rows) noexcept {
-  if (config_.logit_scale == 1.0) return;
+  const auto scale = static_cast<float>(config_.logit_scale);
+  const auto cap = static_cast<float>(config_.logit_soft_cap);
+  if (scale == 1.0F && cap == 0.0F) return;
   const std::int64_t vocab = config_.vocab_size;
   for_rows(rows, vocab, [&](std::int64_t row) {
-    multiply(logits + row * vocab, vocab, static_cast<float>(config_.logit_scale));
+    float* x = logits + row * vocab;
+    if (scale != 1.0F) multiply(x, vocab, scale);
+    if (cap != 0.0F) kernels().forward.soft_cap(x, vocab, cap);
   });
 }
 
@@ -178,16 +213,22 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
           if (a.qk_norm == QkNorm::kWhole) {
             table.rms_norm(heads, norm.data(), eps, count * dim, heads);
           }
+          const bool each = a.qk_norm == QkNorm::kPerHead;
           for (std::int64_t h = 0; h < count; ++h) {
             float* head = heads + h * dim;
-            if (a.qk_norm == QkNorm::kPerHead) table.rms_norm(head, norm.data(), eps, dim, head);
+            if (each && !a.norm_turned) table.rms_norm(head, norm.data(), eps, dim, head);
             table.rope(cosines, sines, half, head);
+            if (each && a.norm_turned) table.rms_norm(head, norm.data(), eps, dim, head);
           }
         };
         float* key = keys_.data() + row * kv_rows;
-        turn(queries_.data() + row * query_rows, a.heads, w.q_norm);
-        turn(key, a.kv_heads, w.k_norm);
+        float* query = queries_.data() + row * query_rows;
         const auto index = static_cast<std::size_t>(row);
+        turn(query, a.heads, w.q_norm);
+        turn(key, a.kv_heads, w.k_norm);
+        if (a.temperature != 0.0) {
+          multiply(query, query_rows, temperature_at(batch.positions[index], a));
+        }
         store_row(layer, batch.sequences[index], batch.positions[index], key,
                   values_.data() + row * kv_rows);
       },

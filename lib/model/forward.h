@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "lathe/activations.h"
+
 #include "model/attention.h"
 #include "model/batch.h"
 #include "model/float_buffer.h"
@@ -26,8 +28,16 @@ class Forward {
   // Computes batch.wanted_rows() rows of vocab_size logits. The cache already holds the
   // positions of the batch (KvCache::extend); their keys and values are written here.
   void run(const Batch& batch, float* logits);
+  // The same without logits: the hidden states of these rows behind `layer` layers, hidden_size
+  // floats each; behind the last one normed.
+  void run_to_hidden(const Batch& batch, std::int64_t layer, float* out);
 
  private:
+  // All layers; the rows that are left are in normed_, their number is returned. What is in
+  // hidden_ behind `tapped` layers, but not behind the last, goes to `out` (-1: nothing).
+  std::int64_t run_layers(const Batch& batch, std::int64_t tapped, float* out);
+  // Copies the wanted rows out of all that are in hidden_.
+  void copy_wanted(const Batch& batch, float* out) const;
   void embed(const Batch& batch);
   // Makes x (rows × cols, tight) the input of the products to come, and shows it.
   void set_input(ActivationPoint point, std::int64_t layer, const float* x, std::int64_t rows,

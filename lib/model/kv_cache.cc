@@ -54,6 +54,11 @@ std::size_t KvShape::page_bytes() const noexcept {
   return bytes;
 }
 
+std::int64_t KvShape::window_tokens() const noexcept {
+  // The window, the slack and two torn pages.
+  return window == 0 ? 0 : window + kWindowSlack + 2 * kKvPageTokens;
+}
+
 std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
@@ -241,12 +246,6 @@ std::int64_t KvCache::first_stored(SequenceId sequence) const {
   return checked(sequence).first_page * kKvPageTokens;
 }
 
-std::int64_t KvCache::most_stored(std::int64_t piece) const noexcept {
-  if (shape_.window == 0) return std::numeric_limits<std::int64_t>::max();
-  // The window, the slack, one piece and two torn pages.
-  return shape_.window + kWindowSlack + piece + 2 * kKvPageTokens;
-}
-
 void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
   for (const Growth& growth : growths) {
     const Sequence& s = checked(growth.sequence);
@@ -266,7 +265,7 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
       ++new_pages;
     }
     if (shape_.window > 0 && !any_shared(s)) {
-      const std::int64_t most = most_stored(piece);
+      const std::int64_t most = shape_.window_tokens() + piece;
       const std::int64_t have = s.length - s.first_page * kKvPageTokens;
       new_positions = std::min(new_positions, std::max<std::int64_t>(0, most - have));
       new_pages = std::min(new_pages, pages_for(new_positions) + 1);
@@ -356,9 +355,9 @@ KvUsage KvCache::usage() const noexcept {
           .pages_allocated = static_cast<std::int64_t>(pages_.size())};
 }
 
-Session::SequencePages KvCache::pages(SequenceId sequence) const {
+SequencePages KvCache::pages(SequenceId sequence) const {
   const Sequence& s = checked(sequence);
-  Session::SequencePages out = {.first = s.first_page};
+  SequencePages out = {.first = s.first_page};
   for (auto i = static_cast<std::size_t>(s.first_page); i < s.pages.size(); ++i) {
     ++out.count;
     if (s.pages[i]->refs == 1) ++out.alone;

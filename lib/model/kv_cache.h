@@ -32,9 +32,10 @@
 #include <string>
 #include <vector>
 
-#include "lathe/model.h"
+#include "lathe/session.h"
 
 #include "kernels/forward_kernels.h"
+#include "model/session_pages.h"
 #include "model/weight_memory.h"
 
 namespace lathe {
@@ -55,6 +56,8 @@ struct KvShape {
   // Bytes of the keys, or the values, of one head and page.
   std::size_t block_bytes(std::int64_t layer) const noexcept;
   std::size_t page_bytes() const noexcept;
+  // What KvLayout::window_tokens says.
+  std::int64_t window_tokens() const noexcept;
   // What KvLayout::fingerprint says.
   std::string fingerprint() const;
 };
@@ -80,9 +83,6 @@ class KvCache {
   void truncate(SequenceId sequence, std::int64_t length);
   void drop(SequenceId sequence);
   std::int64_t length(SequenceId sequence) const;
-  // Positions that one sequence keeps at most, appended to in pieces of `piece` at most; the
-  // largest number without a window.
-  std::int64_t most_stored(std::int64_t piece) const noexcept;
   // The first position whose keys and values are still there (0 without a window).
   std::int64_t first_stored(SequenceId sequence) const;
 
@@ -101,8 +101,8 @@ class KvCache {
   // Gives back the pages that no position from length() on can see through the window.
   void slide(SequenceId sequence) noexcept;
 
-  // As in lathe/model.h.
-  Session::SequencePages pages(SequenceId sequence) const;
+  // As in session_pages.h.
+  SequencePages pages(SequenceId sequence) const;
   void export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
                     std::span<std::byte> out) const;
   void append_pages(SequenceId sequence, std::int64_t tokens, std::span<const std::byte> pages);

@@ -20,7 +20,7 @@
 #include <span>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/lora.h"
 
 #include "model/linear_input.h"

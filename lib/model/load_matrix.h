@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "model/weight_matrix.h"
 #include "parallel/thread_pool.h"

@@ -1,4 +1,4 @@
-// Model as the rest of this room sees it: weights and rotary frequencies.
+// What a Model is made of: weights and rotary frequencies.
 #pragma once
 
 #include <memory>
@@ -14,22 +14,20 @@
 
 namespace lathe {
 
-class LoadedModel final : public Model {
+class LoadedModel {
  public:
   // `adapter` may be null, and fits; nothing of it is kept.
   explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint,
                        const LoraAdapter* adapter = nullptr, const LoadOptions& options = {});
 
-  const ModelConfig& config() const noexcept override { return checkpoint_->config(); }
-  std::uint64_t parameters() const noexcept override { return weights_.parameters; }
-  std::uint64_t weight_bytes() const noexcept override { return weights_.bytes; }
-  bool batch_invariant() const noexcept override { return batch_invariant_; }
-  std::string fingerprint() const override {
+  const ModelConfig& config() const noexcept { return checkpoint_->config(); }
+  bool batch_invariant() const noexcept { return batch_invariant_; }
+  std::string fingerprint() const {
     const std::string base = lathe::fingerprint(*checkpoint_);
     return adapter_.empty() ? base : base + " lora " + adapter_;
   }
 
-  void fetch_weights(const std::function<bool()>& enough) const override;
+  void fetch_weights(const std::function<bool()>& enough) const;
 
   const Weights& weights() const noexcept { return weights_; }
   // The rotations of the model's layers, each kind once, and which one a layer has.

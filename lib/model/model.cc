@@ -18,8 +18,6 @@
 
 namespace lathe {
 
-Model::~Model() = default;
-
 namespace {
 
 // In the order of a step. It reads all of each but of an embedding that is not the head: rows.
@@ -88,6 +86,24 @@ void LoadedModel::fetch_weights(const std::function<bool()>& enough) const {
       weights_, [&](const Linear& linear) { more = more && populate(linear.memory(), enough); });
 }
 
+Model::Model(std::unique_ptr<const LoadedModel> loaded) noexcept : loaded_(std::move(loaded)) {}
+
+Model::~Model() = default;
+
+const ModelConfig& Model::config() const noexcept { return loaded_->config(); }
+
+std::uint64_t Model::parameters() const noexcept { return loaded_->weights().parameters; }
+
+std::uint64_t Model::weight_bytes() const noexcept { return loaded_->weights().bytes; }
+
+bool Model::batch_invariant() const noexcept { return loaded_->batch_invariant(); }
+
+std::string Model::fingerprint() const { return loaded_->fingerprint(); }
+
+void Model::fetch_weights(const std::function<bool()>& enough) const {
+  loaded_->fetch_weights(enough);
+}
+
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,
                                          std::shared_ptr<const LoraAdapter> adapter,
                                          const LoadOptions& options) {
@@ -98,7 +114,8 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
   if (adapter != nullptr) adapter->check_fits(*checkpoint);
   try {
     if (options.in_memory) checkpoint = copy_to_memory(std::move(checkpoint));
-    return std::make_shared<const LoadedModel>(std::move(checkpoint), adapter.get(), options);
+    return std::shared_ptr<const Model>(new Model(
+        std::make_unique<const LoadedModel>(std::move(checkpoint), adapter.get(), options)));
   } catch (const std::bad_alloc&) {
     fail(ErrorCode::kLimit, "{}: out of memory while loading the model", quoted(path));
   }

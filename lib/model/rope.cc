@@ -62,10 +62,21 @@ Ramp yarn_ramp(const RopeConfig& config, std::int64_t dims) {
   return {low, high};
 }
 
-float yarn_attention_factor(const RopeConfig& config) {
+// What cosines and sines are multiplied by.
+float factor_of_turns(const RopeConfig& config) {
+  const bool longrope = config.scaling == RopeScalingKind::kLongRope;
+  if (!longrope && config.scaling != RopeScalingKind::kYarn) return 1.0F;
   if (config.attention_factor != 0.0) return static_cast<float>(config.attention_factor);
   if (config.factor <= 1.0) return 1.0F;
-  return static_cast<float>(0.1 * portable_log(config.factor) + 1.0);
+  const double log = portable_log(config.factor);
+  if (!longrope) return static_cast<float>(0.1 * log + 1.0);
+  const auto original = static_cast<double>(config.original_max_position);
+  return static_cast<float>(std::sqrt(1.0 + log / portable_log(original)));
+}
+
+const std::vector<float>& divisors(const RopeConfig& config) {
+  const bool is_long = config.scaling == RopeScalingKind::kLongRope && config.factor > 1.0;
+  return is_long ? config.long_factors : config.frequency_factors;
 }
 
 }  // namespace
@@ -79,6 +90,7 @@ Rope::Rope(const RopeConfig& config, std::int64_t dims) {
     float frequency = 1.0F / wave;
     switch (config.scaling) {
       case RopeScalingKind::kNone:
+      case RopeScalingKind::kLongRope:
         break;
       case RopeScalingKind::kLinear:
         frequency /= factor;
@@ -94,10 +106,10 @@ Rope::Rope(const RopeConfig& config, std::int64_t dims) {
         break;
       }
     }
-    if (i < config.frequency_factors.size()) frequency /= config.frequency_factors[i];
+    if (i < divisors(config).size()) frequency /= divisors(config)[i];
     frequencies_[i] = frequency;
   }
-  if (config.scaling == RopeScalingKind::kYarn) attention_factor_ = yarn_attention_factor(config);
+  attention_factor_ = factor_of_turns(config);
 }
 
 void Rope::angles(std::int64_t position, float* cosines, float* sines) const noexcept {

@@ -8,6 +8,7 @@
 //   llama3   long wavelengths divided by factor, short ones kept, a ramp between (Llama 3.1)
 //   yarn     the same idea with the ramp over the dimension i, and cosines and sines scaled
 //            by the attention factor (Peng et al. 2023)
+//   longrope a divisor per pair, from one of two lists, and a factor as yarn's (Ding et al. 2024)
 // and then frequency_factors divide, where a file has them. Sines and cosines come from
 // portable_math.h: the same bits on every machine.
 //

@@ -12,7 +12,8 @@
 #include <memory>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
+#include "lathe/lora.h"
 
 #include "model/linear.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/seconds.h"
 #include "convert/plan.h"
 #include "convert/write_pass.h"
 #include "quant/provenance.h"
@@ -99,7 +100,7 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   std::vector<QuantizeReport> reports;
   for (const auto& quantization : work) {
     reports.push_back(std::move(quantization->report()));
-    reports.back().seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    reports.back().seconds = seconds_since(started);
   }
   return reports;
 }

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/quantize.h"
 
 #include "quant/scheme.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <variant>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
 
 #include "tensor/packed_scheme.h"

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <unordered_map>
+#include <vector>
 
 #include "lathe/sgp/measures.h"
+
+#include "sgp/pairing.h"
 
 namespace lathe {
 namespace {
@@ -50,26 +52,27 @@ struct Pairs {
   }
 };
 
-std::string key_of(const SgpRecord& record) { return record.split + '\0' + record.id; }
-
 }  // namespace
 
 SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRecord> base) {
-  std::unordered_map<std::string, const SgpRecord*> theirs;
-  for (const SgpRecord& record : base) theirs.emplace(key_of(record), &record);
-
+  const std::vector<const SgpRecord*> partners = partners_of(ours, base);
   SgpComparison out;
+  out.only_base = static_cast<std::int64_t>(base.size());
   Pairs all;
   std::map<std::string, Pairs> splits;
   std::map<std::string, std::map<std::string, Pairs>> subjects;
-  for (const SgpRecord& mine : ours) {
-    const auto found = theirs.find(key_of(mine));
-    if (found == theirs.end()) {
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    const SgpRecord& mine = ours[i];
+    if (partners[i] == nullptr) {
       ++out.only_ours;
       continue;
     }
-    const SgpRecord& other = *found->second;
-    theirs.erase(found);
+    --out.only_base;
+    const SgpRecord& other = *partners[i];
+    if (mine.error || other.error) {
+      ++out.not_asked;
+      continue;
+    }
     if (mine.prompt_hash != other.prompt_hash) ++out.other_prompt;
     all.add(mine.score, other.score);
     splits[mine.split].add(mine.score, other.score);
@@ -79,7 +82,6 @@ SgpComparison compare_sgp(std::span<const SgpRecord> ours, std::span<const SgpRe
                              mine.score, other.score});
     }
   }
-  out.only_base = static_cast<std::int64_t>(theirs.size());
   out.rows.push_back(all.row(""));
   for (const auto& [split, all_subjects] : splits) {
     out.rows.push_back(all_subjects.row(split));

@@ -44,26 +44,32 @@ SgpContinuations sgp_continuations(const SgpQuestion& question, const Tokenizer&
   return out;
 }
 
-void take_scores(const SgpQuestion& question, const SgpContinuations& continuations,
+void take_logprobs(const SgpQuestion& question, SgpLogprobs logprobs, SgpRecord& record) {
+  std::vector<double> per_byte;
+  for (std::size_t i = 0; i < question.options.size(); ++i) {
+    per_byte.push_back(logprobs.text[i] / static_cast<double>(question.options[i].size()));
+  }
+  const SgpVerdict letter = best_of(logprobs.letter, question.answer);
+  record.extracted = letter.extracted;
+  record.score = letter.score;
+  logprobs.by_text = best_of(logprobs.text, question.answer);
+  logprobs.by_text_per_byte = best_of(per_byte, question.answer);
+  record.logprobs = std::move(logprobs);
+}
+
+bool take_scores(const SgpQuestion& question, const SgpContinuations& continuations,
                  std::span<const ContinuationScore> scores, SgpRecord& record) {
   const std::size_t n = question.options.size();
   SgpLogprobs out;
-  std::vector<double> per_byte;
   for (std::size_t i = 0; i < 2 * n; ++i) {
     const std::vector<double>& logprobs = scores[i].logprobs;
     double sum = 0.0;
     for (std::size_t t = continuations.stem[i]; t < logprobs.size(); ++t) sum += logprobs[t];
+    if (!std::isfinite(sum)) return false;
     (i < n ? out.letter : out.text).push_back(rounded(sum));
   }
-  for (std::size_t i = 0; i < n; ++i) {
-    per_byte.push_back(out.text[i] / static_cast<double>(question.options[i].size()));
-  }
-  const SgpVerdict letter = best_of(out.letter, question.answer);
-  record.extracted = letter.extracted;
-  record.score = letter.score;
-  out.by_text = best_of(out.text, question.answer);
-  out.by_text_per_byte = best_of(per_byte, question.answer);
-  record.logprobs = std::move(out);
+  take_logprobs(question, std::move(out), record);
+  return true;
 }
 
 }  // namespace lathe

@@ -1,91 +1,23 @@
 #include "lathe/sgp/dataset.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
-#include <map>
 #include <unordered_map>
-#include <xxhash.h>
 
-#include "base/ascii.h"
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "sgp/choose.h"
 #include "sgp/columns.h"
 #include "sgp/csv_reader.h"
+#include "sgp/duplicates.h"
 #include "sgp/input.h"
 #include "sgp/json_row.h"
+#include "sgp/row_check.h"
+#include "sgp/sample.h"
 
 namespace lathe {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::string_view kEndings[] = {".zst", ".csv", ".jsonl", ".ndjson", ".json", ".txt"};
-
-// "/a/sgp_inv_t0_testset.csv.zst" is "inv_t0".
-std::string split_name(const std::string& path) {
-  if (path == "-") return "stdin";
-  std::string name = fs::path(path).filename().string();
-  for (const std::string_view ending : kEndings) {
-    if (name.size() > ending.size() && name.ends_with(ending)) {
-      name.resize(name.size() - ending.size());
-    }
-  }
-  if (name.starts_with("sgp_")) name.erase(0, 4);
-  constexpr std::string_view kTestset = "_testset";
-  if (name.size() > kTestset.size() && name.ends_with(kTestset)) {
-    name.resize(name.size() - kTestset.size());
-  }
-  return is_valid_utf8(name) ? name : replace_invalid_utf8(name);
-}
-
-bool is_data_file(const fs::path& path) {
-  const std::string name = path.filename().string();
-  for (const std::string_view ending : {".csv", ".jsonl", ".csv.zst", ".jsonl.zst"}) {
-    if (name.ends_with(ending)) return true;
-  }
-  return false;
-}
-
-// Whether one of the names is `name`, "*" at a name's end standing for anything.
-bool chosen(const std::vector<std::string>& names, std::string_view name) {
-  if (names.empty()) return true;
-  const std::string lower = to_lower_ascii(name);
-  return std::any_of(names.begin(), names.end(), [&](const std::string& wanted) {
-    const std::string pattern = to_lower_ascii(wanted);
-    if (!pattern.ends_with('*')) return pattern == lower;
-    return std::string_view(lower).starts_with(
-        std::string_view(pattern).substr(0, pattern.size() - 1));
-  });
-}
-
-std::vector<std::string> files_of(std::span<const std::string> paths,
-                                  const SgpDataOptions& options) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-      if (is_data_file(at->path()) && chosen(options.splits, split_name(at->path().string()))) {
-        found.push_back(at->path().string());
-      }
-    }
-    if (error) fail(ErrorCode::kIo, "{}: cannot list: {}", quoted(path), error.message());
-    if (found.empty()) {
-      fail_invalid("{}: a folder without data files (.csv, .jsonl, packed or not){}", quoted(path),
-                   options.splits.empty() ? "" : " of the chosen splits");
-    }
-    std::sort(found.begin(), found.end());
-    files.insert(files.end(), found.begin(), found.end());
-  }
-  return files;
-}
 
 class Loader {
  public:
@@ -94,7 +26,7 @@ class Loader {
 
   void load(const std::string& path) {
     path_ = path;
-    split_ = split_name(path);
+    split_ = sgp_split_name(path);
     row_ = 0;
     SgpInput input(path);
     if (is_json(path, input)) {
@@ -108,8 +40,11 @@ class Loader {
 
   SgpDataset finish() {
     SgpDataset out;
+    refuse_duplicate_questions(questions_);
+    if (options_.limit > 0) {
+      questions_ = sample_sgp_questions(questions_, options_.limit, options_.seed);
+    }
     out.questions = std::move(questions_);
-    apply_limit(out.questions);
     checksum_.add(fmt::format("|{}|{}|{}", options_.columns, options_.limit,
                               options_.seed ? fmt::format("{}", *options_.seed) : ""));
     for (const auto& name : options_.splits) checksum_.add("|s" + name);
@@ -190,53 +125,25 @@ class Loader {
     }
   }
 
-  // The reason why a row that could be read can't be used, or "".
-  static std::string fault_of(SgpQuestion& q) {
-    for (const std::string* text : {&q.id, &q.split, &q.subject, &q.question, &q.answer}) {
-      if (!is_valid_utf8(*text)) return "not UTF-8";
-    }
-    if (trim_ascii(q.question).empty()) return "the question is empty";
-    if (q.options.empty()) {
-      return trim_ascii(q.answer).empty() ? "the answer is empty" : "";
-    }
-    // Sets whose questions have more or fewer options leave the last columns empty.
-    while (q.options.size() > 2 && q.options.back().empty()) q.options.pop_back();
-    for (std::size_t i = 0; i < q.options.size(); ++i) {
-      const auto letter = static_cast<char>('A' + i);
-      if (q.options[i].empty()) return fmt::format("option {} is empty", letter);
-      if (!is_valid_utf8(q.options[i])) return "not UTF-8";
-    }
-    const auto last = static_cast<char>('A' + q.options.size() - 1);
-    if (q.answer.size() != 1 || q.answer[0] < 'A' || q.answer[0] > last) {
-      return fmt::format("the answer {} is none of the letters A to {}", quoted(q.answer), last);
-    }
-    return "";
-  }
-
   void add(SgpQuestion question, const std::string& place) {
     question.file = path_;
     question.row = row_;
     if (!question.error) {
-      if (const std::string fault = fault_of(question); !fault.empty()) {
+      if (const std::string fault = sgp_row_fault(question); !fault.empty()) {
         question.error = {ErrorCode::kInvalid,
                           fmt::format("{}, row {}, {}: {}", quoted(path_), row_, place, fault)};
       }
     }
     if (question.error) keep_only_names(question);
     if (question.id.empty()) question.id = fmt::format("{}-{}", question.split, row_);
-    if (!chosen(options_.splits, question.split)) return;
-    const auto [known, fresh] =
-        seen_.emplace(question.split + '\0' + question.id, Place{path_, row_});
-    if (!fresh) {
-      question.error = {
-          ErrorCode::kInvalid,
-          fmt::format("{}, row {}, {}: the id {} occurs before, in {}, row {}", quoted(path_), row_,
-                      place, quoted(question.id), quoted(known->second.file), known->second.row)};
-      keep_only_names(question);
-      question.id = fmt::format("{}#{}-{}", question.id, question.split, row_);
+    question.position = ++rows_of_[question.split];
+    if (!is_chosen(options_.splits, question.split)) return;
+    if (!question.error && !is_chosen(options_.subjects, question.subject)) return;
+    if (question.error && ++bad_rows_ > kSgpMostBadRows) {
+      fail(ErrorCode::kLimit, "{}; more than {} rows cannot be used: is this a file of questions?",
+           question.error->message, kSgpMostBadRows);
     }
-    if (!question.error && !chosen(options_.subjects, question.subject)) return;
-    questions_.push_back(std::move(question));
+    questions_.push_back(question);
   }
 
   static void keep_only_names(SgpQuestion& q) {
@@ -249,45 +156,13 @@ class Loader {
     q.options = {};
   }
 
-  void apply_limit(std::vector<SgpQuestion>& questions) const {
-    if (options_.limit == 0) return;
-    const auto limit = static_cast<std::size_t>(options_.limit);
-    if (!options_.seed) {
-      std::unordered_map<std::string, std::size_t> count;
-      std::erase_if(questions, [&](const SgpQuestion& q) {
-        std::size_t& n = count[q.split];
-        return q.error ? n >= limit : n++ >= limit;
-      });
-      return;
-    }
-    // The questions with the smallest hashes of seed and id: a sample that does not depend on
-    // what else the file holds, nor on its order.
-    const auto rank = [&](const SgpQuestion& q) {
-      return XXH3_64bits_withSeed(q.id.data(), q.id.size(), *options_.seed);
-    };
-    std::map<std::string, std::vector<std::pair<XXH64_hash_t, std::string>>> ranks;
-    for (const SgpQuestion& q : questions) {
-      if (!q.error) ranks[q.split].emplace_back(rank(q), q.id);
-    }
-    for (auto& [split, list] : ranks) std::sort(list.begin(), list.end());
-    std::erase_if(questions, [&](const SgpQuestion& q) {
-      if (q.error) return false;
-      const auto& list = ranks[q.split];
-      return list.size() > limit && !(std::pair(rank(q), q.id) < list[limit]);
-    });
-  }
-
-  struct Place {
-    std::string file;
-    std::int64_t row;
-  };
-
   const SgpDataOptions& options_;
   SgpColumnOption columns_;
   std::string path_, split_;
   std::int64_t row_ = 0;
-  std::unordered_map<std::string, Place> seen_;
-  std::vector<SgpQuestion> questions_;
+  std::unordered_map<std::string, std::int64_t> rows_of_;  // each split's
+  std::int64_t bad_rows_ = 0;
+  SgpQuestions questions_;
   Checksum checksum_;
 };
 
@@ -295,7 +170,7 @@ class Loader {
 
 SgpDataset load_sgp_data(std::span<const std::string> paths, const SgpDataOptions& options) {
   Loader loader(options);
-  for (const std::string& path : files_of(paths, options)) loader.load(path);
+  for (const std::string& path : sgp_data_files(paths, options.splits)) loader.load(path);
   SgpDataset data = loader.finish();
   if (data.questions.empty()) {
     fail_invalid("{}: no question is left by --split and --subjects", quoted(paths.front()));

@@ -64,12 +64,6 @@ std::optional<std::string> find_letter(std::string_view text, std::string_view h
   return std::nullopt;
 }
 
-std::string letters_of(const SgpQuestion& question) {
-  std::string letters;
-  for (std::size_t i = 0; i < question.options.size(); ++i) letters += static_cast<char>('A' + i);
-  return letters;
-}
-
 // Without what people put around a number.
 std::string bare(std::string_view text) {
   text = trim_ascii(text);
@@ -140,7 +134,7 @@ bool same_free_answer(std::string_view a, std::string_view b) {
 }
 
 SgpVerdict score_reference(const SgpQuestion& question, std::string_view response) {
-  return verdict_on(question, question.is_choice() ? extract_letter(response, letters_of(question))
+  return verdict_on(question, question.is_choice() ? extract_letter(response, question.letters())
                                                    : extract_free(response));
 }
 

@@ -1,6 +1,7 @@
 #include "sgp/json_row.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -19,11 +20,59 @@ std::string text_of(const JsonView& value) {
   value.fail_here("is neither a text nor a number");
 }
 
-std::vector<std::string> texts_of(const JsonView& array) {
+constexpr std::size_t kMostOptions = 26;
+
+// An array says how many options there are: what is null or empty in it is the option "None".
+std::vector<std::string> options_in_array(const JsonView& array) {
   std::vector<std::string> out;
-  for (const JsonView& item : array.items()) out.push_back(text_of(item));
-  if (out.size() < 2 || out.size() > 26) array.fail_here("does not hold 2 to 26 options");
+  for (const JsonView& item : array.items()) {
+    out.push_back(item.json().is_null() ? "" : text_of(item));
+    if (out.back().empty()) out.back() = "None";
+  }
+  if (out.size() < 2 || out.size() > kMostOptions) array.fail_here("does not hold 2 to 26 options");
   return out;
+}
+
+// Options by letter, in whatever order; null is an empty one.
+class LetteredOptions {
+ public:
+  void add(char letter, const JsonView& value) {
+    const auto place = static_cast<std::size_t>(letter - 'A');
+    count_ = std::max(count_, place + 1);
+    texts_.resize(std::max(texts_.size(), count_));
+    given_.resize(texts_.size());
+    given_[place] = true;
+    if (value.json().is_null()) return;
+    texts_[place] = text_of(value);
+    some_ = true;
+  }
+  // Also where all are null, as a table of several sets has them for free answers.
+  bool empty() const noexcept { return !some_; }
+  std::vector<std::string> take(const JsonView& where) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (given_[i]) continue;
+      where.fail_here(fmt::format("has an option {} but no {}", static_cast<char>('A' + count_ - 1),
+                                  static_cast<char>('A' + i)));
+    }
+    if (count_ == 1) where.fail_here("has a single option, A");
+    return std::move(texts_);
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<bool> given_;
+  std::size_t count_ = 0;
+  bool some_ = false;
+};
+
+std::vector<std::string> options_in_object(const JsonView& object) {
+  LetteredOptions options;
+  object.for_each([&](const std::string& key, const JsonView& value) {
+    if (key.size() != 1 || !is_ascii_letter(key[0])) value.fail_here("is called by no letter");
+    options.add(to_upper_ascii(key[0]), value);
+  });
+  if (options.empty()) object.fail_here("holds no options");
+  return options.take(object);
 }
 
 // What `key` is, "options" for the array of them, or "".
@@ -46,14 +95,17 @@ void read_sgp_json_row(std::string_view line, const SgpColumnOption& names, SgpQ
   const nlohmann::json document = parse_json(line, kHere);
   const JsonView row(document, kHere);
   if (!row.is_object()) row.fail_here("is no JSON object");
-  std::vector<std::string> letters(26);
-  std::size_t last = 0;
+  LetteredOptions letters;
   bool has_question = false, has_answer = false;
   std::optional<std::int64_t> index;  // of the answer
   row.for_each([&](const std::string& key, const JsonView& value) {
     const std::string role = role_of(key, names);
-    if (role.empty() || role == "-" || value.json().is_null()) return;
-    if (role == "PID") {
+    if (role.empty() || role == "-") return;
+    if (role.size() == 1) {
+      letters.add(role[0], value);
+    } else if (value.json().is_null()) {
+      return;
+    } else if (role == "PID") {
       question.id = text_of(value);
     } else if (role == "Question") {
       question.question = text_of(value);
@@ -67,20 +119,16 @@ void read_sgp_json_row(std::string_view line, const SgpColumnOption& names, SgpQ
     } else if (role == "Split") {
       if (const std::string split = text_of(value); !split.empty()) question.split = split;
     } else if (role == "options") {
-      question.options = texts_of(value);
-    } else {
-      const auto place = static_cast<std::size_t>(role[0] - 'A');
-      letters[place] = text_of(value);
-      last = std::max(last, place + 1);
+      question.options = value.is_object() ? options_in_object(value) : options_in_array(value);
     }
   });
   if (!has_question) row.fail_here("has no Question");
   if (!has_answer) row.fail_here("has no Answer");
-  if (last > 0) {
-    if (!question.options.empty()) row.fail_here("has options twice: as an array and as A, B, ...");
-    letters.resize(last);
-    question.options = std::move(letters);
-    if (last == 1) row.fail_here("has a single option, A");
+  if (!letters.empty()) {
+    if (!question.options.empty()) {
+      row.fail_here("has options twice: under one name, and as A, B, ...");
+    }
+    question.options = letters.take(row);
   }
   // Sets with an array of options count from 0 (MMLU as Hugging Face has it).
   if (index && !question.options.empty()) {

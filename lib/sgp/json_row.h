@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 
 #include "sgp/columns.h"
 

@@ -57,12 +57,21 @@ SgpLeaderboard published() {
   return out;
 }
 
+// 0 for splits that the table has no column for.
+std::int64_t official_count(const std::string& split) {
+  return split == "svg" ? kOfficialSvg : split == "cad" ? kOfficialCad : 0;
+}
+
+// Whether a split was asked as a whole: only then does its score stand beside the published ones,
+// which are over all of the benchmark's questions.
+bool is_whole(const SgpSplit& s) { return s.share.count == official_count(s.name); }
+
 // "svg_color": the split before the underscore, the subject after it.
 std::optional<double> our_score(const SgpSummary& summary, const std::string& column) {
   const std::size_t underscore = column.find('_');
   const std::string split = column.substr(0, underscore);
   for (const SgpSplit& s : summary.splits) {
-    if (s.name != split) continue;
+    if (s.name != split || !is_whole(s)) continue;
     if (underscore == std::string::npos) return 100.0 * s.share.mean;
     for (const SgpSubject& subject : s.subjects) {
       if (to_lower_ascii(subject.name) == column.substr(underscore + 1)) {
@@ -94,20 +103,20 @@ SgpLeaderboard sgp_leaderboard(const SgpSummary& summary, const std::string& nam
                                     out.columns.begin());
   };
   const std::size_t svg = column_of("svg"), cad = column_of("cad");
-  if (!ours.scores[svg] && !ours.scores[cad]) {
-    out.notes.emplace_back("This run has neither an svg nor a cad split: it has no row here.");
-    return out;
-  }
+  bool some = false;
   for (const SgpSplit& s : summary.splits) {
-    const std::int64_t official = s.name == "svg"   ? kOfficialSvg
-                                  : s.name == "cad" ? kOfficialCad
-                                                    : 0;
-    if (official == 0 || s.share.count == official) continue;
-    out.notes.push_back(
-        fmt::format("The {} split of this run has {} questions, the benchmark's has {}: they are "
-                    "not the same questions, and the scores don't compare.",
-                    s.name, s.share.count, official));
+    const std::int64_t official = official_count(s.name);
+    some = some || official > 0;
+    if (official == 0 || is_whole(s)) continue;
+    out.notes.push_back(fmt::format(
+        "Of the {} split {} questions were asked, the benchmark's has {}: the scores are over "
+        "other questions, and don't stand side by side.",
+        s.name, s.share.count, official));
   }
+  if (!some) {
+    out.notes.emplace_back("This run has neither an svg nor a cad split: it has no row here.");
+  }
+  if (!ours.scores[svg] && !ours.scores[cad]) return out;
   if (protocol != "reference") {
     out.notes.push_back(fmt::format(
         "This run used the {} protocol, the published ones the reference's.", protocol));

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "sgp/pairing.h"
+
 namespace lathe {
 namespace {
 
@@ -13,69 +15,111 @@ struct Group {
   std::int64_t answered = 0;
   std::int64_t errors = 0;
 
-  void add(double score, bool has_answer, bool error) {
-    scores.push_back(score);
-    answered += has_answer ? 1 : 0;
-    errors += error ? 1 : 0;
+  void add(const SgpRecord& r) { add({r.extracted, r.score}, r.error.has_value()); }
+  void add(const SgpVerdict& verdict, bool error) {
+    if (error) {
+      ++errors;
+      return;
+    }
+    scores.push_back(verdict.score);
+    answered += verdict.extracted ? 1 : 0;
   }
   SgpShare share() const { return sgp_share(scores, answered, errors); }
 };
 
 struct SplitGroup {
-  std::string name;
   Group all;
   std::map<std::string, Group> subjects;
 };
 
-// The answers of one set by question.
-using Answers = std::map<std::string, const SgpRecord*>;
+// Another reading of a record, or null where it has none.
+struct Reading {
+  const char* name;
+  const SgpVerdict* (*of)(const SgpRecord&);
+};
 
-SgpConsistency consistency_of(const std::string& name, const std::vector<std::string>& splits,
-                              const std::map<std::string, Answers>& by_split) {
-  SgpConsistency out;
-  out.name = name;
-  std::vector<const Answers*> sets;
-  for (const std::string& split : splits) {
-    const auto found = by_split.find(split);
-    if (found == by_split.end()) continue;
-    out.splits.push_back(split);
-    sets.push_back(&found->second);
-  }
-  if (sets.size() < 2) return out;
-  double answered = 0.0;
-  for (const auto& [id, first] : *sets.front()) {
-    std::map<std::optional<std::string>, std::int64_t> counts;
-    std::size_t present = 0;
-    for (const Answers* set : sets) {
-      const auto found = set->find(id);
-      if (found == set->end()) break;
-      ++present;
-      ++counts[found->second->extracted];
+constexpr Reading kReadings[] = {
+    {"reference", [](const SgpRecord& r) { return r.reference ? &*r.reference : nullptr; }},
+    {"robust", [](const SgpRecord& r) { return r.robust ? &*r.robust : nullptr; }},
+    {"judge", [](const SgpRecord& r) { return r.judge ? &r.judge->verdict : nullptr; }},
+    {"text", [](const SgpRecord& r) { return r.logprobs ? &r.logprobs->by_text : nullptr; }},
+    {"text per byte",
+     [](const SgpRecord& r) { return r.logprobs ? &r.logprobs->by_text_per_byte : nullptr; }},
+};
+
+// Each reading that some record has, over all records that were asked. A record without it (a
+// free answer, which no judge reads) counts there as it does in the score.
+std::vector<std::pair<std::string, SgpShare>> readings_of(std::span<const SgpRecord> records) {
+  std::vector<std::pair<std::string, SgpShare>> out;
+  for (const Reading& reading : kReadings) {
+    Group group;
+    bool some = false;
+    for (const SgpRecord& r : records) {
+      const SgpVerdict* verdict = r.error ? nullptr : reading.of(r);
+      some = some || verdict != nullptr;
+      if (verdict != nullptr) {
+        group.add(*verdict, false);
+      } else {
+        group.add(r);
+      }
     }
-    if (present < sets.size()) continue;
-    std::int64_t most = 0;
-    for (const auto& [answer, count] : counts) most = std::max(most, count);
-    const auto n = static_cast<double>(sets.size());
-    const auto silent = counts.find(std::nullopt);
-    const double silence = silent == counts.end() ? 0.0 : static_cast<double>(silent->second);
-    out.consistency += static_cast<double>(most) / n;
-    answered += (n - silence) / n;
-    ++out.questions;
-  }
-  if (out.questions == 0) return out;
-  out.consistency /= static_cast<double>(out.questions);
-  out.answered = answered / static_cast<double>(out.questions);
-  for (const Answers* set : sets) {
-    double sum = 0.0;
-    for (const auto& [id, record] : *set) sum += record->score;
-    out.accuracy += sum / static_cast<double>(set->size()) / static_cast<double>(sets.size());
+    if (some) out.emplace_back(reading.name, group.share());
   }
   return out;
 }
 
+using Set = std::vector<const SgpRecord*>;
+
+// The share of a question's commonest answer among its records.
+double agreement(const Set& row) {
+  std::map<std::optional<std::string>, std::int64_t> counts;
+  std::int64_t most = 0;
+  for (const SgpRecord* record : row) most = std::max(most, ++counts[record->extracted]);
+  return static_cast<double>(most) / static_cast<double>(row.size());
+}
+
+SgpConsistency consistency_of(const std::string& name, const std::vector<std::string>& splits,
+                              const std::map<std::string, Set>& by_split) {
+  SgpConsistency out;
+  out.name = name;
+  std::vector<Set> sets;
+  for (const std::string& split : splits) {
+    const auto found = by_split.find(split);
+    if (found == by_split.end()) continue;
+    out.splits.push_back(split);
+    sets.push_back(found->second);
+  }
+  if (sets.size() < 2) return out;
+  double answered = 0.0, right = 0.0;
+  for (const Set& row : align_sets(sets)) {
+    if (std::any_of(row.begin(), row.end(), [](const auto* r) { return r->error.has_value(); })) {
+      ++out.not_asked;
+      continue;
+    }
+    ++out.questions;
+    out.consistency += agreement(row);
+    for (const SgpRecord* record : row) {
+      answered += record->extracted ? 1.0 : 0.0;
+      right += record->score;
+    }
+  }
+  if (out.questions == 0) return out;
+  const auto n = static_cast<double>(out.questions);
+  out.consistency /= n;
+  out.answered = answered / (n * static_cast<double>(sets.size()));
+  out.accuracy = right / (n * static_cast<double>(sets.size()));
+  return out;
+}
+
 std::vector<SgpConsistency> consistencies(std::span<const SgpRecord> records) {
-  std::map<std::string, Answers> by_split;
-  for (const SgpRecord& record : records) by_split[record.split].emplace(record.id, &record);
+  std::map<std::string, Set> by_split;
+  for (const SgpRecord& record : records) by_split[record.split].push_back(&record);
+  for (auto& [split, set] : by_split) {
+    // Questions are asked in another order than that of the data.
+    std::stable_sort(set.begin(), set.end(), [](const SgpRecord* a, const SgpRecord* b) {
+      return a->position < b->position;
+    });
+  }
   std::vector<SgpConsistency> out;
   const std::pair<const char*, char> kinds[] = {{"translation", 't'}, {"rotation", 'r'}};
   for (const auto& [name, letter] : kinds) {
@@ -118,47 +162,26 @@ SgpShare sgp_share(std::span<const double> scores, std::int64_t answered, std::i
 
 SgpSummary summarize_sgp(std::span<const SgpRecord> records) {
   Group overall;
-  std::vector<SplitGroup> splits;
-  std::vector<std::pair<std::string, Group>> readings;
-  const auto reading = [&](const char* name, const SgpVerdict& verdict, const SgpRecord& r) {
-    auto at = std::find_if(readings.begin(), readings.end(),
-                           [&](const auto& known) { return known.first == name; });
-    if (at == readings.end()) at = readings.insert(readings.end(), {name, {}});
-    at->second.add(verdict.score, verdict.extracted.has_value(), r.error.has_value());
-  };
+  std::map<std::string, SplitGroup> splits;
   SgpSummary out;
   for (const SgpRecord& r : records) {
-    overall.add(r.score, r.extracted.has_value(), r.error.has_value());
-    auto at = std::find_if(splits.begin(), splits.end(),
-                           [&](const SplitGroup& known) { return known.name == r.split; });
-    if (at == splits.end()) at = splits.insert(splits.end(), {r.split, {}, {}});
-    at->all.add(r.score, r.extracted.has_value(), r.error.has_value());
-    if (!r.subject.empty()) {
-      at->subjects[r.subject].add(r.score, r.extracted.has_value(), r.error.has_value());
-    }
-    if (r.reference) reading("reference", *r.reference, r);
-    if (r.robust) reading("robust", *r.robust, r);
-    if (r.judge) reading("judge", r.judge->verdict, r);
-    if (r.logprobs) {
-      reading("text", r.logprobs->by_text, r);
-      reading("text per byte", r.logprobs->by_text_per_byte, r);
-    }
+    overall.add(r);
+    SplitGroup& split = splits[r.split];
+    split.all.add(r);
+    if (!r.subject.empty()) split.subjects[r.subject].add(r);
     out.prompt_tokens += r.prompt_tokens;
     out.generated_tokens += r.generated_tokens;
-    if (r.error) {
-      ++(r.prompt_hash.empty() ? out.bad_rows : out.not_run);
-    }
+    if (r.error) ++(r.prompt_hash.empty() ? out.bad_rows : out.not_run);
   }
   out.overall = overall.share();
-  std::sort(splits.begin(), splits.end(),
-            [](const SplitGroup& a, const SplitGroup& b) { return a.name < b.name; });
-  for (const SplitGroup& group : splits) {
-    SgpSplit split{group.name, group.all.share(), {}};
-    for (const auto& [name, subject] : group.subjects)
-      split.subjects.push_back({name, subject.share()});
+  for (const auto& [name, group] : splits) {
+    SgpSplit split{name, group.all.share(), {}};
+    for (const auto& [subject_name, subject] : group.subjects) {
+      split.subjects.push_back({subject_name, subject.share()});
+    }
     out.splits.push_back(std::move(split));
   }
-  for (const auto& [name, group] : readings) out.readings.emplace_back(name, group.share());
+  out.readings = readings_of(records);
   out.consistency = consistencies(records);
   return out;
 }

@@ -1,5 +1,5 @@
 // Where a question's text has its program, its hint and its question.
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 
 #include "base/ascii.h"
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "base/ascii.h"
+#include "base/escape.h"
 #include "base/fail.h"
 
 namespace lathe {
@@ -39,6 +41,18 @@ Moved moved_copies(std::string_view program, const SgpPerturbOptions& options) {
   return out;
 }
 
+// Why a question holds no program to move.
+std::string why_no_program(std::string_view text) {
+  const std::string lower = to_lower_ascii(text);
+  const std::size_t begin = lower.find("<svg");
+  if (begin == std::string::npos) return "no SVG program in it";
+  const std::string_view written = text.substr(begin + 1, 3);
+  if (written != "svg") {
+    return fmt::format("its element {} is no SVG: the name is svg, in lower case", quoted(written));
+  }
+  return "its SVG program breaks off: there is no </svg>";
+}
+
 void add_field(std::string& out, std::string_view field) {
   if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
     out += field;
@@ -54,12 +68,12 @@ void add_field(std::string& out, std::string_view field) {
 
 }  // namespace
 
-SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions, const SgpPerturbOptions& options) {
+SgpPerturbed perturb_sgp(const SgpQuestions& questions, const SgpPerturbOptions& options) {
   if (options.copies < 1 || options.copies > kMostCopies) {
     fail(ErrorCode::kUsage, "{} copies: give 1 to {}", options.copies, kMostCopies);
   }
   SgpPerturbed out;
-  const char letter = options.kind == SvgMoveKind::kTranslate ? 't' : 'r';
+  const char letter = options.kind == SvgMoveKind::kRotate ? 'r' : 't';
   out.sets.push_back({"inv", {}});
   for (int copy = 0; copy < options.copies; ++copy) {
     out.sets.push_back({fmt::format("inv_{}{}", letter, copy), {}});
@@ -76,7 +90,7 @@ SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions, const SgpPertur
     }
     const SgpParts parts = split_sgp_question(q.question);
     if (parts.language != SgpParts::Language::kSvg || parts.program.empty()) {
-      refuse("no SVG program in it");
+      refuse(why_no_program(q.question));
       continue;
     }
     auto found = pictures.find(parts.program);
@@ -102,7 +116,7 @@ SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions, const SgpPertur
   return out;
 }
 
-std::string sgp_csv(std::span<const SgpQuestion> questions) {
+std::string sgp_csv(const SgpQuestions& questions) {
   std::size_t options = 0;
   bool subjects = false;
   for (const SgpQuestion& q : questions) {

@@ -8,15 +8,6 @@
 namespace lathe {
 namespace {
 
-// "ABCD" for four options.
-std::string letters_of(const SgpQuestion& question) {
-  std::string letters;
-  for (std::size_t i = 0; i < question.options.size(); ++i) {
-    letters += static_cast<char>('A' + i);
-  }
-  return letters;
-}
-
 std::string options_of(const SgpQuestion& question) {
   std::string out;
   for (std::size_t i = 0; i < question.options.size(); ++i) {
@@ -37,7 +28,7 @@ std::string sgp_user_message(const SgpQuestion& question) {
         "Answer the following multiple choice question. The last line of your response should be "
         "of the following format: 'Answer: $LETTER' (without quotes) where LETTER is one of {}. "
         "Think step by step before answering.\n\n{}\n\n{}",
-        letters_of(question), question.question, options_of(question));
+        question.letters(), question.question, options_of(question));
   }
   return fmt::format(
       "Solve the following problem step by step. The last line of your response should be of the "
@@ -70,7 +61,7 @@ std::string sgp_judge_message(const SgpQuestion& question, std::string_view resp
       "'Extracted answer: $LETTER' (without quotes) where LETTER is one of {0}. If the answer "
       "means none of them, write 'Extracted answer: none'.\n\nQuestion: {1}\n\n{2}\n\nThe answer "
       "begins here.\n\n{3}\n\nThe answer ends here.",
-      letters_of(question), split_sgp_question(question.question).question, options_of(question),
+      question.letters(), split_sgp_question(question.question).question, options_of(question),
       response);
 }
 

@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/host/json_text.h"
+#include "lathe/sgp/dataset.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "sgp/input.h"
+#include "sgp/record_parts.h"
 
 namespace lathe {
 namespace {
@@ -64,6 +66,15 @@ std::vector<double> doubles_of(const JsonView& array) {
 
 }  // namespace
 
+SgpLogprobs sgp_logprobs_of(const JsonView& view) {
+  SgpLogprobs out;
+  out.letter = doubles_of(view.at("letter"));
+  out.text = doubles_of(view.at("text"));
+  if (const auto v = view.find("by_text")) out.by_text = verdict_of(*v);
+  if (const auto v = view.find("by_text_per_byte")) out.by_text_per_byte = verdict_of(*v);
+  return out;
+}
+
 std::string to_json_line(const SgpRecord& r, const SgpLogEntry* entry) {
   Json out;
   if (entry != nullptr) out = {{"index", entry->index}, {"fingerprint", entry->fingerprint}};
@@ -117,10 +128,7 @@ SgpRecord parse_sgp_record(std::string_view line, std::string_view origin,
   if (const auto v = view.find("judge")) {
     r.judge = SgpJudged{v->get_string("response").value_or(""), verdict_of(*v)};
   }
-  if (const auto v = view.find("logprob")) {
-    r.logprobs = SgpLogprobs{doubles_of(v->at("letter")), doubles_of(v->at("text")),
-                             verdict_of(v->at("by_text")), verdict_of(v->at("by_text_per_byte"))};
-  }
+  if (const auto v = view.find("logprob")) r.logprobs = sgp_logprobs_of(*v);
   r.tries = static_cast<int>(view.get_int("tries", 0, 1 << 20).value_or(0));
   r.finish = view.get_string("finish").value_or("");
   if (const auto v = view.find("tokens")) {
@@ -129,8 +137,8 @@ SgpRecord parse_sgp_record(std::string_view line, std::string_view origin,
   }
   r.seconds = view.get_double("seconds");
   if (const auto v = view.find("error")) {
-    r.error = SgpError{code_of(v->get_string("code").value_or("")),
-                       v->get_string("message").value_or("")};
+    r.error =
+        Failure{code_of(v->get_string("code").value_or("")), v->get_string("message").value_or("")};
   }
   return r;
 }

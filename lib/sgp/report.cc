@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "sgp/cad/drawing.h"
+#include "sgp/pairing.h"
 #include "sgp/report_files.h"
 
 namespace lathe {
@@ -75,7 +77,7 @@ class Table {
   std::vector<const std::string*> texts_;
 };
 
-using Key = std::pair<std::string_view, std::string_view>;  // split, id
+using Key = std::pair<std::string, std::int64_t>;  // split, position
 
 class Page {
  public:
@@ -83,8 +85,13 @@ class Page {
       : report_(report), sink_(sink) {}
 
   void write() {
-    for (const SgpQuestion& q : report_.questions) questions_.try_emplace({q.split, q.id}, &q);
-    for (const SgpRecord& r : report_.baseline) baseline_.try_emplace({r.split, r.id}, &r);
+    if (report_.questions != nullptr) {
+      for (std::size_t i = 0; i < report_.questions->size(); ++i) {
+        const SgpQuestion q = (*report_.questions)[i];
+        questions_.try_emplace({q.split, q.position}, i);
+      }
+    }
+    baseline_ = partners_of(report_.records, report_.baseline);
     find_chances();
     choose_limit();
 
@@ -141,16 +148,17 @@ class Page {
     return out;
   }
 
-  const SgpQuestion* question_of(const SgpRecord& r) const {
-    const auto found = questions_.find({r.split, r.id});
-    return found == questions_.end() ? nullptr : found->second;
+  std::optional<SgpQuestion> question_of(const SgpRecord& r) const {
+    const auto found = questions_.find({r.split, r.position});
+    if (found == questions_.end()) return std::nullopt;
+    return (*report_.questions)[found->second];
   }
 
   // What guessing would give: the mean of one over the number of options.
   void find_chances() {
     for (const SgpRecord& r : report_.records) {
-      const SgpQuestion* q = question_of(r);
-      if (q == nullptr || q->options.empty()) continue;
+      const std::optional<SgpQuestion> q = question_of(r);
+      if (!q || q->options.empty() || r.error) continue;
       const double chance = 1.0 / static_cast<double>(q->options.size());
       for (const std::string& key : {r.split, fmt::format("{}/{}", r.split, r.subject)}) {
         auto& [sum, count] = chances_[key];
@@ -167,16 +175,18 @@ class Page {
 
   // The longest length at which all texts together fit.
   void choose_limit() {
-    std::map<std::string_view, int> programs;
+    std::set<std::string, std::less<>> programs;
     std::vector<std::size_t> lengths;
     for (const SgpRecord& r : report_.records) {
       if (r.response) lengths.push_back(r.response->size());
-      const SgpQuestion* q = question_of(r);
-      if (q == nullptr) continue;
+      const std::optional<SgpQuestion> q = question_of(r);
+      if (!q) continue;
       const SgpParts parts = split_sgp_question(q->question);
       lengths.push_back(parts.question.size());
       for (const std::string& option : q->options) lengths.push_back(option.size());
-      if (programs.try_emplace(parts.program, 1).second) lengths.push_back(parts.program.size());
+      if (programs.contains(parts.program)) continue;
+      lengths.push_back(parts.program.size());
+      programs.emplace(parts.program);
     }
     for (const std::size_t limit :
          {std::size_t{1} << 20, std::size_t{1} << 16, std::size_t{1} << 14, std::size_t{1} << 12,
@@ -201,7 +211,9 @@ class Page {
     // Questions first: they fill the tables, and tell whether something was cut.
     std::vector<std::string> lines;
     lines.reserve(report_.records.size());
-    for (const SgpRecord& r : report_.records) lines.push_back(question(r));
+    for (std::size_t i = 0; i < report_.records.size(); ++i) {
+      lines.push_back(question(report_.records[i], baseline_[i]));
+    }
     std::vector<std::string> programs;
     for (std::size_t i = 0; i < programs_.size(); ++i) programs.push_back(program(i));
 
@@ -327,14 +339,14 @@ class Page {
   // i: id, s: split, u: subject, p: program, q: question, o: options, a: answer, x: extracted,
   // v: score, r: response, e: error, g: tokens, f: finish, l: letters' log-probabilities,
   // b and bs: the baseline's answer and score.
-  std::string question(const SgpRecord& r) {
-    const SgpQuestion* q = question_of(r);
-    const SgpParts parts = q == nullptr ? SgpParts() : split_sgp_question(q->question);
+  std::string question(const SgpRecord& r, const SgpRecord* base) {
+    const std::optional<SgpQuestion> q = question_of(r);
+    const SgpParts parts = q ? split_sgp_question(q->question) : SgpParts();
     std::string out =
         fmt::format(R"({{"i":{},"s":{},"u":{},"p":{},"q":{},"a":{},"v":{})", safe(r.id),
                     splits_.place(r.split), subjects_.place(r.subject), program_place(parts),
                     cut(parts.question), safe(r.answer), number(r.score));
-    if (q != nullptr && !q->options.empty()) {
+    if (q && !q->options.empty()) {
       out += ",\"o\":[";
       for (const std::string& option : q->options) {
         out += fmt::format("{}{}", out.back() == '[' ? "" : ",", cut(option));
@@ -346,7 +358,7 @@ class Page {
     if (r.error) out += fmt::format(",\"e\":{}", cut(r.error->message));
     if (r.generated_tokens > 0) out += fmt::format(",\"g\":{}", r.generated_tokens);
     if (!r.finish.empty()) out += fmt::format(",\"f\":{}", safe(r.finish));
-    if (r.logprobs && q != nullptr && r.logprobs->letter.size() == q->options.size()) {
+    if (r.logprobs && q && r.logprobs->letter.size() == q->options.size()) {
       out += ",\"l\":[";
       for (const double value : r.logprobs->letter) {
         out +=
@@ -354,10 +366,10 @@ class Page {
       }
       out += ']';
     }
-    if (const auto found = baseline_.find({r.split, r.id}); found != baseline_.end()) {
-      const SgpRecord& b = *found->second;
-      out += fmt::format(",\"b\":{},\"bs\":{}", b.extracted ? cut(*b.extracted) : "null",
-                         number(b.score));
+    // Only where both were asked: that is what is compared.
+    if (base != nullptr && !base->error && !r.error) {
+      out += fmt::format(",\"b\":{},\"bs\":{}", base->extracted ? cut(*base->extracted) : "null",
+                         number(base->score));
     }
     return out + "}";
   }
@@ -376,8 +388,8 @@ class Page {
 
   const SgpReport& report_;
   const std::function<void(std::string_view)>& sink_;
-  std::map<Key, const SgpQuestion*> questions_;
-  std::map<Key, const SgpRecord*> baseline_;
+  std::map<Key, std::size_t> questions_;                      // places
+  std::vector<const SgpRecord*> baseline_;                    // the records', or null
   std::map<std::string, std::pair<double, double>> chances_;  // sum, count
   Table splits_, subjects_, hints_, programs_;
   std::vector<Program> program_facts_;

@@ -1,21 +1,21 @@
 #include "lathe/sgp/responses.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
-#include "lathe/host/json_text.h"
+#include "lathe/sgp/dataset.h"
 #include "lathe/sgp/prompts.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "sgp/input.h"
+#include "sgp/question_index.h"
+#include "sgp/record_parts.h"
 
 namespace lathe {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string id_text(const JsonView& value) {
   return value.is_string() ? value.as_string() : value.json().dump();
@@ -27,8 +27,8 @@ std::string batch_text(const JsonView& response) {
   return choice.at("message").at("content").as_string();
 }
 
-SgpError error_of(const JsonView& value) {
-  SgpError error;
+Failure error_of(const JsonView& value) {
+  Failure error;
   error.code = ErrorCode::kFailed;
   error.message = value.is_string()
                       ? value.as_string()
@@ -44,7 +44,6 @@ void read_line(std::string_view line, const std::string& file, SgpResponse& out)
   // OpenAI's lines have an id of their own beside the question's.
   if (const auto custom = view.find("custom_id")) id = custom;
   if (!id) view.fail_here("has no id");
-  const auto split = view.get_string("split");
   const auto response = view.find("response");
   const auto text = view.find("text");
   if (const auto error = view.find("error"); error && !response && !text) {
@@ -53,37 +52,129 @@ void read_line(std::string_view line, const std::string& file, SgpResponse& out)
     out.text = response->is_object() ? batch_text(*response) : response->as_string();
   } else if (text) {
     out.text = text->as_string();
+  } else if (const auto logprobs = view.find("logprob")) {
+    out.logprobs = sgp_logprobs_of(*logprobs);
   } else {
     view.fail_here("has neither a response nor an error");
   }
   out.id = id_text(*id);
-  out.split = split.value_or("");
+  // Other programs' lines may hold anything under these names.
+  for (const auto& [key, value] :
+       {std::pair{"split", &out.split}, std::pair{"subject", &out.subject},
+        std::pair{"prompt", &out.prompt}}) {
+    if (const auto found = view.find(key); found && found->is_string()) *value = found->as_string();
+  }
 }
+
+// Which response belongs to which question.
+class Matcher {
+ public:
+  Matcher(const SgpQuestions& questions, const SgpRunOptions& options)
+      : questions_(questions), options_(options), index_(questions) {}
+
+  // For each question its response, or null; `warnings` gets what belongs to none.
+  std::vector<const SgpResponse*> match(std::span<const SgpResponse> responses,
+                                        std::vector<std::string>& warnings) const {
+    std::vector<const SgpResponse*> found(questions_.size());
+    for (const SgpResponse& response : responses) {
+      const auto warn = [&](const std::string& what) {
+        warnings.push_back(fmt::format("response in line {}: {}", response.line, what));
+      };
+      if (response.id.empty()) {
+        warn(response.error ? response.error->message : "no id");
+        continue;
+      }
+      const std::vector<std::size_t> places = places_of(response);
+      if (places.empty()) {
+        warn(fmt::format("no question has the id {}", quoted(response.id)));
+        continue;
+      }
+      if (!are_alike(places)) {
+        warn(
+            fmt::format("{} questions have the id {}: put split and subject beside it, or take the "
+                        "ids that --emit-prompts writes",
+                        places.size(), quoted(response.id)));
+        continue;
+      }
+      // Of questions with the same names each takes a response, in order.
+      const auto open = std::find_if(places.begin(), places.end(),
+                                     [&](std::size_t i) { return found[i] == nullptr; });
+      if (open == places.end()) {
+        warn(fmt::format("{} was answered in line {} already; the first counts",
+                         quoted(response.id), found[places.front()]->line));
+        continue;
+      }
+      found[*open] = &response;
+    }
+    return found;
+  }
+
+ private:
+  std::vector<std::size_t> places_of(const SgpResponse& response) const {
+    std::vector<std::size_t> places = index_.find(response.id, response.split, response.subject);
+    if (places.empty()) places = index_.find_name(response.id);
+    // The split may be called otherwise there.
+    if (places.empty()) places = index_.find(response.id, "", "");
+    if (places.size() > 1 && !response.prompt.empty()) {
+      for (const std::size_t place : places) {
+        const SgpQuestion q = questions_[place];
+        if (sgp_prompt_hash(sgp_messages(q, options_.system)) == response.prompt) return {place};
+      }
+    }
+    return places;
+  }
+
+  bool are_alike(const std::vector<std::size_t>& places) const {
+    const SgpQuestion first = questions_[places.front()];
+    return std::all_of(places.begin() + 1, places.end(), [&](std::size_t place) {
+      const SgpQuestion q = questions_[place];
+      return q.split == first.split && q.subject == first.subject && q.id == first.id;
+    });
+  }
+
+  const SgpQuestions& questions_;
+  const SgpRunOptions& options_;
+  SgpQuestionIndex index_;
+};
 
 }  // namespace
 
-std::vector<std::string> sgp_prompt_ids(std::span<const SgpQuestion> questions) {
-  std::unordered_map<std::string_view, int> uses;
-  for (const SgpQuestion& question : questions) ++uses[question.id];
+std::vector<std::string> sgp_prompt_ids(const SgpQuestions& questions) {
+  const SgpQuestionIndex index(questions);
   std::vector<std::string> ids;
-  for (const SgpQuestion& question : questions) {
-    ids.push_back(uses[question.id] == 1 ? question.id
-                                         : fmt::format("{}/{}", question.split, question.id));
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    ids.push_back(index.prompt_id(i, questions[i]));
   }
   return ids;
 }
 
 std::string sgp_prompt_line(const std::string& id, const SgpQuestion& question,
                             const SgpRunOptions& options) {
-  Json messages = Json::array();
+  std::string messages;
   for (const ChatMessage& message : sgp_messages(question, options.system)) {
-    messages.push_back({{"role", message.role}, {"content", message.content}});
+    if (!messages.empty()) messages += ',';
+    messages += fmt::format(R"({{"role":{},"content":{}}})", json_quote(message.role),
+                            json_quote(message.content));
   }
-  const Json line = {{"id", id},
-                     {"messages", std::move(messages)},
-                     {"max_tokens", options.max_tokens},
-                     {"temperature", 0}};
-  return json_text(line);
+  return fmt::format(R"({{"id":{},"messages":[{}],"max_tokens":{},"temperature":0}})",
+                     json_quote(id), messages, options.max_tokens);
+}
+
+std::int64_t write_sgp_prompts(const SgpQuestions& questions, const SgpRunOptions& options,
+                               const std::function<void(std::string_view)>& sink,
+                               const std::function<void(const Failure&)>& on_bad_row) {
+  const SgpQuestionIndex index(questions);
+  std::int64_t bad = 0;
+  for (const std::size_t place : sgp_order(questions)) {
+    const SgpQuestion question = questions[place];
+    if (question.error) {
+      ++bad;
+      on_bad_row(*question.error);
+    } else {
+      sink(sgp_prompt_line(index.prompt_id(place, question), question, options) + '\n');
+    }
+  }
+  return bad;
 }
 
 std::vector<SgpResponse> read_sgp_responses(const std::string& path) {
@@ -102,57 +193,32 @@ std::vector<SgpResponse> read_sgp_responses(const std::string& path) {
       }
       read_line(line->text, name, response);
     } catch (const Error& error) {
-      response = {{}, {}, {}, SgpError{error.code(), error.message()}, number};
+      response = {};
+      response.error = Failure{error.code(), error.message()};
+      response.line = number;
     }
     responses.push_back(std::move(response));
   }
   return responses;
 }
 
-SgpScored score_sgp_responses(std::span<const SgpQuestion> questions,
-                              std::span<const SgpResponse> responses,
+SgpScored score_sgp_responses(const SgpQuestions& questions, std::span<const SgpResponse> responses,
                               const SgpRunOptions& options) {
-  // A question answers to its prompt id, to "SPLIT/ID", and to its id with its split beside it.
-  std::unordered_map<std::string, std::size_t> places;
-  const std::vector<std::string> ids = sgp_prompt_ids(questions);
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    places.emplace(ids[i], i);
-    places.emplace(fmt::format("{}/{}", questions[i].split, questions[i].id), i);
-  }
   SgpScored out;
-  std::vector<const SgpResponse*> found(questions.size());
-  for (const SgpResponse& response : responses) {
-    if (response.id.empty()) {
-      out.warnings.push_back(fmt::format("response in line {}: {}", response.line,
-                                         response.error ? response.error->message : "no id"));
-      continue;
-    }
-    auto at = places.find(
-        response.split.empty() ? response.id : fmt::format("{}/{}", response.split, response.id));
-    if (at == places.end() && !response.split.empty()) at = places.find(response.id);
-    if (at == places.end()) {
-      out.warnings.push_back(fmt::format("response in line {}: no question has the id {}",
-                                         response.line, quoted(response.id)));
-      continue;
-    }
-    const SgpResponse*& place = found[at->second];
-    if (place != nullptr) {
-      out.warnings.push_back(
-          fmt::format("response in line {}: {} was answered in line {} already; the first counts",
-                      response.line, quoted(response.id), place->line));
-      continue;
-    }
-    place = &response;
-  }
+  const std::vector<const SgpResponse*> found =
+      Matcher(questions, options).match(responses, out.warnings);
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    const SgpQuestion& question = questions[i];
-    if (question.error || found[i] == nullptr || !found[i]->text) {
-      const SgpError reason = found[i] != nullptr && found[i]->error
-                                  ? *found[i]->error
-                                  : SgpError{ErrorCode::kInvalid, "there is no response to it"};
+    const SgpQuestion question = questions[i];
+    const SgpResponse* response = found[i];
+    if (!question.error && response != nullptr && response->logprobs) {
+      out.records.push_back(score_sgp_logprobs(question, options, *response->logprobs));
+    } else if (question.error || response == nullptr || !response->text) {
+      const Failure reason = response != nullptr && response->error
+                                 ? *response->error
+                                 : Failure{ErrorCode::kInvalid, "there is no response to it"};
       out.records.push_back(sgp_error_record(question, options, reason));
     } else {
-      out.records.push_back(score_sgp_response(question, options, *found[i]->text));
+      out.records.push_back(score_sgp_response(question, options, *response->text));
     }
   }
   return out;

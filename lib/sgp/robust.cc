@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "base/ascii.h"
 #include "base/utf8.h"
@@ -211,27 +212,41 @@ std::optional<std::string> lone_letter(std::string_view line,
   return std::string(1, letter);
 }
 
-// Of the lines that are a letter and its option, "B) a red door": the letter, unless they name
-// several, as a response does that says the options again. `alone`: the text is one line; then
-// other words may follow the letter's mark, if they are no other option.
-std::optional<std::string> marked_option(std::string_view text,
-                                         std::span<const std::string> options, bool alone) {
-  std::optional<std::string> found;
+// The letter of a line that is a letter and its option, "B) a red door". `alone`: it is all of the
+// response; then other words may follow the letter's mark, if they are no other option.
+std::optional<std::string> marked_line(std::string_view line, std::span<const std::string> options,
+                                       bool alone) {
+  const std::string_view bare = trim_marks(line);
+  if (bare.size() < 2 || !is_ascii_letter(bare[0])) return std::nullopt;
+  if (bare[1] != ')' && bare[1] != '.' && bare[1] != ':') return std::nullopt;
+  const char letter = to_upper_ascii(bare[0]);
+  const auto place = static_cast<std::size_t>(letter - 'A');
+  if (place >= options.size()) return std::nullopt;
+  const std::string_view words = bare.substr(2);
+  const bool own = folded(words) == folded(options[place]);
+  const bool spaced = !words.empty() && is_ascii_space(words.front());
+  if (!own && !(alone && spaced && !option_called(words, options))) return std::nullopt;
+  return std::string(1, letter);
+}
+
+// What such lines say together: the last line's letter, or the only one that they name. A last
+// line right behind another one is the end of all options said again, and no answer.
+std::optional<std::string> marked_lines(std::string_view text,
+                                        std::span<const std::string> options) {
+  std::vector<std::optional<std::string>> lines;  // those that are not blank
+  const std::size_t whole = trim_ascii(text).size();
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    const std::string_view bare = trim_marks(line);
-    if (bare.size() < 2 || !is_ascii_letter(bare[0])) continue;
-    if (bare[1] != ')' && bare[1] != '.' && bare[1] != ':') continue;
-    const std::string letter(1, to_upper_ascii(bare[0]));
-    const auto place = static_cast<std::size_t>(letter[0] - 'A');
-    if (place >= options.size()) continue;
-    const std::string_view words = bare.substr(2);
-    const bool own = folded(words) == folded(options[place]);
-    const bool spaced = !words.empty() && is_ascii_space(words.front());
-    if (!own && !(alone && spaced && !option_called(words, options))) continue;
-    if (found && *found != letter) return std::nullopt;
-    found = letter;
+    const std::size_t size = trim_ascii(line).size();
+    if (size > 0) lines.push_back(marked_line(line, options, size == whole));
+  }
+  const std::size_t n = lines.size();
+  if (n > 0 && lines[n - 1] && (n == 1 || !lines[n - 2])) return lines[n - 1];
+  std::optional<std::string> found;
+  for (const auto& letter : lines) {
+    if (letter && found && *found != *letter) return std::nullopt;
+    if (letter) found = letter;
   }
   return found;
 }
@@ -250,8 +265,7 @@ std::optional<std::string> read_stated_letter(std::string_view response,
   const std::string_view line = last_line(text);
   if (auto option = option_called(line, options)) return option;
   if (auto letter = lone_letter(line, options)) return letter;
-  const bool alone = trim_ascii(text).size() == trim_ascii(line).size();
-  return marked_option(text, options, alone);
+  return marked_lines(text, options);
 }
 
 std::optional<std::string> read_stated_number(std::string_view response) {

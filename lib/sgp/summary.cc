@@ -26,11 +26,24 @@ constexpr std::size_t kNameWidth = 22;
 
 std::string shown(const std::string& name) { return escape_for_terminal(name, 60); }
 
+// "1,200"
+std::string grouped(std::int64_t n) {
+  std::string digits = fmt::format("{}", n);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+  return digits;
+}
+
 std::string share_line(const std::string& name, const SgpShare& s) {
-  return fmt::format("{} {:>6} {:>7.2f} {:>6.2f} {:>7.2f} … {:<6.2f} {:>8.1f}{}\n",
-                     padded(name, kNameWidth), s.count, 100 * s.mean, 100 * s.standard_error,
-                     100 * s.low, 100 * s.high, 100 * s.answered,
-                     s.errors > 0 ? fmt::format("  {} failed", s.errors) : "");
+  std::string line = fmt::format("{} {:>6} ", padded(name, kNameWidth), s.count);
+  if (s.count > 0) {
+    line += fmt::format("{:>7.2f} {:>6.2f} {:>7.2f} … {:<6.2f} {:>8.1f}", 100 * s.mean,
+                        100 * s.standard_error, 100 * s.low, 100 * s.high, 100 * s.answered);
+  } else {
+    line += fmt::format("{:>7}", "-");
+  }
+  if (s.errors > 0)
+    line += fmt::format("  asked {} of {}", grouped(s.count), grouped(s.questions()));
+  return line + '\n';
 }
 
 std::string comparison_text(const SgpComparison& c, const SgpRunFacts& facts, bool changes) {
@@ -47,6 +60,10 @@ std::string comparison_text(const SgpComparison& c, const SgpRunFacts& facts, bo
     out +=
         fmt::format("left out: {} questions that only this run has, {} that only the other has\n",
                     c.only_ours, c.only_base);
+  }
+  if (c.not_asked > 0) {
+    out +=
+        fmt::format("left out: {} questions that one of the two runs could not ask\n", c.not_asked);
   }
   if (c.other_prompt > 0) {
     out += fmt::format("{} questions were asked with other words there\n", c.other_prompt);
@@ -70,6 +87,7 @@ Json json_of(const SgpShare& s) {
           {"standard_error", s.standard_error},
           {"interval", {s.low, s.high}},
           {"answered", s.answered},
+          {"questions", s.questions()},
           {"errors", s.errors}};
 }
 
@@ -115,7 +133,8 @@ Json json_of(const SgpComparison& c, const SgpRunFacts& facts) {
   }
   return {{"file", facts.baseline},        {"rows", std::move(rows)},
           {"changed", std::move(changed)}, {"only_here", c.only_ours},
-          {"only_there", c.only_base},     {"other_prompt", c.other_prompt}};
+          {"only_there", c.only_base},     {"not_asked", c.not_asked},
+          {"other_prompt", c.other_prompt}};
 }
 
 }  // namespace
@@ -134,9 +153,12 @@ std::string sgp_summary_text(const SgpSummary& summary, const SgpRunFacts& facts
   for (const auto& [name, share] : summary.readings) out += share_line("by " + name, share);
   for (const SgpConsistency& c : summary.consistency) {
     out += fmt::format(
-        "{} {:>6} consistency {:.2f} %, accuracy {:.2f} %, answered {:.1f} % ({} sets)\n",
+        "{} {:>6} consistency {:.2f} %, accuracy {:.2f} %, answered {:.1f} % ({} sets){}\n",
         padded(c.name, kNameWidth), c.questions, 100 * c.consistency, 100 * c.accuracy,
-        100 * c.answered, c.splits.size());
+        100 * c.answered, c.splits.size(),
+        c.not_asked > 0 ? fmt::format("  asked in all {} of {}", grouped(c.questions),
+                                      grouped(c.questions + c.not_asked))
+                        : "");
   }
   if (comparison != nullptr) out += comparison_text(*comparison, facts, changes);
   return out;
@@ -171,6 +193,7 @@ std::string sgp_summary_json(const SgpSummary& summary, const SgpRunFacts& facts
     consistency.push_back({{"name", c.name},
                            {"splits", c.splits},
                            {"questions", c.questions},
+                           {"not_asked", c.not_asked},
                            {"consistency", c.consistency},
                            {"accuracy", c.accuracy},
                            {"answered", c.answered}});

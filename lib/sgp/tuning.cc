@@ -53,8 +53,7 @@ std::string chat(const Pair& p, const std::string& system) {
 
 }  // namespace
 
-std::string sgp_tuning_records(std::span<const SgpQuestion> questions,
-                               const SgpTuningOptions& options) {
+std::string sgp_tuning_records(const SgpQuestions& questions, const SgpTuningOptions& options) {
   const bool array = options.form == SgpTuningForm::kAlpaca;
   std::string out = array ? "[" : "";
   bool first = true;

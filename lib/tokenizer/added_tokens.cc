@@ -1,11 +1,23 @@
 #include "tokenizer/added_tokens.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace lathe {
+
+AddedToken read_added_token(std::string text, const JsonView& flags) {
+  AddedToken token;
+  token.text = std::move(text);
+  token.special = flags.get_bool("special").value_or(false);
+  token.lstrip = flags.get_bool("lstrip").value_or(false);
+  token.rstrip = flags.get_bool("rstrip").value_or(false);
+  token.single_word = flags.get_bool("single_word").value_or(false);
+  token.normalized = flags.get_bool("normalized").value_or(!token.special);
+  return token;
+}
 
 bool looks_like_control(std::string_view text) noexcept {
   constexpr std::string_view kWideBar = "\xef\xbd\x9c";  // U+FF5C
@@ -36,12 +48,105 @@ bool covers(std::span<const TextRange> ranges, std::size_t begin, std::size_t en
   return after != ranges.begin() && end <= std::prev(after)->end;
 }
 
-AddedTokens::AddedTokens(std::span<const AddedToken> tokens, bool normalized) {
+// Matches at places of one text, as far as they are allowed there.
+class AddedTokens::Search {
+ public:
+  Search(const AddedTokens& all, std::string_view text, std::span<const TextRange> trusted)
+      : all_(all), text_(text), trusted_(trusted), work_(text.size()) {}
+
+  std::string_view text() const noexcept { return text_; }
+
+  // The longest token at `at` that ends at `end` at the latest; of size 0 when there is none.
+  Place longest(std::size_t at, std::size_t end) {
+    const auto after =
+        std::upper_bound(trusted_.begin(), trusted_.end(), at,
+                         [](std::size_t place, const TextRange& r) { return place < r.begin; });
+    const std::size_t trusted_end =
+        after == trusted_.begin() ? at : std::max(at, std::prev(after)->end);
+    const auto match = all_.trie_.longest(text_.substr(at, end - at), [&](std::int32_t index) {
+      const AddedToken& token = all_.tokens_[static_cast<std::size_t>(index)];
+      return at + token.text.size() <= trusted_end ||
+             !(token.special || looks_like_control(token.text));
+    });
+    work_.take(match.walked);
+    return {at, match.size, match.value};
+  }
+
+ private:
+  const AddedTokens& all_;
+  std::string_view text_;
+  std::span<const TextRange> trusted_;
+  TrieWork work_;
+};
+
+AddedTokens::AddedTokens(std::span<const AddedToken> tokens, bool normalized, bool longest_first)
+    : longest_first_(longest_first) {
   for (const AddedToken& token : tokens) {
     if (token.normalized != normalized || token.text.empty()) continue;
     trie_.insert(token.text, static_cast<std::int32_t>(tokens_.size()));
     tokens_.push_back(token);
   }
+}
+
+bool AddedTokens::stands_alone(std::string_view text, const Place& place) const {
+  const std::size_t end = place.begin + place.size;
+  std::size_t size = 0;
+  if (place.begin > 0 && is_word_char(char_before(text, place.begin, size))) return false;
+  return end == text.size() || !is_word_char(decode_utf8(text.substr(end)).code);
+}
+
+std::vector<AddedTokens::Place> AddedTokens::longest_places(Search& search) const {
+  const std::string_view text = search.text();
+  const auto later = [](const Place& a, const Place& b) {
+    return a.size != b.size ? a.size < b.size : a.begin > b.begin;
+  };
+  std::vector<Place> open;
+  for (std::size_t at = trie_.next_start(text, 0); at < text.size();
+       at = trie_.next_start(text, at + 1)) {
+    if (const Place place = search.longest(at, text.size()); place.size > 0) open.push_back(place);
+  }
+  std::make_heap(open.begin(), open.end(), later);
+  std::map<std::size_t, Place> taken;  // by where they begin
+  while (!open.empty()) {
+    std::pop_heap(open.begin(), open.end(), later);
+    Place place = open.back();
+    open.pop_back();
+    const auto next = taken.lower_bound(place.begin);
+    if (next != taken.begin()) {
+      const Place& before = std::prev(next)->second;
+      if (before.begin + before.size > place.begin) continue;
+    }
+    if (next == taken.end() || place.begin + place.size <= next->first) {
+      taken.emplace_hint(next, place.begin, place);
+    } else if (next->first > place.begin) {
+      place = search.longest(place.begin, next->first);
+      if (place.size == 0) continue;
+      open.push_back(place);
+      std::push_heap(open.begin(), open.end(), later);
+    }
+  }
+  std::vector<Place> out;
+  out.reserve(taken.size());
+  for (const auto& [begin, place] : taken) out.push_back(place);
+  return out;
+}
+
+std::vector<TextSegment> AddedTokens::split_longest(Search& search) const {
+  const std::string_view text = search.text();
+  std::vector<TextSegment> out;
+  std::size_t done = 0;
+  for (const Place& place : longest_places(search)) {
+    if (place.begin < done) continue;
+    const AddedToken& token = tokens_[static_cast<std::size_t>(place.index)];
+    if (done < place.begin) {
+      out.push_back({text.substr(done, place.begin - done), std::nullopt, done == 0});
+    }
+    out.push_back({text.substr(place.begin, place.size), token.id, place.begin == 0});
+    done = place.begin + place.size;
+    if (token.rstrip) done += leading_space(text.substr(done));
+  }
+  if (done < text.size()) out.push_back({text.substr(done), std::nullopt, done == 0});
+  return out;
 }
 
 std::vector<TextSegment> AddedTokens::split(std::string_view text,
@@ -54,33 +159,21 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text,
     push_text(0, text.size());
     return out;
   }
+  Search search(*this, text, trusted);
+  if (longest_first_) return split_longest(search);
   std::size_t done = 0;  // everything before it is in `out`
-  std::size_t range = 0;
-  TrieWork work(text.size());
   for (std::size_t at = trie_.next_start(text, 0); at < text.size();
        at = trie_.next_start(text, at)) {
-    while (range < trusted.size() && trusted[range].end <= at) ++range;
-    const std::size_t trusted_end =
-        range < trusted.size() && trusted[range].begin <= at ? trusted[range].end : at;
-    const auto match = trie_.longest(text.substr(at), [&](std::int32_t index) {
-      const AddedToken& token = tokens_[static_cast<std::size_t>(index)];
-      return at + token.text.size() <= trusted_end ||
-             !(token.special || looks_like_control(token.text));
-    });
-    work.take(match.walked);
-    if (match.size == 0) {
+    const Place place = search.longest(at, text.size());
+    if (place.size == 0) {
       ++at;
       continue;
     }
-    const AddedToken& token = tokens_[static_cast<std::size_t>(match.value)];
+    const AddedToken& token = tokens_[static_cast<std::size_t>(place.index)];
     std::size_t begin = at;
-    std::size_t end = at + match.size;
+    std::size_t end = at + place.size;
     at = end;
-    if (token.single_word) {
-      std::size_t size = 0;
-      if (begin > 0 && is_word_char(char_before(text, begin, size))) continue;
-      if (end < text.size() && is_word_char(decode_utf8(text.substr(end)).code)) continue;
-    }
+    if (token.single_word && !stands_alone(text, place)) continue;
     if (token.lstrip) begin -= trailing_space(text.substr(done, begin - done));
     if (token.rstrip) end += leading_space(text.substr(end));
     push_text(done, begin);

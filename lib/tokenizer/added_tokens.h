@@ -3,6 +3,8 @@
 //
 // Semantics follow Hugging Face's `tokenizers`: leftmost, longest match; lstrip and rstrip
 // swallow the white space beside the match; single_word wants no word character beside it.
+// Readers of GGUF take the longest token anywhere first, then the next longest in what is left;
+// this differs where tokens overlap.
 // Immutable after construction.
 #pragma once
 
@@ -15,6 +17,7 @@
 
 #include "lathe/tokenizer.h"
 
+#include "base/json.h"
 #include "tokenizer/byte_trie.h"
 
 namespace lathe {
@@ -28,6 +31,9 @@ struct AddedToken {
   bool single_word = false;
   bool normalized = false;  // matched after normalization
 };
+
+// With the flags that an object of a file gives it; the id is the caller's.
+AddedToken read_added_token(std::string text, const JsonView& flags);
 
 // Spelled as control tokens are ("<|user|>", "<｜User｜>"), whatever its flags say: files are
 // careless with `special`, and such a token must not be forged by a user either.
@@ -52,8 +58,8 @@ bool covers(std::span<const TextRange> ranges, std::size_t begin, std::size_t en
 
 class AddedTokens {
  public:
-  // Tokens whose `normalized` differs from `which` are left out of this matcher.
-  AddedTokens(std::span<const AddedToken> tokens, bool normalized);
+  // Tokens whose `normalized` is another are left out of this matcher.
+  AddedTokens(std::span<const AddedToken> tokens, bool normalized, bool longest_first = false);
   AddedTokens() = default;
 
   bool empty() const noexcept { return trie_.empty(); }
@@ -63,8 +69,18 @@ class AddedTokens {
   std::vector<TextSegment> split(std::string_view text, std::span<const TextRange> trusted) const;
 
  private:
+  struct Place {
+    std::size_t begin, size;
+    std::int32_t index;  // in tokens_
+  };
+  class Search;
+  std::vector<Place> longest_places(Search& search) const;
+  std::vector<TextSegment> split_longest(Search& search) const;
+  bool stands_alone(std::string_view text, const Place& place) const;
+
   std::vector<AddedToken> tokens_;
   ByteTrie trie_;
+  bool longest_first_ = false;
 };
 
 }  // namespace lathe

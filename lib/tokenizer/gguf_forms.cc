@@ -5,50 +5,114 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/gguf_ids.h"
+#include "tokenizer/gguf_pre.h"
 
 namespace lathe {
 
+namespace {
+
+constexpr std::int32_t kControl = 3, kUnused = 5;
+
+TokenizerFiles convert_to_hugging_face(const TokenizerFiles& files) {
+  if (files.gguf->model == "llama") return spm_to_hugging_face(files);
+  if (is_gguf_bpe(*files.gguf)) return bpe_to_hugging_face(files);
+  fail_unsupported(
+      "{}: the tokenizer model {} is not supported (\"llama\", \"gpt2\" and \"gemma4\" are)",
+      quoted(files.origin), quoted(files.gguf->model));
+}
+
+GgufVocabulary checked(const TokenizerFiles& files, GgufVocabulary made) {
+  TokenizerFiles as_gguf;
+  as_gguf.gguf = std::move(made);
+  as_gguf.origin = files.origin;
+  require_same_ids(files, as_gguf, *as_gguf.gguf);
+  return *std::move(as_gguf.gguf);
+}
+
+// A sentencepiece model has the scores that GGUF wants; where the tokenizer.json beside it says
+// something else, that is converted.
+GgufVocabulary convert_to_gguf(const TokenizerFiles& files) {
+  if (files.sentencepiece_model.empty()) return checked(files, bpe_to_gguf(files));
+  try {
+    return checked(files, spm_to_gguf(files));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported || files.tokenizer_json.empty()) throw;
+  }
+  return checked(files, bpe_to_gguf(files));
+}
+
+void pop_token(GgufVocabulary& out) {
+  out.tokens.pop_back();
+  if (!out.types.empty()) out.types.pop_back();
+  if (!out.scores.empty()) out.scores.pop_back();
+}
+
+}  // namespace
+
 TokenizerFiles to_hugging_face(const TokenizerFiles& files) {
   if (!files.gguf) return files;
-  if (files.gguf->model == "llama") return spm_to_hugging_face(files);
-  if (files.gguf->model == "gpt2") return bpe_to_hugging_face(files);
-  fail_unsupported("{}: the tokenizer model {} is not supported (\"llama\" and \"gpt2\" are)",
-                   quoted(files.origin), quoted(files.gguf->model));
+  TokenizerFiles out = convert_to_hugging_face(files);
+  out.rows = files.rows;
+  require_same_ids(files, out, *files.gguf);
+  return out;
+}
+
+void put_padding(std::size_t id, GgufVocabulary& out) {
+  if (out.types.empty()) out.types.assign(out.tokens.size(), 1);
+  out.tokens.push_back(fmt::format("[PAD{}]", id));
+  out.types.push_back(kUnused);
+  if (!out.scores.empty()) out.scores.push_back(-1000.0f);
 }
 
 GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size) {
-  GgufVocabulary out = files.gguf                           ? *files.gguf
-                       : !files.sentencepiece_model.empty() ? spm_to_gguf(files)
-                                                            : bpe_to_gguf(files);
-  const auto tokens = static_cast<std::int64_t>(out.tokens.size());
-  if (vocab_size >= 0 && tokens > vocab_size) {
-    fail_invalid("{}: the tokenizer has {} tokens, the model {}", quoted(files.origin), tokens,
+  GgufVocabulary out = files.gguf ? *files.gguf : convert_to_gguf(files);
+  const auto tokens = [&out] { return static_cast<std::int64_t>(out.tokens.size()); };
+  while (vocab_size >= 0 && tokens() > vocab_size && !out.types.empty() &&
+         (out.types.back() == kControl || out.types.back() == kUnused)) {
+    pop_token(out);
+  }
+  if (vocab_size >= 0 && tokens() > vocab_size) {
+    fail_invalid("{}: the tokenizer has {} tokens, the model {}", quoted(files.origin), tokens(),
                  vocab_size);
   }
-  for (std::int64_t id = tokens; id < vocab_size; ++id) {
-    if (out.types.empty()) out.types.assign(out.tokens.size(), 1);
-    out.tokens.push_back(fmt::format("[PAD{}]", id));
-    out.types.push_back(5);
-    if (!out.scores.empty()) out.scores.push_back(-1000.0f);
+  for (std::int64_t id = tokens(); id < vocab_size; ++id) {
+    put_padding(static_cast<std::size_t>(id), out);
   }
   return out;
 }
 
-nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf) {
+nlohmann::ordered_json added_token_json(std::string_view text, bool special) {
+  return {{"content", text}, {"lstrip", false},      {"normalized", false},
+          {"rstrip", false}, {"single_word", false}, {"special", special}};
+}
+
+void refuse_flags(std::span<const AddedToken> added, const std::string& file) {
+  for (const AddedToken& token : added) {
+    if (!token.lstrip && !token.rstrip && !token.single_word) continue;
+    fail_unsupported("{}: GGUF has no place for the flags of the added token {} ({}{}{})",
+                     quoted(file), quoted(token.text), token.lstrip ? "lstrip " : "",
+                     token.rstrip ? "rstrip " : "", token.single_word ? "single_word " : "");
+  }
+}
+
+nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf, const std::string& file) {
   nlohmann::ordered_json config;
-  const auto n = static_cast<std::int64_t>(gguf.tokens.size());
-  const auto name = [&](const char* key, std::int64_t id) {
-    if (id >= 0 && id < n) config[key] = gguf.tokens[static_cast<std::size_t>(id)];
+  const GgufIds ids = gguf_ids(gguf, file);
+  const auto name = [&](const char* key, const std::optional<TokenId>& id) {
+    if (id) config[key] = gguf.tokens[static_cast<std::size_t>(*id)];
   };
   if (gguf.add_bos) config["add_bos_token"] = *gguf.add_bos;
   if (gguf.add_eos) config["add_eos_token"] = *gguf.add_eos;
-  name("bos_token", gguf.bos);
-  name("eos_token", gguf.eos);
-  name("unk_token", gguf.unknown);
-  name("pad_token", gguf.pad);
+  name("bos_token", ids.bos);
+  name("eos_token", ids.eos);
+  name("unk_token", ids.unknown);
+  name("pad_token", ids.pad);
   if (!gguf.chat_template.empty()) config["chat_template"] = gguf.chat_template;
   config["clean_up_tokenization_spaces"] = false;
-  if (gguf.eot >= 0) config["gguf"]["eot"] = gguf.eot;
+  config["gguf"]["longest_first"] = true;
+  if (ids.eot) config["gguf"]["eot"] = *ids.eot;
   return config;
 }
 

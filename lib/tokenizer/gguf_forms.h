@@ -4,6 +4,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "lathe/tokenizer.h"
 
@@ -21,6 +24,21 @@ std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
 
 // The part of tokenizer_config.json that every vocabulary has: special tokens, template, and
 // under "gguf" what Hugging Face's files have no place for.
-nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf);
+nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf, const std::string& file);
+
+// An entry of added_tokens or added_tokens_decoder.
+nlohmann::ordered_json added_token_json(std::string_view text, bool special);
+
+// Throws kUnsupported for flags of added tokens that GGUF has no place for.
+struct AddedToken;
+void refuse_flags(std::span<const AddedToken> added, const std::string& file);
+
+// Fills the holes between tokens, as GGUF's writers do.
+void put_padding(std::size_t id, GgufVocabulary& out);
+
+// Throws kUnsupported, naming a text, where the two forms of one tokenizer give other ids: texts of
+// every kind, and each control or user-defined token of `gguf` amid others.
+void require_same_ids(const TokenizerFiles& one, const TokenizerFiles& two,
+                      const GgufVocabulary& gguf);
 
 }  // namespace lathe

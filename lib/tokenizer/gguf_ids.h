@@ -1,26 +1,29 @@
-// Ids of special tokens as GGUF's metadata names them.
+// Special tokens and types of tokens as GGUF's metadata has them, with what its readers make of
+// keys that are missing. Source: llama.cpp, src/llama-vocab.cpp.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "lathe/tokenizer.h"
 
-#include "base/escape.h"
-#include "base/fail.h"
+#include "tokenizer/spm/model.h"
 
 namespace lathe {
 
-// -1 stands for none; kInvalid, naming `file` and the key, for what is outside the vocabulary.
-inline std::optional<TokenId> checked_token_id(std::int64_t id, std::size_t vocab,
-                                               std::string_view key, const std::string& file) {
-  if (id == -1) return std::nullopt;
-  if (id < 0 || id >= static_cast<std::int64_t>(vocab)) {
-    fail_invalid("{}: {} is {}, outside the vocabulary of {}", quoted(file), key, id, vocab);
-  }
-  return static_cast<TokenId>(id);
-}
+struct GgufIds {
+  std::optional<TokenId> bos, eos, unknown, pad, eot;
+};
+
+// Where a key is missing (-1), the ids that the model has by default: of "llama" 1, 2 and 0, of
+// "gpt2" 11 for both ends, of some pre-tokenizers none. Throws kInvalid, naming `file` and the
+// key, for an id outside the vocabulary.
+GgufIds gguf_ids(const GgufVocabulary& gguf, const std::string& file);
+
+// The type of each token: as the file says, but tokens that end a turn in every known model are
+// control tokens even where it calls them normal. Without types all are normal. Throws kInvalid
+// for an unknown type, or another number of them.
+std::vector<PieceType> gguf_types(const GgufVocabulary& gguf, const std::string& file);
 
 }  // namespace lathe

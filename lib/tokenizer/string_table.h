@@ -19,7 +19,7 @@ class StringTable {
 
   // False, changing nothing, when the key is there already. `value` >= 0.
   bool insert(std::string_view key, std::int32_t value) {
-    if ((size_ + 1) * 2 > slots_.size()) resize(slots_.size());
+    if ((size_ + 1) * 4 > slots_.size() * 3) resize(slots_.size());
     const std::uint64_t hash = hash_of(key);
     Slot& slot = slots_[find_slot(key, hash)];
     if (slot.value != kAbsent) return false;
@@ -55,7 +55,7 @@ class StringTable {
 
   void resize(std::size_t expected) {
     std::size_t capacity = 16;
-    while (capacity < expected * 2 + 2) capacity *= 2;
+    while (capacity * 3 < (expected + 1) * 4) capacity *= 2;
     std::vector<Slot> old(capacity);
     old.swap(slots_);
     for (const Slot& slot : old) {

@@ -199,14 +199,8 @@ std::vector<AddedToken> read_added(const JsonView& root) {
   std::unordered_set<std::string> texts;
   std::unordered_set<TokenId> ids;
   for (const JsonView& one : list->items()) {
-    AddedToken token;
-    token.text = one.at("content").as_string();
+    AddedToken token = read_added_token(one.at("content").as_string(), one);
     token.id = static_cast<TokenId>(one.at("id").as_int(0, kMaxIds - 1));
-    token.special = one.get_bool("special").value_or(false);
-    token.lstrip = one.get_bool("lstrip").value_or(false);
-    token.rstrip = one.get_bool("rstrip").value_or(false);
-    token.single_word = one.get_bool("single_word").value_or(false);
-    token.normalized = one.get_bool("normalized").value_or(!token.special);
     if (token.text.empty()) one.fail_here("is an empty token");
     if (!texts.insert(token.text).second) one.fail_here("is the second token of this text");
     if (!ids.insert(token.id).second) one.fail_here("is the second token with this id");
@@ -224,6 +218,23 @@ void refuse_set(const JsonView& model, const char* key, const std::string& file)
 
 }  // namespace
 
+void read_tokenizer_document(const std::string& file, TokenizerJson& out) {
+  const JsonView root(out.document, file, "tokenizer");
+  const JsonView model = root.at("model");
+  refuse_set(model, "continuing_subword_prefix", file);
+  refuse_set(model, "end_of_word_suffix", file);
+  if (const auto dropout = model.get_double("dropout"); dropout && *dropout != 0.0) {
+    fail_unsupported("{}: the BPE model's dropout is not supported", quoted(file));
+  }
+  out.model.fuse_unknown = model.get_bool("fuse_unk").value_or(false);
+  out.model.byte_fallback = model.get_bool("byte_fallback").value_or(false);
+  out.model.ignore_merges = model.get_bool("ignore_merges").value_or(false);
+  out.added = read_added(root);
+  for (const AddedToken& token : out.added) {
+    check_id(token.id, out.model.tokens.size() + out.added.size(), file);
+  }
+}
+
 TokenizerJson parse_tokenizer_json(std::string_view text, const std::string& file) {
   Events events(file);
   parse_json_events(text, file, events);
@@ -240,29 +251,17 @@ TokenizerJson parse_tokenizer_json(std::string_view text, const std::string& fil
   if (!events.has_vocab || !events.has_merges) {
     model.fail_here("lacks its vocab or merges, or they are no object and no list");
   }
-  refuse_set(model, "continuing_subword_prefix", file);
-  refuse_set(model, "end_of_word_suffix", file);
-  if (const auto dropout = model.get_double("dropout"); dropout && *dropout != 0.0) {
-    fail_unsupported("{}: the BPE model's dropout is not supported", quoted(file));
-  }
   place_tokens(std::move(events.vocab), file, out.model.tokens);
   out.model.merges = std::move(events.merges);
-  out.model.fuse_unknown = model.get_bool("fuse_unk").value_or(false);
-  out.model.byte_fallback = model.get_bool("byte_fallback").value_or(false);
-  out.model.ignore_merges = model.get_bool("ignore_merges").value_or(false);
   if (const auto unknown = model.get_string("unk_token")) {
-    const auto& tokens = out.model.tokens;
-    const auto at = std::find(tokens.begin(), tokens.end(), *unknown);
-    if (at == tokens.end()) {
+    const auto at = std::ranges::find(out.model.tokens, *unknown);
+    if (at == out.model.tokens.end()) {
       fail_invalid("{}: the unknown token {} is not in the vocabulary", quoted(file),
                    quoted(*unknown));
     }
-    out.model.unknown = static_cast<TokenId>(at - tokens.begin());
+    out.model.unknown = static_cast<TokenId>(at - out.model.tokens.begin());
   }
-  out.added = read_added(root);
-  for (const AddedToken& token : out.added) {
-    check_id(token.id, out.model.tokens.size() + out.added.size(), file);
-  }
+  read_tokenizer_document(file, out);
   return out;
 }
 

@@ -23,4 +23,7 @@ struct TokenizerJson {
 
 TokenizerJson parse_tokenizer_json(std::string_view text, const std::string& file);
 
+// Reads added tokens and the model's options from `out.document`, once its tokens are there.
+void read_tokenizer_document(const std::string& file, TokenizerJson& out);
+
 }  // namespace lathe

@@ -11,11 +11,6 @@ utf8proc_category_t category(char32_t c) noexcept {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }
 
-bool is_ascii_punctuation(char32_t c) noexcept {
-  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
-         (c >= '{' && c <= '~');
-}
-
 }  // namespace
 
 bool is_white_space(char32_t c) noexcept {
@@ -44,17 +39,6 @@ bool is_word_char(char32_t c) noexcept {
              (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189) || c == 0x200c ||
              c == 0x200d;
   }
-}
-
-bool is_numeric(char32_t c) noexcept {
-  const utf8proc_category_t k = category(c);
-  return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
-}
-
-bool is_punctuation(char32_t c) noexcept {
-  if (c < 0x80) return is_ascii_punctuation(c);
-  const utf8proc_category_t k = category(c);
-  return k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO;
 }
 
 bool is_combining_mark(char32_t c) noexcept {

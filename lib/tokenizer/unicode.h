@@ -8,8 +8,6 @@ namespace lathe {
 
 bool is_white_space(char32_t c) noexcept;     // the property White_Space
 bool is_word_char(char32_t c) noexcept;       // \w of UTS 18: letters, marks, digits, connectors
-bool is_numeric(char32_t c) noexcept;         // general category N
-bool is_punctuation(char32_t c) noexcept;     // general category P, or ASCII punctuation
 bool is_combining_mark(char32_t c) noexcept;  // general category Mn or Me or Mc
 
 // Bytes of white space at the beginning or the end of valid UTF-8.

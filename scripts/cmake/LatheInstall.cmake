@@ -1,6 +1,6 @@
 # What `cmake --install` puts where. Nothing installed knows its own prefix, so the tree may be
 # moved: programs find the library by a path relative to themselves, and so do
-# LatheConfig.cmake and lathe.pc.
+# LatheConfig.cmake, lathe.pc and lathe-c.pc.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS lathe EXPORT LatheTargets
@@ -19,15 +19,23 @@ install(FILES ${PROJECT_BINARY_DIR}/LatheConfig.cmake ${PROJECT_BINARY_DIR}/Lath
 
 # From <libdir>/pkgconfig back up to the prefix.
 string(REGEX REPLACE "[^/]+" ".." LATHE_PC_UP "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
-configure_file(${PROJECT_SOURCE_DIR}/scripts/cmake/lathe.pc.in ${PROJECT_BINARY_DIR}/lathe.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name IN ITEMS lathe lathe-c)
+  configure_file(${PROJECT_SOURCE_DIR}/scripts/cmake/${name}.pc.in
+                 ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
+
+# "man lathe" looks into section 1 first, and into 5 before 7: it is to find the overview.
+file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
+install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
 # "man lathe" looks into section 1 first, and into 5 before 7: it is to find the overview.
 file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
 install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-foreach(page IN ITEMS lathe.5 lathe.7)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/consumer/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(page IN ITEMS lathe.3 lathe.5 lathe.7)
   if(EXISTS ${PROJECT_SOURCE_DIR}/man/${page})
     string(REGEX REPLACE ".*\\." "" section ${page})
     install(FILES ${PROJECT_SOURCE_DIR}/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})

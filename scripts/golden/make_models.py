@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the tiny random models of testdata/golden/models and their expected logits.
 
-    python3 scripts/golden/make_models.py [testdata/golden/models]
+    python3 scripts/golden/make_models.py [--only NAME]... [testdata/golden/models]
 
 Needs torch, transformers and safetensors (and spm_train of sentencepiece for the tokenizer
 of tiny-llama). The tests read the results and need no Python. Each folder is a Hugging Face
@@ -26,14 +26,22 @@ import tempfile
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
-                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GraniteConfig,
+                          GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+                          Olmo2Config, Olmo2ForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config,
+                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 
 CLASSES = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "mistral": (MistralConfig, MistralForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "gemma2": (Gemma2Config, Gemma2ForCausalLM),
+    "gemma3_text": (Gemma3TextConfig, Gemma3ForCausalLM),
+    "granite": (GraniteConfig, GraniteForCausalLM),
+    "olmo2": (Olmo2Config, Olmo2ForCausalLM),
+    "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
+    "phi3": (Phi3Config, Phi3ForCausalLM),
 }
 
 # What a config.json has in common with every other; the models below say what differs.
@@ -43,6 +51,14 @@ BASE = dict(vocab_size=97, hidden_size=32, intermediate_size=64, num_hidden_laye
 
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=64)
+
+# What Gemma's have in common; no key says hidden_act.
+GEMMA = dict(hidden_act=None, hidden_activation="gelu_pytorch_tanh", head_dim=16, tie_word_embeddings=True,
+             rms_norm_eps=1e-6, pad_token_id=0, bos_token_id=2, eos_token_id=1, sliding_window=24)
+
+PHI = dict(head_dim=16, hidden_size=64, partial_rotary_factor=0.75, tie_word_embeddings=True, pad_token_id=0,
+           rope_scaling=dict(type="longrope", short_factor=[1.0, 1.1, 1.2, 1.3, 1.5, 1.7],
+                             long_factor=[1.0, 1.5, 2.5, 4.0, 8.0, 16.0]))
 
 #    name: (family, dtype, differences from BASE)
 MODELS = {
@@ -74,10 +90,35 @@ MODELS = {
                                           num_hidden_layers=1)),
     "tinyllama-like": ("llama", "BF16", dict(hidden_size=64, intermediate_size=96, num_attention_heads=8,
                                              num_key_value_heads=1, num_hidden_layers=1, vocab_size=128)),
+    # Caps that are felt, and a scale that is not the head's.
+    "gemma2": ("gemma2", "BF16", dict(GEMMA, query_pre_attn_scalar=24, attn_logit_softcapping=2.0,
+                                      final_logit_softcapping=6.0)),
+    "gemma3": ("gemma3_text", "BF16", dict(GEMMA, query_pre_attn_scalar=16, rope_theta=1000000.0,
+                                           rope_local_base_freq=5000.0, sliding_window_pattern=3,
+                                           num_hidden_layers=4, rope_scaling=dict(rope_type="linear", factor=8.0))),
+    # As published from 4B up: the text in a wrapper, beside another part.
+    "gemma3-wrapped": ("gemma3_text", "F16", dict(GEMMA, query_pre_attn_scalar=20, rope_theta=1000000.0,
+                                                  rope_local_base_freq=10000.0, sliding_window_pattern=2)),
+    "granite": ("granite", "BF16", dict(embedding_multiplier=3.0, residual_multiplier=0.5, attention_multiplier=0.25,
+                                        logits_scaling=0.8, tie_word_embeddings=True)),
+    "olmo2": ("olmo2", "BF16", dict(rope_theta=500000.0, pad_token_id=1)),
+    "smollm3": ("smollm3", "BF16", dict(num_hidden_layers=4, no_rope_layer_interval=3, pad_token_id=4)),
+    "phi3-window": ("phi3", "BF16", dict(sliding_window=30, num_key_value_heads=4, pad_token_id=0)),
+    # The long factors beyond 40 positions; the short ones where the context ends with the original.
+    "phi3-long": ("phi3", "BF16", dict(PHI, original_max_position_embeddings=40)),
+    "phi3-short": ("phi3", "BF16", dict(PHI, original_max_position_embeddings=512)),
+    "smollm3-tied": ("smollm3", "BF16", dict(num_hidden_layers=4, tie_word_embeddings=True, pad_token_id=4)),
 }
+
+# Shorter texts would turn by the short factors, which Lathe does for no model of long contexts.
+LENGTHS_OF = {"phi3-long": (151, 70, 44)}
 
 # Longer than one page of the KV cache (64) and than two, and no multiple of it.
 LENGTHS = (151, 70, 3)
+
+
+# Families that multiply by one more than the weights of their norms.
+LESS_ONE = {"gemma2", "gemma3_text"}
 
 
 def build(family, options, dtype, seed):
@@ -92,6 +133,14 @@ def build(family, options, dtype, seed):
         rope.pop("type", None)
     else:
         rope["rope_type"] = "default"
+    values = {k: v for k, v in values.items() if v is not None or k == "sliding_window"}
+    if "partial_rotary_factor" in values:
+        rope["partial_rotary_factor"] = values.pop("partial_rotary_factor")
+    if "original_max_position_embeddings" in values:
+        rope["original_max_position_embeddings"] = values["original_max_position_embeddings"]
+    if "rope_local_base_freq" in values:
+        local = dict(rope_type="default", rope_theta=values.pop("rope_local_base_freq"))
+        rope = dict(full_attention=rope, sliding_attention=local)
     config = config_class(**values, rope_parameters=rope)
     config._attn_implementation = "eager"
     model = model_class(config).float().eval()
@@ -110,6 +159,8 @@ def build(family, options, dtype, seed):
                 p.normal_(0.0, scale)
             elif name.endswith("bias"):
                 p.normal_(0.0, 0.5)
+            elif family in LESS_ONE:
+                p.uniform_(-0.5, 0.5)
             else:  # norms
                 p.uniform_(0.5, 1.5)
             # The stored type is what the model is: expectations are of the rounded weights.
@@ -134,7 +185,23 @@ def new_config(config, family, dtype):
     return out
 
 
-NEW_STYLE = {"llama-rope-llama3", "qwen2-rope-yarn-all", "llama-tied"}
+NEW_STYLE = {"llama-rope-llama3", "qwen2-rope-yarn-all", "llama-tied", "gemma3-wrapped"}
+
+# name: (model_type, class, what stands before the text's tensors, another part's tensor)
+WRAPPED = {
+    "gemma3-wrapped": ("gemma3", "Gemma3ForConditionalGeneration", "language_model.", "vision_tower.patch.weight"),
+}
+
+
+def wrap(name, config, tensors):
+    model_type, architecture, prefix, other = WRAPPED[name]
+    config.pop("architectures")
+    outer = dict(architectures=[architecture], model_type=model_type, text_config=config, image_token_index=9,
+                 vision_config=dict(hidden_size=8), dtype=config.pop("dtype"))
+    outer["eos_token_id"] = config.pop("eos_token_id")
+    renamed = {prefix + key: value for key, value in tensors.items()}
+    renamed[other] = torch.zeros(2, 3, dtype=torch.float16)
+    return outer, renamed
 
 
 def write_model(folder, name, seed):
@@ -147,20 +214,22 @@ def write_model(folder, name, seed):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         tensors[key] = value.to(dtype).contiguous()
+    written = new_config(config, family, dtype_name) if name in NEW_STYLE else classic_config(family, options, dtype_name)
+    if name in WRAPPED:
+        written, tensors = wrap(name, written, tensors)
     save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
     os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
-    written = new_config(config, family, dtype_name) if name in NEW_STYLE else classic_config(family, options, dtype_name)
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(written, f, indent=2, sort_keys=True)
         f.write("\n")
-    return write_expected(folder, model, config.vocab_size, seed)
+    return write_expected(folder, model, config.vocab_size, seed, LENGTHS_OF.get(name, LENGTHS))
 
 
-def write_expected(folder, model, vocab_size, seed):
+def write_expected(folder, model, vocab_size, seed, lengths):
     generator = torch.Generator().manual_seed(1000 + seed)
     sequences, rows, blobs = [], [], []
     largest = 0.0
-    for length in LENGTHS:
+    for length in lengths:
         ids = torch.randint(0, vocab_size, (length,), generator=generator).tolist()
         with torch.no_grad():
             logits = model(torch.tensor([ids]), use_cache=False).logits[0].float()
@@ -234,14 +303,20 @@ def write_tiny_llama(folder, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", nargs="?", default="testdata/golden/models")
-    output = parser.parse_args().output
+    parser.add_argument("--only", action="append", metavar="NAME", help="make this one and no other")
+    arguments = parser.parse_args()
+    output = arguments.output
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     names = list(MODELS)
     for seed, name in enumerate(names):
+        if arguments.only and name not in arguments.only:
+            continue
         largest = write_model(os.path.join(output, name), name, seed)
         print(f"{name}: largest logit {largest:.2f}", file=sys.stderr)
-    print(f"tiny-llama: largest logit {write_tiny_llama(os.path.join(output, 'tiny-llama'), 99):.2f}", file=sys.stderr)
+    if not arguments.only or "tiny-llama" in arguments.only:
+        print(f"tiny-llama: largest logit {write_tiny_llama(os.path.join(output, 'tiny-llama'), 99):.2f}",
+              file=sys.stderr)
     print(f"torch {torch.__version__}, transformers {transformers.__version__}", file=sys.stderr)
 
 

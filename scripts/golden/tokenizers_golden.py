@@ -74,7 +74,7 @@ def train(pre, alphabet, size, specials=()):
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False,
-                                  special_tokens=list(specials), limit_alphabet=120)
+                                  special_tokens=list(specials), limit_alphabet=max(120, len(alphabet)))
     tokenizer.train_from_iterator(TEXT.splitlines(keepends=True), trainer)
     return json.loads(tokenizer.to_str())
 
@@ -117,6 +117,14 @@ QWEN2 = LLAMA3.replace("{1,3}", "")
 GPT4O = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
          r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
          r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+UPPER, LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
+TEKKEN = GPT4O.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "").replace("{1,3}", "")
+KIMI_K2 = r"[\p{Han}]+|" + GPT4O.replace(UPPER, UPPER + r"&&[^\p{Han}]").replace(LOWER, LOWER + r"&&[^\p{Han}]").replace("/]*", "]*")
+QWEN35 = QWEN2.replace(r"]?\p{L}+", r"]?[\p{L}\p{M}]+").replace(r"[^\s\p{L}", r"[^\s\p{L}\p{M}")
+SEED_CODER = QWEN2.replace(r"\p{N}|", r"\p{N}{1}|").replace(r"\p{N}]+[\r\n]*", r"\p{N}\r\n]+")
+BAILINGMOE = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+EXAONE_MOE = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|"
+              r"\s+(?!\S)|\s+")
 DEEPSEEK_CODER = [split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split("[一-龥ࠀ-一가-퟿]+"),
                   {"type": "Digits", "individual_digits": True}]
 DEEPSEEK_V3 = [split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"),
@@ -126,6 +134,7 @@ FALCON = [{"type": "Punctuation", "behavior": "Contiguous"}, byte_level(regex=Tr
           split("[0-9][0-9][0-9]")]
 LLAMA2_DECODER = sequence("decoder", {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
                           {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0})
+GEMMA_DECODER = sequence("decoder", {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"})
 
 
 def kinds():
@@ -166,6 +175,9 @@ def kinds():
     yield "bytes-starcoder", bytes_of(sequence("pre", {"type": "Digits", "individual_digits": True}, byte_level(regex=True)))
     yield "bytes-deepseek-coder", bytes_of(sequence("pre", *DEEPSEEK_CODER, byte_level()))
     yield "bytes-deepseek-v3", bytes_of(sequence("pre", *DEEPSEEK_V3, byte_level()))
+    for name, regex in (("tekken", TEKKEN), ("kimi-k2", KIMI_K2), ("qwen35", QWEN35), ("seed-coder", SEED_CODER), ("bailingmoe", BAILINGMOE),
+                        ("exaone-moe", EXAONE_MOE)):
+        yield "bytes-" + name, bytes_of(sequence("pre", split(regex), byte_level()), model={"ignore_merges": name == "tekken"})
     yield "bytes-falcon", bytes_of(sequence("pre", *FALCON))
     for form in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase"):
         yield "normal-" + form.lower(), bytes_of(byte_level(regex=True), normalizer={"type": form})
@@ -196,6 +208,9 @@ def kinds():
             meta = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": cuts}
             yield f"metaspace-{scheme}-{cuts:d}", of(mark_base, model=fallback, pre_tokenizer=meta, added_tokens=llama2_added,
                                                      decoder=sequence("decoder", {"type": "ByteFallback"}, {k: v for k, v in meta.items()}))
+    yield "gemma", of(mark_base, model=fallback, normalizer=spaces, pre_tokenizer=split(" ", "MergedWithPrevious", kind="String"), decoder=GEMMA_DECODER,
+                      added_tokens=llama2_added + [added(mark_base["model"]["vocab"].get(text, 480 + i), text) for i, text in enumerate(("\n\n", "\n\n\n", "▁▁", "<b>"))])
+    assert len(mark_base["model"]["vocab"]) == 480
     partial = of(mark_base, model=fallback, pre_tokenizer={"type": "Metaspace", "replacement": "▁", "add_prefix_space": True}, decoder={"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True})
     yield "fallback-holes", of(partial, model={"vocab": {("#" + t if t in ("<0xC3>", "<0xE4>") else t): i for t, i in partial["model"]["vocab"].items()}},
                                pre_tokenizer=partial["pre_tokenizer"], decoder=partial["decoder"])

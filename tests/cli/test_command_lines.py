@@ -128,7 +128,7 @@ class CommandLines(ToolTest):
                 words = self.words(draw, table)
                 with self.subTest(f"{tool} {number}: {words}"[:2000]):
                     seen.add(self.check(tool, words))
-            self.assertGreater(len(seen - {None}), 1, tool)
+            self.assertGreater(len(seen - {None}), 0, tool)
 
     def test_flags_take_no_value(self):
         for tool in programs():

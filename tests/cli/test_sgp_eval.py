@@ -5,7 +5,9 @@ import json
 import math
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -196,8 +198,8 @@ class SgpEval(ToolTest):
                                "r.jsonl")
         self.assertEqual(result.status, 1, result)
         said = json.loads(result.out)
-        self.assertEqual((said["count"], said["errors"], said["bad_rows"]), (5, 3, 3))
-        self.assertEqual(said["score"], 0.2)
+        self.assertEqual((said["questions"], said["errors"], said["bad_rows"]), (5, 3, 3))
+        self.assertEqual((said["count"], said["score"]), (2, 0.5))
         self.assertIn("row 2, line 3: 4 fields where the header has 8", result.err)
         self.assertIn('the answer "X" is none of the letters A to D', result.err)
         self.assertIn("closing quote in line 6", result.err)
@@ -286,6 +288,46 @@ class SgpEval(ToolTest):
         self.assertEqual((self.folder / "cut.jsonl").read_bytes(), whole)
         self.assertEqual(len(whole.splitlines()), 60)
 
+    def test_an_interrupt_keeps_what_is_answered_and_says_so(self):
+        data = self.small_set(400)
+        command = ["-m", self.quantized(), "--data", data, "-n", "200", "--max-batch", "4", "-t", "1"]
+        process = subprocess.Popen(
+            [program(self.tool), "--chat-template", "none", *map(str, command), "--records", "r.jsonl"],
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        partial = self.folder / "r.jsonl.partial"
+        while not (partial.exists() and partial.read_bytes().count(b"\n") > 5):
+            self.assertIsNone(process.poll(), "it ended by itself")
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate()[1]
+        self.assertEqual(process.returncode, -signal.SIGINT, err)
+        said = re.search(r'stopped; (\d+) of 400 records are in "r.jsonl.partial"; --resume continues', err)
+        self.assertTrue(said, err)
+        kept = partial.read_bytes().splitlines()
+        self.assertEqual(len(kept), int(said[1]))
+        for line in kept:
+            json.loads(line)
+        result = self.run_tool("--chat-template", "none", *command, "--limit", "400", "--records", "r.jsonl",
+                               "--resume")
+        self.assertIn(f"{len(kept)} of 400 questions are answered", result.err)
+        self.assertEqual(result.status, 0, result)
+        process = subprocess.Popen([program(self.tool), "--chat-template", "none", *map(str, command)],
+                                   cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        self.assertIn("without --records nothing is kept", process.communicate()[1])
+
+    def test_memory_for_keys_and_values_is_bounded(self):
+        data = self.small_set(12)
+        runs = set()
+        for memory in ([], ["--kv-memory", "2M"]):
+            self.ask("-m", self.quantized(), "--data", data, "-n", "8", "--records", "r.jsonl", "-f", *memory)
+            runs.add((self.folder / "r.jsonl").read_bytes())
+        self.assertEqual(len(runs), 1)
+        result = self.ask("-m", self.quantized(), "--data", data, "--kv-memory", "20K", status=1)
+        self.assertIn("KV memory", result.err)
+
     def test_resume_redoes_nothing_and_cuts_a_torn_line(self):
         command = ["-m", self.quantized(), "--data", self.small_set(8), "-n", "8"]
         self.ask(*command, "--records", "whole.jsonl")
@@ -361,7 +403,98 @@ class SgpEval(ToolTest):
         self.assertIn('no question has the id "77"', result.err)
         self.assertIn("line 3", result.err)
         self.assertIn("set/1: there is no response to it", result.err)
-        self.assertEqual(json.loads(result.out)["score"], 0.5)
+        said = json.loads(result.out)
+        self.assertEqual((said["count"], said["questions"], said["score"]), (1, 2, 1))
+
+    def test_all_readings_are_over_the_questions_that_were_asked(self):
+        lines = [{"id": str(i), "response": "**Answer:** A" if i % 2 else "Answer: A"} for i in range(1300)]
+        lines[100:400] = [{"id": str(i), "error": "too long"} for i in range(100, 400)]
+        self.write("a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        run = ["--data", self.small_set(1300, "svg.csv"), "--responses", "a.jsonl"]
+        text = self.run_tool(*run).out.splitlines()
+        self.assertEqual(len([line for line in text if "  1000 " in line]), 2, text)  # svg, by robust
+        for line in text[1:]:
+            if line.startswith("by"):
+                self.assertIn("asked 1,000 of 1,300", text[1])
+        self.assertTrue(all("asked " not in line or " of " in line for line in text))
+        for protocol in ("reference", "robust"):
+            said = json.loads(self.run_tool(*run, "--json", "--protocol", protocol).out)
+            counts = {said["count"], said["splits"][0]["count"],
+                      sum(s["count"] for s in said["splits"][0]["subjects"]),
+                      *(reading["count"] for reading in said["readings"].values())}
+            self.assertEqual(counts, {1000})
+            self.assertEqual((said["questions"], said["errors"]), (1300, 300))
+
+    # ---- ids within a subject
+
+    def per_subject(self, name="sgp_inv_testset.csv"):
+        """As the published sets number their questions; one number twice in a subject."""
+        rows = [("8", "Q", "ball", "A"), ("8", "P", "box", "B"), ("9", "Q", "box", "D"),
+                ("9", "R", "ball", "C"), ("9", "S", "ball", "C")]
+        return self.write(name, HEADER + "".join(f"{i},What is {q}?,a,b,c,d,{answer},{subject}\n"
+                                                 for i, q, subject, answer in rows))
+
+    def test_ids_are_numbered_within_a_subject(self):
+        data = self.per_subject()
+        lines = [json.loads(line) for line in self.ok("--data", data, "--emit-prompts").out.splitlines()]
+        ids = ["inv/ball/8", "inv/box/8", "9", "inv/ball/9", "inv/ball/9#2"]
+        self.assertEqual([line["id"] for line in lines][:2], ids[:2])
+        self.assertEqual(len({line["id"] for line in lines}), 5)
+        answers = "".join(json.dumps({"id": line["id"], "response": f"Answer: {letter}"}) + "\n"
+                          for line, letter in zip(lines, "ABDCB"))
+        self.write("a.jsonl", answers)
+        said = json.loads(self.ok("--data", data, "--responses", "a.jsonl", "--records", "r.jsonl",
+                                  "--report", "r.html", "--json").out)
+        self.assertEqual((said["count"], said["errors"], said["score"]), (5, 0, 0.8))
+        self.assertEqual({s["name"]: s["count"] for s in said["splits"][0]["subjects"]},
+                         {"ball": 3, "box": 2})
+        # Records answer to their questions again, and to those of another run.
+        again = json.loads(self.ok("--data", data, "--responses", "r.jsonl", "--baseline", "r.jsonl",
+                                   "--json").out)
+        self.assertEqual(again["score"], 0.8)
+        self.assertEqual((again["baseline"]["rows"][0]["count"], again["baseline"]["changed"]), (5, []))
+        page = (self.folder / "r.html").read_text("utf-8")
+        for word in "QPRS":
+            self.assertIn(f"What is {word}?", page)
+
+    def test_sets_are_paired_by_position(self):
+        for split in ("inv", "inv_t0"):
+            self.per_subject(f"sgp_{split}_testset.csv")
+        sets = ["sgp_inv_testset.csv", "sgp_inv_t0_testset.csv"]
+        lines = self.ok("--data", *sets, "--emit-prompts").out.splitlines()
+        self.write("a.jsonl", "".join(
+            json.dumps({"id": json.loads(line)["id"], "response": f"Answer: {'ABCD'[i % 4]}"}) + "\n"
+            for i, line in enumerate(lines)))
+        said = json.loads(self.ok("--data", *sets, "--responses", "a.jsonl", "--json").out)
+        self.assertEqual(said["consistency"][0]["questions"], 5)
+
+    def test_the_option_none(self):
+        self.write("rows.jsonl", "".join(json.dumps(
+            {"PID": i, "Question": "How many arcs?", "Answer": answer, "Subject": "2D", **options}) + "\n"
+            for i, (answer, options) in enumerate((
+                ("A", {"A": "1", "B": "2", "C": "3", "D": None}),
+                ("D", {"A": "1", "B": "2", "C": "3", "D": None}),
+                ("B", {"options": {"A": "1", "B": "2", "C": "3", "D": None}})))))
+        lines = self.ok("--data", "rows.jsonl", "--emit-prompts").out.splitlines()
+        for line in lines:
+            self.assertTrue(json.loads(line)["messages"][-1]["content"].endswith(
+                "\n\nA) 1\nB) 2\nC) 3\nD) None"))
+        self.assertEqual(len(lines), 3)
+
+    # ---- memory
+
+    def test_memory_grows_with_the_data(self):
+        """Short rows are where a question costs most beside its bytes."""
+        def peak(rows):
+            self.write("t.csv", "Question,A,B,Answer\n" + "q,a,b,A\n" * rows)
+            process = subprocess.Popen([program(self.tool), "-q", "--data", "t.csv", "--emit-prompts"],
+                                       cwd=self.folder, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(process.returncode, 0)
+            return usage.ru_maxrss * 1024
+        few, many = peak(50_000), peak(250_000)
+        self.assertLess((many - few) / (200_000 * 8), 20, "bytes of memory for each byte of data")
 
     def test_words_of_files_do_not_reach_the_terminal_raw(self):
         hostile = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m all good\nsgp-eval: done"
@@ -403,7 +536,8 @@ class SgpEval(ToolTest):
         result = self.ask("-m", self.quantized(), "--data", "sgp_cad_testset.csv", "-n", "1", "--records",
                           "r.jsonl", "--json", status=1)
         said = json.loads(result.out)
-        self.assertEqual((said["count"], said["bad_rows"]), (700, 0))
+        self.assertEqual((said["questions"], said["bad_rows"]), (700, 0))
+        self.assertEqual(said["count"], 700 - said["errors"])
         self.assertGreaterEqual(said["not_run"], 14)
         self.assertLess(said["not_run"], 350)
         for record in self.records(self.folder / "r.jsonl"):
@@ -474,12 +608,13 @@ class SgpEval(ToolTest):
         self.assertEqual({r["name"] for r in said["rows"]}, {"", "set", "set/s0", "set/s1"})
         text = self.ok(*compare, "--changes").out
         self.assertIn("- set/2: D, before C", text)
-        for gate, status in (("set<-2%", 1), ("set<-51%", 0), ("<-49%", 1), ("set/s0<-99%", 0),
-                             ("absent<-1%", 1)):
+        for gate, status in (("set<-2%", 1), ("set<-51%", 0), ("<-49%", 1), ("set/s0<-99%", 0)):
             result = self.run_tool(*compare, "--fail-if", gate)
             self.assertEqual(result.status, status, (gate, result))
             self.assertEqual("gate missed" in result.err, status == 1)
         self.fails(2, *compare, "--fail-if", "set", message="not a gate")
+        self.fails(2, *compare, "--fail-if", "absent<-1%",
+                   message="nothing that is compared has such a name; there are set, set/s0, set/s1")
 
     def test_a_gate_means_lost_more_than(self):
         """3 of 20 right beside 4 of 20: five points exactly, which floating point makes more."""
@@ -493,7 +628,42 @@ class SgpEval(ToolTest):
         self.ok(*compare, "--fail-if", "svg<-5%", "--fail-if", "<-5%")
         result = self.run_tool(*compare, "--fail-if", "svg<-4.9%")
         self.assertEqual(result.status, 1, result)
-        self.assertIn("gate missed: svg<-4.9%: -5.00 points (p = 1.0000)", result.err)
+        self.assertIn("gate missed: svg<-4.9%: -5.00 points (p = 1.0000: can't tell it from chance)",
+                      result.err)
+
+    def test_two_recorded_runs_need_no_data(self):
+        self.responses("base.jsonl", 5)
+        self.responses("ours.jsonl", 2)
+        with_data = json.loads(self.ok("--data", "set.csv", "--responses", "ours.jsonl", "--baseline",
+                                       "base.jsonl", "--json").out)
+        without = json.loads(self.ok("--responses", "ours.jsonl", "--baseline", "base.jsonl", "--json").out)
+        self.assertEqual(without, with_data)
+        robust = [json.loads(self.ok(*data, "--responses", "ours.jsonl", "--json", "--protocol", "robust").out)
+                  for data in ([], ["--data", "set.csv"])]
+        self.assertEqual(*robust)
+        self.ok("--responses", "ours.jsonl", "--baseline", "base.jsonl", "--report", "page.html")
+        self.fails(2, "--responses", "ours.jsonl", "--baseline", "base.jsonl", "--fail-if", "svg<-1%",
+                   message="there are set, set/s0, set/s1")
+        self.fails(2, "--responses", "ours.jsonl", "--split", "set", message="without --data")
+        self.write("bare.jsonl", '{"id":"1","response":"Answer: A"}\n')
+        self.fails(3, "--responses", "bare.jsonl", message=["bare.jsonl", "line 1", "answer"])
+
+    def test_recorded_probabilities_are_compared(self):
+        model, data = self.quantized(), self.small_set(6)
+        self.ask("-m", model, "--data", data, "--protocol", "logprob", "--records", "base.jsonl")
+        records = self.records(self.folder / "base.jsonl")
+        for record in records[:3]:
+            record["logprob"]["letter"][(" ABCD".index(record["extracted"])) % 4] = 0.0
+        self.write("ours.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+        said = json.loads(self.ok("--data", data, "--responses", "ours.jsonl", "--baseline", "base.jsonl",
+                                  "--json").out)
+        self.assertEqual(said["protocol"], "logprob")
+        self.assertEqual([c["id"] for c in said["baseline"]["changed"]],
+                         [r["id"] for r in records[:3] if (r["extracted"] == r["answer"]) !=
+                          ("ABCD"["ABCD".index(r["extracted"]) - 3] == r["answer"])])
+        same = json.loads(self.ok("--responses", "base.jsonl", "--baseline", "base.jsonl", "--json").out)
+        self.assertEqual((same["protocol"], same["baseline"]["changed"]), ("logprob", []))
+        self.assertEqual(set(same["readings"]), {"text", "text per byte"})
 
     def test_precisions_of_the_projects_model_side_by_side(self):
         models = self.data("sgp").parent / "models"

@@ -108,6 +108,41 @@ class Perturb(ToolTest):
         rows = list(csv.reader(io.StringIO((self.folder / "out/inv_r4.csv").read_text())))
         self.assertEqual([r[0] for r in rows], ["PID", "good"])
 
+    def test_translate_is_the_benchmarks(self):
+        svg = '<svg viewBox="0 0 500 200"><circle cx="50" cy="60" r="9"/></svg>'
+        self.write_set([("one", svg)])
+        self.moved("translate", "--copies", "5")
+        for move in self.moves.values():
+            dx, dy = map(float, re.fullmatch(r"translate\(([\d.]+) ([\d.]+)\)", move).groups())
+            self.assertTrue(2.5 <= dx <= 5 and 1 <= dy <= 2, move)
+
+    def test_pictures_that_a_move_would_change_are_refused(self):
+        sheet = '<style>rect[x="5"]{fill:red}rect{stroke:lime}</style>'
+        self.write_set([("css", f'<svg viewBox="0 0 9 9">{sheet}<rect x="5" width="3" height="2"/></svg>'),
+                        ("case", '<svg viewBox="0 0 9 9"><RECT X="5" WIDTH="3"/></svg>')])
+        result = self.run_tool("--data", "svg.csv", "--perturb", "translate", "-o", "out")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("css: a style sheet selects elements by their x, which moving rewrites", result.err)
+        self.assertIn('case: an element is called "RECT"', result.err)
+        self.assertIn("2 questions = 0 moved + 2 left out", result.err)
+
+    def test_sets_appear_together(self):
+        """A disk that is full after the first of them leaves none."""
+        self.write_set([(f"{i}", f'<svg viewBox="0 0 9 9"><rect width="{i}" height="2"/></svg>')
+                        for i in range(100, 400)])
+        command = "ulimit -f 60; sgp-eval -q --data svg.csv --perturb rotate -o %s"
+        result = self.shell(command % "out")
+        self.assertEqual(result.status, 4, result)
+        self.assertFalse((self.folder / "out").exists(), "a folder with a part of the sets")
+        (self.folder / "there").mkdir()
+        self.write("there/inv.csv", "old")
+        result = self.shell(command % "there" + " -f")
+        self.assertEqual(result.status, 4, result)
+        self.assertEqual({p.name: p.read_text() for p in (self.folder / "there").iterdir()},
+                         {"inv.csv": "old"})
+        self.fails(4, "--data", "svg.csv", "--perturb", "rotate", "-o", "there", message="exists")
+        self.assertEqual([p.name for p in (self.folder / "there").iterdir()], ["inv.csv"])
+
     def test_usage(self):
         self.write_set(self.tricky()[:1])
         self.fails(2, "--data", "svg.csv", "--perturb", "rotate", message="-o FOLDER")
@@ -146,7 +181,7 @@ class Perturb(ToolTest):
                '<g transform="rotate(30 60 40) scale(2)"><ellipse cx="30" cy="20" rx="5" ry="3"/>'
                '</g></svg>')
         self.write_set([("one", svg)])
-        sets = self.moved("translate", "--copies", "2", "--seed", "1")
+        sets = self.moved("translate-far", "--copies", "2", "--seed", "1")
         before = render(svg)
         for copy in range(2):
             dx, dy = map(int, re.findall(r"-?\d+", self.moves["one", copy]))

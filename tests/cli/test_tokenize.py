@@ -66,6 +66,39 @@ class Tokenize(ToolTest):
         self.assertEqual((result.status, result.stdout), (1, b"2\n\n3\n"), result)
         self.assertIn("line 2: the regex", result.err)
 
+    def test_a_mark_of_the_byte_order_is_no_text(self):
+        self.assertEqual(self.text(b"\xef\xbb\xbfthe"), b"258 257\n")
+        self.assertEqual(self.text(b"\xef\xbb\xbfthe\nt\n", "--lines", "--no-special"), b"257\n116\n")
+        self.assertEqual(self.text(b"the\xef\xbb\xbf", "--no-special"), b"257 239 187 191\n")
+
+    def test_two_tokens_that_begin_a_text_are_warned_of(self):
+        result = self.ok("-m", self.model, "--special", stdin="<s>the")
+        self.assertEqual(result.stdout, b"258 258 257\n")
+        self.assertIn('the text begins with "<s>", which is put in front of it anyhow', result.err)
+        self.assertEqual(self.ok("-m", self.model, "--special", "--no-special", stdin="<s>the").err, "")
+        self.assertEqual(self.ok("-m", self.model, stdin="<s>the").err, "")
+
+    def test_check_says_what_does_not_come_back(self):
+        self.assertEqual(self.text("the\u00e9 \n\t<s>", "--check", "--count"), b"10\n")
+        result = self.run_tool("-m", self.model, "--check", "--count", "--no-special", stdin=b"the\xff")
+        self.assertEqual((result.status, result.stdout), (1, b"4\n"), result)
+        self.assertIn('from byte 3 on it has "\\xff", they', result.err)
+        tokenizer = json.loads(small_tokenizer())
+        tokenizer["normalizer"] = {"type": "Lowercase"}
+        model = self.write("lower.json", json.dumps(tokenizer))
+        result = self.run_tool("-m", model, "--check", "--lines", "--count", stdin="the\nThe\n")
+        self.assertEqual((result.status, result.stdout), (1, b"2\n2\n"), result)
+        self.assertIn('line 2 does not come back from its ids: from byte 0 on it has "The", they "the"', result.err)
+
+    def test_ids_of_rows_without_a_token_have_no_text(self):
+        (self.folder / "model").mkdir()
+        self.write("model/tokenizer.json", small_tokenizer())
+        self.write("model/config.json", json.dumps({"vocab_size": 300}))
+        self.assertEqual(self.ok("-m", "model", "--decode", stdin="257 299 116").stdout, b"thet")
+        self.fails(3, "-m", "model", "--decode", stdin="257 300", message="300")
+        self.write("model/config.json", json.dumps({"vocab_size": 257}))
+        self.fails(3, "-m", "model", stdin="t", message='"the" with the id 257')
+
     def test_count(self):
         self.assertEqual(self.text("the the", "--count", "--no-special"), b"3\n")
 

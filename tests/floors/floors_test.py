@@ -23,9 +23,8 @@ FLOORS = [
     ["model"],
     ["calibrate", "generate"],
     ["engine"],
-    ["batch", "eval"],
+    ["batch", "c", "eval"],
     ["bench", "sgp"],
-    ["about"],  # version_details.cc: asks every room below what it is
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -33,6 +32,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEADER_ROOM = {
     "export": "base",
     "error": "base",
+    "failure": "base",
     "escape": "base",
     "terminal_text": "base",
     "progress": "base",
@@ -41,13 +41,18 @@ HEADER_ROOM = {
     "dtype": "tensor",
     "model_config": "checkpoint",
     "checkpoint": "checkpoint",
+    "checkpoint_parts": "checkpoint",
     "tokenizer": "tokenizer",
     "chat": "tokenizer",
     "convert": "checkpoint",
     "list": "checkpoint",
     "model": "model",
+    "activations": "model",
+    "session": "model",
+    "conversation": "generate",
+    "sampler": "generate",
     "version": "base",
-    "lathe": "about",
+    "lathe": "engine",  # the core: batches, benchmarks and SGP-Bench stand above it
 }
 
 # What files of lib/kernels/<isa>/ may include besides their own folder and the plain structs of

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "fuzz_input.h"
 

@@ -131,6 +131,18 @@ def make_page_file():
         write("page_file", name, header + bytes(4096 - len(header)) + page)
 
 
+def make_sequence_file():
+    """Changes to a good file: flags, where it is cut, then (offset, byte) for each."""
+    whole = 0xffff
+    for name, flags, cut, changes in (
+            ("good", 0, whole, []), ("cut", 3, 1000, []), ("tokens", 1, whole, [(8, 65)]),
+            ("first_page", 1, whole, [(16, 1)]), ("pages", 1, whole, [(24, 3)]),
+            ("page_bytes", 1, whole, [(33, 9)]), ("text", 1, whole, [(40, 1)]),
+            ("page", 3, whole, [(1500, 0x7c), (1501, 0x7c)])):
+        write("sequence_file", name, struct.pack("<BH", flags, cut)
+              + b"".join(struct.pack("<HB", *change) for change in changes))
+
+
 if __name__ == "__main__":
     make_gguf()
     make_safetensors()
@@ -138,3 +150,4 @@ if __name__ == "__main__":
     make_json()
     make_zstd()
     make_page_file()
+    make_sequence_file()

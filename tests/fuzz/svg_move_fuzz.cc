@@ -9,6 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::expect_no_bug([&] {
     if (move_svg(text, {}).text != text) std::abort();
     move_svg(text, draw_svg_move(text, SvgMoveKind::kTranslate, 1, 0));
+    move_svg(text, draw_svg_move(text, SvgMoveKind::kTranslateFar, 1, 0));
     move_svg(text, draw_svg_move(text, SvgMoveKind::kRotate, 1, 0));
   });
   return 0;

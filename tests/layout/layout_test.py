@@ -1,5 +1,5 @@
-"""What may lie where: the top level, file lengths, sizes, nothing of one machine in a file; and what
-comes from outside goes through the reader with limits."""
+"""What may lie where: the top level, file lengths, sizes, nothing of one machine in a file; what
+comes from outside goes through the reader with limits; and how much <lathe/lathe.h> brings."""
 import os
 import pathlib
 import re
@@ -15,10 +15,13 @@ BIG = 2 << 20      # bytes
 # nlohmann's own readers recurse or build without limits; parse_json() does not.
 UNBOUNDED = re.compile(r"\bjson::(parse|sax_parse|accept|from_\w+)\b|\bJson::(parse|accept)\b")
 BOUNDED = pathlib.Path("lib/base/json.cc")
+CORE_HEADERS = 15  # of what <lathe/lathe.h> includes, itself counted
+CORE_LINES = 1210
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
-# A tensor's name stands in the table of a model's tensors, or in a family's row, and nowhere else.
-TENSOR_TABLE = {"model_tensors.cc", "family.cc"}
+# A tensor's name stands in the table of a model's tensors, in a family's row, or where the prefixes of
+# wrapped models are taken off, and nowhere else.
+TENSOR_TABLE = {"model_tensors.cc", "family.cc", "wrapper.cc"}
 TENSOR_NAME = re.compile(r'"[^"]*\b(?:(?:[qkvo]|gate|up|down)_proj|lm_head|embed_tokens|'
                          r"model\.layers|blk\.|token_embd|output_norm|attn_(?:q|k|v|output|norm)\b|"
                          r"ffn_(?:gate|up|down|norm)\b)")
@@ -34,8 +37,25 @@ def tracked():
     return [pathlib.Path(os.fsdecode(name)) for name in listing.stdout.split(b"\0") if name]
 
 
+def core():
+    """Problems of the public core: the headers that <lathe/lathe.h> leads to."""
+    folder = SOURCE / "lib/include"
+    lines, queue = {}, ["lathe/lathe.h"]
+    while queue:
+        name = queue.pop()
+        if name not in lines:
+            text = (folder / name).read_text("utf-8")
+            lines[name] = len(text.splitlines())
+            queue += re.findall(r'^#include "(lathe/[^"]+)"', text, re.M)
+    total = sum(lines.values())
+    print(f"<lathe/lathe.h> brings {len(lines)} headers, {total} lines")
+    if len(lines) > CORE_HEADERS or total > CORE_LINES:
+        yield (f"lathe/lathe.h brings {len(lines)} headers and {total} lines; {CORE_HEADERS} and "
+               f"{CORE_LINES} are enough for a core: {' '.join(sorted(lines))}")
+
+
 def main():
-    problems = []
+    problems = list(core())
     for path in tracked():
         top = path.parts[0]
         if top not in TOP and not top.startswith("."):

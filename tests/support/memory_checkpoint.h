@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 
 #include "checkpoint/model_tensors.h"
 #include "support/aligned_bytes.h"

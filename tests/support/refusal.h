@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -29,16 +30,26 @@ void expect_refused(ErrorCode code, std::string_view part, Call&& call) {
   ADD_FAILURE() << "was accepted; expected: " << part;
 }
 
-// The code of the error that `call` throws, and its message; kFailed when it throws none.
+// What a call threw, which stands for its code too.
+class Thrown : public Error {
+ public:
+  using Error::Error;
+  operator ErrorCode() const noexcept { return code(); }
+  friend std::ostream& operator<<(std::ostream& out, const Thrown& thrown) {
+    return out << to_string(thrown.code()) << ": " << thrown.message();
+  }
+};
+
+// The error that `call` throws; kFailed when it throws none.
 template <typename Call>
-ErrorCode error_of(Call&& call, std::string* message = nullptr) {
+Thrown error_of(Call&& call, std::string* message = nullptr) {
   try {
     call();
   } catch (const Error& error) {
     if (message != nullptr) *message = error.message();
-    return error.code();
+    return {error.code(), error.message()};
   }
-  return ErrorCode::kFailed;
+  return {ErrorCode::kFailed, "nothing was thrown"};
 }
 
 }  // namespace lathe::test

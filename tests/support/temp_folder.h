@@ -27,6 +27,7 @@ class TempFolder {
 
   const std::string& path() const noexcept { return path_; }
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  std::string operator/(std::string_view name) const { return file(name); }
 
   // Writes a file and returns its path.
   std::string write(std::string_view name, std::string_view bytes) const {

@@ -16,7 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLongestValue = 100;  // bytes of a metadata value in a table
-constexpr std::size_t kNamesShown = 5;
 
 std::uint64_t elements(std::span<const std::int64_t> shape) {
   std::uint64_t count = 1;
@@ -89,16 +88,6 @@ std::string value_text(const ListedValue& listed) {
 std::string dump(const Json& json) { return json_text(json, 2) + "\n"; }
 
 }  // namespace
-
-std::string name_some(std::span<const std::string> names) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
-    if (i > 0) out += ", ";
-    out += lathe::quoted(names[i]);
-  }
-  if (names.size() > kNamesShown) out += fmt::format(" and {} more", names.size() - kNamesShown);
-  return out;
-}
 
 // "BF16", or the scheme of a packed matrix.
 static std::string type_text(const FileListing& listing, const TensorInfo& tensor) {

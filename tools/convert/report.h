@@ -20,7 +20,4 @@ std::string plan_json(const ConvertReport& report);
 
 std::string verify_json(const std::string& path, const VerifyReport& report);
 
-// The first names, quoted, and how many more there are.
-std::string name_some(std::span<const std::string> names);
-
 }  // namespace lathe::tool

@@ -6,10 +6,15 @@
 #include "lathe/batch.h"
 #include "lathe/host/json_text.h"
 #include "lathe/host/output_file.h"
+#include "lathe/host/records.h"
+#include "lathe/lora.h"
 
+#include "common/left_out.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
+#include "common/text.h"
+#include "generate/open_model.h"
 
 namespace lathe::tool {
 namespace {
@@ -163,6 +168,8 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   // Before the model is read: what cannot be written should be known at once.
   Destination to = open_destination(common, flags);
   const OpenedModel opened = open_generate_model(common, flags);
+  note_left_out(tool, *opened.checkpoint);
+  warn_of(tool, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 
 #include "lathe/host/available_memory.h"
 
@@ -11,28 +10,12 @@
 #include "common/kv_type.h"
 
 namespace lathe::tool {
-namespace {
-
-// Bytes of keys and values of one sequence of so many positions.
-std::uint64_t kv_bytes(const Session& session, std::int64_t positions) {
-  const KvLayout layout = session.kv_layout();
-  const std::int64_t stored = session.most_stored(positions);
-  const auto pages = static_cast<std::uint64_t>((stored - 1) / layout.page_tokens + 1);
-  const std::uint64_t most = std::numeric_limits<std::uint64_t>::max() / layout.page_bytes;
-  return std::min(pages, most) * layout.page_bytes;
-}
-
-}  // namespace
 
 std::int64_t check_room(const Tool& tool, const Model& model, const GenerateFlags& flags,
                         std::size_t prompt_tokens) {
   const std::int64_t context = context_for(model, tool.common(), flags);
   const auto prompt = static_cast<std::int64_t>(prompt_tokens);
-  if (prompt > context) {
-    fail(ErrorCode::kLimit,
-         "the prompt has {} tokens, but the context holds {}: shorten the prompt{}", prompt,
-         context, context < model.config().max_position ? " or raise --ctx" : "");
-  }
+  check_prompt(prompt_tokens, context, model.config().max_position);
   // The last token of an answer needs no position.
   const std::int64_t room = context - prompt + 1;
   if (flags.tokens > room) {
@@ -55,12 +38,11 @@ std::unique_ptr<Session> open_session(const Tool& tool, const std::shared_ptr<co
   options.threads = threads_for(*model, common);
   options.kv_type = kv_type_by_name(flags.kv_type).type;
   options.max_tokens = std::max<std::int64_t>(1, prompt + std::max<std::int64_t>(0, answer - 1));
-  auto session = Session::create(model, options);
-
+  const KvLayout layout = kv_layout(*model, options.kv_type);
   const std::uint64_t available = available_memory();
-  const std::uint64_t wanted = kv_bytes(*session, options.max_tokens);
-  if (wanted <= available) return session;
-  const std::uint64_t least = endless ? kv_bytes(*session, prompt) : wanted;
+  const std::uint64_t wanted = layout.bytes(options.max_tokens);
+  if (wanted <= available) return Session::create(model, options);
+  const std::uint64_t least = endless ? layout.bytes(prompt) : wanted;
   if (!endless || least > available) {
     fail(ErrorCode::kLimit,
          "the prompt of {} tokens{} takes {} of keys and values, but {} of memory is left: ask for "
@@ -69,7 +51,6 @@ std::unique_ptr<Session> open_session(const Tool& tool, const std::shared_ptr<co
          human_bytes(available));
   }
   // Half of it, as for many prompts: the weights want some too.
-  const KvLayout layout = session->kv_layout();
   const auto half = static_cast<std::int64_t>(available / 2 / layout.page_bytes);
   const std::int64_t held = std::max(half * layout.page_tokens, prompt);
   tool.warn(fmt::format(

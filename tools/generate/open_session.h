@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "common/tool.h"
-#include "generate/options.h"
+#include "generate/open_model.h"
 
 namespace lathe::tool {
 

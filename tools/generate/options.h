@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "lathe/engine.h"
-#include "lathe/lathe.h"
+#include "lathe/generate.h"
+#include "lathe/model.h"
 
 #include "common/tool.h"
 
@@ -48,21 +47,5 @@ struct GenerateFlags {
 void add_generate_options(Tool& tool, GenerateFlags& flags);
 // Combinations that mean nothing, or not what they seem to: throws kUsage, or warns.
 void check_generate_options(const Tool& tool, const GenerateFlags& flags);
-
-struct OpenedModel {
-  std::shared_ptr<const Checkpoint> checkpoint;
-  std::shared_ptr<const Model> model;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::string adapter;  // of a batch with --lora: its fingerprint
-};
-
-OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags);
-
-// How many threads a step over this model is worth.
-int threads_for(const Model& model, const CommonValues& common);
-// Throws kLimit when --ctx is more than the model has.
-std::int64_t context_for(const Model& model, const CommonValues& common,
-                         const GenerateFlags& flags);
-EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags);
 
 }  // namespace lathe::tool

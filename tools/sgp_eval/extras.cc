@@ -1,10 +1,9 @@
 #include "sgp_eval/extras.h"
 
-#include <cerrno>
 #include <fmt/format.h>
 #include <map>
 #include <string>
-#include <sys/stat.h>
+#include <vector>
 
 #include "lathe/host/escape.h"
 #include "lathe/sgp/perturb.h"
@@ -14,6 +13,7 @@
 #include "common/fail.h"
 #include "common/output.h"
 #include "common/tool.h"
+#include "sgp_eval/file_set.h"
 
 namespace lathe::tool {
 namespace {
@@ -37,28 +37,33 @@ void tell(const Tool& tool, const std::vector<SgpPerturbNote>& notes, bool warn)
   }
 }
 
+SvgMoveKind kind_of(const std::string& name) {
+  if (name == "rotate") return SvgMoveKind::kRotate;
+  return name == "translate-far" ? SvgMoveKind::kTranslateFar : SvgMoveKind::kTranslate;
+}
+
+void write_sets(const std::string& folder, const std::vector<SgpPerturbed::Set>& sets, bool force) {
+  FileSet files(folder, force);
+  for (const SgpPerturbed::Set& set : sets) files.add(set.name + ".csv", sgp_csv(set.questions));
+  files.commit();
+}
+
 }  // namespace
 
 int perturb(const Tool& tool, const SgpOptions& options, const SgpDataset& data) {
   const std::string& folder = tool.common().output;
   SgpPerturbOptions how;
-  how.kind = options.perturb == "rotate" ? SvgMoveKind::kRotate : SvgMoveKind::kTranslate;
+  how.kind = kind_of(options.perturb);
   how.copies = static_cast<int>(options.copies);
   how.seed = options.seed;
+  const std::string split = data.questions[0].split;
   for (const SgpQuestion& q : data.questions) {
-    if (q.split != data.questions.front().split) {
+    if (q.split != split) {
       fail_usage("--perturb moves one split at a time: choose one by --split");
     }
   }
   const SgpPerturbed moved = perturb_sgp(data.questions, how);
-  if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
-    throw Error(ErrorCode::kIo, fmt::format("{}: the folder can't be made", quoted(folder)));
-  }
-  for (const SgpPerturbed::Set& set : moved.sets) {
-    Output output(fmt::format("{}/{}.csv", folder, set.name), tool.common().force);
-    output.write(sgp_csv(set.questions));
-    output.finish();
-  }
+  write_sets(folder, moved.sets, tool.common().force);
   if (tool.common().verbose > 0) {
     for (const SgpPerturbNote& move : moved.moves) {
       tool.note(fmt::format("{}: {}", escape_for_terminal(move.id), move.message));

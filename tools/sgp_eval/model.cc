@@ -1,20 +1,26 @@
 #include "sgp_eval/model.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/fail.h"
 #include "common/kv_type.h"
+#include "common/left_out.h"
+#include "common/text.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
+
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   SgpModel out;
   out.checkpoint = Checkpoint::open(options.path);
+  note_left_out(tool, *out.checkpoint);
   if (!out.checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
          lathe::quoted(options.path));
   }
   out.speaker.tokenizer = Tokenizer::create(*out.checkpoint->tokenizer_files());
+  warn_of(tool, *out.speaker.tokenizer);
   if (!options.chat_template.empty() && options.chat_template != "none") {
     out.speaker.chat = ChatTemplate::by_name(options.chat_template);
   } else if (options.chat_template.empty()) {
@@ -37,9 +43,21 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   LoadOptions load;
   load.threads = options.threads;
-  out.engine =
-      Engine::create(Model::load(out.checkpoint, nullptr, load), out.speaker.tokenizer, engine);
+  const auto model = Model::load(out.checkpoint, nullptr, load);
+  engine.kv_memory = options.kv_memory > 0 ? options.kv_memory : kv_memory_for(model, engine);
+  out.engine = Engine::create(model, out.speaker.tokenizer, engine);
   return out;
+}
+
+std::uint64_t kv_memory_for(const std::shared_ptr<const Model>& model,
+                            const EngineOptions& options) {
+  constexpr std::uint64_t kEnough = 512'000'000;
+  const KvLayout layout = kv_layout(*model, options.kv_type);
+  // When each place is full, and as much again for what is kept.
+  const std::int64_t pages =
+      2 * options.max_batch * (model->config().max_position / layout.page_tokens + 2);
+  const std::uint64_t useful = static_cast<std::uint64_t>(pages) * layout.page_bytes;
+  return std::min({std::max(kEnough, model->weight_bytes()), useful, default_kv_memory()});
 }
 
 std::string sgp_model_names(const std::string& path, const Checkpoint* checkpoint) {

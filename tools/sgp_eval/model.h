@@ -17,6 +17,7 @@ struct SgpModelOptions {
   std::string chat_template;  // a name out of ChatTemplate::names(); "none"; "": the model's own
   std::string kv_type = "f16";
   std::int64_t max_batch = 32;
+  std::uint64_t kv_memory = 0;  // bytes; 0: kv_memory_for()
   int threads = 1;
 };
 
@@ -29,6 +30,12 @@ struct SgpModel {
 // Says on stderr when the model has no chat template. Errors as Checkpoint::open, Model::load and
 // ChatTemplate::recognise; kInvalid when it has no tokenizer.
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options);
+
+// The default of --kv-memory: as many bytes as the weights have or 512 MB, whatever is more. But no
+// more than can be of use, and half of what this process may still take at most. A run of questions
+// needs no more: what they share follows closely, and a few dozen are under way at once.
+std::uint64_t kv_memory_for(const std::shared_ptr<const Model>& model,
+                            const EngineOptions& options);
 
 // What the system-message rule looks at: the last part of the path and the names inside.
 std::string sgp_model_names(const std::string& path, const Checkpoint* checkpoint);

@@ -24,6 +24,20 @@ std::vector<std::string> names_of(const std::vector<std::string>& values) {
   return names;
 }
 
+// Records of sgp-eval say what is needed to score them.
+void check_without_data(const Tool& tool, const SgpOptions& o) {
+  if (o.responses.empty() || !tool.common().model.empty() || o.emit_prompts || !o.perturb.empty() ||
+      !o.export_sit.empty()) {
+    fail_usage("no questions: give --data FILE");
+  }
+  if (!o.columns.empty() || !o.splits.empty() || !o.subjects.empty() || o.limit > 0 ||
+      o.seed_option->count() > 0 || !o.records.empty()) {
+    fail_usage(
+        "--responses without --data takes a file of records as it is: --columns, --split, "
+        "--subjects, --limit, --seed and --records have no place there");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> SgpOptions::split_names() const { return names_of(splits); }
@@ -31,7 +45,7 @@ std::vector<std::string> SgpOptions::subject_names() const { return names_of(sub
 
 void check(const Tool& tool, const SgpOptions& o) {
   const bool has_model = !tool.common().model.empty();
-  if (o.data.empty()) fail_usage("no questions: give --data FILE");
+  if (o.data.empty()) check_without_data(tool, o);
   if (o.emit_prompts && !o.responses.empty()) {
     fail_usage("--emit-prompts and --responses exclude each other");
   }
@@ -65,8 +79,8 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (!o.gates.empty() && o.baseline.empty())
     fail_usage("--fail-if compares: give --baseline FILE");
   const bool logprob = o.protocol == "logprob";
-  if (logprob && (o.emit_prompts || !o.responses.empty() || !o.judge.empty())) {
-    fail_usage("--protocol logprob looks into the model: no prompts, responses or judges");
+  if (logprob && (o.emit_prompts || !o.judge.empty())) {
+    fail_usage("--protocol logprob looks into the model: no prompts and no judges");
   }
   if (!o.responses.empty() && (!o.judge.empty() || o.resume || o.timings)) {
     fail_usage("--responses runs no model: --judge, --resume and --timings have no place there");
@@ -113,6 +127,9 @@ void add_options(Tool& tool, SgpOptions& o) {
   tool.number("--max-batch", o.max_batch, "Most questions that are answered at once", 1, 4096)
       ->group(kAsking);
   add_kv_type(tool, "--kv-type", o.kv_type, "Type of the KV cache")->group(kAsking);
+  tool.size("--kv-memory", o.kv_memory,
+            "Memory for the KV cache (default: as the weights, 512M at least)", "")
+      ->group(kAsking);
 
   constexpr const char* kRecords = "Records";
   file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);
@@ -137,7 +154,7 @@ void add_options(Tool& tool, SgpOptions& o) {
 
   constexpr const char* kMaking = "Making sets";
   tool.choice("--perturb", o.perturb, "Write sets with the pictures moved into the folder -o",
-              {"translate", "rotate"})
+              {"translate", "translate-far", "rotate"})
       ->default_str("")
       ->group(kMaking);
   tool.number("--copies", o.copies, "With --perturb: how many moved sets", 1, 100)->group(kMaking);

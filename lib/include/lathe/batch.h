@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "lathe/batch_row.h"
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/host/records.h"

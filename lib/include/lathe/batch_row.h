@@ -58,7 +58,7 @@ struct BatchRow {
   bool special = false, echo = false;
   std::string chat_template;
 
-  std::optional<RequestError> error;
+  std::optional<Failure> error;
 };
 
 // `line` numbers the row in messages, from 1.

@@ -28,7 +28,7 @@ struct ChatMessage {
   std::string content;
 };
 
-struct ChatFormat;  // tokenizer/chat_format.h
+struct ChatFormat;
 
 class LATHE_API ChatTemplate {
  public:
@@ -66,5 +66,11 @@ class LATHE_API ChatTemplate {
 
   std::shared_ptr<const ChatFormat> format_;
 };
+
+// The ids of a text that the model is to continue; an empty one begins a new text with the token
+// that does so. `special`: control tokens that are spelled in the text count as such. Throws
+// kInvalid when nothing is left to begin with. Thread-safe.
+LATHE_API std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, std::string_view text,
+                                             bool special = false);
 
 }  // namespace lathe

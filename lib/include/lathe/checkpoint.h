@@ -5,7 +5,7 @@
 //
 // A Checkpoint is what is known of the model (CheckpointFacts) and where its weights come from (a
 // TensorSource): the files that were opened, or sums with an adapter's products, random numbers,
-// a copy in memory.
+// a copy in memory. lathe/checkpoint_parts.h has both.
 //
 // Whatever the source, tensors have Hugging Face's names ("model.layers.0.self_attn.q_proj
 // .weight"), row-major shapes [out, in], and q/k rows in Hugging Face's rotary order (GGUF's
@@ -17,7 +17,6 @@
 // Errors: kInvalid (malformed), kUnsupported (well-formed, not for us), kIo.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -27,72 +26,22 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
-#include "lathe/dtype.h"
 #include "lathe/export.h"
-#include "lathe/host/progress.h"
-#include "lathe/model_config.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
 
-// What a tensor is to the model.
-enum class TensorRole {
-  kOther,  // none of these: of a file's listing
-  kEmbedding,
-  kAttentionNorm,  // before attention
-  kQuery,
-  kKey,
-  kValue,
-  kQueryNorm,
-  kKeyNorm,
-  kAttentionOutput,
-  kAttentionPostNorm,  // after attention
-  kMlpNorm,            // before the feed-forward part
-  kGate,
-  kUp,
-  kDown,
-  kMlpPostNorm,  // after it
-  kFinalNorm,
-  kHead,  // the output matrix
-};
+// lathe/checkpoint_parts.h, lathe/model_config.h
+struct CheckpointFacts;
+struct CheckpointFormat;
+struct ModelConfig;
+struct TensorInfo;
+class TensorSource;
 
-// Which one of a model's tensors.
-struct TensorId {
-  TensorRole role = TensorRole::kOther;
-  std::int64_t layer = -1;  // from 0; -1: of none
-  bool bias = false;        // of the matrix that has the role
-
-  auto operator<=>(const TensorId&) const = default;
-};
-
-struct TensorInfo {
-  std::string name;
-  DType dtype = DType::kF32;
-  std::vector<std::int64_t> shape;  // outermost first; a matrix is [out, in]
-  std::uint64_t bytes = 0;
-  TensorId id = {};
-
-  std::int64_t rows() const noexcept { return shape.size() < 2 ? 1 : shape[0]; }
-  std::int64_t cols() const noexcept { return shape.empty() ? 1 : shape.back(); }
-};
-
-// A file format by its name, as options and provenance give it: "gguf", "hf", "lathe",
-// "llama2.c"... Constants are those that are written, too.
-struct CheckpointFormat {
-  std::string_view name;  // a literal
-
-  bool operator==(const CheckpointFormat&) const = default;
-
-  static const CheckpointFormat kGguf;
-  static const CheckpointFormat kHuggingFace;
-  static const CheckpointFormat kLathe;
-};
-
-inline constexpr CheckpointFormat CheckpointFormat::kGguf{"gguf"};
-inline constexpr CheckpointFormat CheckpointFormat::kHuggingFace{"hf"};
-inline constexpr CheckpointFormat CheckpointFormat::kLathe{"lathe"};
+// Key of Checkpoint::metadata(): names of tensors that are in the file and of no use to the model,
+// with ", " between them.
+inline constexpr const char* kIgnoredTensors = "ignored tensors";
 
 struct OpenOptions {
   // A tokenizer to use instead of (or for want of) the checkpoint's own: what
@@ -100,37 +49,6 @@ struct OpenOptions {
   std::string tokenizer_path;
   // Compare each tensor with its checksum where the format has them (.lathe).
   bool verify_checksums = false;
-};
-
-// What is known of a checkpoint without reading a weight.
-struct CheckpointFacts {
-  CheckpointFormat format = CheckpointFormat::kHuggingFace;
-  std::string path;  // for messages and provenance
-  // False for a vocabulary-only file: then `config` holds only what the file says of tokens.
-  bool has_model = true;
-  ModelConfig config;
-  // Null when the source has none and none was given.
-  std::shared_ptr<const TokenizerFiles> tokenizer;
-  // Provenance and free text: general.name, license, quantization recipe...
-  std::map<std::string, std::string> metadata;
-  std::vector<TensorInfo> tensors;
-};
-
-// Where the weights of a checkpoint come from: files, another checkpoint, a formula. Tensors are
-// numbered as in CheckpointFacts::tensors. Immutable, and used from several threads at once.
-class LATHE_API TensorSource {
- public:
-  virtual ~TensorSource();
-
-  // The tensor's bytes, row-major, where they lie in memory just so; empty otherwise. Aligned for
-  // the elements, and valid as long as the source.
-  virtual std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept = 0;
-  // Writes rows [first, first + count) of a matrix (a vector is one row) to `out`, which has
-  // exactly their size; the rows exist. Not asked of packed matrices, which are in place.
-  virtual void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
-                         std::span<std::byte> out) const = 0;
-  // The tensor is not needed soon: its pages may go.
-  virtual void drop(std::size_t tensor) const noexcept = 0;
 };
 
 class LATHE_API Checkpoint {
@@ -147,14 +65,19 @@ class LATHE_API Checkpoint {
 
   // To be shared with a checkpoint that is made of this one.
   const std::shared_ptr<const CheckpointFacts>& facts() const noexcept { return facts_; }
-  CheckpointFormat format() const noexcept { return facts_->format; }
-  const std::string& path() const noexcept { return facts_->path; }
-  bool has_model() const noexcept { return facts_->has_model; }
-  const ModelConfig& config() const noexcept { return facts_->config; }
-  const TokenizerFiles* tokenizer_files() const noexcept { return facts_->tokenizer.get(); }
-  const std::map<std::string, std::string>& metadata() const noexcept { return facts_->metadata; }
+  CheckpointFormat format() const noexcept;
+  const std::string& path() const noexcept;
+  // False for a vocabulary-only file: then config() holds only what the file says of tokens.
+  bool has_model() const noexcept;
+  const ModelConfig& config() const noexcept;
+  // Null when the source has none and none was given.
+  const TokenizerFiles* tokenizer_files() const noexcept;
+  // Provenance and free text: general.name, license, quantization recipe... Under kPartsLeftOut:
+  // the names, by ", ", of parts of the model that are not for text, and were left out.
+  static constexpr const char* kPartsLeftOut = "parts left out";
+  const std::map<std::string, std::string>& metadata() const noexcept;
 
-  std::span<const TensorInfo> tensors() const noexcept { return facts_->tensors; }
+  std::span<const TensorInfo> tensors() const noexcept;
   // Index into tensors(), or nothing.
   std::optional<std::size_t> find(std::string_view name) const noexcept;
   // The tensor's bytes in place, when the source holds them in the order described above;
@@ -179,8 +102,9 @@ class LATHE_API Checkpoint {
   std::unordered_map<std::string_view, std::size_t> by_name_;  // views of the facts' names
 };
 
-// "[4096, 11008]"
-LATHE_API std::string shape_text(std::span<const std::int64_t> shape);
+// The tokenizer of tokenizer_files(). Throws kInvalid when there are none, and as
+// Tokenizer::create().
+LATHE_API std::shared_ptr<const Tokenizer> make_tokenizer(const Checkpoint& checkpoint);
 
 // What a tensor is stored as: "F32", "Q4_K", or of a matrix in the kernels' layout its scheme,
 // "w4nlg64".
@@ -190,20 +114,10 @@ LATHE_API std::string type_name(const Checkpoint& checkpoint, std::size_t tensor
 // checksum that it carries, otherwise one over configuration and weights (which reads them all).
 LATHE_API std::string fingerprint(const Checkpoint& checkpoint);
 
-struct VerifyReport {
-  std::size_t tensors = 0;  // compared with their checksums
-  std::uint64_t bytes = 0;
-  std::vector<std::string> mismatched;  // names; "(header)" for the file's own description
-};
-
-// Recomputes the checksums of a .lathe file. Other formats have none: kUnsupported.
-LATHE_API VerifyReport verify_checksums(const std::string& path,
-                                        const ProgressCallback& progress = {});
-
 // The tokenizer of a model, or a bare one: tokenizer.json, tokenizer.model, llama2.c's
 // tokenizer.bin, a vocabulary-only GGUF, or a folder with Hugging Face's tokenizer files. Of a
-// GGUF or a folder nothing else is looked at. Errors as Checkpoint::open; kInvalid when there
-// is no tokenizer.
+// GGUF or a folder nothing else is looked at but how many rows the embedding has. Errors as
+// Checkpoint::open; kInvalid when there is no tokenizer.
 LATHE_API std::shared_ptr<const TokenizerFiles> open_tokenizer_files(const std::string& path);
 
 }  // namespace lathe

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
 #include "lathe/export.h"
 #include "lathe/host/progress.h"

@@ -28,10 +28,11 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/error.h"
 #include "lathe/export.h"
+#include "lathe/failure.h"
 #include "lathe/generate.h"
 #include "lathe/model.h"
+#include "lathe/session.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
@@ -99,11 +100,6 @@ struct CompletionTimings {   // seconds
   double total = 0.0;        // from submit() to the end
 };
 
-struct RequestError {
-  ErrorCode code = ErrorCode::kFailed;
-  std::string message;
-};
-
 struct Completion {
   RequestId id = 0;
   std::vector<Generation> samples;
@@ -114,7 +110,7 @@ struct Completion {
   CompletionTimings timings;
   // What went wrong, if anything; what was generated before is in `samples`. A timeout is
   // kLimit. A cancelled request has no error: its samples' reason is kCancelled.
-  std::optional<RequestError> error;
+  std::optional<Failure> error;
 };
 
 struct EngineStats {

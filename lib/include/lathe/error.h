@@ -1,8 +1,8 @@
 // The one exception type that liblathe throws.
 //
-// Errors are thrown only while opening, parsing and validating; kernels and the
-// per-token path are noexcept. The library never prints and never exits: a tool's
-// main catches Error once and turns its code into the exit status.
+// Thrown where something is opened, parsed or validated, and by a step that cannot be taken (the
+// context is full, logits are no numbers); kernels are noexcept. The library never prints and never
+// exits: a tool's main catches Error once and turns its code into the exit status.
 #pragma once
 
 #include <exception>
@@ -29,7 +29,7 @@ enum class ErrorCode : int {
 LATHE_API const char* to_string(ErrorCode code) noexcept;
 
 // A code and one sentence: which file (quoted), what is wrong, where, what to do.
-// Text taken from a file is already escaped (base/escape.h) when it gets here.
+// Text taken from a file is already escaped (host/escape.h) when it gets here.
 class LATHE_API Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}

@@ -10,45 +10,29 @@
 
 #include "lathe/chat.h"
 #include "lathe/export.h"
-#include "lathe/model.h"
+#include "lathe/sampler.h"
+#include "lathe/session.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
-
-// How a token is chosen from the logits x[0..n). In this order:
-//
-//   repeat penalty  x[i] is divided by the penalty where positive, else multiplied by it, once
-//                   for each id among the last `repeat_last` tokens, the prompt's included
-//   temperature     x[i] / temperature; 0 is greedy: the largest x wins, at a tie the lowest
-//                   id, and nothing below applies
-//   top-k           the k largest x stay (at a tie, the lower ids)
-//   top-p           of softmax over what is left, the smallest set of most probable tokens
-//                   whose sum is at least p stays (at a tie, the lower ids)
-//   min-p           of what is left, tokens at least min_p times as probable as the best stay
-//   draw            one of what is left, with its probability
-//
-// Probabilities are integers e^(x[i] - max) · 2^s, rounded (s = 62 less the bits of the
-// vocabulary's size, at most 50), so that sums have no order and no rounding of their own. A draw
-// is 64 bits, two outputs of PCG-XSH-RR 64/32 (O'Neill 2014) seeded with `seed` and sequence 0,
-// high half first; one draw per token, even where one token is left. The same logits and seed give
-// the same choice on every machine. Logits that are infinite or NaN end the run instead.
-struct SamplingOptions {
-  double temperature = 0.0;
-  std::int64_t top_k = 0;         // 0: off
-  double top_p = 1.0;             // 1: off
-  double min_p = 0.0;             // 0: off
-  double repeat_penalty = 1.0;    // 1: off (Keskar et al. 2019)
-  std::int64_t repeat_last = 64;  // -1: the whole context
-  std::uint64_t seed = 0;
-};
-
-// Throws kUsage, naming the field and its range, unless every field is in it.
-LATHE_API void validate(const SamplingOptions& options);
 
 struct TokenLogprob {
   TokenId id = 0;
   double logprob = 0.0;  // natural logarithm, of the model's own distribution (before filters)
 };
+
+// Where a token is about to be chosen.
+struct ChoicePoint {
+  std::span<const TokenId> tokens;  // the prompt and the answer so far
+  std::int64_t prompt_tokens = 0;
+  int sample = 0;  // which of an engine's answers to one prompt
+};
+
+// Sees the logits of a step, one per token of the vocabulary, and may change them: -infinity
+// forbids a token. Where none is left the answer ends with kInvalid; an Error that the hook throws
+// ends it too. Called once for each token, by the thread that called generate(), or step() of an
+// engine.
+using LogitsHook = std::function<void(std::span<float> logits, const ChoicePoint& at)>;
 
 struct GenerateOptions {
   SamplingOptions sampling;
@@ -57,6 +41,8 @@ struct GenerateOptions {
   std::vector<TokenId> end_tokens;  // ids that end the answer, besides the model's own
   bool ignore_eos = false;          // neither the model's end tokens nor end_tokens end it
   int logprobs = 0;                 // alternatives to report per token
+  // Before `sampling`; log-probabilities stay those of the model. May be empty.
+  LogitsHook edit_logits = {};
 };
 
 // kStop: an end token or a stop text; kLength: max_tokens; kContext: the context is full;
@@ -91,13 +77,17 @@ struct Generation {
   GenerateTimings timings;
 };
 
+// Throws unless a prompt of so many tokens has a place in a context of `context` positions: kLimit,
+// with both numbers, and kInvalid when it is empty. `longest`: the context that the model has, for
+// the advice.
+LATHE_API void check_prompt(std::size_t tokens, std::int64_t context, std::int64_t longest);
+
 // `on_text` receives text as it becomes certain (whole characters; nothing that could be the
 // beginning of a stop string); return false to stop. May be empty.
 using TextCallback = std::function<bool(std::string_view)>;
 
-// Runs one prompt to its end in a fresh sequence of `session`. Throws kLimit when the prompt
-// is longer than the context, with both numbers; kInvalid when it is empty, or when the
-// model's logits are infinite or NaN; kUsage for options out of their range.
+// Runs one prompt to its end in a fresh sequence of `session`. Throws as check_prompt(); kInvalid
+// when the model's logits are not numbers; kUsage for options out of their range.
 LATHE_API Generation generate(Session& session, const Tokenizer& tokenizer,
                               std::span<const TokenId> prompt, const GenerateOptions& options,
                               const TextCallback& on_text = {});

@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
 
 namespace lathe {

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
 
 namespace lathe {

@@ -24,29 +24,34 @@ enum class Activation {
   kRelu2,     // max(x, 0)²
 };
 
-enum class RopeScalingKind { kNone, kLinear, kLlama3, kYarn };
+enum class RopeScalingKind { kNone, kLinear, kLlama3, kYarn, kLongRope };
 
 // Rotary position embedding (Su et al. 2021) and its extensions to longer contexts:
-// linear interpolation (Chen et al. 2023), Llama 3.1's by-parts rule, YaRN (Peng et al. 2023).
+// linear interpolation (Chen et al. 2023), Llama 3.1's by-parts rule, YaRN (Peng et al. 2023),
+// LongRoPE (Ding et al. 2024).
 struct RopeConfig {
   double theta = 10000.0;
   RopeScalingKind scaling = RopeScalingKind::kNone;
   double factor = 1.0;
-  std::int64_t original_max_position = 0;  // llama3, yarn
+  std::int64_t original_max_position = 0;  // llama3, yarn, longrope
   double low_freq_factor = 1.0;            // llama3
   double high_freq_factor = 4.0;           // llama3
   double beta_fast = 32.0;                 // yarn
   double beta_slow = 1.0;                  // yarn
-  double attention_factor = 0.0;           // yarn; 0: 0.1·ln(factor) + 1
-  bool truncate = true;                    // yarn: the ramp's ends are whole dimensions
+  // yarn; 0: 0.1·ln(factor) + 1. longrope; 0: √(1 + ln(factor) / ln(original_max_position))
+  double attention_factor = 0.0;
+  bool truncate = true;  // yarn: the ramp's ends are whole dimensions
   // Divisors of the frequencies, one per pair of dimensions that turns, for files that carry them
   // ready-made (GGUF's rope_freqs.weight) instead of the parameters of a rule; empty: none.
   std::vector<float> frequency_factors;
+  // longrope: the divisors that count instead of those above where factor, the context over the
+  // original one, is more than 1.
+  std::vector<float> long_factors;
 
   bool operator==(const RopeConfig&) const = default;
 };
 
-// RMS norms of queries and keys, before they turn.
+// RMS norms of queries and keys.
 enum class QkNorm {
   kNone,
   kPerHead,  // each head by itself; one weight [head_dim] for all
@@ -62,7 +67,13 @@ struct AttentionConfig {
   RopeConfig rope;
   std::int64_t rotary_dims = 0;  // of each head, the first ones, that turn; 0: none, no positions
   double scale = 0.0;            // of the products of queries and keys; 0: 1 / √head_dim
+  // The products, scaled, become soft_cap · tanh(product / soft_cap); 0: they stay.
+  double soft_cap = 0.0;
+  // Queries at position p are multiplied by 1 + temperature · ln(⌊p / temperature_span⌋ + 1).
+  double temperature = 0.0;
+  std::int64_t temperature_span = 0;
   QkNorm qk_norm = QkNorm::kNone;
+  bool norm_turned = false;  // queries and keys are normed after they turn, not before
   bool qkv_bias = false;
   bool output_bias = false;
 
@@ -114,6 +125,7 @@ struct ModelConfig {
   double embedding_scale = 1.0;  // of the rows of the embedding as a text goes in
   double residual_scale = 1.0;   // of what each block adds
   double logit_scale = 1.0;
+  double logit_soft_cap = 0.0;  // logits, scaled, become cap · tanh(logit / cap); 0: they stay
   std::vector<LayerConfig> layers;
 
   // Token ids that generation needs; -1 or empty when the model names none.

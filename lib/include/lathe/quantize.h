@@ -27,7 +27,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
 #include "lathe/host/progress.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
 #include "lathe/export.h"
 

@@ -33,19 +33,30 @@ struct GgufVocabulary {
   std::int64_t bos = -1, eos = -1, unknown = -1, pad = -1, eot = -1;
   std::optional<bool> add_bos, add_eos, add_space_prefix;
   std::string chat_template;
+  // Of "llama": where the space in front of a text goes, a key of our own. "" everywhere, also
+  // behind control tokens, as all readers of GGUF do; "first": not behind those; "missing": only
+  // where the text does not begin with one; "first missing": both.
+  std::string space_prefix;
+  // What names no id has none, a key of our own: readers of GGUF would take ids by default.
+  bool no_default_ids = false;
 };
 
 // Everything a source holds about its tokenizer, unparsed: the contents of Hugging Face's
 // files (empty when absent), or a GGUF vocabulary.
 struct TokenizerFiles {
   std::string tokenizer_json;         // tokenizer.json
+  std::string compiled_json;          // tokenizer.compiled: the same as tables, of .lathe files
   std::string sentencepiece_model;    // tokenizer.model
   std::string tokenizer_config_json;  // tokenizer_config.json: special tokens, template
   std::string special_tokens_map_json;
-  std::string chat_template;  // chat_template.jinja, where the template has a file of its own
-                              // (a GGUF vocabulary has its own)
+  std::string added_tokens_json;  // added_tokens.json, of older folders
+  std::string chat_template;      // chat_template.jinja, where the template has a file of its own
+                                  // (a GGUF vocabulary has its own)
   std::optional<GgufVocabulary> gguf;
   std::string origin;  // path for messages; ends in "/" where it is the folder of the files
+  // Rows of the model's embedding, -1 where no model is known. Many models have more of them than
+  // their tokenizer has tokens: such an id is no error, and its text is empty.
+  std::int64_t rows = -1;
 };
 
 struct EncodeOptions {
@@ -68,10 +79,13 @@ struct TextPart {
 
 class LATHE_API Tokenizer {
  public:
-  // Throws kInvalid (malformed), kUnsupported (a normalizer, pre-tokenizer, ... by name).
+  // Throws kInvalid (malformed; a text could give ids beyond the model's rows), kUnsupported (a
+  // normalizer, pre-tokenizer, ... by name), kLimit.
   static std::shared_ptr<const Tokenizer> create(const TokenizerFiles& files);
   virtual ~Tokenizer();
 
+  // Throws kInvalid where the vocabulary has no token for a part of the text, and none for what is
+  // unknown; kLimit where the file's rules make too much of the text.
   virtual std::vector<TokenId> encode(std::string_view text,
                                       const EncodeOptions& options = {}) const = 0;
   // `options.parse_special` is ignored: each part has its own.
@@ -80,8 +94,8 @@ class LATHE_API Tokenizer {
   // Each text on its own, `options.threads` at a time.
   std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string_view> texts,
                                                  const EncodeOptions& options = {}) const;
-  // The text of a sequence of ids; control tokens are left out unless `keep_special`. Ids out
-  // of range throw kInvalid.
+  // The text of a sequence of ids; control tokens are left out unless `keep_special`. Ids beyond
+  // the vocabulary and the model's rows throw kInvalid.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special = false) const = 0;
 
   virtual std::int64_t vocab_size() const noexcept = 0;
@@ -95,6 +109,8 @@ class LATHE_API Tokenizer {
   virtual bool adds_bos() const noexcept = 0;
   // Jinja source, empty when the model has none.
   virtual const std::string& chat_template() const noexcept = 0;
+  // What its user should know: sentences on what the files leave open.
+  virtual const std::vector<std::string>& warnings() const noexcept;
 
   // Decoding as ids arrive: push() returns what can be shown so far, whole UTF-8 characters
   // only; finish() returns what is left (invalid bytes as U+FFFD).
@@ -112,8 +128,11 @@ class LATHE_API Tokenizer {
 // Conversions between the forms that files hold. Both keep every id, piece, score and merge.
 // Throw kUnsupported, naming what has no counterpart in the other form.
 LATHE_API TokenizerFiles to_hugging_face(const TokenizerFiles& files);
+// TokenizerFiles::compiled_json of a tokenizer.json; "" where it would not pay.
+LATHE_API std::string compile_tokenizer(const TokenizerFiles& files);
 // `vocab_size`: rows of the model's embedding; a vocabulary with fewer tokens is filled up with
-// unused ones ("[PAD12]"). -1: as many as there are.
+// unused ones ("[PAD12]"), and control tokens beyond the rows are left out. -1: as many as there
+// are.
 LATHE_API GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size = -1);
 // llama2.c's tokenizer.bin (no header but the longest piece's length; `vocab_size` from the
 // model's header) as a sentencepiece model.

@@ -11,8 +11,7 @@ namespace lathe {
 LATHE_API std::string version();
 
 // Several lines: version, the instruction set whose kernels are in use, library versions.
-// Throws kUnsupported when LATHE_ISA names a kernel table that cannot run here. Implemented on
-// the top floor (about/), which may look into every room.
+// Throws kUnsupported when LATHE_ISA names a kernel table that cannot run here.
 LATHE_API std::string version_details();
 
 }  // namespace lathe

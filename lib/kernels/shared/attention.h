@@ -2,7 +2,8 @@
 // by each table after its lanes.h.
 //
 // Per query row and page, in this order:
-//   s[t] = Σ q[d]·k[t][d], one FMA per element in increasing d (int8: then times the key's scale)
+//   s[t] = Σ q[d]·k[t][d], one FMA per element in increasing d (int8: then times the key's scale),
+//          then under the soft cap where there is one
 //   m'   = max(m, max s),  c = e^(m - m'),  p[t] = e^(s[t] - m')
 //   l'   = l·c + Σ p: partial sum t mod 16 of position t, then the tree of kernel_table.h
 //   o'   = o·c, then o' += p[t]·v[t] for t in increasing order, one FMA each (int8: p[t] is
@@ -265,7 +266,7 @@ void shrink_row(float c, std::int64_t head_dim, float* o) noexcept {
 template <typename Cache>
 void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const Block<Cache>& keys,
                  const Block<Cache>& values, const Block<Cache>& next, const std::int32_t* first,
-                 const std::int32_t* last, float* m, float* l, float* o) noexcept {
+                 const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
   Seen seen[kAttendQueries] = {};
   Seen any = {kPage, 0};
   Seen all = {0, kPage};
@@ -280,6 +281,11 @@ void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const
                p[0]);
   if constexpr (Cache::kScaled) {
     for (std::int64_t i = 0; i < rows; ++i) multiply(p[i], seen[i], keys.scales);
+  }
+  if (cap != 0.0f) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      soft_cap(p[i] + seen[i].begin(), seen[i].end() - seen[i].begin(), cap);
+    }
   }
   weigh(rows, p, seen, m, l, shrink);
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -304,7 +310,7 @@ void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const
 template <typename Cache>
 void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const void* keys,
             const void* values, const void* next_keys, const std::int32_t* first,
-            const std::int32_t* last, float* m, float* l, float* o) noexcept {
+            const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
   const Block<Cache> key_block(keys, head_dim);
   const Block<Cache> value_block(values, head_dim);
   const Block<Cache> next_block(next_keys, head_dim);
@@ -319,7 +325,7 @@ void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const v
     for (std::int64_t left = (end - row + kAttendQueries - 1) / kAttendQueries; left > 0; --left) {
       const std::int64_t rows = (end - row + left - 1) / left;
       attend_rows<Cache>(rows, q + row * head_dim, head_dim, key_block, value_block, next_block,
-                         first + row, last + row, m + row, l + row, o + row * head_dim);
+                         first + row, last + row, cap, m + row, l + row, o + row * head_dim);
       row += rows;
     }
   }

@@ -1,4 +1,4 @@
-// Conversions, norm, activations, rotary embedding and e^x. Included by each table after
+// Conversions, norm, activations, soft caps, rotary embedding and e^x. Included by each table after
 // its lanes.h.
 #pragma once
 
@@ -94,6 +94,23 @@ Lanes gelu(Lanes x) noexcept {
   const Lanes cubic = fma(mul(x, x), Lanes::all(0.044715f), Lanes::all(1.0f));
   const Lanes minus_2u = mul(mul(x, cubic), Lanes::all(-1.5957691216f));
   return div(x, add(Lanes::all(1.0f), exponential(minus_2u)));
+}
+
+// cap · tanh(x / cap), as cap · (1 - 2 / (e^(2·x/cap) + 1)): e^x stays finite, so that the ends
+// are cap and -cap.
+Lanes capped(Lanes x, Lanes cap) noexcept {
+  const Lanes e = exponential(mul(Lanes::all(2.0f), div(x, cap)));
+  const Lanes one = Lanes::all(1.0f);
+  return mul(cap, sub(one, div(Lanes::all(2.0f), add(e, one))));
+}
+
+void soft_cap(float* x, std::int64_t n, float cap) noexcept {
+  const Lanes caps = Lanes::all(cap);
+  each_sixteen(
+      n, [&](std::int64_t i) { capped(Lanes::load(x + i), caps).store(x + i); },
+      [&](std::int64_t i, std::int64_t left) {
+        capped(Lanes::load(x + i, left), caps).store(x + i, left);
+      });
 }
 
 template <Lanes (*Activate)(Lanes)>

@@ -38,6 +38,7 @@ constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
       .rms_norm = rms_norm,
       .silu_mul = gated<silu>,
       .gelu_mul = gated<gelu>,
+      .soft_cap = soft_cap,
       .rope = rope,
       .attend_f32 = attend<F32Cache>,
       .attend_f16 = attend<F16Cache>,

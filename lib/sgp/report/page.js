@@ -62,6 +62,7 @@
   // ---- numbers
   const percent = (x, digits = 1) => (100 * x).toFixed(digits);
   const count = (n) => n.toLocaleString("en");
+  const asked = (share) => share.errors ? `asked ${count(share.count)} of ${count(share.count + share.errors)}` : count(share.count);
   const points = (x) => (x >= 0 ? "+" : "−") + Math.abs(100 * x).toFixed(1);
 
   // ---- scores
@@ -76,7 +77,7 @@
     svg.append(draw("path", { class: "whisker", "vector-effect": "non-scaling-stroke",
       d: `M${x(share.low)} 6V14M${x(share.low)} 10H${x(share.high)}M${x(share.high)} 6V14` }));
     if (before !== undefined) svg.append(line("was", before, 0, 20));
-    return el("div", { class: "bar " + kind, title: `${count(share.count)} questions, 95 %: ${percent(share.low)} to ${percent(share.high)}` },
+    return el("div", { class: "bar " + kind, title: `${asked(share)} questions, 95 %: ${percent(share.low)} to ${percent(share.high)}` },
       put(el("span", { class: "name" }), name),
       svg,
       el("span", { class: "value" }, percent(share.mean),
@@ -104,7 +105,8 @@
       el("div", { class: "big" }, percent(overall.mean), el("small", {}, "%")),
       el("p", { class: "say" }, `right, of ${count(overall.count)} questions`, el("br"),
         `95 % interval ${percent(overall.low)} to ${percent(overall.high)}`, el("br"),
-        `${percent(overall.answered)} % answered` + (overall.errors ? `, ${count(overall.errors)} could not be asked` : "")));
+        `${percent(overall.answered)} % answered`,
+        overall.errors ? el("br") : null, overall.errors ? asked(overall) + "; the rest is in no score" : null));
     if (all) {
       const d = all.ours - all.base, sure = all.p < 0.05;
       left.append(el("span", { class: "delta" + (sure ? (d > 0 ? " up" : " down") : "") },
@@ -123,7 +125,7 @@
     $("scores").append(el("h2", {}, "Scores"),
       el("div", { class: "panel" }, el("div", { class: "hero" }, left, el("div", {}, bars, legend))));
 
-    const head = ["", "Questions", "Right %", "± s.e.", "95 % interval", "Answered %", "Not asked"];
+    const head = ["", "Asked", "Right %", "± s.e.", "95 % interval", "Answered %", "Not asked"];
     if (all) head.push("Baseline %", "Change", "Gained", "Lost", "p");
     const body = el("tbody");
     const line = (cls, name, share, key) => {
@@ -418,7 +420,7 @@
   const m = data.meta;
   put($("title"), m.title);
   const fact = (name, value) => value ? el("span", {}, name + " ", put(el("b"), String(value))) : null;
-  $("facts").append(...[fact("protocol", m.protocol), fact("questions", count(data.overall.count)),
+  $("facts").append(...[fact("protocol", m.protocol), fact("questions", asked(data.overall)),
     fact("tokens generated", m.generated ? count(m.generated) : ""), fact("baseline", m.baseline)].filter(Boolean));
   put($("footer"), "Written by sgp-eval " + m.version + ". SGP-Bench: arXiv 2408.08313." + (m.cut ? " " + m.cut : ""));
   scores();

@@ -51,11 +51,31 @@ bool has_type_selector(std::string_view selector, std::string_view word) {
   return false;
 }
 
+// The attributes of a selector's brackets: "x" in `rect[x="5"]`, of a prefixed one the local name.
+template <typename See>
+void for_each_attribute(std::string_view selector, See see) {
+  for (std::size_t at = 0; (at = selector.find('[', at)) != std::string_view::npos;) {
+    const std::string_view inside = selector.substr(++at);
+    std::string_view name = trimmed(inside.substr(0, inside.find_first_of("]=")));
+    while (!name.empty() && std::string_view("~|^$*").find(name.back()) != std::string_view::npos) {
+      name.remove_suffix(1);  // of an operator: "~=", "|="
+    }
+    see(trimmed(name.substr(name.rfind('|') + 1)));  // npos + 1 is the beginning
+  }
+}
+
 void note_selector(std::string_view selector, SheetEffects& e) {
   e.names_rect |= has_type_selector(selector, "rect");
   e.names_circle |= has_type_selector(selector, "circle") || has_type_selector(selector, "ellipse");
   e.fragile |= selector.find('[') != std::string_view::npos ||
                selector.find("-of-type") != std::string_view::npos;
+  e.positions |= selector.find_first_of(">+~") != std::string_view::npos ||
+                 selector.find("-child") != std::string_view::npos ||
+                 selector.find(":has(") != std::string_view::npos ||
+                 selector.find(":empty") != std::string_view::npos;
+  for_each_attribute(selector, [&](std::string_view name) {
+    if (is_rewritten_attribute(name)) e.rewritten = name;
+  });
 }
 
 void note_declaration(const std::string& name, const std::string& value, SheetEffects& e) {
@@ -82,6 +102,12 @@ bool is_transform_property(std::string_view name) {
       "transform-origin", "transform-box", "offset", "offset-path",
       "offset-distance",  "offset-rotate", "zoom"};
   return among(name, kNames);
+}
+
+bool is_rewritten_attribute(std::string_view name) {
+  static constexpr std::array<std::string_view, 7> kOthers = {
+      "fx", "fy", "points", "transform", "gradientTransform", "patternTransform", "rotate"};
+  return is_geometry_property(name) || among(name, kOthers);
 }
 
 Declarations read_declarations(std::string_view style) {

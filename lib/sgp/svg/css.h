@@ -28,7 +28,11 @@ struct SheetEffects {
   bool names_rect = false;    // selectors that a renamed element would escape
   bool names_circle = false;  // circle or ellipse
   bool fragile = false;       // [attribute] and :nth-of-type selectors
+  bool positions = false;     // child and sibling selectors: a new group around one breaks them
+  std::string rewritten;      // an attribute of a selector that moves rewrite, "x"; or ""
 };
+// Whether moving may rewrite the attribute, add it or take it away.
+bool is_rewritten_attribute(std::string_view name);
 void note_sheet(std::string_view css, SheetEffects& effects);
 
 // Whether a property moves or shapes an element, so that attributes alone don't say where it is.

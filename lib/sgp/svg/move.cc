@@ -12,7 +12,10 @@
 namespace lathe {
 namespace {
 
-constexpr double kReach = 1.0 / 16.0;          // of the canvas: the longest shift
+constexpr double kReach = 1.0 / 16.0;  // of the canvas: the longest shift
+// Of the benchmark's sets: at least and at most, in shares of the canvas.
+constexpr double kNear = 0.005, kFar = 0.01;
+constexpr int kDecimals = 3;
 constexpr int kLeastTurn = 5, kMostTurn = 30;  // degrees: what was above stays above
 constexpr double kUnknownSize = 100.0;
 
@@ -34,6 +37,20 @@ double draw_shift(Pcg32& random, double reach) {
   if (most < 1) return 0.0;
   const int drawn = between(random, -most, most);
   return svg::rounded((drawn == 0 ? 1 : drawn) * step, digits);
+}
+
+// kNear to kFar of the size, in steps of a thousandth, smaller ones where that would be only a few.
+double draw_small_shift(Pcg32& random, double size) {
+  int digits = kDecimals;
+  double step = std::pow(10.0, -digits);
+  while ((kFar - kNear) * size / step < 10.0 && digits < 9) {
+    step /= 10.0;
+    ++digits;
+  }
+  constexpr double kMostSteps = 1e9;
+  const int low = static_cast<int>(std::min(std::ceil(kNear * size / step), kMostSteps));
+  const int high = static_cast<int>(std::min(std::floor(kFar * size / step), kMostSteps));
+  return svg::rounded(between(random, low, std::max(low, high)) * step, digits);
 }
 
 }  // namespace
@@ -61,6 +78,11 @@ SvgMove draw_svg_move(std::string_view text, SvgMoveKind kind, std::uint64_t see
   Pcg32 random(XXH3_64bits_withSeed(text.data(), text.size(), seed),
                2 * static_cast<std::uint64_t>(copy) + (turn ? 1 : 0));
   SvgMove move;
+  if (kind == SvgMoveKind::kTranslate) {
+    move.dx = draw_small_shift(random, canvas.width);
+    move.dy = draw_small_shift(random, canvas.height);
+    return move;
+  }
   move.dx = draw_shift(random, canvas.width * kReach);
   move.dy = draw_shift(random, canvas.height * kReach);
   if (turn) {

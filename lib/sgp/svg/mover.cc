@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "sgp/svg/spelling.h"
 #include "sgp/svg/transform.h"
 
 namespace lathe::svg {
@@ -51,6 +52,7 @@ Canvas canvas_of(const Markup& markup, const Element& root) {
 }
 
 Mover::Mover(std::string_view svg, const Motion& motion) : markup_(svg), motion_(motion) {
+  check_spelling(markup_);
   const auto n = static_cast<std::size_t>(markup_.size());
   states_.resize(n);
   needs_.resize(n);
@@ -61,6 +63,10 @@ Mover::Mover(std::string_view svg, const Motion& motion) : markup_(svg), motion_
   canvas_ = canvas_of(markup_, *root);
   const double size = std::max(canvas_.width, canvas_.height);
   step_ = (size > 0.0 ? size : kUnknownCanvas) / kFineness;
+  if (motion.turns()) return;
+  // A shift keeps all of its decimals.
+  const int decimals = std::max(decimals_of(motion.shift().x), decimals_of(motion.shift().y));
+  step_ = std::min(step_, std::pow(10.0, -decimals));
 }
 
 std::string Mover::run() {
@@ -89,6 +95,10 @@ std::string Mover::run() {
 void Mover::gather_sheets() {
   for (const Element& e : markup_.elements()) {
     if (e.name == "style") note_sheet(markup_.content(e), sheets_);
+  }
+  if (!sheets_.rewritten.empty() && motion_.moves()) {
+    fail_unsupported("a style sheet selects elements by their {}, which moving rewrites",
+                     sheets_.rewritten);
   }
 }
 
@@ -220,6 +230,11 @@ void Mover::wrap(int i, std::string_view why) {
   const bool in_clip = parent >= 0 && definition_of(markup_[parent]) == Definition::kClip;
   if (s.role == Role::kSpan || s.role == Role::kDefinition || in_clip) {
     fail_unsupported("{}: {}", markup_[i].name, why);
+  }
+  if (sheets_.positions) {
+    fail_unsupported(
+        "{}: {}, and a group around it would escape a style sheet's child or sibling selectors",
+        markup_[i].name, why);
   }
   s.wrapped = true;
   s.inner = Motion();

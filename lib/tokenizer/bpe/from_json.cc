@@ -4,8 +4,12 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/bpe/compiled.h"
+#include "tokenizer/bpe/space_marks.h"
 #include "tokenizer/bpe/tokenizer.h"
+#include "tokenizer/declared_tokens.h"
 #include "tokenizer/file_path.h"
+#include "tokenizer/gguf_pre.h"
 #include "tokenizer/tokenizer_config.h"
 #include "tokenizer/tokenizer_json.h"
 
@@ -15,7 +19,7 @@ namespace {
 // The most ids that a template may put around a text; real ones put one or two.
 constexpr std::size_t kMostTemplateIds = 256;
 
-void check_template_ids(std::size_t ids, std::string_view file) {
+void check_id_count(std::size_t ids, std::string_view file) {
   if (ids <= kMostTemplateIds) return;
   fail(ErrorCode::kLimit, "{}: the post-processor puts more than {} ids around a text",
        quoted(file), kMostTemplateIds);
@@ -25,22 +29,20 @@ void check_template_ids(std::size_t ids, std::string_view file) {
 void add_template_ids(const JsonView& processor, const std::string& name,
                       std::vector<TokenId>& out) {
   const JsonView ids = processor.at("special_tokens").at(name).at("ids");
-  check_template_ids(out.size() + ids.size(), processor.file());
+  check_id_count(out.size() + ids.size(), processor.file());
   for (const JsonView& id : ids.items()) {
     out.push_back(static_cast<TokenId>(id.as_int(0, INT32_MAX)));
   }
 }
 
 // Adds what a post-processor puts before and after a single text.
-void read_post_processor(const JsonView& value, const std::string& file, BpeParts& parts,
-                         bool& has_template) {
+void read_post_processor(const JsonView& value, const std::string& file, BpeParts& parts) {
   const std::string type = value.at("type").as_string();
   if (type == "Sequence") {
     for (const JsonView& part : value.at("processors").items()) {
-      read_post_processor(part, file, parts, has_template);
+      read_post_processor(part, file, parts);
     }
   } else if (type == "TemplateProcessing") {
-    has_template = true;
     bool before = true;
     std::vector<TokenId> prefix, suffix;
     for (const JsonView& item : value.at("single").items()) {
@@ -55,69 +57,75 @@ void read_post_processor(const JsonView& value, const std::string& file, BpePart
     if (before) value.fail_here("leaves the text out");
     parts.prefix.insert(parts.prefix.begin(), prefix.begin(), prefix.end());
     parts.suffix.insert(parts.suffix.end(), suffix.begin(), suffix.end());
-    check_template_ids(std::max(parts.prefix.size(), parts.suffix.size()), file);
+    check_id_count(std::max(parts.prefix.size(), parts.suffix.size()), file);
   } else if (type != "ByteLevel") {  // ByteLevel changes offsets only
     fail_unsupported("{}: the post-processor {} is not supported", quoted(file), quoted(type));
   }
 }
 
-std::optional<TokenId> find_id(const BpeParts& parts, const std::string& text) {
-  for (const AddedToken& token : parts.added) {
-    if (token.text == text) return token.id;
+void check_template_ids(const BpeParts& parts, const std::string& file) {
+  for (const auto* ids : {&parts.prefix, &parts.suffix}) {
+    for (const TokenId id : *ids) {
+      const bool added = std::any_of(parts.added.begin(), parts.added.end(),
+                                     [id](const AddedToken& token) { return token.id == id; });
+      if (!added && static_cast<std::size_t>(id) >= parts.model.tokens.size()) {
+        fail_invalid("{}: the post-processor's id {} is outside the vocabulary", quoted(file), id);
+      }
+    }
   }
-  const auto& tokens = parts.model.tokens;
-  const auto at = std::find(tokens.begin(), tokens.end(), text);
-  if (at == tokens.end()) return std::nullopt;
-  return static_cast<TokenId>(at - tokens.begin());
 }
 
-// tokenizer_config.json may say of BOS and EOS what tokenizer.json leaves open; for the Llama
-// classes it has the last word, as their loader rewrites the template from it.
-void apply_config(const TokenizerConfig& config, bool has_template, BpeParts& parts) {
-  if (config.bos) parts.bos = find_id(parts, *config.bos);
-  if (config.eos) parts.eos = find_id(parts, *config.eos);
-  const std::string_view kind = config.tokenizer_class;
-  const bool rewrites = kind.starts_with("LlamaTokenizer") || kind.starts_with("CodeLlama") ||
-                        kind.starts_with("GemmaTokenizer") || kind.starts_with("CohereTokenizer");
-  if (has_template && !rewrites) return;
-  if (config.add_bos) {
-    parts.prefix.clear();
-    if (*config.add_bos && parts.bos) parts.prefix = {*parts.bos};
-  }
-  if (config.add_eos) {
-    parts.suffix.clear();
-    if (*config.add_eos && parts.eos) parts.suffix = {*parts.eos};
-  }
+// The id of a token that the files name; they have been seen to declare it.
+std::optional<TokenId> id_of(const std::optional<std::string>& text,
+                             const std::vector<AddedToken>& added) {
+  const auto at = text ? std::ranges::find(added, *text, &AddedToken::text) : added.end();
+  return at == added.end() ? std::nullopt : std::optional<TokenId>(at->id);
+}
+
+// tokenizer_config.json has the last word on BOS and EOS: loaders rewrite the template from it.
+void apply_config(const TokenizerConfig& config, BpeParts& parts) {
+  const bool rewrites = config.add_bos || config.add_eos;
+  if (!rewrites) return;
+  parts.prefix.clear();
+  parts.suffix.clear();
+  if (config.add_bos.value_or(false) && parts.bos) parts.prefix = {*parts.bos};
+  if (config.add_eos.value_or(false) && parts.eos) parts.suffix = {*parts.eos};
 }
 
 }  // namespace
 
 BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
   const std::string file = file_path(files, "tokenizer.json");
-  TokenizerJson source = parse_tokenizer_json(files.tokenizer_json, file);
+  TokenizerJson source = files.compiled_json.empty()
+                             ? parse_tokenizer_json(files.tokenizer_json, file)
+                             : parse_compiled(files);
   const JsonView root(source.document, file, "tokenizer");
   BpeParts parts;
   parts.model = std::move(source.model);
   parts.added = std::move(source.added);
-  if (const auto value = root.find("normalizer")) parts.normalizer = make_normalizer(*value, file);
-  if (const auto value = root.find("pre_tokenizer")) parts.pre_tokenizer.add(*value, file);
+  const auto normalizer = root.find("normalizer");
+  const bool no_spaces = normalizer && is_space_to_mark(*normalizer);
+  if (const auto value = root.find("pre_tokenizer")) {
+    if (!no_spaces || !cuts_at_spaces(*value)) parts.pre_tokenizer.add(*value, file);
+  }
+  if (normalizer) parts.normalizer = make_normalizer(*normalizer, file);
   if (const auto value = root.find("decoder")) parts.decoder.add(*value, file);
-  bool has_template = false;
-  if (const auto value = root.find("post_processor")) {
-    read_post_processor(*value, file, parts, has_template);
-  }
-  const std::size_t vocab = parts.model.tokens.size();
-  for (const auto* ids : {&parts.prefix, &parts.suffix}) {
-    for (const TokenId id : *ids) {
-      const bool added = std::any_of(parts.added.begin(), parts.added.end(),
-                                     [id](const AddedToken& token) { return token.id == id; });
-      if (!added && static_cast<std::size_t>(id) >= vocab) {
-        fail_invalid("{}: the post-processor's id {} is outside the vocabulary", quoted(file), id);
-      }
-    }
-  }
+  if (const auto value = root.find("post_processor")) read_post_processor(*value, file, parts);
   TokenizerConfig config = parse_tokenizer_config(files);
-  apply_config(config, has_template, parts);
+  ModelVocabulary vocabulary(parts.model.tokens.size(), [&parts](std::size_t id) {
+    return std::string_view(parts.model.tokens[id]);
+  });
+  add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"), parts.added);
+  check_template_ids(parts, file);
+  parts.bos = id_of(config.bos, parts.added);
+  parts.eos = id_of(config.eos, parts.added);
+  apply_config(config, parts);
+  parts.longest_first = config.longest_first;
+  for (const auto& [id, type] : config.gguf_types) {
+    if (type == 0 || type == 5) parts.no_text.push_back(id);
+  }
+  parts.model.whole_line_ends = config.gguf_pre && ends_lines_whole(*config.gguf_pre);
+  if (config.gguf_pre == "") parts.warnings.push_back(missing_pre_warning(file));
   parts.chat_template = std::move(config.chat_template);
   return parts;
 }
@@ -125,7 +133,7 @@ BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
 std::shared_ptr<const Tokenizer> create_bpe_tokenizer(const TokenizerFiles& files) {
   BpeParts parts = files.gguf ? bpe_parts_from_gguf(files) : bpe_parts_from_json(files);
   return std::make_shared<BpeTokenizer>(
-      std::move(parts), files.gguf ? files.origin : file_path(files, "tokenizer.json"));
+      std::move(parts), files.rows, files.gguf ? files.origin : file_path(files, "tokenizer.json"));
 }
 
 }  // namespace lathe

@@ -43,7 +43,8 @@ BpeModel::BpeModel(BpeSpec spec, bool byte_mode, const std::string& file)
     byte_ids_[b] = ids_.find(byte_mode_ ? byte_level_chars()[b] : byte_piece(static_cast<int>(b)));
     all_bytes_ &= byte_ids_[b] >= 0;
   }
-  add_merges(file);
+  if (spec_.merge_ids.empty()) find_merges(file);
+  add_merges();
   if (byte_mode_ && spec_.ignore_merges) {
     std::vector<std::pair<std::size_t, std::size_t>> places(spec_.tokens.size());
     std::size_t expected = 0;
@@ -64,38 +65,53 @@ BpeModel::BpeModel(BpeSpec spec, bool byte_mode, const std::string& file)
   }
 }
 
-void BpeModel::add_merges(const std::string& file) {
-  std::size_t capacity = 16;
-  while (capacity < spec_.merges.size() * 2 + 2) capacity *= 2;
-  merges_.assign(capacity, Merge{});
-  const std::size_t mask = capacity - 1;
+// From the merges' texts to ids.
+void BpeModel::find_merges(const std::string& file) {
+  spec_.merge_ids.reserve(spec_.merges.size());
   std::string joined;
-  bool merges_bytes = false;
   for (std::size_t rank = 0; rank < spec_.merges.size(); ++rank) {
     const auto& [left, right] = spec_.merges[rank];
     joined = left;
     joined += right;
-    const TokenId a = ids_.find(left);
-    const TokenId b = ids_.find(right);
-    const TokenId c = ids_.find(joined);
-    if (a < 0 || b < 0 || c < 0) {
+    const BpeMerge merge{ids_.find(left), ids_.find(right), ids_.find(joined)};
+    if (merge.left < 0 || merge.right < 0 || merge.joined < 0) {
       fail_invalid("{}: merge {} ({} {}): {} is no token of the vocabulary", quoted(file), rank,
                    quoted(left), quoted(right),
-                   quoted(a < 0   ? left
-                          : b < 0 ? right
-                                  : joined));
+                   quoted(merge.left < 0    ? left
+                          : merge.right < 0 ? right
+                                            : joined));
     }
-    const std::uint64_t pair = pair_key(a, b);
+    spec_.merge_ids.push_back(merge);
+  }
+  spec_.merges = {};
+}
+
+void BpeModel::add_merges() {
+  std::size_t capacity = 16;
+  while (capacity * 2 < (spec_.merge_ids.size() + 1) * 3) capacity *= 2;
+  merges_.assign(capacity, Merge{});
+  const std::size_t mask = capacity - 1;
+  const auto is_byte = [this](TokenId id) {
+    return byte_piece_value(spec_.tokens[static_cast<std::size_t>(id)]) >= 0;
+  };
+  std::vector<bool> joined(byte_mode_ ? 0 : spec_.tokens.size(), false);
+  bool merges_bytes = false;
+  for (std::size_t rank = 0; rank < spec_.merge_ids.size(); ++rank) {
+    const BpeMerge& merge = spec_.merge_ids[rank];
+    const std::uint64_t pair = pair_key(merge.left, merge.right);
     std::size_t at = hash_pair(pair) & mask;
     while (merges_[at].joined >= 0 && merges_[at].pair != pair) at = (at + 1) & mask;
-    merges_[at] = {pair, static_cast<std::uint32_t>(rank), c};  // of duplicates the last counts
-    if (!byte_mode_) {
-      adjacency_.add(joined);
-      merges_bytes |= byte_piece_value(left) >= 0 || byte_piece_value(right) >= 0;
-    }
+    // Of duplicates the last counts.
+    merges_[at] = {pair, static_cast<std::uint32_t>(rank), merge.joined};
+    if (byte_mode_) continue;
+    const auto id = static_cast<std::size_t>(merge.joined);
+    if (!joined[id]) adjacency_.add(spec_.tokens[id]);
+    joined[id] = true;
+    merges_bytes |= is_byte(merge.left) || is_byte(merge.right);
   }
-  // Without a byte token for everything, characters are dropped or become unknown tokens that
-  // look across any border; merges of byte tokens join what adjacency_ knows nothing of.
+  spec_.merge_ids = {};
+  // Without a byte token for everything, characters become unknown tokens that look across any
+  // border; merges of byte tokens join what adjacency_ knows nothing of.
   can_cut_ =
       !byte_mode_ && !spec_.ignore_merges && spec_.byte_fallback && all_bytes_ && !merges_bytes;
 }
@@ -119,6 +135,10 @@ std::size_t BpeModel::cut_after(std::string_view text, std::size_t from) const {
   return adjacency_.next_cut(text, from);
 }
 
+bool BpeModel::is_line_end(std::string_view word) const noexcept {
+  return spec_.whole_line_ends && word.find_first_not_of('\n') == std::string_view::npos;
+}
+
 void BpeModel::encode(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const {
   const auto one = [&](std::string_view part) {
     const bool cached = part.size() <= WordCache::kMaxWord;
@@ -127,7 +147,7 @@ void BpeModel::encode(std::string_view word, Scratch& scratch, std::vector<Token
     out.insert(out.end(), scratch.ids.begin(), scratch.ids.end());
     if (cached) scratch.cache.put(part, scratch.ids);
   };
-  if (!can_cut_ || word.size() < 32) {
+  if (!can_cut_ || word.size() < 32 || is_line_end(word)) {
     one(word);
     return;
   }
@@ -140,7 +160,7 @@ void BpeModel::encode(std::string_view word, Scratch& scratch, std::vector<Token
 
 void BpeModel::encode_uncached(std::string_view word, Scratch& scratch) const {
   scratch.ids.clear();
-  if (spec_.ignore_merges) {
+  if (spec_.ignore_merges || is_line_end(word)) {
     const std::int32_t id = raw_ids_ ? raw_ids_->find(word) : ids_.find(word);
     if (id >= 0 && !spec_.never_in_text[static_cast<std::size_t>(id)]) {
       scratch.ids.push_back(id);
@@ -154,6 +174,18 @@ void BpeModel::encode_uncached(std::string_view word, Scratch& scratch) const {
   for (int i = 0; i >= 0; i = scratch.symbols[static_cast<std::size_t>(i)].next) {
     scratch.ids.push_back(scratch.symbols[static_cast<std::size_t>(i)].id);
   }
+}
+
+// The original leaves such a character out; here nothing vanishes.
+void BpeModel::refuse(std::string_view character) const {
+  if (byte_mode_) {
+    fail_invalid(
+        "the vocabulary has no token for the byte 0x{:02x} of the text, and none for what is "
+        "unknown",
+        static_cast<unsigned char>(character[0]));
+  }
+  fail_invalid("the vocabulary has no token for {} (U+{:04X}), and none for what is unknown",
+               quoted(character), static_cast<std::uint32_t>(decode_utf8(character).code));
 }
 
 void BpeModel::start_symbols(std::string_view word, Scratch& scratch) const {
@@ -183,7 +215,7 @@ void BpeModel::start_symbols(std::string_view word, Scratch& scratch) const {
       for (const char c : character) add(byte_ids_[static_cast<unsigned char>(c)]);
       continue;
     }
-    if (!spec_.unknown) continue;  // the original drops it as well
+    if (!spec_.unknown) refuse(character);
     if (pending && !spec_.fuse_unknown) add(*spec_.unknown);
     pending = true;
   }

@@ -25,14 +25,20 @@
 
 namespace lathe {
 
+struct BpeMerge {
+  TokenId left, right, joined;
+};
+
 struct BpeSpec {
   std::vector<std::string> tokens;                          // by id; empty: no token has the id
   std::vector<std::pair<std::string, std::string>> merges;  // by rank
+  std::vector<BpeMerge> merge_ids;  // the same where they are known by ids; then merges is empty
   std::optional<TokenId> unknown;
   bool fuse_unknown = false;
   bool byte_fallback = false;
   bool ignore_merges = false;       // a word that is a token is that token
-  std::vector<bool> never_in_text;  // by id: control tokens, not to be made from a text
+  bool whole_line_ends = false;     // the same of words of line feeds only
+  std::vector<bool> never_in_text;  // by id: control and added tokens, which no text becomes
 };
 
 class BpeModel {
@@ -56,7 +62,8 @@ class BpeModel {
     WordCache cache;
   };
 
-  // Appends the ids of a word.
+  // Appends the ids of a word. Throws kInvalid for a character that has no token, where none
+  // stands for unknown ones.
   void encode(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
 
   // Where a text of one word can be cut without changing its ids: at or after `from`.
@@ -74,9 +81,12 @@ class BpeModel {
     TokenId joined = -1;  // -1: a free slot
   };
 
-  void add_merges(const std::string& file);
+  void find_merges(const std::string& file);
+  void add_merges();
   const Merge* merge_of(TokenId left, TokenId right) const noexcept;
   void encode_uncached(std::string_view word, Scratch& scratch) const;
+  bool is_line_end(std::string_view word) const noexcept;  // that may be a token as a whole
+  [[noreturn]] void refuse(std::string_view character) const;
   void start_symbols(std::string_view word, Scratch& scratch) const;
   void merge(Scratch& scratch) const;
 

@@ -6,8 +6,8 @@
 // all ways to make one token stand together in it; then a token's place in the list is its
 // score. Vocabularies of this kind come from sentencepiece models and have this form.
 //
-// What GGUF cannot say: Metaspace adds no space before a text that begins with one; readers of
-// GGUF add it always.
+// Metaspace adds no space before a text that begins with one, and may add none behind control
+// tokens; readers of GGUF add it always. A key of our own says so (GgufVocabulary::space_prefix).
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -17,6 +17,8 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "tokenizer/bpe/gguf_vocabulary.h"
+#include "tokenizer/bpe/space_marks.h"
 #include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/file_path.h"
 #include "tokenizer/gguf_forms.h"
@@ -29,33 +31,43 @@ namespace {
 
 constexpr std::uint32_t kNoRank = std::numeric_limits<std::uint32_t>::max();
 
-bool is_space_to_mark(const JsonView& normalizer) {
-  const auto pattern = normalizer.find("pattern");
-  return normalizer.at("type").as_string() == "Replace" && pattern &&
-         pattern->get_string("String") == " " &&
-         normalizer.get_string("content") == std::string(kSpaceMark);
+// How a text gets a space in front, in GGUF's words.
+struct SpacePrefix {
+  bool add = false;
+  std::string where;         // GgufVocabulary::space_prefix
+  bool words_apart = false;  // no token reaches over a space
+};
+
+SpacePrefix metaspace_prefix(const JsonView& pre) {
+  SpacePrefix out;
+  out.words_apart = pre.get_bool("split").value_or(true);
+  const std::string scheme =
+      pre.get_string("prepend_scheme")
+          .value_or(pre.get_bool("add_prefix_space").value_or(true) ? "always" : "never");
+  out.add = scheme != "never";
+  if (out.add) out.where = scheme == "first" ? "first missing" : "missing";
+  return out;
 }
 
-// Whether a text gets a space in front; nothing when spaces are not handled in Llama's way.
-std::optional<bool> space_prefix(const JsonView& root) {
+// Nothing when spaces are not handled in Llama's way.
+std::optional<SpacePrefix> space_prefix(const JsonView& root) {
   const auto normalizer = root.find("normalizer");
   const auto pre = root.find("pre_tokenizer");
-  if (pre) {
+  if (pre && !(normalizer && cuts_at_spaces(*pre))) {
     if (normalizer || pre->at("type").as_string() != "Metaspace") return std::nullopt;
     if (pre->get_string("replacement").value_or(std::string(kSpaceMark)) != kSpaceMark) {
       return std::nullopt;
     }
-    if (const auto scheme = pre->get_string("prepend_scheme")) return *scheme != "never";
-    return pre->get_bool("add_prefix_space").value_or(true);
+    return metaspace_prefix(*pre);
   }
   if (!normalizer) return std::nullopt;
-  if (is_space_to_mark(*normalizer)) return false;
+  if (is_space_to_mark(*normalizer)) return SpacePrefix();
   if (normalizer->at("type").as_string() != "Sequence") return std::nullopt;
   const auto parts = normalizer->at("normalizers").items();
-  if (parts.size() == 1 && is_space_to_mark(parts[0])) return false;
+  if (parts.size() == 1 && is_space_to_mark(parts[0])) return SpacePrefix();
   if (parts.size() == 2 && parts[0].at("type").as_string() == "Prepend" &&
       parts[0].get_string("prepend") == std::string(kSpaceMark) && is_space_to_mark(parts[1])) {
-    return true;
+    return SpacePrefix{true, "", false};
   }
   return std::nullopt;
 }
@@ -98,6 +110,26 @@ std::vector<std::uint32_t> ranks_of(const BpeSpec& spec, const std::string& file
   return ranks;
 }
 
+// Cut at spaces, no word reaches over one; GGUF's readers would make such a token.
+void refuse_spaces_inside(const BpeSpec& spec, const std::string& file) {
+  for (const std::string& token : spec.tokens) {
+    if (token.size() > kSpaceMark.size() && token.find(kSpaceMark, 1) != std::string::npos) {
+      fail_unsupported("{}: GGUF would make the token {}, which the cut at spaces keeps apart",
+                       quoted(file), quoted(token));
+    }
+  }
+}
+
+// Added tokens are never merged into, so they are no tokens here.
+BpeSpec without_added(const BpeSpec& spec, const std::vector<AddedToken>& added) {
+  BpeSpec plain = spec;
+  for (const AddedToken& token : added) {
+    const auto id = static_cast<std::size_t>(token.id);
+    if (id < plain.tokens.size()) plain.tokens[id].clear();
+  }
+  return plain;
+}
+
 }  // namespace
 
 std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
@@ -107,59 +139,32 @@ std::optional<GgufVocabulary> bpe_to_spm_gguf(const TokenizerFiles& files,
   if (!prefix || !source.model.byte_fallback || source.model.ignore_merges) return std::nullopt;
   const BpeParts parts = bpe_parts_from_json(files);
   const TokenizerConfig config = parse_tokenizer_config(files);
+  const BpeSpec plain = without_added(source.model, parts.added);
+  if (prefix->words_apart) refuse_spaces_inside(plain, file);
+  const std::vector<std::uint32_t> ranks = ranks_of(plain, file);
 
   GgufVocabulary out;
   out.model = "llama";
   out.pre = "default";
-  out.tokens = source.model.tokens;
-  // Added tokens are never merged into, so they are left out of the check.
-  BpeSpec plain = source.model;
-  for (const AddedToken& token : source.added) {
-    const auto id = static_cast<std::size_t>(token.id);
-    if (id < plain.tokens.size()) plain.tokens[id].clear();
-  }
-  const std::vector<std::uint32_t> ranks = ranks_of(plain, file);
+  put_tokens(source.model.tokens, parts, file, out);
   for (std::size_t i = 0; i < out.tokens.size(); ++i) {
-    const bool merged = ranks[i] != kNoRank;
+    const bool merged = i < ranks.size() && ranks[i] != kNoRank;
     const std::size_t place = merged ? ranks[i] : source.model.merges.size() + i;
     out.scores.push_back(-static_cast<float>(place));
-    out.types.push_back(byte_piece_value(out.tokens[i]) >= 0 ? 6 : 1);
+    if (out.types[i] == 1 && byte_piece_value(out.tokens[i]) >= 0) out.types[i] = 6;
   }
-  for (const AddedToken& token : source.added) {
-    const auto id = static_cast<std::size_t>(token.id);
-    if (id >= out.tokens.size()) {
-      out.tokens.resize(id + 1);
-      out.scores.resize(id + 1, 0.0f);
-      out.types.resize(id + 1, 1);
-    }
-    out.tokens[id] = token.text;
-    out.types[id] = token.special || looks_like_control(token.text) ? 3 : 4;
-  }
-  for (std::size_t i = 0; i < out.tokens.size(); ++i) {
-    if (!out.tokens[i].empty()) continue;
-    out.tokens[i] = fmt::format("[PAD{}]", i);
-    out.types[i] = 5;
-  }
-  const auto id = [&](const std::optional<std::string>& text) -> std::int64_t {
-    const auto at =
-        text ? std::find(out.tokens.begin(), out.tokens.end(), *text) : out.tokens.end();
-    return at == out.tokens.end() ? -1 : at - out.tokens.begin();
-  };
-  out.unknown = source.model.unknown ? *source.model.unknown : id(config.unknown);
+  put_special(parts, config, file, out);
+  if (source.model.unknown) out.unknown = *source.model.unknown;
   if (out.unknown >= 0) out.types[static_cast<std::size_t>(out.unknown)] = 2;
-  out.bos = parts.bos ? *parts.bos : id("<s>");
-  out.eos = parts.eos ? *parts.eos : id("</s>");
-  out.pad = id(config.pad);
-  const auto only = [&](const std::vector<TokenId>& ids, std::int64_t token) {
-    if (ids.empty()) return false;
-    if (ids.size() == 1 && ids[0] == token) return true;
-    fail_unsupported("{}: GGUF has no place for what the post-processor adds besides BOS and EOS",
-                     quoted(file));
+  const auto own = [&](std::int64_t& id, std::string_view text) {
+    const auto at = std::ranges::find(out.tokens, text);
+    if (id < 0 && at != out.tokens.end()) id = at - out.tokens.begin();
   };
-  out.add_bos = only(parts.prefix, out.bos);
-  out.add_eos = only(parts.suffix, out.eos);
-  out.add_space_prefix = *prefix;
-  out.chat_template = parts.chat_template;
+  own(out.bos, "<s>");
+  own(out.eos, "</s>");
+  out.no_default_ids = out.bos < 0 || out.eos < 0 || out.unknown < 0;
+  out.add_space_prefix = prefix->add;
+  out.space_prefix = prefix->where;
   return out;
 }
 

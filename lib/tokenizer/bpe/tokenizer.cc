@@ -23,25 +23,28 @@ std::size_t char_start(std::string_view text, std::size_t at) noexcept {
 
 }  // namespace
 
-BpeTokenizer::BpeTokenizer(BpeParts parts, const std::string& file) : parts_(std::move(parts)) {
+BpeTokenizer::BpeTokenizer(BpeParts parts, std::int64_t rows, const std::string& file)
+    : parts_(std::move(parts)), rows_(rows) {
   BpeSpec& spec = parts_.model;
+  std::size_t tokens = spec.tokens.size();
+  for (const AddedToken& token : parts_.added) {
+    tokens = std::max(tokens, static_cast<std::size_t>(token.id) + 1);
+  }
+  spec.tokens.resize(tokens);
+  spec.never_in_text.assign(tokens, false);
+  special_.assign(tokens, false);
+  literal_.assign(tokens, false);
   for (const AddedToken& token : parts_.added) {
     const auto id = static_cast<std::size_t>(token.id);
-    if (id >= spec.tokens.size()) spec.tokens.resize(id + 1);
-    if (!spec.tokens[id].empty() && spec.tokens[id] != token.text) {
+    const bool own = !spec.tokens[id].empty();  // the model's
+    if (own && spec.tokens[id] != token.text) {
       fail_invalid("{}: the added token {} has the id {} of the token {}", quoted(file),
                    quoted(token.text), token.id, quoted(spec.tokens[id]));
     }
     spec.tokens[id] = token.text;
-  }
-  special_.assign(spec.tokens.size(), false);
-  literal_.assign(spec.tokens.size(), false);
-  spec.never_in_text.assign(spec.tokens.size(), false);
-  for (const AddedToken& token : parts_.added) {
-    const auto id = static_cast<std::size_t>(token.id);
     special_[id] = token.special;
     literal_[id] = true;
-    spec.never_in_text[id] = token.special || looks_like_control(token.text);
+    spec.never_in_text[id] = !own || token.special || looks_like_control(token.text);
   }
   std::vector<AddedToken> normalized = parts_.added;
   if (parts_.normalizer != nullptr) {
@@ -50,11 +53,12 @@ BpeTokenizer::BpeTokenizer(BpeParts parts, const std::string& file) : parts_(std
       if (!token.normalized) continue;
       const std::string before = token.text;
       parts_.normalizer->apply(token.text, scratch);
-      if (token.text != before) normalized_text_[token.id] = token.text;
+      if (token.text != before) shown_text_[token.id] = token.text;
     }
   }
-  added_ = AddedTokens(parts_.added, false);
-  added_normalized_ = AddedTokens(normalized, true);
+  for (const TokenId id : parts_.no_text) shown_text_[id].clear();
+  added_ = AddedTokens(parts_.added, false, parts_.longest_first);
+  added_normalized_ = AddedTokens(normalized, true, parts_.longest_first);
   const bool byte_mode = parts_.pre_tokenizer.take_final_byte_map();
   model_ = std::make_unique<BpeModel>(std::move(parts_.model), byte_mode, file);
   for (const auto& id : {parts_.bos, parts_.eos}) {
@@ -233,22 +237,26 @@ void BpeTokenizer::encode_cut(std::string_view text, bool at_start, int threads,
 }
 
 const std::string& BpeTokenizer::token(TokenId id) const {
+  static const std::string nobodys;
   const auto& tokens = model_->spec().tokens;
-  if (id < 0 || static_cast<std::size_t>(id) >= tokens.size()) {
+  if (id >= 0 && static_cast<std::size_t>(id) < tokens.size()) {
+    return tokens[static_cast<std::size_t>(id)];
+  }
+  if (id < 0 || id >= rows_) {
     fail_invalid("token id {} is outside the vocabulary of {}", id, tokens.size());
   }
-  return tokens[static_cast<std::size_t>(id)];
+  return nobodys;
 }
 
 const std::string& BpeTokenizer::shown_token(TokenId id) const {
   const std::string& text = token(id);
-  const auto at = normalized_text_.find(id);
-  return at == normalized_text_.end() ? text : at->second;
+  const auto at = shown_text_.find(id);
+  return at == shown_text_.end() ? text : at->second;
 }
 
 void BpeTokenizer::append_bytes(TokenId id, bool keep_special, std::string& out) const {
   const std::string& text = shown_token(id);
-  if (!keep_special && is_special(id)) return;
+  if (text.empty() || (!keep_special && is_special(id))) return;
   const auto raw = literal_[static_cast<std::size_t>(id)] ? std::nullopt : from_byte_level(text);
   out += raw ? *raw : text;
 }

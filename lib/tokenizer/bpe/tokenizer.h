@@ -30,12 +30,16 @@ struct BpeParts {
   std::vector<AddedToken> added;
   std::vector<TokenId> prefix, suffix;  // what add_special puts around a text
   std::optional<TokenId> bos, eos;
+  bool longest_first = false;    // how added tokens are matched (added_tokens.h)
+  std::vector<TokenId> no_text;  // tokens that decode to nothing: unused ones of GGUF
+  std::vector<std::string> warnings;
   std::string chat_template;
 };
 
 class BpeTokenizer final : public Tokenizer {
  public:
-  BpeTokenizer(BpeParts parts, const std::string& file);
+  // `rows`: of the model's embedding, -1 where it is not known.
+  BpeTokenizer(BpeParts parts, std::int64_t rows, const std::string& file);
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
   std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
@@ -49,6 +53,7 @@ class BpeTokenizer final : public Tokenizer {
   std::optional<TokenId> eos() const noexcept override { return parts_.eos; }
   bool adds_bos() const noexcept override;
   const std::string& chat_template() const noexcept override { return parts_.chat_template; }
+  const std::vector<std::string>& warnings() const noexcept override { return parts_.warnings; }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 
   // Byte-level decoders only: appends the token's bytes. Added tokens are literal text, even
@@ -63,7 +68,7 @@ class BpeTokenizer final : public Tokenizer {
 
   const std::string& token(TokenId id) const;  // throws kInvalid
   // The token as it is decoded: an added token that is matched after normalization shows its
-  // normalized text, as the original does.
+  // normalized text, as the original does; an unused one shows nothing.
   const std::string& shown_token(TokenId id) const;
   std::vector<TokenId> encode_trusted(std::string_view text, std::span<const TextRange> trusted,
                                       const EncodeOptions& options) const;
@@ -76,8 +81,9 @@ class BpeTokenizer final : public Tokenizer {
   bool cuts_in_parallel() const noexcept;
 
   BpeParts parts_;
-  std::vector<bool> special_, literal_;                       // by id
-  std::unordered_map<TokenId, std::string> normalized_text_;  // what added tokens decode to
+  std::int64_t rows_;
+  std::vector<bool> special_, literal_;                  // by id
+  std::unordered_map<TokenId, std::string> shown_text_;  // where it is not the token
   std::unique_ptr<const BpeModel> model_;
   AddedTokens added_, added_normalized_;
   mutable ScratchPool<Scratch> scratch_;

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "tokenizer/declared_tokens.h"
 #include "tokenizer/file_path.h"
 #include "tokenizer/gguf_ids.h"
 #include "tokenizer/spm/tokenizer.h"
@@ -12,31 +13,71 @@
 namespace lathe {
 namespace {
 
-std::optional<TokenId> find_token(const std::string& text, const SpmModel& model,
-                                  const TokenizerConfig& config) {
-  for (const AddedToken& token : config.added_tokens) {
-    if (token.text == text) return token.id;
+// The one piece that stands for what is unknown: as the file says, else the first of that type,
+// else the first of all.
+std::size_t unknown_piece(const std::vector<PieceType>& types, const GgufIds& ids) {
+  if (ids.unknown && types[static_cast<std::size_t>(*ids.unknown)] == PieceType::kUnknown) {
+    return static_cast<std::size_t>(*ids.unknown);
   }
+  const auto first = std::ranges::find(types, PieceType::kUnknown);
+  if (first != types.end()) return static_cast<std::size_t>(first - types.begin());
+  return static_cast<std::size_t>(ids.unknown.value_or(0));
+}
+
+// What a vocabulary without types leaves to be told from the tokens themselves.
+void guess_types(const GgufVocabulary& gguf, const GgufIds& ids, std::vector<PieceType>& types) {
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (byte_piece_value(gguf.tokens[i]) >= 0) types[i] = PieceType::kByte;
+  }
+  for (const auto& id : {ids.bos, ids.eos}) {
+    if (id) types[static_cast<std::size_t>(*id)] = PieceType::kControl;
+  }
+}
+
+// Readers of GGUF match user-defined pieces in the text as it is, before anything else.
+std::vector<AddedToken> added_tokens(const SpmModel& model) {
+  std::vector<AddedToken> out;
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
-    if (model.pieces[i].text == text) return static_cast<TokenId>(i);
+    const SpmPiece& piece = model.pieces[i];
+    const bool special = piece.type == PieceType::kControl || piece.type == PieceType::kUnknown;
+    if (!special && piece.type != PieceType::kUserDefined) continue;
+    AddedToken token;
+    token.text = piece.text;
+    token.id = static_cast<TokenId>(i);
+    token.special = special;
+    out.push_back(std::move(token));
   }
-  return std::nullopt;
+  return out;
+}
+
+// Where the space in front goes, if not everywhere (GgufVocabulary::space_prefix).
+void put_space_prefix(std::string_view where, const std::string& file, SpmSettings& settings) {
+  if (where.empty()) return;
+  const bool first = where == "first" || where == "first missing";
+  settings.prefix_if_missing = where == "missing" || where == "first missing";
+  if (!first && !settings.prefix_if_missing) {
+    fail_unsupported("{}: puts a space in front of texts by the rule {}, which is not known",
+                     quoted(file), quoted(where));
+  }
+  settings.prefix_after_special = !first;
 }
 
 SpmSource load_from_gguf(const TokenizerFiles& files) {
   const GgufVocabulary& gguf = *files.gguf;
   SpmModel model = spm_model_from_gguf(gguf, files.origin);
+  const GgufIds ids = gguf_ids(gguf, files.origin);
   SpmSettings settings;
-  const auto id = [&](std::int64_t value, std::string_view name) {
-    return checked_token_id(value, gguf.tokens.size(), name, files.origin);
-  };
-  settings.bos = id(gguf.bos, "bos_token_id");
-  settings.eos = id(gguf.eos, "eos_token_id");
-  settings.unknown = id(gguf.unknown, "unknown_token_id");
-  settings.pad = id(gguf.pad, "padding_token_id");
-  settings.eot = id(gguf.eot, "eot_token_id");
+  settings.bos = ids.bos;
+  settings.eos = ids.eos;
+  settings.unknown = ids.unknown;
+  settings.pad = ids.pad;
+  settings.eot = ids.eot;
   settings.add_bos = gguf.add_bos.value_or(true) && settings.bos.has_value();
   settings.add_eos = gguf.add_eos.value_or(false) && settings.eos.has_value();
+  settings.added = added_tokens(model);
+  put_space_prefix(gguf.space_prefix, files.origin, settings);
+  settings.longest_first = true;
+  settings.unused_show_nothing = true;
   settings.chat_template = gguf.chat_template;
   return {std::move(model), std::move(settings)};
 }
@@ -48,59 +89,34 @@ SpmModel spm_model_from_gguf(const GgufVocabulary& gguf, const std::string& file
   if (!gguf.scores.empty() && gguf.scores.size() != n) {
     fail_invalid("{}: {} tokens but {} scores", quoted(file), n, gguf.scores.size());
   }
-  if (!gguf.types.empty() && gguf.types.size() != n) {
-    fail_invalid("{}: {} tokens but {} token types", quoted(file), n, gguf.types.size());
-  }
+  const GgufIds ids = gguf_ids(gguf, file);
+  std::vector<PieceType> types = gguf_types(gguf, file);
+  if (gguf.types.empty()) guess_types(gguf, ids, types);
+  const std::size_t unknown = unknown_piece(types, ids);
   SpmModel model;
   model.kind = SpmKind::kBpe;
   model.add_dummy_prefix = gguf.add_space_prefix.value_or(true);
   model.remove_extra_whitespaces = false;
   model.pieces.resize(n);
-  std::size_t bytes = 0;
-  std::int64_t unknown = -1;
   for (std::size_t i = 0; i < n; ++i) {
     SpmPiece& piece = model.pieces[i];
     piece.text = gguf.tokens[i];
     piece.score = gguf.scores.empty() ? 0.0f : gguf.scores[i];
-    const std::int32_t type = gguf.types.empty() ? 1 : gguf.types[i];
-    if (type < 0 || type > 6) {
-      fail_invalid("{}: token {} has the unknown type {}", quoted(file), i, type);
-    }
-    piece.type = type == 0 ? PieceType::kUnused : static_cast<PieceType>(type);
-    const auto id = static_cast<std::int64_t>(i);
-    if (gguf.types.empty()) {
-      if (id == gguf.unknown) {
-        piece.type = PieceType::kUnknown;
-      } else if (id == gguf.bos || id == gguf.eos) {
-        piece.type = PieceType::kControl;
-      } else if (byte_piece_value(piece.text) >= 0) {
-        piece.type = PieceType::kByte;
-      }
-    }
-    if (piece.type == PieceType::kUnknown && (unknown < 0 || id == gguf.unknown)) unknown = id;
-    if (piece.type == PieceType::kByte) ++bytes;
-  }
-  if (unknown < 0 && gguf.unknown >= 0 && gguf.unknown < static_cast<std::int64_t>(n)) {
-    unknown = gguf.unknown;
-  }
-  if (unknown < 0 && n > 0) unknown = 0;  // sentencepiece's own default
-  for (std::size_t i = 0; i < n; ++i) {
-    SpmPiece& piece = model.pieces[i];
-    if (static_cast<std::int64_t>(i) == unknown) {
+    piece.type = types[i];
+    if (i == unknown) {
       piece.type = PieceType::kUnknown;
       model.unk_piece = piece.text;
     } else if (piece.type == PieceType::kUnknown) {
       piece.type = PieceType::kUnused;  // sentencepiece has one unknown piece
     }
+    model.byte_fallback |= piece.type == PieceType::kByte;
   }
-  model.byte_fallback = bytes > 0;
-  const auto name = [&](std::int64_t id, std::string& out) {
-    if (id >= 0 && id < static_cast<std::int64_t>(n))
-      out = gguf.tokens[static_cast<std::size_t>(id)];
+  const auto name = [&](const std::optional<TokenId>& id, std::string& out) {
+    if (id) out = gguf.tokens[static_cast<std::size_t>(*id)];
   };
-  name(gguf.bos, model.bos_piece);
-  name(gguf.eos, model.eos_piece);
-  name(gguf.pad, model.pad_piece);
+  name(ids.bos, model.bos_piece);
+  name(ids.eos, model.eos_piece);
+  name(ids.pad, model.pad_piece);
   validate_spm_model(model, file);
   return model;
 }
@@ -110,24 +126,34 @@ SpmSource load_spm(const TokenizerFiles& files) {
   SpmModel model = parse_spm_model(files.sentencepiece_model, file_path(files, "tokenizer.model"));
   TokenizerConfig config = parse_tokenizer_config(files);
   SpmSettings settings;
-  const auto control = [&model](const std::string& text) -> std::optional<TokenId> {
-    const std::int64_t id = model.find(text, PieceType::kControl);
+  ModelVocabulary vocabulary(model.pieces.size(), [&model](std::size_t id) {
+    return std::string_view(model.pieces[id].text);
+  });
+  const auto of_type = [&](std::string_view text, PieceType type) -> std::optional<TokenId> {
+    const std::int64_t id = model.find(text, type);
     return id < 0 ? std::nullopt : std::optional(static_cast<TokenId>(id));
   };
-  settings.bos = config.bos ? find_token(*config.bos, model, config) : control(model.bos_piece);
-  settings.eos = config.eos ? find_token(*config.eos, model, config) : control(model.eos_piece);
-  settings.unknown = config.unknown ? find_token(*config.unknown, model, config) : std::nullopt;
-  if (!settings.unknown) {
-    const std::int64_t id = model.find(model.unk_piece, PieceType::kUnknown);
-    if (id >= 0) settings.unknown = static_cast<TokenId>(id);
-  }
-  settings.pad = config.pad ? find_token(*config.pad, model, config) : control(model.pad_piece);
+  add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"),
+                      settings.added);
+  const auto named = [&](const std::optional<std::string>& text,
+                         std::string_view own) -> std::optional<TokenId> {
+    if (!text) return of_type(own, PieceType::kControl);
+    const auto at = std::ranges::find(settings.added, *text, &AddedToken::text);
+    return at == settings.added.end() ? std::nullopt : std::optional<TokenId>(at->id);
+  };
+  settings.bos = named(config.bos, model.bos_piece);
+  settings.eos = named(config.eos, model.eos_piece);
+  settings.pad = named(config.pad, model.pad_piece);
+  if (config.unknown) settings.unknown = named(config.unknown, model.unk_piece);
+  if (!settings.unknown) settings.unknown = of_type(model.unk_piece, PieceType::kUnknown);
   if (config.gguf_eot >= 0) settings.eot = static_cast<TokenId>(config.gguf_eot);
   // Hugging Face's default for models of this kind.
   settings.add_bos = config.add_bos.value_or(true) && settings.bos.has_value();
   settings.add_eos = config.add_eos.value_or(false) && settings.eos.has_value();
   settings.prefix_after_special = config.legacy.value_or(true);
-  settings.added = std::move(config.added_tokens);
+  put_space_prefix(config.gguf_space_prefix, files.origin, settings);
+  settings.longest_first = config.longest_first;
+  settings.unused_show_nothing = config.longest_first;
   settings.chat_template = std::move(config.chat_template);
   if (config.add_prefix_space) model.add_dummy_prefix = *config.add_prefix_space;
   return {std::move(model), std::move(settings)};
@@ -136,7 +162,7 @@ SpmSource load_spm(const TokenizerFiles& files) {
 std::shared_ptr<const Tokenizer> create_spm_tokenizer(const TokenizerFiles& files) {
   SpmSource source = load_spm(files);
   return std::make_shared<SpmTokenizer>(std::move(source.model), std::move(source.settings),
-                                        files.origin);
+                                        files.rows, files.origin);
 }
 
 }  // namespace lathe

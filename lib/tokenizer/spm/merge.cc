@@ -36,11 +36,12 @@ bool later(const SpmBpe::Scratch::Pair& a, const SpmBpe::Scratch::Pair& b) noexc
 
 }  // namespace
 
-bool SpmBpe::supports(const SpmModel& model) {
+bool SpmBpe::supports(const SpmModel& model, bool unused_join) {
   if (model.kind != SpmKind::kBpe || !model.charsmap.empty() || model.remove_extra_whitespaces ||
       model.whitespace_as_suffix || !model.escape_whitespaces) {
     return false;
   }
+  if (unused_join) return true;
   const auto unused = [](const SpmPiece& piece) { return piece.type == PieceType::kUnused; };
   if (std::none_of(model.pieces.begin(), model.pieces.end(), unused)) return true;
   StringTable mergeable(model.pieces.size());
@@ -52,22 +53,22 @@ bool SpmBpe::supports(const SpmModel& model) {
   });
 }
 
-SpmBpe::SpmBpe(const SpmModel& model)
-    : model_(model), mergeable_(model.pieces.size()), reserved_(1024) {
+SpmBpe::SpmBpe(const SpmModel& model, const StringTable& ids) : model_(model), ids_(ids) {
   std::fill(std::begin(byte_ids_), std::end(byte_ids_), -1);
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
     const SpmPiece& piece = model.pieces[i];
     const auto id = static_cast<TokenId>(i);
-    if (is_mergeable(piece.type)) {
-      mergeable_.insert(piece.text, id);
-      adjacency_.add(piece.text);
-      if (piece.type == PieceType::kUserDefined) user_defined_.insert(piece.text, id);
-    } else {
-      reserved_.insert(piece.text, id);
-      if (piece.type == PieceType::kUnknown) unknown_ = id;
-      if (piece.type == PieceType::kByte) byte_ids_[byte_piece_value(piece.text)] = id;
-    }
+    if (is_mergeable(piece.type)) adjacency_.add(piece.text);
+    if (piece.type == PieceType::kUserDefined) user_defined_.insert(piece.text, id);
+    if (piece.type == PieceType::kUnknown) unknown_ = id;
+    if (piece.type == PieceType::kByte) byte_ids_[byte_piece_value(piece.text)] = id;
   }
+}
+
+TokenId SpmBpe::mergeable(std::string_view text) const noexcept {
+  const std::int32_t id = ids_.find(text);
+  const auto at = static_cast<std::size_t>(id);
+  return id >= 0 && at < model_.pieces.size() && is_mergeable(model_.pieces[at].type) ? id : -1;
 }
 
 std::size_t SpmBpe::cut_after(std::string_view text, std::size_t from) const {
@@ -147,7 +148,7 @@ void SpmBpe::merge(Scratch& scratch) const {
     const Scratch::Symbol& a = at(left);
     if (a.next < 0 || a.frozen || at(a.next).frozen) return;
     const std::uint32_t size = a.size + at(a.next).size;
-    const std::int32_t id = mergeable_.find(text.substr(a.begin, size));
+    const TokenId id = mergeable(text.substr(a.begin, size));
     if (id < 0) return;
     agenda.add({model_.pieces[static_cast<std::size_t>(id)].score, left, size});
   };
@@ -168,9 +169,8 @@ void SpmBpe::merge(Scratch& scratch) const {
 }
 
 void SpmBpe::emit(std::string_view piece, std::vector<TokenId>& out) const {
-  std::int32_t id = reserved_.find(piece);
-  if (id < 0) id = mergeable_.find(piece);
-  if (id >= 0 && id != unknown_) {
+  const std::int32_t id = ids_.find(piece);
+  if (id >= 0 && static_cast<std::size_t>(id) < model_.pieces.size() && id != unknown_) {
     out.push_back(id);
   } else if (model_.byte_fallback) {
     for (const char c : piece) out.push_back(byte_ids_[static_cast<std::uint8_t>(c)]);

@@ -25,10 +25,13 @@ namespace lathe {
 
 class SpmBpe {
  public:
-  static bool supports(const SpmModel& model);
+  // `unused_join`: unused pieces are joined as any other, as GGUF's readers do; the library takes
+  // them apart again.
+  static bool supports(const SpmModel& model, bool unused_join = false);
 
-  // `model` must outlive the encoder, and supports(model) hold.
-  explicit SpmBpe(const SpmModel& model);
+  // `model` and its index must outlive the encoder, and supports(model) hold; the index may have
+  // more than the model's pieces.
+  SpmBpe(const SpmModel& model, const StringTable& ids);
 
   struct Scratch {
     struct Symbol {
@@ -64,9 +67,11 @@ class SpmBpe {
   void merge(Scratch& scratch) const;
   void emit(std::string_view piece, std::vector<TokenId>& out) const;
 
+  // The id of a piece that merging may make, -1 when there is none.
+  TokenId mergeable(std::string_view text) const noexcept;
+
   const SpmModel& model_;
-  StringTable mergeable_;  // normal, user-defined and unused pieces
-  StringTable reserved_;   // control, unknown and byte pieces
+  const StringTable& ids_;
   ByteTrie user_defined_;
   Adjacency adjacency_{true};
   TokenId unknown_ = 0;

@@ -214,7 +214,6 @@ SpmModel parse_spm_model(std::string_view bytes, const std::string& file) {
 void validate_spm_model(const SpmModel& model, const std::string& file) {
   if (model.pieces.empty())
     fail_invalid("{}: no sentencepiece model: it has no pieces", quoted(file));
-  StringTable texts(model.pieces.size());
   std::bitset<256> byte_values;
   std::size_t unknown = 0;
   for (std::size_t i = 0; i < model.pieces.size(); ++i) {
@@ -234,9 +233,6 @@ void validate_spm_model(const SpmModel& model, const std::string& file) {
       fail_invalid("{}: the score of piece {} ({}) is {}", quoted(file), i, quoted(piece.text),
                    piece.score);
     }
-    if (!texts.insert(piece.text, 0)) {
-      fail_invalid("{}: piece {} ({}) is there twice", quoted(file), i, quoted(piece.text));
-    }
     if (piece.type == PieceType::kUnknown) ++unknown;
     if (piece.type == PieceType::kByte) {
       const int value = byte_piece_value(piece.text);
@@ -254,6 +250,17 @@ void validate_spm_model(const SpmModel& model, const std::string& file) {
   }
   validate_charsmap(model.charsmap, file);
   validate_charsmap(model.denormalizer_charsmap, file);
+}
+
+StringTable index_pieces(const SpmModel& model, const std::string& file) {
+  StringTable ids(model.pieces.size());
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    const std::string& text = model.pieces[i].text;
+    if (!ids.insert(text, static_cast<TokenId>(i))) {
+      fail_invalid("{}: piece {} ({}) is there twice", quoted(file), i, quoted(text));
+    }
+  }
+  return ids;
 }
 
 std::string SpmModel::serialize() const {

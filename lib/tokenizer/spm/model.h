@@ -14,6 +14,8 @@
 
 #include "lathe/tokenizer.h"
 
+#include "tokenizer/string_table.h"
+
 namespace lathe {
 
 inline constexpr std::string_view kSpaceMark = "\xe2\x96\x81";  // U+2581, stands for a space
@@ -58,8 +60,11 @@ struct SpmModel {
 
 SpmModel parse_spm_model(std::string_view bytes, const std::string& file);
 
-// Checks pieces (texts, scores, duplicates, byte pieces); parse_spm_model() has done it.
+// Checks pieces (texts, scores, byte pieces); parse_spm_model() has done it.
 void validate_spm_model(const SpmModel& model, const std::string& file);
+
+// Ids by texts, which stay the model's. Throws kInvalid for a piece that is there twice.
+StringTable index_pieces(const SpmModel& model, const std::string& file);
 
 // GGUF's tokenizer.ggml.* of model "llama".
 SpmModel spm_model_from_gguf(const GgufVocabulary& vocabulary, const std::string& file);

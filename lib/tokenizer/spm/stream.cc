@@ -5,19 +5,16 @@
 namespace lathe {
 
 void SpmStream::append(TokenId id, std::string& out) {
-  const SpmTokenizer::Entry& entry = tokenizer_.entry(id);
+  const SpmTokenizer::Entry entry = tokenizer_.entry(id);
   using Kind = SpmTokenizer::Kind;
   if (entry.kind == Kind::kByte) {
-    bytes_.push_back(static_cast<char>(entry.byte));
+    bytes_.push_back(static_cast<char>(byte_piece_value(entry.text)));
     flush_bytes(false, out);
     return;
   }
-  if (entry.kind == Kind::kSpecial && !keep_special_) {
-    flush_bytes(true, out);
-    return;
-  }
   flush_bytes(true, out);
-  if (entry.kind == Kind::kSpecial || entry.added) {
+  if (entry.kind == Kind::kNothing || (entry.kind == Kind::kSpecial && !keep_special_)) return;
+  if (entry.kind == Kind::kSpecial || entry.literal) {
     out += entry.text;
     if (entry.kind != Kind::kSpecial) at_start_ = false;
     return;

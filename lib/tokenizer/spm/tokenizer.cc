@@ -16,54 +16,22 @@ constexpr std::size_t kTaskBytes = std::size_t{1} << 18;
 
 }  // namespace
 
-SpmTokenizer::SpmTokenizer(SpmModel model, SpmSettings settings, const std::string& file)
-    : model_(std::move(model)), settings_(std::move(settings)), ids_(model_.pieces.size()) {
-  entries_.resize(model_.pieces.size());
-  for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
-    const SpmPiece& piece = model_.pieces[i];
-    Entry& entry = entries_[i];
-    entry.text = piece.text;
-    if (piece.type == PieceType::kControl) entry.kind = Kind::kSpecial;
-    if (piece.type == PieceType::kUnknown) entry.kind = Kind::kUnknown;
-    if (piece.type == PieceType::kByte) {
-      entry.kind = Kind::kByte;
-      entry.byte = static_cast<std::uint8_t>(byte_piece_value(piece.text));
-    }
-  }
-  std::vector<AddedToken> matched = settings_.added;
-  for (AddedToken& token : matched) {
-    check_id(token.id, model_.pieces.size() + matched.size(), file);
-    token.normalized = false;  // there is nothing to normalize here
-    const auto id = static_cast<std::size_t>(token.id);
-    if (id >= entries_.size()) entries_.resize(id + 1);
-    Entry& entry = entries_[id];
-    if (id < model_.pieces.size()) {
-      if (token.special && entry.kind == Kind::kText) entry.kind = Kind::kSpecial;
-    } else {
-      entry = {token.text, token.special ? Kind::kSpecial : Kind::kText, true, 0};
-    }
-  }
-  // Control pieces can be recognised in text, on request, even if no file lists them.
-  std::vector<bool> listed(entries_.size(), false);
-  for (const AddedToken& token : matched) listed[static_cast<std::size_t>(token.id)] = true;
-  for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
-    const auto id = static_cast<TokenId>(i);
-    if (model_.pieces[i].type != PieceType::kControl || listed[i]) continue;
-    AddedToken token;
-    token.text = model_.pieces[i].text;
-    token.id = id;
-    token.special = true;
-    matched.push_back(std::move(token));
-  }
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if (!entries_[i].text.empty()) ids_.insert(entries_[i].text, static_cast<TokenId>(i));
-  }
-  added_ = AddedTokens(matched, false);
-  if (SpmBpe::supports(model_)) {
-    bpe_ = std::make_unique<SpmBpe>(model_);
+SpmTokenizer::SpmTokenizer(SpmModel model, SpmSettings settings, std::int64_t rows,
+                           const std::string& file)
+    : model_(std::move(model)),
+      settings_(std::move(settings)),
+      rows_(rows),
+      ids_(index_pieces(model_, file)) {
+  kinds_.reserve(model_.pieces.size());
+  for (const SpmPiece& piece : model_.pieces) kinds_.push_back(kind_of(piece));
+  place_added(file);
+  added_ = AddedTokens(matched_tokens(), false, settings_.longest_first);
+  if (SpmBpe::supports(model_, settings_.unused_show_nothing)) {
+    bpe_ = std::make_unique<SpmBpe>(model_, ids_);
   } else {
     library_ = std::make_unique<SpmLibrary>(model_, file);
-    if (model_.add_dummy_prefix && !settings_.prefix_after_special) {
+    if (model_.add_dummy_prefix &&
+        (!settings_.prefix_after_special || settings_.prefix_if_missing)) {
       SpmModel without = model_;
       without.add_dummy_prefix = false;
       library_without_prefix_ = std::make_unique<SpmLibrary>(without, file);
@@ -75,6 +43,63 @@ SpmTokenizer::SpmTokenizer(SpmModel model, SpmSettings settings, const std::stri
                    vocab_size());
     }
   }
+}
+
+SpmTokenizer::Kind SpmTokenizer::kind_of(const SpmPiece& piece) const noexcept {
+  switch (piece.type) {
+    case PieceType::kControl:
+      return Kind::kSpecial;
+    case PieceType::kUnknown:
+      return Kind::kUnknown;
+    case PieceType::kByte:
+      return Kind::kByte;
+    case PieceType::kUnused:
+      return settings_.unused_show_nothing ? Kind::kNothing : Kind::kText;
+    default:
+      return Kind::kText;
+  }
+}
+
+void SpmTokenizer::place_added(const std::string& file) {
+  const std::size_t pieces = model_.pieces.size();
+  std::size_t size = pieces;
+  for (const AddedToken& token : settings_.added) {
+    check_id(token.id, pieces + settings_.added.size(), file);
+    size = std::max(size, static_cast<std::size_t>(token.id) + 1);
+  }
+  kinds_.resize(size, Kind::kNothing);
+  beyond_.resize(size - pieces);
+  for (AddedToken& token : settings_.added) {
+    token.normalized = false;  // there is nothing to normalize here
+    const auto id = static_cast<std::size_t>(token.id);
+    if (id >= pieces) {
+      beyond_[id - pieces] = token.text;
+      kinds_[id] = token.special ? Kind::kSpecial : Kind::kText;
+    } else if (token.special && kinds_[id] == Kind::kText) {
+      kinds_[id] = Kind::kSpecial;
+    }
+  }
+  for (std::size_t i = 0; i < beyond_.size(); ++i) {
+    if (!beyond_[i].empty()) ids_.insert(beyond_[i], static_cast<TokenId>(pieces + i));
+  }
+}
+
+// Control pieces, and the unknown one, can be recognised in text, on request, even if no file lists
+// them.
+std::vector<AddedToken> SpmTokenizer::matched_tokens() const {
+  std::vector<AddedToken> matched = settings_.added;
+  std::vector<bool> listed(kinds_.size(), false);
+  for (const AddedToken& token : matched) listed[static_cast<std::size_t>(token.id)] = true;
+  for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+    const PieceType type = model_.pieces[i].type;
+    if ((type != PieceType::kControl && type != PieceType::kUnknown) || listed[i]) continue;
+    AddedToken token;
+    token.text = model_.pieces[i].text;
+    token.id = static_cast<TokenId>(i);
+    token.special = true;
+    matched.push_back(std::move(token));
+  }
+  return matched;
 }
 
 std::vector<TokenId> SpmTokenizer::encode(std::string_view text,
@@ -100,8 +125,10 @@ std::vector<TokenId> SpmTokenizer::encode_trusted(std::string_view text,
     if (segment.token) {
       ids.push_back(*segment.token);
     } else {
+      const bool there = settings_.prefix_if_missing &&
+                         (segment.text.starts_with(' ') || segment.text.starts_with(kSpaceMark));
       const bool prefix =
-          model_.add_dummy_prefix &&
+          model_.add_dummy_prefix && !there &&
           ((segment.at_start && !options.after_special) || settings_.prefix_after_special);
       encode_text(segment.text, prefix, options.threads, ids);
     }
@@ -138,11 +165,18 @@ void SpmTokenizer::encode_text(std::string_view text, bool prefix, int threads,
   bpe_->fuse_unknown(out, first);
 }
 
-const SpmTokenizer::Entry& SpmTokenizer::entry(TokenId id) const {
-  if (id < 0 || static_cast<std::size_t>(id) >= entries_.size()) {
-    fail_invalid("token id {} is outside the vocabulary of {}", id, entries_.size());
+SpmTokenizer::Entry SpmTokenizer::entry(TokenId id) const {
+  const auto at = static_cast<std::size_t>(id);
+  if (id < 0 || (at >= kinds_.size() && id >= rows_)) {
+    fail_invalid("token id {} is outside the vocabulary of {}", id, kinds_.size());
   }
-  return entries_[static_cast<std::size_t>(id)];
+  if (at >= kinds_.size()) return {};
+  const std::size_t pieces = model_.pieces.size();
+  if (at >= pieces) return {beyond_[at - pieces], kinds_[at], true};
+  const SpmPiece& piece = model_.pieces[at];
+  // Readers of GGUF show user-defined pieces as they are spelled.
+  const bool literal = piece.type == PieceType::kUserDefined && settings_.longest_first;
+  return {piece.text, kinds_[at], literal};
 }
 
 std::string SpmTokenizer::decode(std::span<const TokenId> ids, bool keep_special) const {
@@ -164,10 +198,10 @@ std::unique_ptr<Tokenizer::Stream> SpmTokenizer::stream(std::span<const TokenId>
 }
 
 std::int64_t SpmTokenizer::vocab_size() const noexcept {
-  return static_cast<std::int64_t>(entries_.size());
+  return static_cast<std::int64_t>(kinds_.size());
 }
 
-std::string SpmTokenizer::piece(TokenId id) const { return entry(id).text; }
+std::string SpmTokenizer::piece(TokenId id) const { return std::string(entry(id).text); }
 
 std::optional<TokenId> SpmTokenizer::token_id(std::string_view piece) const {
   const std::int32_t id = ids_.find(piece);
@@ -175,8 +209,8 @@ std::optional<TokenId> SpmTokenizer::token_id(std::string_view piece) const {
 }
 
 bool SpmTokenizer::is_special(TokenId id) const noexcept {
-  return id >= 0 && static_cast<std::size_t>(id) < entries_.size() &&
-         entries_[static_cast<std::size_t>(id)].kind == Kind::kSpecial;
+  return id >= 0 && static_cast<std::size_t>(id) < kinds_.size() &&
+         kinds_[static_cast<std::size_t>(id)] == Kind::kSpecial;
 }
 
 }  // namespace lathe

@@ -22,14 +22,18 @@ struct SpmSettings {
   std::optional<TokenId> unknown, pad, eot;  // for conversions only
   bool add_bos = false;
   bool add_eos = false;
+  bool longest_first = false;        // how added tokens are matched (added_tokens.h)
+  bool unused_show_nothing = false;  // unused pieces decode to nothing, as in GGUF's readers
   bool prefix_after_special = true;  // a space mark after control tokens too, not just at the start
+  bool prefix_if_missing = false;    // only where the text does not begin with a space itself
   std::vector<AddedToken> added;     // ids of the model's pieces, or beyond them
   std::string chat_template;
 };
 
 class SpmTokenizer final : public Tokenizer {
  public:
-  SpmTokenizer(SpmModel model, SpmSettings settings, const std::string& file);
+  // `rows`: of the model's embedding, -1 where it is not known.
+  SpmTokenizer(SpmModel model, SpmSettings settings, std::int64_t rows, const std::string& file);
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
   std::vector<TokenId> encode_parts(std::span<const TextPart> parts,
@@ -48,15 +52,17 @@ class SpmTokenizer final : public Tokenizer {
  private:
   friend class SpmStream;
 
-  enum class Kind : std::uint8_t { kText, kSpecial, kUnknown, kByte };
+  enum class Kind : std::uint8_t { kText, kSpecial, kUnknown, kByte, kNothing };
   struct Entry {
-    std::string text;
-    Kind kind = Kind::kText;
-    bool added = false;  // beyond the model's pieces: its text is literal
-    std::uint8_t byte = 0;
+    std::string_view text;
+    Kind kind = Kind::kNothing;
+    bool literal = false;  // shown as it is spelled: a space mark is no space
   };
 
-  const Entry& entry(TokenId id) const;  // throws kInvalid
+  Kind kind_of(const SpmPiece& piece) const noexcept;
+  void place_added(const std::string& file);
+  std::vector<AddedToken> matched_tokens() const;
+  Entry entry(TokenId id) const;  // throws kInvalid
   std::vector<TokenId> encode_trusted(std::string_view text, std::span<const TextRange> trusted,
                                       const EncodeOptions& options) const;
   void encode_text(std::string_view text, bool prefix, int threads,
@@ -64,7 +70,9 @@ class SpmTokenizer final : public Tokenizer {
 
   SpmModel model_;
   SpmSettings settings_;
-  std::vector<Entry> entries_;  // by id
+  std::int64_t rows_;
+  std::vector<Kind> kinds_;          // by id
+  std::vector<std::string> beyond_;  // texts of added tokens whose ids follow the pieces'
   StringTable ids_;
   AddedTokens added_;
   std::unique_ptr<SpmBpe> bpe_;  // where the model allows it; otherwise the library

@@ -41,6 +41,12 @@ TEST(Regex, RepetitionsAreWhatTheyWereBeforeTheyWereCounted) {
   EXPECT_EQ(matches("[[:alpha:]_]+", "a_b c"), (Texts{"a_b", "c"}));
 }
 
+TEST(Regex, ScriptsAreWithoutTheirExtensions) {
+  EXPECT_EQ(matches("\\p{Han}+", "河水。々ー"), (Texts{"河水", "々"}));
+  EXPECT_EQ(matches("[\\p{^Han}]+|\\P{Latin}", "a。河"), (Texts{"a。", "河"}));
+  EXPECT_EQ(matches("\\p{Lu}\\p{L}\\p{Alphabetic}", "Abc"), (Texts{"Abc"}));
+}
+
 TEST(Regex, SetsIntersect) {
   // Lu and Ll, but of no script that is called Han: by categories, and by looking ahead.
   EXPECT_EQ(matches("[\\p{Lu}\\p{Lo}&&[^\\p{Han}]]+", "AB河ไC"), (Texts{"AB", "ไC"}));

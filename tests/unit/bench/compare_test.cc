@@ -9,6 +9,10 @@ namespace {
 
 using test::error_of;
 
+std::vector<BenchRecord> read_bench_records(std::string_view text, const std::string& origin) {
+  return bench_records(read_bench_rows(text, origin));
+}
+
 TEST(BenchCompare, ReadsArraysLinesAndFilesOfOthers) {
   const auto array = read_bench_records(
       R"([{"model_filename":"m","n_prompt":512,"n_gen":0,"samples_ts":[1.5,2]},

@@ -133,7 +133,7 @@ TEST_F(ConfigGguf, WhatIsNotRunHereIsRefusedByName) {
     EXPECT_EQ(e.code(), ErrorCode::kUnsupported);
     EXPECT_NE(e.message().find(value), std::string::npos) << e.message();
   };
-  names("general.architecture", "gemma3");
+  names("general.architecture", "gemma3n");
   names("llama.rope.scaling.type", "longrope");
   EXPECT_EQ(refused_u32("llama.expert_count", 8), ErrorCode::kUnsupported);
   EXPECT_EQ(refused("llama.attention.head_count_kv",

@@ -1,6 +1,9 @@
 #include "lathe/engine.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <limits>
+#include <thread>
 
 #include "support/paths.h"
 #include "support/refusal.h"
@@ -95,6 +98,41 @@ TEST(Engine, AnErrorOfACallbackFailsItsRequestOnly) {
   EXPECT_EQ(done.at(2).error->code, ErrorCode::kIo);
   EXPECT_EQ(done.at(2).error->message, "the reader is gone");
   EXPECT_EQ(engine->stats().failed, 1);
+}
+
+TEST(Engine, AHookSeesEachSampleAndFailsItsRequestOnly) {
+  const auto engine = Engine::create(small_model().model, small_model().tokenizer, {.threads = 2});
+  Request request;
+  request.prompt = village_prompt(2, 20);
+  request.samples = 2;
+  request.options.max_tokens = 12;
+  request.options.ignore_eos = true;
+  request.options.sampling.temperature = 0.9;
+  std::vector<std::size_t> calls(2);
+  const auto caller = std::this_thread::get_id();
+  const TokenId never =
+      generate(*solo_session(), *small_model().tokenizer, request.prompt, request.options)
+          .ids.front();
+  request.options.edit_logits = [&](std::span<float> logits, const ChoicePoint& at) {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    ++calls.at(static_cast<std::size_t>(at.sample));
+    logits[static_cast<std::size_t>(never)] = -std::numeric_limits<float>::infinity();
+  };
+  engine->submit(request);
+  Request broken = request;
+  broken.options.edit_logits = [](std::span<float>, const ChoicePoint&) {
+    throw Error(ErrorCode::kInvalid, "not here");
+  };
+  engine->submit(broken);
+  const auto done = run_all(*engine);
+  EXPECT_EQ(calls, (std::vector<std::size_t>{12, 12}));
+  ASSERT_FALSE(done.at(1).error);
+  for (const Generation& sample : done.at(1).samples) {
+    EXPECT_EQ(std::count(sample.ids.begin(), sample.ids.end(), never), 0);
+  }
+  expect_solo(done.at(1), request);
+  ASSERT_TRUE(done.at(2).error);
+  EXPECT_EQ(done.at(2).error->message, "not here");
 }
 
 // What the engine scores is what a forward pass over prompt and continuation says.

@@ -11,7 +11,7 @@ namespace lathe {
 namespace {
 
 std::uint64_t page_bytes() {
-  static const std::uint64_t bytes = solo_session()->kv_layout().page_bytes;
+  static const std::uint64_t bytes = kv_layout(*small_model().model, KvType::kF16).page_bytes;
   return bytes;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/session_pages.h"
 #include "unit/engine/small_model.h"
 
 namespace lathe {
@@ -16,7 +17,7 @@ class PageCacheTest : public testing::Test {
  protected:
   std::unique_ptr<PageCache> cache(std::uint64_t size = 1 << 30, const std::string& model = "m") {
     return std::make_unique<PageCache>(
-        folder_.file("cache"), size, model, session_->kv_layout(),
+        folder_.file("cache"), size, model, SessionPages(*session_).layout(),
         [this](const std::string& warning) { warnings_.push_back(warning); });
   }
   SequenceId computed(std::span<const TokenId> tokens) {
@@ -25,10 +26,10 @@ class PageCacheTest : public testing::Test {
     return input.sequence;
   }
   std::vector<std::byte> bytes_of(SequenceId sequence) {
-    const auto held = session_->pages(sequence);
-    std::vector<std::byte> out(static_cast<std::size_t>(held.count) *
-                               session_->kv_layout().page_bytes);
-    session_->export_pages(sequence, 0, held.count, out);
+    const SessionPages pages(*session_);
+    const SequencePages held = pages.of(sequence);
+    std::vector<std::byte> out(static_cast<std::size_t>(held.count) * pages.layout().page_bytes);
+    pages.copy(sequence, 0, held.count, out);
     return out;
   }
   std::vector<fs::path> files() const {
@@ -169,7 +170,7 @@ TEST_F(PageCacheTest, AMisnamedFileIsNotBelieved) {
   const PageKey root = page_key("somewhere else");
   PageFile file;
   for (const fs::path& path : files()) {
-    EXPECT_EQ(open_page(path, root, 64, session_->kv_layout().page_bytes, file),
+    EXPECT_EQ(open_page(path, root, 64, SessionPages(*session_).layout().page_bytes, file),
               PageFileState::kDamaged);
   }
 }
@@ -178,7 +179,7 @@ TEST_F(PageCacheTest, AMisnamedFileIsNotBelieved) {
 TEST_F(PageCacheTest, AFileThatIsCutWhileItIsOpenIsDamaged) {
   const auto text = village_prompt(1, 60);
   const std::vector<TokenId> first(text.begin(), text.begin() + 64);
-  const auto bytes = session_->kv_layout().page_bytes;
+  const auto bytes = SessionPages(*session_).layout().page_bytes;
   const std::string path = folder_.file("page.kv");
   const PageKey root = page_key("model");
   const std::vector<std::byte> page(bytes, std::byte{7});
@@ -198,7 +199,7 @@ TEST_F(PageCacheTest, AFileThatIsCutWhileItIsOpenIsDamaged) {
 }
 
 TEST_F(PageCacheTest, TheLeastRecentlyUsedGoes) {
-  const auto page_file = session_->kv_layout().page_bytes + 4096;
+  const auto page_file = SessionPages(*session_).layout().page_bytes + 4096;
   const auto text = [](std::uint32_t seed) {
     auto out = village_prompt(seed, 60);
     out.resize(128);
@@ -224,7 +225,7 @@ TEST_F(PageCacheTest, TheLeastRecentlyUsedGoes) {
 
 // What is left of a text is its beginning: without that nothing behind it serves.
 TEST_F(PageCacheTest, ATextLosesItsLastPagesFirst) {
-  const std::uint64_t page_file = session_->kv_layout().page_bytes + 4096;
+  const std::uint64_t page_file = SessionPages(*session_).layout().page_bytes + 4096;
   const auto c = cache(10 * page_file);
   for (const std::uint32_t seed : {1, 2}) {
     auto text = village_prompt(seed, 200);
@@ -240,7 +241,7 @@ TEST_F(PageCacheTest, ATextLosesItsLastPagesFirst) {
 
 // The last of several processes brings the folder down to its size.
 TEST_F(PageCacheTest, TheSizeHoldsWhenAllHaveEnded) {
-  const std::uint64_t page_file = session_->kv_layout().page_bytes + 4096;
+  const std::uint64_t page_file = SessionPages(*session_).layout().page_bytes + 4096;
   {
     std::vector<std::unique_ptr<PageCache>> all;
     for (std::uint32_t seed = 1; seed <= 8; ++seed) {
@@ -258,8 +259,11 @@ TEST_F(PageCacheTest, TheSizeHoldsWhenAllHaveEnded) {
 
 TEST_F(PageCacheTest, AFolderThatCannotBeIsAnError) {
   folder_.write("file", "");
-  EXPECT_THROW(PageCache(folder_.file("file"), 1, "m", session_->kv_layout(), {}), Error);
-  EXPECT_THROW(PageCache(folder_.file("no/such/place"), 1, "m", session_->kv_layout(), {}), Error);
+  EXPECT_THROW(PageCache(folder_.file("file"), 1, "m", SessionPages(*session_).layout(), {}),
+               Error);
+  EXPECT_THROW(
+      PageCache(folder_.file("no/such/place"), 1, "m", SessionPages(*session_).layout(), {}),
+      Error);
 }
 
 TEST_F(PageCacheTest, WritersAtOnceLeaveWholeFiles) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/engine.h"
 #include "lathe/quantize.h"
 

@@ -61,8 +61,8 @@ TEST_F(WindowedStoreTest, ALongTextDoesNotHideItsBeginning) {
   PrefixStore store(*session_);
   const SequenceId short_one = computed(beginning_);
   const SequenceId long_one = computed(text_);
-  ASSERT_GT(session_->pages(long_one).first, 0);
-  ASSERT_EQ(session_->pages(short_one).first, 0);
+  ASSERT_GT(SessionPages(*session_).of(long_one).first, 0);
+  ASSERT_EQ(SessionPages(*session_).of(short_one).first, 0);
   store.keep(short_one, beginning_);
   store.keep(long_one, text_);
   EXPECT_EQ(store.size(), 2U);
@@ -119,11 +119,12 @@ TEST(EngineWindow, ABeginningServesAfterALongTextWentThroughIt) {
 
 // Many at once, with a budget that makes them give way: nothing waits for what has slid away.
 TEST(EngineWindow, ManyAtOnceEndAsAlone) {
-  const auto engine = Engine::create(windowed_model(), small_model().tokenizer,
-                                     {.threads = 1,
-                                      .kv_memory = 24 * windowed_session()->kv_layout().page_bytes,
-                                      .max_batch = 5,
-                                      .prefill_chunk = 200});
+  const auto engine =
+      Engine::create(windowed_model(), small_model().tokenizer,
+                     {.threads = 1,
+                      .kv_memory = 24 * kv_layout(*windowed_model(), KvType::kF16).page_bytes,
+                      .max_batch = 5,
+                      .prefill_chunk = 200});
   std::vector<Request> requests;
   for (std::size_t i = 0; i < 12; ++i) {
     Request request;

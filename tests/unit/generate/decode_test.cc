@@ -1,5 +1,6 @@
 #include "generate/decode.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
@@ -16,11 +17,7 @@ const std::vector<TokenId> kPrompt = {FakeTokenizer::kBos, 'h', 'i'};
 
 Generation answer(FakeLogits logits, const GenerateOptions& options = {},
                   const TextCallback& on_text = {}, std::int64_t context = 1000) {
-  FakeSession session(context, std::move(logits));
-  const FakeTokenizer tokenizer;
-  Generation result = generate(session, tokenizer, kPrompt, options, on_text);
-  EXPECT_EQ(session.alive, 0);
-  return result;
+  return FakeModel(context, std::move(logits)).run(kPrompt, options, on_text);
 }
 
 TEST(Generate, EndsAtTheEndToken) {
@@ -53,9 +50,9 @@ TEST(Generate, FurtherEndTokensEndToo) {
 }
 
 TEST(Generate, TheTokenizersEndTokenServesWhereTheConfigNamesNone) {
-  FakeSession session(100, saying("ab", 3));
-  session.model_.config_.eos_tokens.clear();
-  EXPECT_EQ(generate(session, FakeTokenizer(), kPrompt, {}).text, "ab");
+  FakeModel model(100, saying("ab", 3));
+  model.config.eos_tokens.clear();
+  EXPECT_EQ(model.run(kPrompt).text, "ab");
 }
 
 TEST(Generate, StopsAtMaxTokens) {
@@ -87,8 +84,7 @@ TEST(Generate, RefusesAPromptLongerThanTheContext) {
 }
 
 TEST(Generate, RefusesAnEmptyPromptAndBadOptions) {
-  FakeSession session(100, saying("x", 0));
-  EXPECT_EQ(error_of([&] { generate(session, FakeTokenizer(), {}, {}); }), ErrorCode::kInvalid);
+  EXPECT_EQ(error_of([] { FakeModel(100, saying("x", 0)).run({}); }), ErrorCode::kInvalid);
   GenerateOptions options;
   options.max_tokens = -2;
   EXPECT_EQ(error_of([&] { answer(saying("x", 3), options); }), ErrorCode::kUsage);
@@ -98,7 +94,6 @@ TEST(Generate, RefusesAnEmptyPromptAndBadOptions) {
   options = {};
   options.sampling.top_p = 2;
   EXPECT_EQ(error_of([&] { answer(saying("x", 3), options); }), ErrorCode::kUsage);
-  EXPECT_EQ(session.alive, 0);
 }
 
 TEST(Generate, LogitsThatAreNoNumbersAreAnError) {
@@ -208,6 +203,40 @@ TEST(Generate, SameSeedSameText) {
   EXPECT_EQ(first.ids, answer(flat, options).ids);
   options.sampling.seed = 78;
   EXPECT_NE(first.ids, answer(flat, options).ids);
+}
+
+TEST(Generate, AHookSeesAndChangesLogits) {
+  GenerateOptions options;
+  options.logprobs = 1;
+  std::string seen;
+  options.edit_logits = [&](std::span<float> logits, const ChoicePoint& at) {
+    EXPECT_EQ(at.prompt_tokens, 3);
+    EXPECT_EQ(at.sample, 0);
+    for (const TokenId id : at.tokens.subspan(3)) seen += static_cast<char>(id);
+    seen += '/';
+    EXPECT_EQ(logits.size(), std::size_t{FakeTokenizer::kVocab});
+    logits['l'] = -std::numeric_limits<float>::infinity();
+  };
+  const Generation result = answer(saying("Help", 3), options);
+  // The forbidden letter gives way to the lowest of the others, which are all alike.
+  EXPECT_EQ(result.text, std::string("He\0p", 4));
+  EXPECT_EQ(seen, std::string("/H/He/He\0/He\0p/", 15));
+  ASSERT_EQ(result.tokens.size(), 4u);
+  EXPECT_EQ(result.tokens[2].top[0].id, 'l');  // the model's own
+  EXPECT_LT(result.tokens[2].logprob, result.tokens[2].top[0].logprob);
+}
+
+TEST(Generate, AHookMayForbidAllOrFail) {
+  GenerateOptions options;
+  options.edit_logits = [](std::span<float> logits, const ChoicePoint&) {
+    std::fill(logits.begin(), logits.end(), -std::numeric_limits<float>::infinity());
+  };
+  test::expect_refused(ErrorCode::kInvalid, "all are forbidden",
+                       [&] { answer(saying("Help", 3), options); });
+  options.edit_logits = [](std::span<float>, const ChoicePoint&) {
+    throw Error(ErrorCode::kUnsupported, "no");
+  };
+  EXPECT_EQ(error_of([&] { answer(saying("Help", 3), options); }), ErrorCode::kUnsupported);
 }
 
 // What a batch scheduler does: the prompt in pieces, other requests in between.

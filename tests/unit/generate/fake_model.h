@@ -1,9 +1,9 @@
-// A tokenizer and a session small enough to know every answer: the vocabulary is the 256 bytes
+// A tokenizer and a model small enough to know every answer: the vocabulary is the 256 bytes
 // and a few control tokens, and the logits after a sequence are what the test's function says.
 #pragma once
 
-#include <cstring>
 #include <functional>
+#include <gtest/gtest.h>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,8 +12,8 @@
 
 #include "lathe/generate.h"
 
-#include "base/fail.h"
 #include "base/utf8.h"
+#include "generate/decode.h"
 
 namespace lathe {
 
@@ -83,79 +83,30 @@ class FakeTokenizer : public Tokenizer {
 // The ids of a sequence so far → its logits.
 using FakeLogits = std::function<std::vector<float>(std::span<const TokenId>)>;
 
-class FakeSession : public Session {
- public:
-  class FakeModel : public Model {
-   public:
-    const ModelConfig& config() const noexcept override { return config_; }
-    std::uint64_t parameters() const noexcept override { return 0; }
-    std::uint64_t weight_bytes() const noexcept override { return 0; }
-    bool batch_invariant() const noexcept override { return true; }
-    std::string fingerprint() const override { return "fake"; }
-    ModelConfig config_;
-  };
-
-  FakeSession(std::int64_t context, FakeLogits logits) : logits_(std::move(logits)) {
-    model_.config_.max_position = context;
-    model_.config_.eos_tokens = {FakeTokenizer::kEos};
+struct FakeModel {
+  FakeModel(std::int64_t context_size, FakeLogits function)
+      : context(context_size), logits(std::move(function)) {
+    config.max_position = context;
+    config.eos_tokens = {FakeTokenizer::kEos};
   }
 
-  SequenceId add() override {
-    ++alive;
-    sequences_.emplace_back();
-    return static_cast<SequenceId>(sequences_.size() - 1);
-  }
-  SequenceId fork(SequenceId, std::int64_t) override { return add(); }
-  bool can_fork(SequenceId, std::int64_t) const override { return true; }
-  void truncate(SequenceId s, std::int64_t length) override {
-    sequences_.at(static_cast<std::size_t>(s)).resize(static_cast<std::size_t>(length));
-  }
-  void drop(SequenceId) override { --alive; }
-  std::int64_t length(SequenceId s) const override {
-    return static_cast<std::int64_t>(sequences_.at(static_cast<std::size_t>(s)).size());
-  }
-  std::span<const float> forward(std::span<const SequenceInput> inputs) override {
-    const SequenceInput& input = inputs.front();
-    auto& ids = sequences_.at(static_cast<std::size_t>(input.sequence));
-    ids.insert(ids.end(), input.tokens.begin(), input.tokens.end());
-    if (static_cast<std::int64_t>(ids.size()) > model_.config_.max_position) {
-      fail(ErrorCode::kLimit, "context exceeded");
+  // What generate() does with a session.
+  Generation run(std::span<const TokenId> prompt, const GenerateOptions& options = {},
+                 const TextCallback& on_text = {}) const {
+    const FakeTokenizer tokenizer;
+    GenerationState state(tokenizer, config, context, prompt, options, on_text);
+    std::vector<TokenId> sequence;
+    while (!state.finished()) {
+      sequence.insert(sequence.end(), state.input().begin(), state.input().end());
+      EXPECT_LE(static_cast<std::int64_t>(sequence.size()), context);
+      state.accept(logits(sequence));
     }
-    last_ = logits_(ids);
-    return last_;
+    return state.take();
   }
-  // Its keys and values are the ids themselves.
-  KvLayout kv_layout() const override {
-    return {.page_tokens = kPage, .page_bytes = kPage * sizeof(TokenId), .fingerprint = "fake"};
-  }
-  KvUsage kv_usage() const noexcept override { return {}; }
-  SequencePages pages(SequenceId s) const override {
-    const std::int64_t count = (length(s) + kPage - 1) / kPage;
-    return {.first = 0, .count = count, .alone = count};
-  }
-  void export_pages(SequenceId s, std::int64_t first, std::int64_t count,
-                    std::span<std::byte> out) const override {
-    auto ids = sequences_.at(static_cast<std::size_t>(s));
-    ids.resize(static_cast<std::size_t>((first + count) * kPage));
-    std::memcpy(out.data(), ids.data() + first * kPage, out.size());
-  }
-  void append_pages(SequenceId s, std::int64_t tokens, std::span<const std::byte> pages) override {
-    auto& ids = sequences_.at(static_cast<std::size_t>(s));
-    const std::size_t old = ids.size();
-    ids.resize(old + static_cast<std::size_t>(tokens));
-    std::memcpy(ids.data() + old, pages.data(), static_cast<std::size_t>(tokens) * sizeof(TokenId));
-  }
-  const Model& model() const noexcept override { return model_; }
-  int threads() const noexcept override { return 1; }
 
-  static constexpr std::int64_t kPage = 64;
-  int alive = 0;  // sequences added and not dropped
-  FakeModel model_;
-
- private:
-  FakeLogits logits_;
-  std::vector<std::vector<TokenId>> sequences_;
-  std::vector<float> last_;
+  ModelConfig config;
+  std::int64_t context;
+  FakeLogits logits;
 };
 
 // Says `text` after a prompt of `prompt_size` ids, whatever they are, then `then`.

@@ -1,4 +1,4 @@
-#include "generate/sampler.h"
+#include "lathe/sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +8,9 @@
 #include <numeric>
 
 #include "lathe/error.h"
+
+#include "base/pcg.h"
+#include "generate/token_weights.h"
 
 namespace lathe {
 namespace {

@@ -245,18 +245,20 @@ TEST_P(FloatKernels, ElementwiseEqualsGeneric) {
       const Floats a = awkward ? awkward_floats(n, 6) : random_floats(n, 3.0f, 6);
       const Floats b = awkward ? awkward_floats(n, 7) : random_floats(n, 3.0f, 7);
       const auto all = [&](const KernelTable& t) {
-        std::vector<Floats> y(5, b);
+        std::vector<Floats> y(6, b);
         t.forward.add(a.data(), n, y[0].data());
         t.forward.rms_norm(a.data(), b.data(), 1e-5f, n, y[1].data());
         t.forward.silu_mul(a.data(), b.data(), n, y[2].data());
         t.forward.gelu_mul(a.data(), y[3].data(), n, y[3].data());  // in place
         const float max = *std::max_element(a.begin(), a.end());
         y[4] = {t.forward.sum_exp(a.data(), n, max)};
+        y[5] = a;
+        t.forward.soft_cap(y[5].data(), n, 30.0f);
         return y;
       };
       const std::vector<Floats> expected = all(generic());
       const std::vector<Floats> got = all(table());
-      const char* names[] = {"add", "rms_norm", "silu_mul", "gelu_mul", "sum_exp"};
+      const char* names[] = {"add", "rms_norm", "silu_mul", "gelu_mul", "sum_exp", "soft_cap"};
       for (std::size_t i = 0; i < got.size(); ++i) expect_same(got[i], expected[i], names[i]);
     }
   }
@@ -281,6 +283,16 @@ TEST_P(FloatKernels, ElementwiseIsAccurate) {
   double expected = 0;
   for (const float v : x) expected += std::exp(static_cast<double>(v) - 100.0);
   EXPECT_NEAR(table().forward.sum_exp(x.data(), kN, 100.0f), expected, 1e-6 * expected);
+
+  Floats capped = x;
+  capped[0] = std::numeric_limits<float>::infinity();
+  capped[1] = -capped[0];
+  table().forward.soft_cap(capped.data(), kN, 30.0f);
+  EXPECT_EQ(capped[0], 30.0f);
+  EXPECT_EQ(capped[1], -30.0f);
+  for (std::size_t i = 2; i < x.size(); ++i) {
+    EXPECT_NEAR(capped[i], 30.0 * std::tanh(static_cast<double>(x[i]) / 30.0), 1e-5);
+  }
 
   const Floats w = random_floats(kN, 1.0f, 8);
   Floats y(kN);
@@ -318,6 +330,7 @@ struct Attention {
   std::int64_t queries;
   std::int64_t head_dim;
   std::int64_t pages;
+  float cap = 0.0f;  // of the scores
 };
 
 enum class Stored { kF32, kF16, kInt8 };
@@ -394,7 +407,7 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
                         : stored == Stored::kF16 ? t.forward.attend_f16
                                                  : t.forward.attend_int8;
     kernel(q.data(), a.queries, dim, keys.data(), values.data(), keys.data(), first.data(),
-           last.data(), m.data(), l.data(), o.data());
+           last.data(), a.cap, m.data(), l.data(), o.data());
   }
   for (std::size_t i = 0; i < o.size(); ++i) o[i] /= l[i / static_cast<std::size_t>(a.head_dim)];
 
@@ -408,7 +421,8 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
         dot += static_cast<double>(q[static_cast<std::size_t>(i * a.head_dim + d)]) *
                k[static_cast<std::size_t>(p * dim + d)];
       }
-      weight.push_back(std::exp(dot));
+      const double cap = static_cast<double>(a.cap);
+      weight.push_back(std::exp(cap == 0.0 ? dot : cap * std::tanh(dot / cap)));
       total += weight.back();
     }
     for (std::int64_t d = 0; d < a.head_dim; ++d) {
@@ -428,6 +442,7 @@ TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
                                   {2, 7, 2}, {9, 128, 1}, {32, 64, 1}, {31, 144, 2}};
   // Each number of rows has its own blocking.
   for (std::int64_t rows = 1; rows <= 17; ++rows) cases.push_back({rows, 80, 1});
+  for (const float cap : {0.5f, 50.0f}) cases.push_back({5, 80, 2, cap});
   for (const Attention& a : cases) {
     for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8}) {
       Floats plain;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
 #include "support/paths.h"
 
@@ -166,7 +167,9 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenModel,
                                          "llama-rope-yarn", "qwen2-rope-yarn-all", "mistral-window",
                                          "mistral-full", "qwen2-bias", "qwen3-norm",
                                          "qwen3-attention-bias", "smollm-like", "tinyllama-like",
-                                         "tiny-llama"),
+                                         "tiny-llama", "gemma2", "gemma3", "gemma3-wrapped",
+                                         "granite", "olmo2", "smollm3", "smollm3-tied",
+                                         "phi3-window", "phi3-long", "phi3-short"),
                          test_name);
 
 }  // namespace

@@ -7,10 +7,13 @@
 #include <random>
 #include <vector>
 
-#include "fake_checkpoint.h"
+#include "support/random_checkpoint.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
+
+using test::error_of;
 
 const KvShape kShape = {.layers = {{2, 6}, {3, 4}}, .window = 0, .type = KvType::kF32};
 

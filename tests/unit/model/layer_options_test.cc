@@ -3,9 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
-#include "fake_checkpoint.h"
 #include "reference_forward.h"
+#include "support/random_checkpoint.h"
 
 namespace lathe {
 namespace {
@@ -39,6 +40,16 @@ const Option kOptions[] = {
      [](ModelConfig& c) { c.layers[1].attention.rotary_dims = 0; }},
     {"two_thetas", [](ModelConfig& c) { c.layers[1].attention.rope.theta = 100.0; }},
     {"attention_scale", in_each_layer<[](LayerConfig& l) { l.attention.scale = 0.9; }>},
+    {"soft_cap_of_attention", in_each_layer<[](LayerConfig& l) { l.attention.soft_cap = 0.4; }>},
+    {"soft_cap_of_logits", [](ModelConfig& c) { c.logit_soft_cap = 0.8; }},
+    {"temperature_by_position", in_each_layer<[](LayerConfig& l) {
+       l.attention.temperature = 0.7;
+       l.attention.temperature_span = 4;
+     }>},
+    {"norm_of_each_head_that_has_turned", in_each_layer<[](LayerConfig& l) {
+       l.attention.qk_norm = QkNorm::kPerHead;
+       l.attention.norm_turned = true;
+     }>},
     {"norm_of_each_head",
      in_each_layer<[](LayerConfig& l) { l.attention.qk_norm = QkNorm::kPerHead; }>},
     {"norm_of_all_heads",

@@ -12,6 +12,7 @@
 
 #include "lathe/error.h"
 #include "lathe/model.h"
+#include "lathe/session.h"
 
 #include "support/paths.h"
 

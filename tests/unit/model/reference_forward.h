@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "checkpoint/model_tensors.h"
-#include "fake_checkpoint.h"
 #include "model/rope.h"
+#include "support/random_checkpoint.h"
 
 namespace lathe::test {
 
@@ -38,11 +38,14 @@ class ReferenceForward {
     for (Vector& v : x) {
       v = product({head}, norm(v, {TensorRole::kFinalNorm}));
       scale(v, config_.logit_scale);
+      for (double& e : v) e = capped(e, config_.logit_soft_cap);
     }
     return x;
   }
 
  private:
+  static double capped(double x, double cap) { return cap == 0.0 ? x : cap * std::tanh(x / cap); }
+
   static void scale(Vector& v, double by) {
     for (double& e : v) e *= by;
   }
@@ -111,7 +114,7 @@ class ReferenceForward {
     for (std::size_t at = 0; at < heads.size(); at += dim) {
       Vector head(heads.begin() + static_cast<std::ptrdiff_t>(at),
                   heads.begin() + static_cast<std::ptrdiff_t>(at + dim));
-      if (a.qk_norm == QkNorm::kPerHead) head = norm(head, {norm_role, layer});
+      if (a.qk_norm == QkNorm::kPerHead && !a.norm_turned) head = norm(head, {norm_role, layer});
       for (std::size_t i = 0; i < frequencies.size(); ++i) {
         const double angle = static_cast<double>(position) * static_cast<double>(frequencies[i]);
         const double u = head[i];
@@ -119,6 +122,7 @@ class ReferenceForward {
         head[i] = u * std::cos(angle) - v * std::sin(angle);
         head[i + frequencies.size()] = v * std::cos(angle) + u * std::sin(angle);
       }
+      if (a.qk_norm == QkNorm::kPerHead && a.norm_turned) head = norm(head, {norm_role, layer});
       std::copy(head.begin(), head.end(), heads.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }
@@ -133,6 +137,10 @@ class ReferenceForward {
       v.push_back(product({TensorRole::kValue, layer}, in[t]));
       prepare(q[t], TensorRole::kQueryNorm, layer, t);
       prepare(k[t], TensorRole::kKeyNorm, layer, t);
+      if (a.temperature != 0.0) {
+        const auto span = static_cast<std::size_t>(a.temperature_span);
+        scale(q[t], 1.0 + a.temperature * std::log(static_cast<double>(t / span + 1)));
+      }
     }
     const double by = a.scale != 0.0 ? a.scale : 1.0 / std::sqrt(static_cast<double>(dim));
     for (std::size_t t = 0; t < in.size(); ++t) {
@@ -145,7 +153,7 @@ class ReferenceForward {
         for (std::size_t s = first; s <= t; ++s) {
           double dot = 0.0;
           for (std::size_t i = 0; i < dim; ++i) dot += q[t][h * dim + i] * k[s][kv * dim + i];
-          const double weight = std::exp(dot * by);
+          const double weight = std::exp(capped(dot * by, a.soft_cap));
           total += weight;
           for (std::size_t i = 0; i < dim; ++i) mixed[h * dim + i] += weight * v[s][kv * dim + i];
         }

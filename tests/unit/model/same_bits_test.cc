@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
-#include "fake_checkpoint.h"
 #include "kernels/select.h"
 #include "support/aligned_bytes.h"
 #include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
+#include "support/random_checkpoint.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -35,18 +36,37 @@ ModelConfig config_of(std::int64_t hidden) {
   return c;
 }
 
+// Everything of the arithmetic that small_config() does without.
+ModelConfig with_all_options(ModelConfig c) {
+  c.embedding_scale = 3.5;
+  c.logit_soft_cap = 2.0;
+  each_layer(c, [](LayerConfig& layer) {
+    layer.norms = NormPlace::kAround;
+    layer.attention.soft_cap = 1.5;
+    layer.attention.scale = 0.4;
+    layer.attention.qk_norm = QkNorm::kPerHead;
+    layer.attention.temperature = 0.3;
+    layer.attention.temperature_span = 40;
+    layer.mlp.activation = Activation::kGeluTanh;
+  });
+  c.layers[1].attention.window = 70;
+  c.layers[1].attention.rope.theta = 500.0;
+  return c;
+}
+
 // A random checkpoint whose matrices are what `change` makes of each.
 template <typename Change>
-std::shared_ptr<const Model> changed_model(std::int64_t hidden, Change change) {
-  MemoryCheckpoint checkpoint = random_checkpoint(config_of(hidden));
+std::shared_ptr<const Model> changed_model(const ModelConfig& config, Change change) {
+  MemoryCheckpoint checkpoint = random_checkpoint(config);
   for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
     if (checkpoint.tensors()[i].shape.size() == 2) change(checkpoint, i);
   }
   return Model::load(checkpoint);
 }
 
-std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
-  return changed_model(128, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
+std::shared_ptr<const Model> packed_model(const PackedScheme& scheme,
+                                          const ModelConfig& config = config_of(128)) {
+  return changed_model(config, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
     const TensorInfo& info = checkpoint.tensors()[i];
     test::AlignedBytes packed(*packed_bytes(scheme, info.rows(), info.cols()));
     test::pack_nearest(scheme, reinterpret_cast<const float*>(checkpoint.bytes(i).data()),
@@ -58,18 +78,20 @@ std::shared_ptr<const Model> packed_model(const PackedScheme& scheme) {
 // Blocks of random numbers with scales of 2^-10 to 2^-8; `scales` are where in a block.
 std::shared_ptr<const Model> block_model(DType dtype, const std::vector<std::size_t>& scales) {
   std::mt19937 generator(10);
-  return changed_model(
-      dtype == DType::kQ4_0 ? 128 : 256, [&](MemoryCheckpoint& checkpoint, std::size_t i) {
-        const TensorInfo& info = checkpoint.tensors()[i];
-        const auto elements = static_cast<std::uint64_t>(info.rows() * info.cols());
-        std::vector<std::byte> blocks(*dtype_bytes(dtype, elements));
-        for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
-        const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
-        for (std::size_t at = 0; at < blocks.size(); at += block) {
-          for (const std::size_t scale : scales) blocks[at + scale + 1] = std::byte{0x14};
-        }
-        checkpoint.replace(i, dtype, blocks);
-      });
+  return changed_model(config_of(dtype == DType::kQ4_0 ? 128 : 256),
+                       [&](MemoryCheckpoint& checkpoint, std::size_t i) {
+                         const TensorInfo& info = checkpoint.tensors()[i];
+                         const auto elements =
+                             static_cast<std::uint64_t>(info.rows() * info.cols());
+                         std::vector<std::byte> blocks(*dtype_bytes(dtype, elements));
+                         for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
+                         const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
+                         for (std::size_t at = 0; at < blocks.size(); at += block) {
+                           for (const std::size_t scale : scales)
+                             blocks[at + scale + 1] = std::byte{0x14};
+                         }
+                         checkpoint.replace(i, dtype, blocks);
+                       });
 }
 
 std::vector<TokenId> some_tokens(std::size_t count) {
@@ -123,6 +145,11 @@ const Kind kKinds[] = {
     {"w8",
      [] {
        return packed_model({8, 0, ScaleForm::kHalf, false, false});
+     }},
+    {"w4g64_with_all_options",
+     [] {
+       return packed_model({4, 64, ScaleForm::kHalf, false, false},
+                           with_all_options(config_of(128)));
      }},
     {"Q4_0", [] { return block_model(DType::kQ4_0, {0}); }},
     {"Q4_K",

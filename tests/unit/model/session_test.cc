@@ -1,14 +1,18 @@
-#include "model/session.h"
+#include "lathe/session.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <limits>
 #include <vector>
 
-#include "fake_checkpoint.h"
+#include "model/session_pages.h"
+#include "support/random_checkpoint.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
+
+using test::error_of;
 
 std::vector<TokenId> some_tokens(std::size_t count, std::uint32_t seed = 3) {
   std::mt19937 random(seed);
@@ -191,25 +195,28 @@ TEST_F(SessionTest, PagesOfAnotherSessionGiveTheSameBits) {
     options.kv_type = type;
     const auto from = session(options);
     const auto to = session(options);
-    const KvLayout layout = from->kv_layout();
+    const SessionPages pages(*from);
+    SessionPages others(*to);
+    const KvLayout layout = pages.layout();
     EXPECT_EQ(layout.page_tokens, 64);
-    EXPECT_EQ(layout.fingerprint, to->kv_layout().fingerprint);
+    EXPECT_EQ(layout.fingerprint, others.layout().fingerprint);
+    EXPECT_EQ(layout.fingerprint, kv_layout(*model_, type).fingerprint);
     const SequenceId a = from->add();
     const auto head = std::span(tokens).first(150);
     all_logits(*from, a, head);
     const auto want = all_logits(*from, a, std::span(tokens).subspan(150));
 
-    EXPECT_EQ(from->pages(a).count, 3);
+    EXPECT_EQ(pages.of(a).count, 3);
     from->truncate(a, 150);
     std::vector<std::byte> bytes(3 * layout.page_bytes);
-    from->export_pages(a, 0, 3, bytes);
+    pages.copy(a, 0, 3, bytes);
     const SequenceId whole = to->add();
-    to->append_pages(whole, 150, bytes);
+    others.append(whole, 150, bytes);
     EXPECT_EQ(to->length(whole), 150);
     EXPECT_EQ(all_logits(*to, whole, std::span(tokens).subspan(150)), want);
 
     const SequenceId part = to->add();
-    to->append_pages(part, 128, std::span(bytes).first(2 * layout.page_bytes));
+    others.append(part, 128, std::span(bytes).first(2 * layout.page_bytes));
     auto rest = all_logits(*to, part, std::span(tokens).subspan(128));
     rest.erase(rest.begin(), rest.begin() + 22 * 50);
     EXPECT_LT(largest_difference(rest, want), 2e-5F);
@@ -218,7 +225,7 @@ TEST_F(SessionTest, PagesOfAnotherSessionGiveTheSameBits) {
     // Past the model's context.
     const SequenceId c = to->add();
     std::vector<std::byte> many(7 * layout.page_bytes);
-    EXPECT_EQ(error_of([&] { to->append_pages(c, 401, many); }), ErrorCode::kLimit);
+    EXPECT_EQ(error_of([&] { others.append(c, 401, many); }), ErrorCode::kLimit);
   }
 }
 
@@ -231,7 +238,8 @@ TEST_F(SessionTest, ABudgetOfPages) {
   options.max_pages = 1000;
   EXPECT_EQ(session(options)->context(), 400);
   EXPECT_EQ(session(exact_)->kv_usage().max_tokens, 400);
-  EXPECT_NE(session(exact_)->kv_layout().fingerprint, session({})->kv_layout().fingerprint);
+  EXPECT_NE(kv_layout(*model_, KvType::kF32).fingerprint,
+            kv_layout(*model_, KvType::kF16).fingerprint);
 }
 
 // A window that only some layers have: its pages must stay.
@@ -248,7 +256,7 @@ TEST(SessionWindow, SomeLayersOnly) {
   SessionOptions at_once = options;
   at_once.chunk = 700;
   const auto other = Session::create(mixed, at_once);
-  EXPECT_EQ(other->most_stored(2000), 2000);
+  EXPECT_EQ(kv_layout(*mixed, KvType::kF32).stored(2000), 2000);
   const SequenceInput same = {other->add(), tokens, true};
   EXPECT_LT(largest_difference(got, copy(other->forward({&same, 1}))), 2e-5F);
 }
@@ -283,7 +291,7 @@ TEST(SessionLayers, MayDifferInTheirHeads) {
   const std::vector<float> tail(want.end() - static_cast<std::ptrdiff_t>(got.size()), want.end());
   EXPECT_LT(largest_difference(got, tail), 2e-5F);
   // Pages hold 2·2·6 and 2·1·10 floats of a position, twice.
-  EXPECT_EQ(s->kv_layout().page_bytes, 64U * 4 * (24 + 20) * 2);
+  EXPECT_EQ(kv_layout(*model, KvType::kF32).page_bytes, 64U * 4 * (24 + 20) * 2);
 }
 
 // With a window in every layer a long text passes through a small budget.
@@ -297,9 +305,10 @@ TEST(SessionWindow, PagesAreReused) {
   const auto s = Session::create(model, options);
   const SequenceInput input = {s->add(), tokens, false};
   const auto got = copy(s->forward({&input, 1}));
-  EXPECT_GE(s->most_stored(3000), s->kv_usage().tokens_stored);
-  EXPECT_LE(s->most_stored(3000), 600);
-  EXPECT_EQ(s->most_stored(30), 30);
+  const KvLayout layout = kv_layout(*model, KvType::kF32);
+  EXPECT_GE(layout.stored(3000, 50), s->kv_usage().tokens_stored);
+  EXPECT_LE(layout.stored(3000, 50), 600);
+  EXPECT_EQ(layout.stored(30), 30);
   options.max_tokens = 5000;
   options.chunk = 3000;
   const auto other = Session::create(model, options);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/session.h"
 
 #include "support/paths.h"
 

@@ -8,12 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "fake_checkpoint.h"
 #include "model/copied_checkpoint.h"
 #include "model/locked_memory.h"
+#include "support/random_checkpoint.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
+
+using test::error_of;
 
 // Kilobytes that the process has locked.
 std::int64_t locked_kilobytes() {

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "fake_checkpoint.h"
 #include "model/loaded_model.h"
+#include "support/random_checkpoint.h"
+#include "support/refusal.h"
 
 namespace lathe {
 namespace {
+
+using test::error_of;
 
 ErrorCode load_error(const MemoryCheckpoint& checkpoint, std::string& message) {
   return error_of([&] { Model::load(checkpoint); }, &message);

@@ -1,7 +1,6 @@
 #include "lathe/sgp/dataset.h"
 
 #include <gtest/gtest.h>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +29,8 @@ class SgpData : public ::testing::Test {
   // The message of the row that cannot be used.
   std::string fault(const std::string& name, const std::string& text) {
     const SgpDataset data = load(name, text);
-    return data.questions.at(0).error ? data.questions[0].error->message : "";
+    const SgpQuestion first = data.questions[0];
+    return first.error ? first.error->message : "";
   }
 
   test::TempFolder folder_;
@@ -42,7 +42,7 @@ TEST_F(SgpData, ReadsTheOfficialColumns) {
   const SgpDataset data =
       load("sgp_svg_testset.csv", kHeader + "7,\"What, now?\",a,b,c,d,B,color\n");
   ASSERT_EQ(data.questions.size(), 1u);
-  const SgpQuestion& q = data.questions[0];
+  const SgpQuestion q = data.questions[0];
   EXPECT_EQ(q.id, "7");
   EXPECT_EQ(q.split, "svg");
   EXPECT_EQ(q.subject, "color");
@@ -148,7 +148,7 @@ TEST_F(SgpData, RowsThatCannotBeUsedStayInTheirPlaces) {
                                               "1,Q,a,b,c,d,A,s\n"
                                               "2,Q,a,b\n"
                                               "3,Q,a,b,c,d,E,s\n"
-                                              "4,Q,a,,c,d,A,s\n"
+                                              "4,Q,,,,,A,s\n"
                                               "5,,a,b,c,d,A,s\n"
                                               "1,Q,a,b,c,d,A,s\n"
                                               "7,Q\xff,a,b,c,d,A,s\n"
@@ -161,14 +161,117 @@ TEST_F(SgpData, RowsThatCannotBeUsedStayInTheirPlaces) {
   EXPECT_EQ(message(0), "none");
   EXPECT_NE(message(1).find("row 2, line 3: 4 fields where the header has 8"), std::string::npos);
   EXPECT_NE(message(2).find("\"E\" is none of the letters A to D"), std::string::npos);
-  EXPECT_NE(message(3).find("option B is empty"), std::string::npos);
+  EXPECT_NE(message(3).find("all options are empty"), std::string::npos);
   EXPECT_NE(message(4).find("question is empty"), std::string::npos);
-  EXPECT_NE(message(5).find("the id \"1\" occurs before"), std::string::npos);
+  EXPECT_NE(message(5).find("the question with the id \"1\" occurs before, in "),
+            std::string::npos);
   EXPECT_NE(message(6).find("not UTF-8"), std::string::npos);
   EXPECT_NE(message(7).find("\"b\" is none of the letters"), std::string::npos);
   EXPECT_EQ(message(8), "none");
-  std::set<std::string> ids;
-  for (const SgpQuestion& q : data.questions) EXPECT_TRUE(ids.insert(q.id).second) << q.id;
+}
+
+TEST_F(SgpData, IdsAreNumberedWithinASubject) {
+  const SgpDataset data = load("inv.csv", kHeader +
+                                              "8,Q,a,b,c,d,A,ball\n"
+                                              "8,Q,a,b,c,d,B,box\n"
+                                              "9,P,a,b,c,d,D,box\n"
+                                              "9,Q,a,b,c,d,C,ball\n"
+                                              "9,R,a,b,c,d,C,ball\n"
+                                              "8,Q,a,b,c,d,A,ball\n");
+  ASSERT_EQ(data.questions.size(), 6u);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const SgpQuestion q = data.questions[i];
+    EXPECT_FALSE(q.error) << q.error->message;
+    EXPECT_EQ(q.position, static_cast<std::int64_t>(i) + 1);
+  }
+  const SgpQuestion twice = data.questions[5];
+  ASSERT_TRUE(twice.error);
+  EXPECT_NE(twice.error->message.find("row 6: the question with the id \"8\" occurs before"),
+            std::string::npos);
+  EXPECT_NE(twice.error->message.find(", row 1"), std::string::npos);
+  EXPECT_EQ(twice.id, "8");
+}
+
+TEST_F(SgpData, WhatLoadersMakeOfTheOptionNoneIsThatOption) {
+  const auto options = [&](const std::string& name, const std::string& text) {
+    const SgpQuestion q = load(name, text).questions[0];
+    return q.error ? std::vector<std::string>{q.error->message} : q.options;
+  };
+  using Texts = std::vector<std::string>;
+  const Texts last = {"1", "2", "3", "None"};
+  EXPECT_EQ(options("a.csv", kHeader + "1,Q,1,2,3,,A,s\n"), last);
+  EXPECT_EQ(options("a.csv", kHeader + "1,Q,1,2,3,None,A,s\n"), last);
+  EXPECT_EQ(options("a.csv", kHeader + "1,Q,1,,3,4,A,s\n"), (Texts{"1", "None", "3", "4"}));
+  // A question with fewer options, unless the answer is one of the empty ones.
+  EXPECT_EQ(options("a.csv", kHeader + "1,Q,yes,no,,,A,s\n"), (Texts{"yes", "no"}));
+  EXPECT_EQ(options("a.csv", kHeader + "1,Q,yes,no,,,C,s\n"), (Texts{"yes", "no", "None"}));
+  const std::string head = "{\"Question\":\"Q\",\"Answer\":\"A\",";
+  EXPECT_EQ(options("a.jsonl", head + "\"A\":\"1\",\"B\":\"2\",\"C\":\"3\",\"D\":null}"), last);
+  EXPECT_EQ(options("a.jsonl", head + "\"D\":\"\",\"A\":\"1\",\"B\":\"2\",\"C\":3}"), last);
+  EXPECT_EQ(options("a.jsonl", head + "\"options\":[\"1\",null,\"3\"]}"),
+            (Texts{"1", "None", "3"}));
+  EXPECT_EQ(
+      options("a.jsonl", head + "\"A\":\"1\",\"B\":\"2\",\"C\":\"3\",\"D\":\"4\",\"E\":null}"),
+      (Texts{"1", "2", "3", "4"}));
+  EXPECT_EQ(options("a.jsonl", head + "\"A\":null,\"B\":null}"), Texts{});
+}
+
+TEST_F(SgpData, ReadsOptionsAsAnObject) {
+  const SgpDataset data =
+      load("set.jsonl",
+           "{\"pid\":66,\"subject\":\"2D\",\"answer\":\"D\",\"question\":\"Q\","
+           "\"options\":{\"A\":\"Rounded\",\"C\":\"Beveled\",\"B\":\"Sharp\",\"D\":null}}\n"
+           "{\"question\":\"Q\",\"answer\":\"A\",\"options\":{\"A\":\"x\",\"C\":\"y\"}}\n"
+           "{\"question\":\"Q\",\"answer\":\"A\",\"options\":{\"A\":\"x\",\"1\":\"y\"}}\n"
+           "{\"question\":\"Q\",\"answer\":\"A\",\"options\":{}}\n");
+  const SgpQuestion q = data.questions[0];
+  ASSERT_FALSE(q.error) << q.error->message;
+  EXPECT_EQ(q.options, (std::vector<std::string>{"Rounded", "Sharp", "Beveled", "None"}));
+  for (const std::size_t i : {1u, 2u, 3u}) EXPECT_TRUE(data.questions[i].error) << i;
+}
+
+TEST_F(SgpData, AFileOfAnythingElseIsRefusedAsAWhole) {
+  std::string text = kHeader;
+  for (std::int64_t i = 0; i <= kSgpMostBadRows; ++i) text += "x\n";
+  refused(ErrorCode::kLimit, "more than 100000 rows cannot be used", text);
+}
+
+TEST(SgpQuestions, ComeBackAsTheyWere) {
+  SgpQuestion q;
+  q.split = "svg";
+  q.row = 300;
+  q.position = 1234567;
+  q.id = "svg-300";
+  q.subject = "color";
+  q.question = std::string(200'000, 'q');
+  q.options = {"a", "", std::string(300, 'c')};
+  q.answer = "C";
+  q.file = "svg.csv";
+  SgpQuestion bad;
+  bad.id = std::string("n\0ul", 4);
+  bad.split = "cad";
+  bad.error = Failure{ErrorCode::kLimit, "too long"};
+  SgpQuestions all = {q, bad};
+  for (int i = 0; i < 20; ++i) all.push_back(q);  // more than one block
+  const SgpQuestions copy = all;
+  for (const std::size_t i : {0u, 2u, 21u}) {
+    const SgpQuestion back = copy[i];
+    EXPECT_EQ(back.id, q.id);
+    EXPECT_EQ(back.split, q.split);
+    EXPECT_EQ(back.subject, q.subject);
+    EXPECT_EQ(back.question, q.question);
+    EXPECT_EQ(back.options, q.options);
+    EXPECT_EQ(back.answer, q.answer);
+    EXPECT_EQ(back.file, q.file);
+    EXPECT_EQ(back.row, q.row);
+    EXPECT_EQ(back.position, q.position);
+    EXPECT_FALSE(back.error);
+  }
+  const SgpQuestion back = copy[1];
+  EXPECT_EQ(back.id, bad.id);
+  EXPECT_EQ(back.row, 0);
+  EXPECT_EQ(back.error->code, ErrorCode::kLimit);
+  EXPECT_EQ(back.error->message, "too long");
 }
 
 TEST_F(SgpData, MalformedJsonLinesAreRowsThatCannotBeUsed) {
@@ -178,6 +281,7 @@ TEST_F(SgpData, MalformedJsonLinesAreRowsThatCannotBeUsed) {
         "{\"Question\":\"\\ud800\",\"Answer\":1}",
         "{\"Question\":\"Q\",\"Question\":\"Q\",\"Answer\":1}", "{\"Question\":[],\"Answer\":1}",
         "{\"Question\":\"Q\",\"A\":\"x\",\"Answer\":\"A\"}",
+        "{\"Question\":\"Q\",\"options\":7,\"Answer\":\"A\"}",
         "{\"Question\":\"Q\",\"A\":\"x\",\"C\":\"y\",\"Answer\":\"A\"}",
         "{\"Question\":\"Q\",\"options\":[\"x\"],\"Answer\":\"A\"}",
         "{\"Question\":\"Q\",\"options\":[\"x\",\"y\"],\"Answer\":2}",
@@ -246,6 +350,15 @@ TEST_F(SgpData, LimitsAndSamplesPerSplit) {
   for (int i = 5; i < 10; ++i) two.push_back(data.questions[static_cast<std::size_t>(i)].id);
   EXPECT_EQ(one, two);  // the same questions of every copy
   EXPECT_NE(one, (std::vector<std::string>{"0", "1", "2", "3", "4"}));
+  // Of files without ids the same rows.
+  std::string bare = "Question,A,B,Answer\n";
+  for (int i = 0; i < 50; ++i) bare += "Q" + std::to_string(i) + ",a,b,A\n";
+  const std::vector<std::string> bare_paths = {folder_.write("inv_t1.csv", bare),
+                                               folder_.write("inv_t2.csv", bare)};
+  const SgpDataset drawn = load_sgp_data(bare_paths, options);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(drawn.questions[i].question, drawn.questions[i + 5].question);
+  }
   const std::string fingerprint = data.fingerprint;
   options.seed = 2;
   data = load_sgp_data(paths, options);

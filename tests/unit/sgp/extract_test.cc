@@ -136,6 +136,7 @@ TEST(SgpRobust, ALetterWithAMarkAloneIsAnAnswer) {
 TEST(SgpRobust, TheOnlyOptionThatIsSaidIsAnAnswer) {
   EXPECT_EQ(robust("B) green\n\nGrass has that color."), "B");
   EXPECT_EQ(robust("A) red\nB) green\nC) a blue door\nD) yellow"), std::nullopt);
+  EXPECT_EQ(robust("A) red\nis what I thought first.\nB) green"), "B");
   EXPECT_EQ(robust("A) red\nB) green\nC) a blue door\nD) yellow\n\nAnswer: B"), "B");
 }
 

@@ -45,13 +45,15 @@ TEST(SgpSummary, CountsBySplitAndSubject) {
       record("svg", 1, "A", "A", "color"), record("svg", 2, "B", "A", "color"),
       record("svg", 3, std::nullopt, "A", "count"), record("cad", 1, "C", "C", "2D")};
   records.push_back(record("cad", 2, std::nullopt, "C", ""));
-  records.back().error = SgpError{ErrorCode::kLimit, "too long"};
+  records.back().error = Failure{ErrorCode::kLimit, "too long"};
   records.push_back(record("cad", 3, std::nullopt, "", ""));
   records.back().prompt_hash.clear();
-  records.back().error = SgpError{ErrorCode::kInvalid, "ragged"};
+  records.back().error = Failure{ErrorCode::kInvalid, "ragged"};
   const SgpSummary s = summarize_sgp(records);
-  EXPECT_EQ(s.overall.count, 6);
+  EXPECT_EQ(s.overall.count, 4);
+  EXPECT_EQ(s.overall.questions(), 6);
   EXPECT_EQ(s.overall.errors, 2);
+  EXPECT_DOUBLE_EQ(s.overall.mean, 0.5);
   EXPECT_EQ(s.bad_rows, 1);
   EXPECT_EQ(s.not_run, 1);
   ASSERT_EQ(s.splits.size(), 2u);
@@ -63,6 +65,23 @@ TEST(SgpSummary, CountsBySplitAndSubject) {
   ASSERT_EQ(s.splits[1].subjects.size(), 2u);
   EXPECT_EQ(s.splits[1].subjects[0].name, "color");
   EXPECT_DOUBLE_EQ(s.splits[1].subjects[0].share.mean, 0.5);
+}
+
+TEST(SgpSummary, AllReadingsAreOverTheSameQuestions) {
+  std::vector<SgpRecord> records;
+  for (int i = 0; i < 4; ++i) records.push_back(record("svg", i, "A", i < 2 ? "A" : "B"));
+  records[0].robust = SgpVerdict{"A", 1.0};
+  records[1].robust = SgpVerdict{std::nullopt, 0.0};
+  records[2].robust = SgpVerdict{"B", 1.0};
+  records[2].judge = SgpJudged{"", {"B", 1.0}};
+  records[3].error = Failure{ErrorCode::kLimit, "too long"};  // asked by nobody
+  const SgpSummary s = summarize_sgp(records);
+  EXPECT_EQ(s.overall.count, 3);
+  ASSERT_EQ(s.readings.size(), 2u);
+  for (const auto& [name, share] : s.readings) EXPECT_EQ(share.count, 3) << name;
+  EXPECT_DOUBLE_EQ(s.readings[0].second.mean, 2.0 / 3);
+  // Where the judge was not asked the score's own reading counts.
+  EXPECT_DOUBLE_EQ(s.readings[1].second.mean, 1.0);
 }
 
 TEST(SgpConsistency, IsTheMajoritysShareOfTheSixSets) {
@@ -83,16 +102,63 @@ TEST(SgpConsistency, IsTheMajoritysShareOfTheSixSets) {
   EXPECT_DOUBLE_EQ(c.accuracy, 0.25);
 }
 
-TEST(SgpConsistency, NeedsTwoSetsAndTheSameQuestions) {
+TEST(SgpConsistency, NeedsTwoSetsOfTheSameQuestions) {
   std::vector<SgpRecord> records = {record("inv", 1, "A", "A"), record("svg", 1, "A", "A")};
   EXPECT_TRUE(summarize_sgp(records).consistency.empty());
   records.push_back(record("inv_r0", 2, "A", "A"));
+  records.push_back(record("inv_r0", 3, "A", "A"));
   EXPECT_TRUE(summarize_sgp(records).consistency.empty());
   records.push_back(record("inv_r0", 1, "B", "A"));
   const SgpSummary s = summarize_sgp(records);
   ASSERT_EQ(s.consistency.size(), 1u);
   EXPECT_EQ(s.consistency[0].name, "rotation");
+  EXPECT_EQ(s.consistency[0].questions, 1);
   EXPECT_DOUBLE_EQ(s.consistency[0].consistency, 0.5);
+}
+
+SgpRecord placed(const std::string& split, std::int64_t position, const std::string& id,
+                 const char* said, const std::string& subject = "box") {
+  SgpRecord r = record(split, 0, said, "A", subject);
+  r.id = id;
+  r.position = position;
+  return r;
+}
+
+TEST(SgpConsistency, PairsSetsByPosition) {
+  // Numbered within a subject, one number twice, and asked in different orders.
+  const std::vector<SgpRecord> records = {placed("inv", 1, "8", "A", "ball"),
+                                          placed("inv", 2, "8", "B"),
+                                          placed("inv", 3, "9", "C"),
+                                          placed("inv", 4, "9", "D"),
+                                          placed("inv_t0", 4, "9", "D"),
+                                          placed("inv_t0", 2, "8", "B"),
+                                          placed("inv_t0", 1, "8", "A", "ball"),
+                                          placed("inv_t0", 3, "9", "C")};
+  const SgpConsistency c = summarize_sgp(records).consistency.at(0);
+  EXPECT_EQ(c.questions, 4);
+  EXPECT_DOUBLE_EQ(c.consistency, 1.0);
+}
+
+TEST(SgpConsistency, PairsSetsThatNumberTheirRowsByPosition) {
+  const std::vector<SgpRecord> records = {
+      placed("inv", 1, "inv-1", "A"),       placed("inv", 2, "inv-2", "B"),
+      placed("inv_t0", 1, "inv_t0-1", "A"), placed("inv_t0", 2, "inv_t0-2", "B"),
+      placed("inv_r0", 1, "x", "A"),        placed("inv_r0", 2, "y", "C")};
+  const SgpSummary s = summarize_sgp(records);
+  ASSERT_EQ(s.consistency.size(), 2u);
+  EXPECT_DOUBLE_EQ(s.consistency[0].consistency, 1.0);
+  EXPECT_DOUBLE_EQ(s.consistency[1].consistency, 0.75);
+}
+
+TEST(SgpConsistency, LeavesOutWhatNotAllSetsCouldAsk) {
+  std::vector<SgpRecord> records = {record("inv", 1, "A", "A"), record("inv", 2, "B", "A"),
+                                    record("inv_t0", 1, "A", "A"), record("inv_t0", 2, "A", "A")};
+  records[3].error = Failure{ErrorCode::kLimit, "too long"};
+  const SgpConsistency c = summarize_sgp(records).consistency.at(0);
+  EXPECT_EQ(c.questions, 1);
+  EXPECT_EQ(c.not_asked, 1);
+  EXPECT_DOUBLE_EQ(c.consistency, 1.0);
+  EXPECT_DOUBLE_EQ(c.accuracy, 1.0);
 }
 
 // A base run of `n` right answers and ours, of which `lost` went wrong, and `gained` that went the
@@ -144,6 +210,33 @@ TEST(SgpCompare, SaysWhatOnlyOneSideHas) {
   ASSERT_EQ(c.rows.size(), 3u);
   EXPECT_EQ(c.rows[1].name, "svg");
   EXPECT_EQ(c.rows[2].name, "svg/color");
+}
+
+TEST(SgpCompare, PairsWithinTheSubject) {
+  std::vector<SgpRecord> ours = {record("svg", 8, "A", "A", "ball"),
+                                 record("svg", 8, "B", "A", "box")};
+  std::vector<SgpRecord> base = {record("svg", 8, "B", "A", "box"),
+                                 record("svg", 8, "A", "A", "ball")};
+  EXPECT_TRUE(compare_sgp(ours, base).changed.empty());
+  // The same names once more: those that were asked the same words belong together.
+  ours.push_back(record("svg", 8, "A", "A", "box"));
+  base.insert(base.begin(), record("svg", 8, "A", "A", "box"));
+  ours.back().prompt_hash = base.front().prompt_hash = "q";
+  const SgpComparison c = compare_sgp(ours, base);
+  EXPECT_TRUE(c.changed.empty());
+  EXPECT_EQ(c.rows[0].count, 3);
+  EXPECT_EQ(c.other_prompt, 0);
+}
+
+TEST(SgpCompare, LeavesOutWhatOneOfTheTwoCouldNotAsk) {
+  std::vector<SgpRecord> ours = {record("svg", 1, "A", "A"), record("svg", 2, "A", "A")};
+  std::vector<SgpRecord> base = ours;
+  base[1].error = Failure{ErrorCode::kLimit, "too long"};
+  base[1].score = 0.0;
+  const SgpComparison c = compare_sgp(ours, base);
+  EXPECT_EQ(c.rows[0].count, 1);
+  EXPECT_EQ(c.rows[0].gained, 0);
+  EXPECT_EQ(c.not_asked, 1);
 }
 
 TEST(SgpGate, LosingExactlySoMuchIsNotMore) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lathe/sgp/prompts.h"
 #include "lathe/sgp/responses.h"
 
 #include "support/refusal.h"
@@ -46,7 +47,7 @@ TEST(SgpRecord, ErrorsSurviveToo) {
   SgpRecord r = full();
   r.response.reset();
   r.extracted.reset();
-  r.error = SgpError{ErrorCode::kLimit, "too long"};
+  r.error = Failure{ErrorCode::kLimit, "too long"};
   const SgpRecord back = parse_sgp_record(to_json_line(r), "x", 1);
   ASSERT_TRUE(back.error);
   EXPECT_EQ(back.error->code, ErrorCode::kLimit);
@@ -93,7 +94,7 @@ TEST(SgpResponses, AreReadInEveryForm) {
       "{\"id\":\"5\"}\n"
       "{\"id\":\"1\",\"response\":\"again\"}\n"
       "{\"id\":\"9\",\"response\":\"nobody asked\"}\n");
-  std::vector<SgpQuestion> questions;
+  SgpQuestions questions;
   for (const char* id : {"1", "2", "3", "4", "5"}) questions.push_back(question("svg", id));
   const SgpScored scored = score_sgp_responses(questions, read_sgp_responses(path), {});
   ASSERT_EQ(scored.records.size(), 5u);
@@ -110,8 +111,8 @@ TEST(SgpResponses, AreReadInEveryForm) {
 }
 
 TEST(SgpResponses, SplitsThatShareIdsAreToldApart) {
-  const std::vector<SgpQuestion> questions = {question("inv", "1"), question("inv_t0", "1"),
-                                              question("inv", "2")};
+  const SgpQuestions questions = {question("inv", "1"), question("inv_t0", "1"),
+                                  question("inv", "2")};
   EXPECT_EQ(sgp_prompt_ids(questions), (std::vector<std::string>{"inv/1", "inv_t0/1", "2"}));
   const test::TempFolder folder;
   const std::string path = folder.write("r.jsonl",
@@ -123,6 +124,54 @@ TEST(SgpResponses, SplitsThatShareIdsAreToldApart) {
   EXPECT_EQ(scored.records[1].extracted, "B");
   EXPECT_TRUE(scored.records[2].error);
   EXPECT_EQ(scored.warnings.size(), 1u);
+}
+
+SgpQuestion of_subject(const std::string& split, const std::string& subject, const std::string& id,
+                       const std::string& text) {
+  SgpQuestion q = question(split, id);
+  q.subject = subject;
+  q.question = text;
+  return q;
+}
+
+TEST(SgpResponses, IdsAreNumberedWithinASubject) {
+  const SgpQuestions questions = {
+      of_subject("inv", "ball", "8", "p"), of_subject("inv", "box", "8", "q"),
+      of_subject("inv", "box", "8", "r"), of_subject("inv_t0", "box", "9", "q")};
+  EXPECT_EQ(sgp_prompt_ids(questions),
+            (std::vector<std::string>{"inv/ball/8", "inv/box/8", "inv/box/8#2", "9"}));
+  const test::TempFolder folder;
+  const std::string path = folder.write(
+      "r.jsonl",
+      "{\"id\":\"8\",\"split\":\"inv\",\"subject\":\"ball\",\"response\":\"Answer: A\"}\n"
+      "{\"id\":\"inv/box/8#2\",\"response\":\"Answer: A\"}\n"
+      "{\"id\":\"inv/box/8\",\"response\":\"Answer: B\"}\n"
+      "{\"id\":\"8\",\"response\":\"which?\"}\n"
+      "{\"id\":\"8\",\"split\":\"inv\",\"response\":\"which?\"}\n");
+  const SgpScored scored = score_sgp_responses(questions, read_sgp_responses(path), {});
+  EXPECT_EQ(scored.records[0].extracted, "A");
+  EXPECT_EQ(scored.records[1].extracted, "B");
+  EXPECT_EQ(scored.records[2].extracted, "A");
+  EXPECT_TRUE(scored.records[3].error);
+  ASSERT_EQ(scored.warnings.size(), 2u);
+  EXPECT_NE(scored.warnings[0].find("3 questions have the id \"8\": put split and subject"),
+            std::string::npos);
+}
+
+TEST(SgpResponses, QuestionsOfOneNameAnswerToTheirPrompts) {
+  const SgpQuestions questions = {of_subject("inv", "box", "8", "q"),
+                                  of_subject("inv", "box", "8", "r")};
+  const test::TempFolder folder;
+  const auto line = [&](std::size_t i, const std::string& response) {
+    return "{\"id\":\"8\",\"split\":\"inv\",\"subject\":\"box\",\"prompt\":\"" +
+           sgp_prompt_hash(sgp_messages(questions[i], "")) + "\",\"response\":\"" + response +
+           "\"}\n";
+  };
+  const std::string path = folder.write("r.jsonl", line(1, "Answer: B") + line(0, "Answer: A"));
+  const SgpScored scored = score_sgp_responses(questions, read_sgp_responses(path), {});
+  EXPECT_EQ(scored.records[0].extracted, "A");
+  EXPECT_EQ(scored.records[1].extracted, "B");
+  EXPECT_TRUE(scored.warnings.empty());
 }
 
 }  // namespace

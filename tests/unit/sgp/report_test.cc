@@ -12,7 +12,7 @@ namespace lathe {
 namespace {
 
 struct Answers {
-  std::vector<SgpQuestion> questions;
+  SgpQuestions questions;
   std::vector<SgpRecord> records;
 
   void add(const std::string& id, const std::string& text, const std::string& response) {
@@ -29,7 +29,8 @@ struct Answers {
     r.subject = q.subject;
     r.answer = q.answer;
     r.response = response;
-    questions.push_back(std::move(q));
+    q.position = r.position = static_cast<std::int64_t>(records.size()) + 1;
+    questions.push_back(q);
     records.push_back(std::move(r));
   }
 
@@ -40,7 +41,7 @@ struct Answers {
     facts.protocol = "reference";
     const SgpLeaderboard board = sgp_leaderboard(summary, facts.model, facts.protocol);
     SgpReport report;
-    report.questions = questions;
+    report.questions = &questions;
     report.records = records;
     report.summary = &summary;
     report.facts = &facts;
@@ -150,10 +151,35 @@ TEST(SgpLeaderboard, PutsOursInItsPlace) {
   EXPECT_NE(sgp_leaderboard_text(board).find("> ours"), std::string::npos);
   EXPECT_EQ(nlohmann::json::parse(sgp_leaderboard_json(board))["rows"].size(), 38u);
 
-  summary.splits[0].share.count = 500;
-  EXPECT_EQ(sgp_leaderboard(summary, "ours", "robust").notes.size(), 3u);
   summary.splits[0].name = "inv";
   EXPECT_EQ(sgp_leaderboard(summary, "ours", "reference").rows.size(), 37u);
+}
+
+TEST(SgpLeaderboard, NeverShowsOtherQuestionsBesideTheBenchmarks) {
+  SgpSummary summary;
+  SgpSplit svg, cad;
+  svg.name = "svg";
+  svg.share.count = 500;  // our own drawings
+  svg.share.mean = 0.987654;
+  cad.name = "cad";
+  cad.share.count = 2399;  // the benchmark's, but for one that could not be asked
+  cad.share.errors = 1;
+  summary.splits = {cad, svg};
+  const SgpLeaderboard none = sgp_leaderboard(summary, "ours", "reference");
+  EXPECT_EQ(none.rows.size(), 37u);
+  ASSERT_EQ(none.notes.size(), 3u);
+  EXPECT_NE(none.notes[2].find("Of the svg split 500 questions"), std::string::npos);
+  EXPECT_EQ(sgp_leaderboard_text(none).find("98.7"), std::string::npos);
+  // A split that is whole has its score, the other one none.
+  summary.splits[0].share.count = 2400;
+  summary.splits[0].share.errors = 0;
+  const SgpLeaderboard half = sgp_leaderboard(summary, "ours", "reference");
+  ASSERT_EQ(half.rows.size(), 38u);
+  for (const SgpLeaderboard::Row& row : half.rows) {
+    if (!row.ours) continue;
+    EXPECT_FALSE(row.scores[0].has_value());
+    EXPECT_TRUE(row.scores[6].has_value());
+  }
 }
 
 }  // namespace

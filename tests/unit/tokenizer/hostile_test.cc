@@ -9,13 +9,15 @@
 
 #include "support/cpu_time.h"
 #include "support/refusal.h"
-#include "tokenizer/byte_level.h"
+#include "support/small_tokenizers.h"
 #include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {
 
 using nlohmann::json;
+using test::byte_tokenizer;
+using test::create;
 using test::expect_refused;
 using test::expect_time_to_grow_with;
 
@@ -24,22 +26,6 @@ std::string repeat(std::string_view part, std::size_t times) {
   out.reserve(part.size() * times);
   for (std::size_t i = 0; i < times; ++i) out += part;
   return out;
-}
-
-// A tokenizer.json of bytes, and what a test adds.
-json byte_tokenizer() {
-  json vocab = json::object();
-  for (const std::string& token : byte_level_chars()) vocab[token] = vocab.size();
-  return {{"model", {{"type", "BPE"}, {"vocab", std::move(vocab)}, {"merges", json::array()}}},
-          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-          {"decoder", {{"type", "ByteLevel"}}}};
-}
-
-std::shared_ptr<const Tokenizer> create(const json& tokenizer) {
-  TokenizerFiles files;
-  files.tokenizer_json = tokenizer.dump();
-  files.origin = "t.json";
-  return Tokenizer::create(files);
 }
 
 json sequence(const char* list, const json& step, std::size_t times) {

@@ -76,7 +76,8 @@ class SpmFiles : public testing::TestWithParam<const char*> {
 
 TEST_P(SpmFiles, EncodesAsTheLibraryDoes) {
   const SpmLibrary library(model_, "test");
-  const SpmBpe own(model_);
+  const StringTable pieces = index_pieces(model_, "test");
+  const SpmBpe own(model_, pieces);
   SpmBpe::Scratch scratch;
   std::mt19937 random(7);
   for (int i = 0; i < 20000; ++i) {

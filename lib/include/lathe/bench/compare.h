@@ -22,10 +22,6 @@ struct BenchRecord {
 // Rows of our own; those of other programs measured beside them are left out.
 LATHE_API std::vector<BenchRecord> bench_records(std::span<const BenchRow> rows);
 
-// bench_records(read_bench_rows(...)).
-LATHE_API std::vector<BenchRecord> read_bench_records(std::string_view text,
-                                                      const std::string& origin);
-
 struct BenchComparison {
   std::string test;
   double ours_ts = 0.0;  // medians

@@ -8,7 +8,7 @@
 
 #include "lathe/bench/bench.h"
 #include "lathe/bench/machine.h"
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
 
 namespace lathe {

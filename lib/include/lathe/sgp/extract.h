@@ -19,7 +19,7 @@
 #include <string_view>
 
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 
 namespace lathe {
 

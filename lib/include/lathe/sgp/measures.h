@@ -1,5 +1,10 @@
 // Scores of a run: accuracy with its uncertainty, by subject, by split and over all, and how
-// consistent the answers to moved copies of a picture are. Thread-safe.
+// consistent the answers to moved copies of a picture are.
+//
+// One denominator everywhere: every figure of a group is over its questions that were asked and
+// answered, the answer "nothing that can be read" included. Those that could not be asked (a row
+// that cannot be used, a prompt longer than the context, no response to be had) stand apart, as
+// `errors`. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +20,15 @@
 namespace lathe {
 
 struct SgpShare {
-  std::int64_t count = 0;
+  std::int64_t count = 0;  // asked
   double mean = 0.0;
   double std = 0.0;              // of the population, as the reference's numpy.std
   double standard_error = 0.0;   // of the mean: sqrt(mean · (1 - mean) / count)
   double low = 0.0, high = 0.0;  // 95 % (Wilson 1927)
   double answered = 0.0;         // share with an extracted answer
-  std::int64_t errors = 0;       // could not be asked; they count as wrong
+  std::int64_t errors = 0;       // could not be asked; in none of these figures
+
+  std::int64_t questions() const noexcept { return count + errors; }
 };
 
 struct SgpSubject {
@@ -36,14 +43,16 @@ struct SgpSplit {
 };
 
 // The reference's consistency: per question the share of its majority answer among the six sets
-// {inv, t0..t4} or {inv, r0..r4}, averaged over the questions that all present sets have. "No
-// answer" counts as an answer, so look at `answered` too.
+// {inv, t0..t4} or {inv, r0..r4}, averaged over the questions that were asked in all present
+// sets. "No answer" counts as an answer, so look at `answered` too. Sets are paired by position,
+// as the reference does: the n-th question of a subject and id is the same one in each.
 struct SgpConsistency {
   std::string name;  // "translation", "rotation"
   std::vector<std::string> splits;
   std::int64_t questions = 0;
+  std::int64_t not_asked = 0;  // further ones, which not all sets could ask
   double consistency = 0.0;
-  double accuracy = 0.0;  // mean of the sets' scores
+  double accuracy = 0.0;  // mean of the sets' scores on these questions
   double answered = 0.0;
 };
 
@@ -51,13 +60,15 @@ struct SgpSummary {
   SgpShare overall;
   std::vector<SgpSplit> splits;  // in byte order of their names
   std::vector<SgpConsistency> consistency;
-  // Other readings of the same responses, over all: "robust", "judge", "text", "text per byte".
+  // Other readings of the same responses, over the same questions: "robust", "judge", "text",
+  // "text per byte".
   std::vector<std::pair<std::string, SgpShare>> readings;
   std::int64_t prompt_tokens = 0, generated_tokens = 0;
   std::int64_t bad_rows = 0;  // of the errors: rows of the data that cannot be used
   std::int64_t not_run = 0;   // of the errors: prompts that did not fit the context, and such
 };
 
+// `scores` and `answered` of the questions that were asked, `errors` further ones.
 LATHE_API SgpShare sgp_share(std::span<const double> scores, std::int64_t answered,
                              std::int64_t errors);
 LATHE_API SgpSummary summarize_sgp(std::span<const SgpRecord> records);
@@ -87,6 +98,7 @@ struct SgpComparison {
   std::vector<SgpPaired> rows;     // all, then each split and each of its subjects
   std::vector<SgpChange> changed;  // questions whose score differs, in our order
   std::int64_t only_ours = 0, only_base = 0;
+  std::int64_t not_asked = 0;     // common questions that one of the two could not ask
   std::int64_t other_prompt = 0;  // common questions that were asked with other words
 };
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 #include "lathe/sgp/svg_move.h"
 
 namespace lathe {
@@ -37,7 +37,7 @@ struct SgpPerturbNote {
 struct SgpPerturbed {
   struct Set {
     std::string name;  // "inv", "inv_t0", ...
-    std::vector<SgpQuestion> questions;
+    SgpQuestions questions;
   };
   std::vector<Set> sets;                // the originals first
   std::vector<SgpPerturbNote> notes;    // moved exactly, but an element was given a transform
@@ -46,11 +46,10 @@ struct SgpPerturbed {
 };
 
 // Throws kUsage for fewer than 1 or more than 100 copies.
-LATHE_API SgpPerturbed perturb_sgp(std::span<const SgpQuestion> questions,
-                                   const SgpPerturbOptions& options);
+LATHE_API SgpPerturbed perturb_sgp(const SgpQuestions& questions, const SgpPerturbOptions& options);
 
 // As CSV in the benchmark's columns: PID, Question, A, B, ..., Answer, Subject (those that the
 // questions have). Lines end with LF; quotes where they are needed.
-LATHE_API std::string sgp_csv(std::span<const SgpQuestion> questions);
+LATHE_API std::string sgp_csv(const SgpQuestions& questions);
 
 }  // namespace lathe

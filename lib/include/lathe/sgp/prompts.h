@@ -10,7 +10,7 @@
 
 #include "lathe/chat.h"
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 
 namespace lathe {
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
 #include "lathe/sgp/extract.h"
+#include "lathe/sgp/question.h"
 
 namespace lathe {
 
@@ -37,6 +37,7 @@ struct SgpJudged {
 
 struct SgpRecord {
   std::string split, id, subject;
+  std::int64_t position = 0;            // its question's; 0: not known, since it isn't written
   std::string prompt_hash;              // empty where there was no prompt
   std::optional<std::string> response;  // raw; nothing with the logprob protocol and for errors
   std::optional<std::string> extracted;
@@ -50,7 +51,7 @@ struct SgpRecord {
   std::int64_t prompt_tokens = 0;
   std::int64_t generated_tokens = 0;
   std::optional<double> seconds;  // from its admission to its end
-  std::optional<SgpError> error;
+  std::optional<Failure> error;
 };
 
 // What makes the line a record of a RecordLog.

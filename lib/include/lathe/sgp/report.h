@@ -17,9 +17,9 @@
 #include <string_view>
 
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
 #include "lathe/sgp/leaderboard.h"
 #include "lathe/sgp/measures.h"
+#include "lathe/sgp/question.h"
 #include "lathe/sgp/record.h"
 #include "lathe/sgp/summary.h"
 
@@ -28,8 +28,8 @@ namespace lathe {
 inline constexpr std::uint64_t kSgpReportMostText = std::uint64_t{48} << 20;
 
 struct SgpReport {
-  std::string title;                       // "model.lathe on svg, cad"; empty: made of the facts
-  std::span<const SgpQuestion> questions;  // those of the records, by split and id
+  std::string title;                        // "model.lathe on svg, cad"; empty: made of the facts
+  const SgpQuestions* questions = nullptr;  // those of the records, by split and position
   std::span<const SgpRecord> records;
   std::span<const SgpRecord> baseline;          // may be empty
   const SgpSummary* summary = nullptr;          // must be there

@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "lathe/chat.h"
-#include "lathe/checkpoint.h"
+#include "lathe/checkpoint_parts.h"
 #include "lathe/engine.h"
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 #include "lathe/sgp/record.h"
 
 namespace lathe {
@@ -61,9 +61,11 @@ class LATHE_API SgpRun {
   void use_judge(Engine& engine, SgpSpeaker speaker, std::string system);
 
   // Asks questions[place] for each of `places`, in that order. A question that cannot be asked
-  // (its own error, a prompt longer than the context) gives a record with an error.
-  void ask(std::span<const SgpQuestion> questions, std::span<const std::size_t> places,
-           const SgpSink& sink);
+  // (its own error, a prompt longer than the context) gives a record with an error. `stop` is
+  // looked at between steps: when it says true, what is under way is dropped, and the result is
+  // false.
+  bool ask(const SgpQuestions& questions, std::span<const std::size_t> places, const SgpSink& sink,
+           const std::function<bool()>& stop = {});
 
  private:
   struct State;
@@ -72,17 +74,20 @@ class LATHE_API SgpRun {
 
 // The order to ask in: the data's own, but questions about the same program follow each other,
 // so that the engine computes the program once.
-LATHE_API std::vector<std::size_t> sgp_order(std::span<const SgpQuestion> questions);
+LATHE_API std::vector<std::size_t> sgp_order(const SgpQuestions& questions);
 
 // A record for a response that came from elsewhere.
 LATHE_API SgpRecord score_sgp_response(const SgpQuestion& question, const SgpRunOptions& options,
                                        std::string response);
+// The same for log-probabilities that a run recorded: of the letters and of the options' texts, one
+// for each option; otherwise the record says what is wrong.
+LATHE_API SgpRecord score_sgp_logprobs(const SgpQuestion& question, const SgpRunOptions& options,
+                                       SgpLogprobs logprobs);
+// Gives a record the score that another protocol reads from the same response (kReference,
+// kRobust). One that has no such reading, log-probabilities say, stays as it is.
+LATHE_API void read_sgp_record_as(SgpRecord& record, SgpProtocol protocol);
 // The record of a question that was not asked: its own error, or `error`.
 LATHE_API SgpRecord sgp_error_record(const SgpQuestion& question, const SgpRunOptions& options,
-                                     const SgpError& error);
-
-// 16 hexadecimal digits that tell models apart by what they would say, whatever their path:
-// fingerprint() (checkpoint.h) and the tokenizer.
-LATHE_API std::string sgp_model_identity(const Checkpoint& checkpoint);
+                                     const Failure& error);
 
 }  // namespace lathe

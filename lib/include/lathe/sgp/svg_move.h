@@ -9,7 +9,9 @@
 //
 // Where no coordinate can carry the turn (text, images, paint that follows an object's box,
 // filters), the element gets a transform of its own; this is exact too, and listed in `notes`.
-// What can't be read at all is refused.
+// What can't be read at all is refused, and so is what a move would draw otherwise: a style sheet
+// that selects by an attribute which changes ([x="5"]), names that only some readers take for
+// SVG's (<RECT>, CX="5").
 //
 // Errors: kInvalid for markup that breaks off or holds no svg element; kLimit for more than
 // 200,000 elements or 500 levels; kUnsupported, saying why, for what can't be moved exactly.
@@ -40,11 +42,14 @@ struct MovedSvg {
 
 LATHE_API MovedSvg move_svg(std::string_view svg, const SvgMove& move);
 
-enum class SvgMoveKind { kTranslate, kRotate };
+// kTranslate: by 0.5 to 1 % of the canvas to the right and as much down, each drawn for itself,
+// three decimals (more on a canvas of a few units): what the benchmark's published sets inv_t0 to
+// inv_t4 have. kTranslateFar: by up to a sixteenth of the canvas in any direction. kRotate: that,
+// and a turn by 5 to 30 degrees about the middle.
+enum class SvgMoveKind { kTranslate, kTranslateFar, kRotate };
 
-// Draws a move that fits the drawing's canvas: a shift by up to a sixteenth of its size, and
-// for kRotate a turn by 5 to 30 degrees about its middle. It depends on the program's bytes,
-// the kind, the seed and the copy's number, and on nothing else.
+// Draws a move that fits the drawing's canvas. It depends on the program's bytes, the kind, the
+// seed and the copy's number, and on nothing else.
 LATHE_API SvgMove draw_svg_move(std::string_view svg, SvgMoveKind kind, std::uint64_t seed,
                                 int copy);
 

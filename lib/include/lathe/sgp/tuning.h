@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "lathe/export.h"
-#include "lathe/sgp/dataset.h"
+#include "lathe/sgp/question.h"
 
 namespace lathe {
 
@@ -27,7 +27,7 @@ struct SgpTuningOptions {
   std::string system;  // of the chat form; empty: no system message
 };
 
-LATHE_API std::string sgp_tuning_records(std::span<const SgpQuestion> questions,
+LATHE_API std::string sgp_tuning_records(const SgpQuestions& questions,
                                          const SgpTuningOptions& options);
 
 }  // namespace lathe

@@ -1,0 +1,65 @@
+#include "lathe/conversation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "generate/common_length.h"
+#include "generate/decode.h"
+#include "model/sequence_file.h"
+
+namespace lathe {
+
+Conversation::Conversation(Session& session, std::shared_ptr<const Tokenizer> tokenizer)
+    : session_(session), tokenizer_(std::move(tokenizer)), sequence_(session.add()) {}
+
+Conversation::~Conversation() { session_.drop(sequence_); }
+
+Generation Conversation::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
+                                  const TextCallback& on_text) {
+  GenerationState state(*tokenizer_, session_.model().config(), session_.context(), prompt, options,
+                        on_text);
+  if (!state.finished()) state.skip(go_back_to(prompt));
+  while (!state.finished()) state.accept(append(state.input()));
+  return state.take();
+}
+
+std::span<const float> Conversation::read(std::span<const TokenId> text) {
+  check_prompt(text.size(), session_.context(), session_.model().config().max_position);
+  return append(text.subspan(static_cast<std::size_t>(go_back_to(text))));
+}
+
+void Conversation::clear() {
+  session_.truncate(sequence_, 0);
+  tokens_.clear();
+}
+
+void Conversation::save(const std::string& path, bool overwrite) const {
+  write_sequence(session_, sequence_, tokens_, path, overwrite);
+}
+
+void Conversation::load(const std::string& path) {
+  clear();
+  reused_ = 0;
+  tokens_ = read_sequence(session_, sequence_, path);
+}
+
+std::int64_t Conversation::go_back_to(std::span<const TokenId> text) {
+  // At least the last token is computed, for its logits.
+  const std::int64_t most = std::ssize(text) - 1;
+  std::int64_t shared = std::min(common_length(tokens_, text), most);
+  if (!session_.can_fork(sequence_, shared)) shared = 0;  // its beginning has left the window
+  session_.truncate(sequence_, shared);
+  tokens_.resize(static_cast<std::size_t>(shared));
+  reused_ = shared;
+  return shared;
+}
+
+std::span<const float> Conversation::append(std::span<const TokenId> tokens) {
+  tokens_.reserve(tokens_.size() + tokens.size());  // before anything has changed
+  const SequenceInput input = {sequence_, tokens};
+  const std::span<const float> logits = session_.forward({&input, 1});
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  return logits;
+}
+
+}  // namespace lathe

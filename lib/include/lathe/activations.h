@@ -1,0 +1,27 @@
+// What a session shows to an observer (SessionOptions): the inputs of its matrices, for
+// calibration.
+#pragma once
+
+#include <cstdint>
+
+namespace lathe {
+
+// Which matrices an input goes to.
+enum class ActivationPoint {
+  kAttentionInput,   // q, k and v
+  kAttentionOutput,  // o
+  kMlpInput,         // gate and up
+  kMlpHidden,        // down
+  kHead,             // the output matrix (layer is num_layers)
+};
+
+// Rows of activations on their way into matrices: rows × cols floats, tight.
+struct ActivationRows {
+  ActivationPoint point = ActivationPoint::kHead;
+  std::int64_t layer = 0;
+  const float* x = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+}  // namespace lathe

@@ -1,0 +1,36 @@
+#include "common/text.h"
+
+#include <fmt/format.h>
+
+#include "lathe/host/escape.h"
+
+#include "common/input.h"
+
+namespace lathe::tool {
+
+std::string_view without_byte_order_mark(std::string_view text) noexcept {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
+std::string read_text(const std::string& path) {
+  std::string text = read_all(path);
+  text.erase(0, text.size() - without_byte_order_mark(text).size());
+  return text;
+}
+
+void warn_of(const Tool& tool, const Tokenizer& tokenizer) {
+  for (const std::string& text : tokenizer.warnings()) tool.warn(text);
+}
+
+void warn_of_two_bos(const Tool& tool, const Tokenizer& tokenizer, std::span<const TokenId> ids) {
+  if (!tokenizer.adds_bos() || ids.size() < 2 || ids[0] != tokenizer.bos() || ids[1] != ids[0]) {
+    return;
+  }
+  tool.warn(
+      fmt::format("the text begins with {}, which is put in front of it anyhow: it is there twice",
+                  lathe::quoted(tokenizer.piece(ids[0]))));
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,71 @@
+#include "generate/open_model.h"
+
+#include <chrono>
+#include <future>
+
+#include "lathe/host/escape.h"
+#include "lathe/lora.h"
+
+#include "common/fail.h"
+#include "common/kv_type.h"
+
+namespace lathe::tool {
+
+OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags) {
+  OpenOptions open;
+  open.tokenizer_path = flags.tokenizer;
+  OpenedModel out;
+  out.checkpoint = Checkpoint::open(common.model, open);
+  if (!out.checkpoint->tokenizer_files()) {
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
+         lathe::quoted(common.model));
+  }
+  // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
+  auto vocabulary = std::async(
+      std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
+  std::shared_ptr<const LoraAdapter> adapter;
+  if (!flags.lora.empty()) adapter = LoraAdapter::open(flags.lora);
+  if (adapter && flags.batch()) out.adapter = adapter->fingerprint();
+  LoadOptions load = flags.load;
+  load.threads = common.threads_or_default();
+  out.model = Model::load(out.checkpoint, adapter, load);
+  out.model->fetch_weights(
+      [&] { return vocabulary.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
+  out.tokenizer = vocabulary.get();
+  return out;
+}
+
+int threads_for(const Model& model, const CommonValues& common) {
+  // A step over so few weights takes less time than waking a second thread for it.
+  constexpr std::uint64_t kSmall = std::uint64_t{4} << 20;
+  if (common.threads == 0 && model.weight_bytes() < kSmall) return 1;
+  return common.threads_or_default();
+}
+
+std::int64_t context_for(const Model& model, const CommonValues& common,
+                         const GenerateFlags& flags) {
+  const std::int64_t longest = model.config().max_position;
+  if (flags.context > longest) {
+    fail(ErrorCode::kLimit, "{}: --ctx {} is more than the model's context of {} tokens",
+         lathe::quoted(common.model), flags.context, longest);
+  }
+  return flags.context > 0 ? flags.context : longest;
+}
+
+EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags) {
+  const CommonValues& common = tool.common();
+  EngineOptions out;
+  out.threads = threads_for(model, common);
+  out.kv_type = kv_type_by_name(flags.kv_type).type;
+  out.kv_memory = flags.kv_memory;
+  out.context = context_for(model, common, flags);
+  out.max_batch = flags.max_batch;
+  out.prefill_chunk = flags.prefill_chunk;
+  out.spill_file = flags.kv_spill;
+  out.cache_dir = flags.cache_dir;
+  out.cache_size = flags.cache_size;
+  out.on_warning = [&tool](const std::string& text) { tool.warn(text); };
+  return out;
+}
+
+}  // namespace lathe::tool
