@@ -97,7 +97,7 @@ int bench(const Tool& tool, BenchOptions& options) {
   join_bench_options(options);
   const BenchFormat format = *bench_format_by_name(options.format);
   if (options.machine) return measure_limits(tool, options, format);
-  const BenchGates gates(tool, options.gates);
+  const BenchGates gates(tool, options.gates, GateOf::kClock);
   check_bench_options(options);
   BenchPlan plan;
   if (options.has_model()) plan = plan_of(tool, options);

@@ -13,6 +13,7 @@
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
+#include "lathe/lora.h"
 
 #include "common/gates.h"
 #include "common/kv_type.h"
@@ -161,7 +162,7 @@ bool gates_hold(const BenchGates& gates, const Options& options, const Perplexit
 }
 
 int measure(const Tool& tool, const Options& options) {
-  const BenchGates gates(tool, options.gates);
+  const BenchGates gates(tool, options.gates, GateOf::kCount);
   if (!options.gates.empty() && options.base.empty()) fail_usage("--fail-if needs --baseline");
   const std::string gated[] = {"perplexity", "same-top"};
   gates.check_concern(gated);

@@ -17,7 +17,7 @@ namespace lathe::tool {
 
 class BenchGates {
  public:
-  BenchGates(const Tool& tool, const std::vector<std::string>& texts);
+  BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what);
 
   bool empty() const noexcept { return gates_.empty(); }
   // Refuses a gate that would pass whatever happens, since none of these tests is meant.
@@ -33,6 +33,7 @@ class BenchGates {
   };
 
   const Tool& tool_;
+  GateOf what_;
   std::vector<Gate> gates_;
 };
 

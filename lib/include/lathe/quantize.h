@@ -77,8 +77,8 @@ struct QuantizeReport {
   // Matrices that were quantized already, and the types they had ("Q8_0"), each once.
   std::size_t requantized = 0;
   std::vector<std::string> requantized_from;
-  std::size_t kept = 0;            // tensors that an earlier, killed run had finished
-  bool done = false;               // all of it was there already: nothing was measured or written
+  std::size_t kept = 0;  // tensors that an earlier, killed run had finished
+  bool done = false;     // all of it was there already: nothing was measured or written
   double seconds = 0.0;
 };
 

@@ -63,6 +63,13 @@ TEST(BenchCompare, PairsByTestAndAppliesGates) {
   EXPECT_TRUE(gate_missed(parse_gate("pp<150%"), rows[0]));
 }
 
+TEST(BenchCompare, WhatIsCountedNeedsNoInterval) {
+  const BenchComparison unsure{"same-top", 0.9, 1.0, {0.9, 0.7, 1.1}};
+  EXPECT_FALSE(gate_missed(parse_gate("same-top<-5%"), unsure, GateOf::kClock));
+  EXPECT_TRUE(gate_missed(parse_gate("same-top<-5%"), unsure, GateOf::kCount));
+  EXPECT_FALSE(gate_missed(parse_gate("same-top<-10%"), unsure, GateOf::kCount));
+}
+
 TEST(BenchCompare, WhatStandsAtTheEdgeHasNotLostMore) {
   // No pair of these percentages and ratios need be the same number in binary.
   for (int lost = 1; lost < 100; ++lost) {
