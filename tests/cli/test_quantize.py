@@ -105,7 +105,7 @@ class Quantize(ToolTest):
         self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
                 "--tensor", "k_proj=q8_0", "--tensor", "gate_proj=keep")
         out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
-        types = {t["name"]: t["type"] for t in json.loads(out)["tensors"]}
+        types = {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
         self.assertEqual(types["blk.0.attn_qkv.weight"], "Q8_0")
         self.assertEqual(types["blk.0.attn_output.weight"], "Q4_0")
         self.assertEqual(types["blk.1.ffn_up.weight"], "BF16")
