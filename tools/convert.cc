@@ -31,6 +31,7 @@ struct Options {
   std::string input, to, dtype, tokenizer, lora, synthetic;
   std::uint64_t shard_size = 5'000'000'000;
   std::int64_t context_length = 0;
+  std::string model;  // -m
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -162,6 +163,16 @@ void check(const Tool& tool, const Options& options) {
   }
 }
 
+// The model is an argument, as of other programs that convert, or -m, as of the other tools.
+void take_model(Options& options) {
+  if (options.model.empty()) return;
+  if (!options.input.empty()) {
+    fail_usage("{} and -m {}: one model is read", lathe::quoted(options.input),
+               lathe::quoted(options.model));
+  }
+  options.input = options.model;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -177,6 +188,8 @@ int main(int argc, char** argv) {
          "IN", options.input,
          "The model to read: a .lathe or .gguf file, a Hugging Face folder, a llama2.c .bin")
       ->type_name("MODEL");
+  app.add_option("-m,--model", options.model, "The same, as the other tools have it")
+      ->type_name("MODEL");
   tool.choice("--to", options.to, "Format of the output (default: as its name says)",
               {"lathe", "gguf", "hf"});
   tool.choice("--dtype", options.dtype, "Type of the weights (default: as they are)",
@@ -190,7 +203,7 @@ int main(int argc, char** argv) {
   app.add_option("--synthetic", options.synthetic,
                  "Write a model of this shape with random weights, for measuring")
       ->type_name("SHAPE");
-  tool.number("--context-length", options.context_length,
+  tool.number("--ctx,--context-length", options.context_length,
               "Positions of a --synthetic model (default: as its shape has)", 1,
               std::int64_t{1} << 31)
       ->default_str("");
@@ -208,6 +221,7 @@ int main(int argc, char** argv) {
   tool.example("convert --synthetic tinyllama-1.1b -o random.gguf", "Random weights, real speed");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {
+    take_model(options);
     check(tool, options);
     if (options.list) return list(tool, options);
     if (options.verify) return verify(tool, options);

@@ -64,6 +64,15 @@ Prompt chat_prompt(std::string text, const GenerateFlags& flags, const Tokenizer
   return {chat.encode(tokenizer, messages), chat.render(messages)};
 }
 
+// A model that was trained on turns goes on with a bare text as with a page of a book, which looks
+// like a bad model to whoever expected an answer. With --special the turns are spelled by hand.
+void tell_of_chat(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer) {
+  if (flags.chat || flags.special || tokenizer.chat_template().empty()) return;
+  tool.note(
+      "the model has a chat template, and the prompt is continued as a plain text; --chat answers "
+      "it");
+}
+
 // One request of an engine: for what only it keeps (--cache-dir).
 Generation generate_in_engine(Engine& engine, std::vector<TokenId> prompt,
                               const GenerateOptions& how, const TextCallback& on_text) {
@@ -99,6 +108,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     prompt = {encode_prompt(tokenizer, text, flags.special), text};
     warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
+  tell_of_chat(tool, flags, tokenizer);
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {

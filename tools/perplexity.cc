@@ -13,7 +13,9 @@
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
+#include "lathe/lora.h"
 
+#include "common/gates.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
 #include "common/load_options.h"
@@ -36,18 +38,22 @@ struct Options {
   std::string base_kv_type;     // empty: as kv_type
   std::uint64_t kv_memory = 0;  // 0: what the chunks at work need
   bool per_token = false;
+  std::vector<std::string> gates;
+  std::string lora;
   LoadOptions load;
 };
 
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
-                                    const std::string& type, const PerplexityOptions& measure,
-                                    LoadOptions load, std::uint64_t kv_memory, int threads) {
+                                    const std::string& lora, const std::string& type,
+                                    const PerplexityOptions& measure, LoadOptions load,
+                                    std::uint64_t kv_memory, int threads) {
   load.threads = threads;
   EngineOptions options = perplexity_engine(measure);
   options.threads = threads;
   options.kv_type = kv_type_by_name(type).type;
   options.kv_memory = kv_memory;
-  return Engine::create(Model::load(checkpoint, nullptr, load), nullptr, options);
+  const auto adapter = lora.empty() ? nullptr : LoraAdapter::open(lora);
+  return Engine::create(Model::load(checkpoint, adapter, load), nullptr, options);
 }
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
@@ -126,7 +132,40 @@ std::string json_line(const TokenScore& score, const Tokenizer& tokenizer, bool 
   return json_text(out) + "\n";
 }
 
+// What the gates look at, as bench does: a ratio with a 95 % interval, below 1 when something is
+// lost. `perplexity` is the baseline's divided by ours.
+std::vector<BenchComparison> losses_of(const PerplexityReport& report) {
+  constexpr double kSigmas = 1.959964;
+  const DivergenceFigures& d = *report.divergence;
+  const std::optional<double> ratio_error = d.ln_ratio_error;
+  const std::optional<double> top_error = d.same_top_error;
+  const double ratio_spread = kSigmas * ratio_error.value_or(HUGE_VAL);
+  const double top_spread = kSigmas * top_error.value_or(HUGE_VAL);
+  return {{"perplexity",
+           report.model.perplexity,
+           d.base.perplexity,
+           {std::exp(-d.ln_ratio), std::exp(-d.ln_ratio - ratio_spread),
+            std::exp(-d.ln_ratio + ratio_spread)}},
+          {"same-top",
+           d.same_top,
+           1.0,
+           {d.same_top, d.same_top - top_spread, d.same_top + top_spread}}};
+}
+
+bool gates_hold(const BenchGates& gates, const Options& options, const PerplexityReport& report) {
+  bool hold = true;
+  if (!report.divergence) return hold;
+  for (const BenchComparison& loss : losses_of(report)) {
+    hold = gates.hold(loss, options.base) && hold;
+  }
+  return hold;
+}
+
 int measure(const Tool& tool, const Options& options) {
+  const BenchGates gates(tool, options.gates, GateOf::kCount);
+  if (!options.gates.empty() && options.base.empty()) fail_usage("--fail-if needs --baseline");
+  const std::string gated[] = {"perplexity", "same-top"};
+  gates.check_concern(gated);
   const CommonValues& common = tool.common();
   const auto checkpoint = Checkpoint::open(common.model);
   note_left_out(tool, *checkpoint);
@@ -142,15 +181,15 @@ int measure(const Tool& tool, const Options& options) {
 
   const int threads = common.threads_or_default();
   if (!options.base_kv_type.empty() && options.base.empty()) {
-    fail(ErrorCode::kUsage, "--base-kv-type needs --base");
+    fail(ErrorCode::kUsage, "--baseline-kv-type needs --baseline");
   }
-  const auto engine =
-      open_engine(checkpoint, options.kv_type, how, options.load, options.kv_memory, threads);
+  const auto engine = open_engine(checkpoint, options.lora, options.kv_type, how, options.load,
+                                  options.kv_memory, threads);
   std::unique_ptr<Engine> base;
   if (!options.base.empty()) {
     const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
-    base = open_engine(Checkpoint::open(options.base), type, how, options.load, options.kv_memory,
-                       threads);
+    base = open_engine(Checkpoint::open(options.base), "", type, how, options.load,
+                       options.kv_memory, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
   const std::vector<TokenId> tokens = tokenizer->encode(read_text(common.input));
@@ -179,7 +218,7 @@ int measure(const Tool& tool, const Options& options) {
     output.write(text_of(report));
   }
   output.finish();
-  return 0;
+  return gates_hold(gates, options, report) ? 0 : 1;
 }
 
 }  // namespace
@@ -192,19 +231,28 @@ int main(int argc, char** argv) {
               1 << 24);
   tool.number("--chunks", options.chunks, "Score the first N chunks only; 0 is all", 0, 1 << 30);
   tool.app()
-      .add_option("-b,--base", options.base,
+      .add_option("-b,--baseline", options.base,
                   "A second model to compare with, run in step with the first: KL divergence")
       ->type_name("MODEL");
+  tool.app().add_option("--base", options.base)->group("");  // as it was called
+  tool.repeatable("--fail-if", options.gates,
+                  "Exit 1 when more is lost, as perplexity<-2% or same-top<-5%; may be repeated")
+      ->type_name("GATE");
+  tool.app()
+      .add_option("--lora", options.lora,
+                  "Apply a LoRA adapter (a folder in PEFT's layout) to the model")
+      ->type_name("FOLDER");
   tool.app().add_flag("--per-token", options.per_token, "Print a JSON line for each scored token");
   add_kv_type(tool, "--kv-type", options.kv_type, "Type of the KV cache");
-  add_kv_type(tool, "--base-kv-type", options.base_kv_type,
-              "Type of the base model's KV cache (default: as --kv-type)");
+  add_kv_type(tool, "--base-kv-type", options.base_kv_type, "")->group("");
+  add_kv_type(tool, "--baseline-kv-type", options.base_kv_type,
+              "Type of the baseline's KV cache (default: as --kv-type)");
   tool.size("--kv-memory", options.kv_memory,
             "Memory for keys and values, of each model: SIZE bytes", "what four chunks need");
   add_load_options(tool, options.load);
-  tool.synopsis("-m MODEL [-i TEXT] [-b BASE] [OPTION]...");
+  tool.synopsis("-m MODEL [-i TEXT] [-b BASELINE] [OPTION]...");
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");
-  tool.example("perplexity -m w4.lathe --base f16.gguf -i book.txt --json",
+  tool.example("perplexity -m w4.lathe --baseline f16.gguf -i book.txt --json",
                "What quantization cost, as JSON");
   tool.see_also("bench(1), quantize(1), lathe(7)");
   return tool.run(argc, argv, [&] { return measure(tool, options); });

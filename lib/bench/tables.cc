@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,55 @@ std::string table(const Lines& lines, std::size_t text_columns) {
 
 bool is_ours(const BenchRow& row) { return row.command.empty(); }
 
+// What tells the models of a table apart: the file where there are several, with as much of its
+// path as that takes; nothing where there is one.
+std::vector<std::string> model_names(std::span<const BenchRow> rows) {
+  const auto last_parts = [](std::string_view path, int parts) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    std::size_t at = path.size();
+    for (; parts > 0 && at != std::string_view::npos && at > 0; --parts) {
+      at = path.rfind('/', at - 1);
+    }
+    return std::string(at == std::string_view::npos || at == 0 ? path : path.substr(at + 1));
+  };
+  std::vector<std::string> files;
+  for (const BenchRow& row : rows) {
+    const std::string& file = row.setting.model_filename;
+    if (is_ours(row) && std::find(files.begin(), files.end(), file) == files.end()) {
+      files.push_back(file);
+    }
+  }
+  std::vector<std::string> out(rows.size());
+  if (files.size() < 2) return out;
+  constexpr int kMostParts = 32;
+  int parts = 1;
+  for (; parts < kMostParts; ++parts) {
+    std::vector<std::string> short_names;
+    for (const std::string& file : files) short_names.push_back(last_parts(file, parts));
+    std::sort(short_names.begin(), short_names.end());
+    if (std::adjacent_find(short_names.begin(), short_names.end()) == short_names.end()) break;
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!is_ours(rows[i])) continue;
+    out[i] = escape_for_terminal(last_parts(rows[i].setting.model_filename, parts), 1000);
+  }
+  return out;
+}
+
+// A table with the models before its other columns, where there are several. `models` has one for
+// each line but the heading.
+std::string table_of_models(Lines lines, const std::vector<std::string>& models,
+                            std::size_t text_columns) {
+  const bool several = std::any_of(models.begin(), models.end(),
+                                   [](const std::string& model) { return !model.empty(); });
+  if (!several) return table(lines, text_columns);
+  lines[0].insert(lines[0].begin(), "model");
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    lines[i + 1].insert(lines[i + 1].begin(), models[i]);
+  }
+  return table(lines, text_columns + 1);
+}
+
 // Batch and type of the KV cache have columns when several were asked for.
 std::string speeds(std::span<const BenchRow> rows) {
   const auto differ = [&](auto&& value) {
@@ -77,12 +127,15 @@ std::string speeds(std::span<const BenchRow> rows) {
     std::move(figures.begin(), figures.end(), std::back_inserter(line));
   };
   add(lines[0], "batch", "kv", {"t/s", "median", "of limit"});
+  const std::vector<std::string> names = model_names(rows);
   for (const BenchRow& row : rows) {
     if (!is_ours(row)) continue;
+    const std::string& name = names[static_cast<std::size_t>(&row - rows.data())];
     const BenchSetting& setting = row.setting;
     const std::vector<double> rates = row.result.tokens_per_second();
     const BenchSummary ts = summarize(rates);
-    std::vector<std::string> line = {setting.model_type, row.result.test.name(),
+    std::vector<std::string> line = {name.empty() ? setting.model_type : name,
+                                     row.result.test.name(),
                                      human_size(static_cast<double>(setting.model_size)),
                                      human_count(static_cast<double>(setting.model_n_params)),
                                      fmt::format("{}", setting.n_threads)};
@@ -99,6 +152,8 @@ std::string speeds(std::span<const BenchRow> rows) {
 std::string traffic_figures(std::span<const BenchRow> rows) {
   Lines lines = {
       {"requests", "in", "out", "T s", "S t/s", "TTFT p50 s", "p99 s", "step p50 ms", "p99 ms"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     if (!is_ours(row) || !row.result.test.traffic) continue;
     std::vector<double> total, first, step;
@@ -117,6 +172,7 @@ std::string traffic_figures(std::span<const BenchRow> rows) {
       std::sort(values.begin(), values.end());
       return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
     };
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {fmt::format("{}", row.result.test.traffic->requests), fmt::format("{}", in),
          fmt::format("{}", out), fmt::format("{:.3f}", at(total, 0.5) / kNs),
@@ -124,12 +180,14 @@ std::string traffic_figures(std::span<const BenchRow> rows) {
          fmt::format("{:.3f}", at(first, 0.5) / kNs), fmt::format("{:.3f}", at(first, 0.99) / kNs),
          fmt::format("{:.2f}", at(step, 0.5) / 1e6), fmt::format("{:.2f}", at(step, 0.99) / 1e6)});
   }
-  return table(lines, 0);
+  return table_of_models(std::move(lines), models, 0);
 }
 
 std::string batches(std::span<const BenchRow> rows) {
   Lines lines = {
       {"PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     const BenchCase& t = row.result.test;
     if (!is_ours(row) || t.sequences < 2) continue;
@@ -146,17 +204,20 @@ std::string batches(std::span<const BenchRow> rows) {
       return time > 0.0 ? fmt::format("{:.2f}", static_cast<double>(tokens * t.sequences) / time)
                         : std::string("-");
     };
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {fmt::format("{}", t.n_prompt), fmt::format("{}", t.n_gen), fmt::format("{}", t.sequences),
          fmt::format("{}", (t.n_depth + t.n_prompt + t.n_gen) * t.sequences),
          fmt::format("{:.3f}", t_pp), rate(t.n_prompt, t_pp), fmt::format("{:.3f}", t_tg),
          rate(t.n_gen, t_tg), fmt::format("{:.3f}", seconds), rate(t.n_prompt + t.n_gen, seconds)});
   }
-  return table(lines, 0);
+  return table_of_models(std::move(lines), models, 0);
 }
 
 std::string starts(std::span<const BenchRow> rows) {
   Lines lines = {{"start", "first token s", "min s", "max s", "in the page cache before"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     if (!is_ours(row) || !row.result.test.start) continue;
     std::vector<double> seconds;
@@ -164,13 +225,14 @@ std::string starts(std::span<const BenchRow> rows) {
       seconds.push_back(static_cast<double>(sample.total_ns()) / kNs);
     }
     const BenchSummary s = summarize(seconds);
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {*row.result.test.start == BenchStart::kCold ? "cold" : "warm",
          fmt::format("{:.3f}", s.median), fmt::format("{:.3f}", s.min),
          fmt::format("{:.3f}", s.max),
          row.cached_share ? fmt::format("{:.1f} %", 100.0 * *row.cached_share) : "unknown"});
   }
-  return table(lines, 1);
+  return table_of_models(std::move(lines), models, 1);
 }
 
 // Sizes and faults of each test, and what the host took away. Of another program only its whole
@@ -184,11 +246,14 @@ std::string use_of(std::span<const BenchRow> rows) {
   };
   Lines lines = {{"test", "peak memory", "of it files", "minor faults", "major faults"}};
   std::string stolen;
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     const std::string what = is_ours(row) ? row.result.test.name() : "all of " + row.program;
     const std::string shown = escape_for_terminal(what);
     if (!is_ours(row) && lines.back()[0] == shown) continue;
     const ProcessUse& use = row.use;
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back({shown, size(use.peak_bytes), size(use.shared_bytes), count(use.minor_faults),
                      count(use.major_faults)});
     if (use.steal_share > kStealWorthSaying) {
@@ -196,7 +261,7 @@ std::string use_of(std::span<const BenchRow> rows) {
                             stolen.empty() ? "\n" : "", shown, 100.0 * use.steal_share);
     }
   }
-  return table(lines, 1) + stolen;
+  return table_of_models(std::move(lines), models, 1) + stolen;
 }
 
 }  // namespace

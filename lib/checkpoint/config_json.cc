@@ -55,7 +55,9 @@ std::string beside(const std::string& file, std::string_view name) {
 void check_fixed_keys(const JsonView& fields, const Family& family) {
   for (const FixedKey& fixed : family.fixed_keys) {
     const auto value = fields.find(fixed.key);
-    if (!value || fixed.value.empty() || value->json() == Json::parse(fixed.value)) continue;
+    if (!value || fixed.value.empty() || value->json() == parse_json(fixed.value, fields.file())) {
+      continue;
+    }
     fail_unsupported("{}: {} other than {} is not supported", quoted(fields.file()), fixed.key,
                      fixed.value);
   }

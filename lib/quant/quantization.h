@@ -60,8 +60,9 @@ class Quantization {
   // has one type: that of the most bits. Returns the number behind them.
   std::size_t decide_together(std::size_t first);
   MatrixScheme scheme_for(const TensorInfo& info) const;
-  void decide(const MatrixScheme& scheme, PlannedTensor& tensor);
+  void decide(const MatrixScheme& wanted, PlannedTensor& tensor);
   std::span<const float> importance_of(const TensorInfo& info) const;
+  bool quantized_already(const MatrixScheme& scheme, std::size_t tensor);
   MatrixScheme fitting(const MatrixScheme& scheme, const TensorInfo& info) const;
   void apply(const MatrixScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);
   template <typename Scheme>

@@ -6,13 +6,16 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/regex.h"
+#include "quant/foreign_scheme.h"
 
 namespace lathe {
 namespace {
 
 void check_scheme_name(const std::string& name) {
   if (name == kMixture || scheme_by_name(name)) return;
-  fail(ErrorCode::kUsage, "{}: no such scheme; there are {}", quoted(name), scheme_list());
+  const std::string near = nearest_scheme(name);
+  fail(ErrorCode::kUsage, "{}: no such scheme{}; there are {}", quoted(name),
+       near.empty() ? "" : fmt::format("; the nearest is {}", near), scheme_list());
 }
 
 Regex compile(const std::string& pattern) {

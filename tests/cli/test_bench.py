@@ -59,6 +59,8 @@ class Bench(ToolTest):
         self.assertEqual(missed.status, 1, missed)
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
+        self.measure("--baseline", "base.json", "--fail-if", "<-99%")
+        self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
 
     def test_gates_that_no_test_is_named_for(self):
         self.write("base.json", self.measure("--format", "json").stdout)
@@ -89,6 +91,13 @@ class Bench(ToolTest):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
         out = self.ok("-m", "w8.lathe", "-p", "8", "-n", "0", "-r", "1", "--format", "jsonl").out
         self.assertTrue(json.loads(out)["model_type"].endswith(" w8"), out)
+
+    def test_a_mixture_has_its_own_name(self):
+        self.ok("-m", self.model, "-o", "w4.lathe", tool="quantize")
+        self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8g32", tool="quantize")
+        rows = json.loads(self.ok("-m", "w4.lathe", "-m", "w8.lathe", "-p", "0", "-n", "1", "-r",
+                                  "1", "--json").out)
+        self.assertEqual([row["model_type"].split()[-1] for row in rows], ["w4", "w8g32"])
 
     def other(self, rates, name="other-bench"):
         """A command that prints llama-bench's JSON: tests and their rates, growing run by run."""

@@ -100,6 +100,16 @@ class Text(GenerateTest):
         out = self.ok("-m", self.model(), "-p", "Hello", "-n", "1").stdout
         self.assertEqual(out, "\ufffd".encode())
 
+    def test_a_prompt_that_a_chat_model_only_continues_is_told_of(self):
+        base = ["-m", self.data("models/base"), "-p", "Hello", "-n", "1"]
+        told = self.ok(*base)
+        self.assertEqual(told.err.count("--chat"), 1, told)
+        for silent in (["-q"], ["--chat"], ["--special"]):
+            self.assertEqual(self.ok(*base, *silent).err, "", silent)
+        village = self.ok("-m", self.data("examples/village"), "-p", "Hello", "-n", "1")
+        self.assertEqual(village.err, "")  # it has no template
+        self.assertEqual(told.stdout, self.ok(*base, "-q").stdout)
+
     def test_echo(self):
         plain = self.ok("-m", self.model(), "-p", "Hello", "-n", "9").stdout
         echoed = self.ok("-m", self.model(), "-p", "Hello", "-n", "9", "--echo").stdout

@@ -35,6 +35,7 @@ Json json_of(const QuantizeReport& report, const std::string& output) {
           {"output_bytes", report.output_bytes},
           {"bits_per_weight", report.bits_per_weight},
           {"kept_tensors", report.done ? report.tensors.size() : report.kept},
+          {"requantized_tensors", report.requantized},
           {"seconds", report.seconds},
           {"tensors", std::move(tensors)}};
 }
