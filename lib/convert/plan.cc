@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
