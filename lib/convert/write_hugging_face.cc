@@ -18,21 +18,30 @@ constexpr const char* kConfig = "config.json";
 
 struct Shard {
   std::string name;
-  std::vector<const PlannedTensor*> tensors;
+  std::span<const PlannedTensor> tensors;
 };
 
 // In the plan's order; a tensor larger than a shard has one of its own.
 std::vector<Shard> make_shards(const Plan& plan, std::uint64_t shard_size) {
-  std::vector<Shard> shards(1);
+  std::vector<Shard> shards;
+  const std::span<const PlannedTensor> all = plan.tensors;
+  std::size_t first = 0;
   std::uint64_t bytes = 0;
-  for (const PlannedTensor& tensor : plan.tensors) {
-    if (!shards.back().tensors.empty() && bytes + tensor.bytes > shard_size) {
-      shards.emplace_back();
+  for (std::size_t i = 0; i < all.size();) {
+    std::size_t end = i;  // of the tensor of the output
+    std::uint64_t more = 0;
+    do {
+      more += all[end++].bytes;
+    } while (end < all.size() && all[end].follows);
+    if (i > first && bytes + more > shard_size) {
+      shards.push_back({"", all.subspan(first, i - first)});
+      first = i;
       bytes = 0;
     }
-    shards.back().tensors.push_back(&tensor);
-    bytes += tensor.bytes;
+    bytes += more;
+    i = end;
   }
+  shards.push_back({"", all.subspan(first)});
   for (std::size_t i = 0; i < shards.size(); ++i) {
     shards[i].name = shards.size() == 1
                          ? "model.safetensors"
@@ -45,9 +54,9 @@ std::string make_index(const std::vector<Shard>& shards) {
   nlohmann::ordered_json weight_map = nlohmann::ordered_json::object();
   std::uint64_t total = 0;
   for (const Shard& shard : shards) {
-    for (const PlannedTensor* tensor : shard.tensors) {
-      weight_map[tensor->out.name] = shard.name;
-      total += tensor->bytes;
+    for (const PlannedTensor& tensor : shard.tensors) {
+      weight_map[tensor.out.name] = shard.name;
+      total += tensor.bytes;
     }
   }
   nlohmann::ordered_json index;
@@ -57,13 +66,12 @@ std::string make_index(const std::vector<Shard>& shards) {
 }
 
 void write_shard(const Shard& shard, const std::string& path, TensorFeeder& feeder) {
-  std::vector<TensorSpec> specs;
-  for (const PlannedTensor* tensor : shard.tensors) specs.push_back(tensor->out);
+  std::vector<TensorSpec> specs = output_specs(shard.tensors);
   OutputFile out(path, false);
   // What transformers writes; it asks for the key.
   SafetensorsWriter writer(out, specs, {{"format", "pt"}});
-  for (const PlannedTensor* tensor : shard.tensors) {
-    feeder.feed(*tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
+  for (const PlannedTensor& tensor : shard.tensors) {
+    feeder.feed(tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
   }
   writer.finish();
   out.commit();

@@ -158,7 +158,7 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   plan_ = make_plan(checkpoint, convert_);
   check_importance(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
-  for (PlannedTensor& tensor : plan_.tensors) decide(tensor);
+  for (std::size_t i = 0; i < plan_.tensors.size();) i = decide_together(i);
   finish_plan();
 }
 
@@ -177,13 +177,34 @@ void Quantization::restore(std::size_t tensor, std::string_view note) {
   }
 }
 
-void Quantization::decide(PlannedTensor& tensor) {
+std::size_t Quantization::decide_together(std::size_t first) {
+  std::vector<PlannedTensor>& tensors = plan_.tensors;
+  std::size_t end = first;
+  MatrixScheme most = KeepAsIs{};
+  std::uint64_t most_bytes = 0;
+  do {
+    const TensorInfo& info = checkpoint_.tensors()[tensors[end].source];
+    const MatrixScheme scheme = scheme_for(info);
+    const bool kept = std::holds_alternative<KeepAsIs>(scheme);
+    // Of one size or not: by the bits of a weight.
+    const std::uint64_t bytes = (kept ? info.bytes : planned_bytes(scheme, info)) * 1024 /
+                                static_cast<std::uint64_t>(info.rows() * info.cols());
+    if (end == first || bytes > most_bytes) most = scheme;
+    most_bytes = std::max(most_bytes, bytes);
+    ++end;
+  } while (end < tensors.size() && tensors[end].follows);
+  for (std::size_t i = first; i < end; ++i) decide(most, tensors[i]);
+  return end;
+}
+
+MatrixScheme Quantization::scheme_for(const TensorInfo& info) const {
+  if (info.shape.size() != 2) return KeepAsIs{};
+  return fitting(rules_.scheme_for(info, format_), info);
+}
+
+void Quantization::decide(const MatrixScheme& wanted, PlannedTensor& tensor) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-  MatrixScheme scheme = KeepAsIs{};
-  if (info.shape.size() == 2) {
-    scheme = rules_.scheme_for(info, format_);
-    scheme = fitting(scheme, info);
-  }
+  MatrixScheme scheme = wanted;
   if (!std::holds_alternative<KeepAsIs>(scheme)) {
     check_scheme(scheme, format_);
     if (is_quantized(info) && quantized_already(scheme, tensor.source)) scheme = KeepAsIs{};

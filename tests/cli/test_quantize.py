@@ -101,6 +101,16 @@ class Quantize(ToolTest):
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w4", message="GGUF")
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w8g32", message="GGUF")
 
+    def test_what_stands_in_one_tensor_has_the_most_bits_of_any(self):
+        self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
+                "--tensor", "k_proj=q8_0", "--tensor", "gate_proj=keep")
+        out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
+        types = {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
+        self.assertEqual(types["blk.0.attn_qkv.weight"], "Q8_0")
+        self.assertEqual(types["blk.0.attn_output.weight"], "Q4_0")
+        self.assertEqual(types["blk.1.ffn_up.weight"], "BF16")
+        self.assertEqual(types["blk.1.ffn_down.weight"], "Q4_0")
+
     def test_rules(self):
         def schemes(*more):
             out = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "--json", *more).stdout
