@@ -96,7 +96,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const CommonValues& common = tool.common();
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
   std::string text = read_prompt(flags, common);
-  const OpenedModel opened = open_generate_model(common, flags);
+  const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   warn_of(tool, tokenizer);

@@ -13,12 +13,12 @@
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
-#include "lathe/lora.h"
 
 #include "common/gates.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
 #include "common/load_options.h"
+#include "common/lora.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/text.h"
@@ -39,21 +39,20 @@ struct Options {
   std::uint64_t kv_memory = 0;  // 0: what the chunks at work need
   bool per_token = false;
   std::vector<std::string> gates;
-  std::string lora;
+  std::vector<std::string> lora;
   LoadOptions load;
 };
 
 std::unique_ptr<Engine> open_engine(const std::shared_ptr<const Checkpoint>& checkpoint,
-                                    const std::string& lora, const std::string& type,
-                                    const PerplexityOptions& measure, LoadOptions load,
-                                    std::uint64_t kv_memory, int threads) {
+                                    std::shared_ptr<const LoraAdapter> lora,
+                                    const std::string& type, const PerplexityOptions& measure,
+                                    LoadOptions load, std::uint64_t kv_memory, int threads) {
   load.threads = threads;
   EngineOptions options = perplexity_engine(measure);
   options.threads = threads;
   options.kv_type = kv_type_by_name(type).type;
   options.kv_memory = kv_memory;
-  const auto adapter = lora.empty() ? nullptr : LoraAdapter::open(lora);
-  return Engine::create(Model::load(checkpoint, adapter, load), nullptr, options);
+  return Engine::create(Model::load(checkpoint, std::move(lora), load), nullptr, options);
 }
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
@@ -183,12 +182,12 @@ int measure(const Tool& tool, const Options& options) {
   if (!options.base_kv_type.empty() && options.base.empty()) {
     fail(ErrorCode::kUsage, "--baseline-kv-type needs --baseline");
   }
-  const auto engine = open_engine(checkpoint, options.lora, options.kv_type, how, options.load,
-                                  options.kv_memory, threads);
+  const auto engine = open_engine(checkpoint, open_lora(tool, options.lora, *checkpoint),
+                                  options.kv_type, how, options.load, options.kv_memory, threads);
   std::unique_ptr<Engine> base;
   if (!options.base.empty()) {
     const std::string& type = options.base_kv_type.empty() ? options.kv_type : options.base_kv_type;
-    base = open_engine(Checkpoint::open(options.base), "", type, how, options.load,
+    base = open_engine(Checkpoint::open(options.base), nullptr, type, how, options.load,
                        options.kv_memory, threads);
   }
   // With the token that begins a text, as llama-perplexity has it: the chunks begin there.
@@ -238,10 +237,7 @@ int main(int argc, char** argv) {
   tool.repeatable("--fail-if", options.gates,
                   "Exit 1 when more is lost, as perplexity<-2% or same-top<-5%; may be repeated")
       ->type_name("GATE");
-  tool.app()
-      .add_option("--lora", options.lora,
-                  "Apply a LoRA adapter (a folder in PEFT's layout) to the model")
-      ->type_name("FOLDER");
+  add_lora(tool, options.lora);
   tool.app().add_flag("--per-token", options.per_token, "Print a JSON line for each scored token");
   add_kv_type(tool, "--kv-type", options.kv_type, "Type of the KV cache");
   add_kv_type(tool, "--base-kv-type", options.base_kv_type, "")->group("");

@@ -11,6 +11,7 @@
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "checkpoint/tied_head.h"
 #include "checkpoint/wrapper.h"
 #include "io/folder_file.h"
 
@@ -77,6 +78,7 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   if (!left_out.empty()) {
     facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
   }
+  settle_tied_head(facts.config, *parts.file, found);
   match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder, facts.config.vocab_size);
   return parts;

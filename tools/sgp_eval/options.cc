@@ -6,6 +6,7 @@
 
 #include "common/fail.h"
 #include "common/kv_type.h"
+#include "common/lora.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -71,6 +72,7 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (!has_model && !o.emit_prompts && o.responses.empty()) {
     fail_usage("nobody to ask: give -m MODEL, or --responses FILE to score answers");
   }
+  if (!o.lora.empty() && !has_model) fail_usage("--lora adapts a model: give -m MODEL");
   if (o.seed_option->count() > 0 && o.limit == 0) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
@@ -119,6 +121,7 @@ void add_options(Tool& tool, SgpOptions& o) {
   tool.choice("--chat-template", o.chat_template, "In place of the model's own", templates)
       ->default_str("")
       ->group(kAsking);
+  add_lora(tool, o.lora)->group(kAsking);
   tool.number("-n,--tokens", o.max_tokens, "Most new tokens of an answer", 1, 1 << 30)
       ->group(kAsking);
   app.add_option("--judge", o.judge, "A second model that says which letter each response means")

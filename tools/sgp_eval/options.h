@@ -14,7 +14,7 @@ namespace lathe::tool {
 class Tool;
 
 struct SgpOptions {
-  std::vector<std::string> data, splits, subjects, gates;
+  std::vector<std::string> data, splits, subjects, gates, lora;
   std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
   std::string baseline, kv_type = "f16";
   std::string perturb, export_sit, report;
