@@ -638,6 +638,8 @@ class SgpEval(ToolTest):
                                        "base.jsonl", "--json").out)
         without = json.loads(self.ok("--responses", "ours.jsonl", "--baseline", "base.jsonl", "--json").out)
         self.assertEqual(without, with_data)
+        self.assertEqual(json.loads(self.ok("--compare", "ours.jsonl", "base.jsonl", "--json").out), without)
+        self.fails(2, "--compare", "ours.jsonl", "base.jsonl", "--baseline", "base.jsonl", message="--compare")
         robust = [json.loads(self.ok(*data, "--responses", "ours.jsonl", "--json", "--protocol", "robust").out)
                   for data in ([], ["--data", "set.csv"])]
         self.assertEqual(*robust)

@@ -89,6 +89,15 @@ void check(const Tool& tool, const SgpOptions& o) {
   }
 }
 
+void join_options(SgpOptions& o) {
+  if (o.compare.empty()) return;
+  if (!o.responses.empty() || !o.baseline.empty()) {
+    fail_usage("--compare NEW BASE is --responses NEW --baseline BASE: give one or the other");
+  }
+  o.responses = o.compare[0];
+  o.baseline = o.compare[1];
+}
+
 void add_options(Tool& tool, SgpOptions& o) {
   CLI::App& app = tool.app();
   const auto file = [&](const char* names, std::string& value, const char* help) {
@@ -148,6 +157,10 @@ void add_options(Tool& tool, SgpOptions& o) {
 
   constexpr const char* kCompare = "Comparing";
   file("--baseline", o.baseline, "Compare with the records of another run")->group(kCompare);
+  app.add_option("--compare", o.compare, "Ask nobody: compare the records of two runs")
+      ->type_name("NEW BASE")
+      ->expected(2)
+      ->group(kCompare);
   app.add_flag("--changes", o.changes, "List the questions whose score changed")->group(kCompare);
   app.add_flag("--leaderboard", o.leaderboard, "Show the scores among the published ones")
       ->group(kCompare);
