@@ -85,7 +85,7 @@ std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options)
 int list(const Tool& tool, const Options& options) {
   const FileListing listing = list_file(options.input);
   Output out(tool.common().output, tool.common().force);
-  out.write(tool.common().json() ? listing_json(listing) : listing_table(listing));
+  out.write(tool.common().json() ? listing_json(listing) : listing_table(listing, out.columns()));
   out.finish();
   return 0;
 }
@@ -161,7 +161,7 @@ int convert(const Tool& tool, const Options& options) {
   if (options.dry_run) {
     const ConvertReport report = plan_conversion(*checkpoint, convert_options);
     Output out("-", false);
-    out.write(tool.common().json() ? plan_json(report) : plan_table(report));
+    out.write(tool.common().json() ? plan_json(report) : plan_table(report, out.columns()));
     out.finish();
     for (const std::string& text : report.notes) tool.warn(text);
     return 0;

@@ -228,7 +228,7 @@ class Command {
       output.write(sgp_summary_json(summary, facts_, compared, published));
     } else {
       output.write(sgp_summary_text(summary, facts_, compared, options_.changes));
-      if (published != nullptr) output.write("\n" + sgp_leaderboard_text(board));
+      if (published != nullptr) output.write("\n" + sgp_leaderboard_text(board, output.columns()));
     }
     output.finish();
     if (page_) write_page(summary, compared, published);
