@@ -19,6 +19,7 @@
 #include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
+#include "generate/running.h"
 
 namespace {
 
@@ -119,6 +120,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     session = open_session(tool, opened.model, flags, prompt.ids.size());
   }
   const double load = seconds_since(started);
+  if (common.verbose > 0) tell_of_run(tool, opened, flags, prompt.ids.size());
 
   Output output(common.output, common.force);
   const bool streams = !common.json();
@@ -142,12 +144,13 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   output.finish();
   if (common.verbose > 0) {
     const double steps = static_cast<double>(result.ids.size()) - 1;
+    const double rate = result.timings.decode > 0 ? steps / result.timings.decode : 0.0;
     tool.note(fmt::format(
         "{} prompt tokens, {} generated ({}); load {:.3f} s, first token {:.3f} s, then {:.1f} "
         "tokens/s",
         result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
-        result.timings.first_token,
-        result.timings.decode > 0 ? steps / result.timings.decode : 0.0));
+        result.timings.first_token, rate));
+    tell_of_pace(tool, opened, rate);
   }
   return 0;
 }

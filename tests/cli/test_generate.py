@@ -159,6 +159,19 @@ class Text(GenerateTest):
             self.assertEqual(self.json("-p", "Hello", "-n", "20", "-t", threads)["ids"], wanted)
 
 
+class Verbose(GenerateTest):
+    def test_says_what_it_runs_on_and_what_bounds_it(self):
+        self.ok("-q", "-m", self.data("examples/village"), "-s", "w8", "-o", "w8.lathe", tool="quantize")
+        done = self.ok("-v", "-m", "w8.lathe", "-p", "A heron", "-n", "12", "--ignore-eos", "-t", "1",
+                       "--kv-type", "int8", env={"LATHE_ISA": "generic"})
+        self.assertRegex(done.err, r"1 thread, generic; llama 0\.1M \S+: \S+ [kM]B of weights \(.*w8\S* \d+ %")
+        self.assertRegex(done.err, r"up to \S+ [kM]?B of keys and values \(int8\)")
+        self.assertRegex(done.err, r"writing reads \S+ [kM]B of weights for each token.* bounds? it")
+        quiet = self.ok("-m", "w8.lathe", "-p", "A heron", "-n", "12", "--ignore-eos")
+        self.assertEqual(quiet.err, "")
+        self.assertNotIn("bound", self.ok("-v", "-m", "w8.lathe", "-p", "A heron", "-n", "1").err)
+
+
 class Adapters(GenerateTest):
     def test_beside_the_model_and_merged_give_the_same_text(self):
         base, adapter = self.model(), self.data("golden/lora/tiny-llama")
