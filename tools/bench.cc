@@ -9,12 +9,12 @@
 #include "lathe/bench/machine.h"
 #include "lathe/bench/report.h"
 
-#include "bench/gates.h"
 #include "bench/machine_text.h"
 #include "bench/options.h"
 #include "bench/peers.h"
 #include "bench/plot_file.h"
 #include "bench/runner.h"
+#include "common/gates.h"
 #include "common/input.h"
 #include "common/output.h"
 #include "common/tool.h"
@@ -94,14 +94,10 @@ int measure_limits(const Tool& tool, const BenchOptions& options, BenchFormat fo
 // What would be found wrong after minutes of measuring only is looked at before: gates, names of
 // outputs, the base.
 int bench(const Tool& tool, BenchOptions& options) {
-  // llama-bench's -o names a format; a script that uses it goes on working.
-  if (bench_format_by_name(options.output)) {
-    options.format = options.output;
-    options.output = "-";
-  }
+  join_bench_options(options);
   const BenchFormat format = *bench_format_by_name(options.format);
   if (options.machine) return measure_limits(tool, options, format);
-  const BenchGates gates(tool, options.gates);
+  const BenchGates gates(tool, options.gates, GateOf::kClock);
   check_bench_options(options);
   BenchPlan plan;
   if (options.has_model()) plan = plan_of(tool, options);
@@ -119,7 +115,7 @@ int bench(const Tool& tool, BenchOptions& options) {
   bool passed = true;
   if (options.has_model()) {
     rows = measure(tool, options, plan);
-    text = format_bench(rows, format);
+    text = format_bench(rows, format, output.columns());
     if (!options.interleave.empty() && !for_people) tool.note(format_beside(rows));
     passed = peers_pass(gates, rows);
   } else {
@@ -153,7 +149,7 @@ int main(int argc, char** argv) {
   tool.example("bench -m model.lathe -p 128 -n 32 -npl 1-16*2", "1 to 16 sequences at once");
   tool.example("bench -m model.lathe --mixed in=16..64,out=8..32,n=12 -r 1",
                "Requests of many lengths through the engine");
-  tool.example("bench -m model.lathe --compare base.json --fail-if 'tg<-5%'",
+  tool.example("bench -m model.lathe --baseline base.json --fail-if 'tg<-5%'",
                "In CI: fail when decode got slower");
   tool.example("bench -m model.lathe --first-token both -p 0 -n 0",
                "From the start of generate to its first token");

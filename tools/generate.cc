@@ -19,6 +19,7 @@
 #include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
+#include "generate/running.h"
 
 namespace {
 
@@ -64,6 +65,15 @@ Prompt chat_prompt(std::string text, const GenerateFlags& flags, const Tokenizer
   return {chat.encode(tokenizer, messages), chat.render(messages)};
 }
 
+// A model that was trained on turns goes on with a bare text as with a page of a book, which looks
+// like a bad model to whoever expected an answer. With --special the turns are spelled by hand.
+void tell_of_chat(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer) {
+  if (flags.chat || flags.special || tokenizer.chat_template().empty()) return;
+  tool.note(
+      "the model has a chat template, and the prompt is continued as a plain text; --chat answers "
+      "it");
+}
+
 // One request of an engine: for what only it keeps (--cache-dir).
 Generation generate_in_engine(Engine& engine, std::vector<TokenId> prompt,
                               const GenerateOptions& how, const TextCallback& on_text) {
@@ -87,7 +97,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const CommonValues& common = tool.common();
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
   std::string text = read_prompt(flags, common);
-  const OpenedModel opened = open_generate_model(common, flags);
+  const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   warn_of(tool, tokenizer);
@@ -99,6 +109,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     prompt = {encode_prompt(tokenizer, text, flags.special), text};
     warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
+  tell_of_chat(tool, flags, tokenizer);
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {
@@ -109,6 +120,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     session = open_session(tool, opened.model, flags, prompt.ids.size());
   }
   const double load = seconds_since(started);
+  if (common.verbose > 0) tell_of_run(tool, opened, flags, prompt.ids.size());
 
   Output output(common.output, common.force);
   const bool streams = !common.json();
@@ -132,12 +144,13 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   output.finish();
   if (common.verbose > 0) {
     const double steps = static_cast<double>(result.ids.size()) - 1;
+    const double rate = result.timings.decode > 0 ? steps / result.timings.decode : 0.0;
     tool.note(fmt::format(
         "{} prompt tokens, {} generated ({}); load {:.3f} s, first token {:.3f} s, then {:.1f} "
         "tokens/s",
         result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
-        result.timings.first_token,
-        result.timings.decode > 0 ? steps / result.timings.decode : 0.0));
+        result.timings.first_token, rate));
+    tell_of_pace(tool, opened, rate);
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 #include "lathe/quantize.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct Options {
   std::string against;  // from this
   bool dry_run = false;
   bool resume = false;
+  bool allow_requantize = false;
 };
 
 // "a=b" at the last '=': a regular expression may hold one itself.
@@ -65,6 +67,7 @@ QuantizeOptions make_options(const Tool& tool, const Options& options, const std
   out.threads = tool.common().threads_or_default();
   out.overwrite = tool.common().force;
   out.resume = options.resume;
+  out.requantize = true;  // with a warning
   return out;
 }
 
@@ -134,6 +137,16 @@ void warn_of_losses(const Tool& tool, const QuantizeReport& report) {
   if (lost.size() > kNamedTensors) {
     tool.warn(fmt::format("and {} more tensors; -v shows all", lost.size() - kNamedTensors));
   }
+}
+
+// Most models come quantized, and the original is not always at hand: it is done, and said.
+void warn_of_requantizing(const Tool& tool, const Options& options, const QuantizeReport& report) {
+  if (report.requantized == 0 || options.allow_requantize) return;
+  tool.warn(fmt::format(
+      "{}: {} matrices are quantized already ({}): what that lost stays lost, and more goes; "
+      "quantize the original where there is one. --allow-requantize leaves this warning out",
+      lathe::quoted(tool.common().model), report.requantized,
+      fmt::join(report.requantized_from, ", ")));
 }
 
 void print_json(const Tool& tool, const Json& json) {
@@ -208,6 +221,8 @@ int run(const Tool& tool, const Options& options) {
     reports = quantize(*checkpoint, targets);
     bar.finish();
   }
+  warn_of_requantizing(tool, options, reports.front());
+  Output output("-", false);
   std::string text;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!options.dry_run) {
@@ -216,9 +231,8 @@ int run(const Tool& tool, const Options& options) {
     }
     if (!options.dry_run && common.verbose == 0) continue;
     if (targets.size() > 1) text += escape_for_terminal(targets[i].output) + ":\n";
-    text += quantize_table(reports[i], common.verbose > 0);
+    text += quantize_table(reports[i], common.verbose > 0, output.columns());
   }
-  Output output("-", false);
   output.write(common.json() ? quantize_json(targets, reports) : text);
   output.finish();
   return 0;
@@ -261,6 +275,8 @@ int main(int argc, char** argv) {
                  "Make this file again from its recipe, and compare bit for bit")
       ->type_name("FILE");
   app.add_option("--against", options.against, "What --verify makes it from")->type_name("MODEL");
+  app.add_flag("--allow-requantize", options.allow_requantize,
+               "Do not warn that the model is quantized already");
   app.add_flag("--dry-run", options.dry_run,
                "Show the table of tensors (with -v a line for each), and write nothing");
   tool.synopsis("-m MODEL -o FILE [-s SCHEME] [OPTION]...");

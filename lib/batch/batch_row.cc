@@ -205,6 +205,13 @@ void text_format_only(Draft&, const JsonView& value) {
   }
 }
 
+// What answers are without being asked for more or less of them.
+void medium_only(Draft&, const JsonView& value) {
+  if (value.as_string() != "medium") {
+    fail_unsupported("{}: only \"medium\" is supported", value.path());
+  }
+}
+
 void one_only(Draft&, const JsonView& value) {
   if (value.as_int() != 1) fail_unsupported("{}: only 1 is supported; see n", value.path());
 }
@@ -264,6 +271,7 @@ constexpr Key kKeys[] = {
     {"suffix", empty_text_only},
     {"response_format", text_format_only},
     {"best_of", one_only},
+    {"verbosity", medium_only},
 };
 
 const Key* find_key(std::string_view name) {

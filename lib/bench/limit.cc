@@ -5,6 +5,12 @@
 #include <map>
 #include <string>
 
+#include "lathe/error.h"
+
+#include "checkpoint/lathe_file.h"
+#include "quant/recipe.h"
+#include "quant/scheme.h"
+
 namespace lathe {
 namespace {
 
@@ -74,7 +80,30 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
   return cost;
 }
 
-std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost) {
+void add_cost(ModelCost& cost, const LoraAdapter& adapter) {
+  for (const auto& [name, pair] : adapter.pairs()) {
+    const std::size_t elements = pair.a.size() + pair.b.size();
+    cost.parameters += elements;
+    cost.step_bytes += elements * sizeof(float);
+    cost.token_ops += 2.0 * static_cast<double>(elements);
+  }
+}
+
+namespace {
+
+// A mixture is known by its own name, not by the scheme that most of it happens to have.
+std::string mixture_name(const Checkpoint& checkpoint) {
+  const auto recipe = checkpoint.metadata().find(lathe_file::kKeyRecipe);
+  if (recipe == checkpoint.metadata().end()) return "";
+  try {
+    const Recipe how = parse_recipe(recipe->second, checkpoint.path());
+    return how.scheme == kMixture && how.rules.empty() ? how.scheme : "";
+  } catch (const Error&) {  // somebody else's words
+    return "";
+  }
+}
+
+std::string type_of_most_bytes(const Checkpoint& checkpoint) {
   std::string type = "?";
   std::map<std::string, std::uint64_t> bytes;
   for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
@@ -82,6 +111,14 @@ std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost)
     bytes[name] += checkpoint.tensors()[i].bytes;
     if (bytes[name] >= bytes[type]) type = name;
   }
+  return type;
+}
+
+}  // namespace
+
+std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost) {
+  const std::string mixture = mixture_name(checkpoint);
+  const std::string type = mixture.empty() ? type_of_most_bytes(checkpoint) : mixture;
   const auto parameters = static_cast<double>(cost.parameters);
   return parameters >= 1e9
              ? fmt::format("{} {:.1f}B {}", checkpoint.config().family, parameters / 1e9, type)

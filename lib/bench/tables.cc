@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "lathe/host/escape.h"
+
+#include "bench/text_table.h"
 
 namespace lathe {
 namespace {
@@ -15,7 +18,7 @@ namespace {
 constexpr double kNs = 1e9;
 constexpr double kStealWorthSaying = 0.01;
 
-using Lines = std::vector<std::vector<std::string>>;
+using Lines = TableLines;
 
 std::string human_size(double bytes) {
   if (bytes >= 1024.0 * 1024.0 * 1024.0) return fmt::format("{:.2f} GiB", bytes / 0x1p30);
@@ -28,40 +31,66 @@ std::string human_count(double n) {
   return fmt::format("{:.1f} k", n / 1e3);
 }
 
-// Width on a terminal: code points, which is right for everything printed here.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
+bool is_ours(const BenchRow& row) { return row.command.empty(); }
 
-// A Markdown table whose columns also line up on a terminal; numbers to the right.
-std::string table(const Lines& lines, std::size_t text_columns) {
-  std::vector<std::size_t> widths(lines[0].size(), 3);
-  for (const auto& line : lines) {
-    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], width(line[c]));
+// What tells the models of a table apart: the file where there are several, with as much of its
+// path as that takes; nothing where there is one.
+std::vector<std::string> model_names(std::span<const BenchRow> rows) {
+  const auto last_parts = [](std::string_view path, int parts) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    std::size_t at = path.size();
+    for (; parts > 0 && at != std::string_view::npos && at > 0; --parts) {
+      at = path.rfind('/', at - 1);
+    }
+    return std::string(at == std::string_view::npos || at == 0 ? path : path.substr(at + 1));
+  };
+  std::vector<std::string> files;
+  for (const BenchRow& row : rows) {
+    const std::string& file = row.setting.model_filename;
+    if (is_ours(row) && std::find(files.begin(), files.end(), file) == files.end()) {
+      files.push_back(file);
+    }
   }
-  std::string out;
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string pad(widths[c] - width(lines[l][c]), ' ');
-      out += c < text_columns ? fmt::format("| {}{} ", lines[l][c], pad)
-                              : fmt::format("| {}{} ", pad, lines[l][c]);
-    }
-    out += "|\n";
-    if (l > 0) continue;
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string dashes(widths[c], '-');
-      out += c < text_columns ? fmt::format("| {} ", dashes) : fmt::format("| {}:", dashes);
-    }
-    out += "|\n";
+  std::vector<std::string> out(rows.size());
+  if (files.size() < 2) return out;
+  constexpr int kMostParts = 32;
+  int parts = 1;
+  for (; parts < kMostParts; ++parts) {
+    std::vector<std::string> short_names;
+    for (const std::string& file : files) short_names.push_back(last_parts(file, parts));
+    std::sort(short_names.begin(), short_names.end());
+    if (std::adjacent_find(short_names.begin(), short_names.end()) == short_names.end()) break;
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!is_ours(rows[i])) continue;
+    out[i] = escape_for_terminal(last_parts(rows[i].setting.model_filename, parts), 1000);
   }
   return out;
 }
 
-bool is_ours(const BenchRow& row) { return row.command.empty(); }
+// A table with the models before its other columns, where there are several. `models` has one for
+// each line but the heading.
+std::string table_of_models(Lines lines, const std::vector<std::string>& models,
+                            std::size_t text_columns, std::size_t width) {
+  const bool several = std::any_of(models.begin(), models.end(),
+                                   [](const std::string& model) { return !model.empty(); });
+  constexpr std::string_view kSpare[] = {"minor faults", "T s", "N_KV", "major faults", "requests"};
+  if (!several) return text_table(std::move(lines), text_columns, width, kSpare);
+  lines[0].insert(lines[0].begin(), "model");
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    lines[i + 1].insert(lines[i + 1].begin(), models[i]);
+  }
+  return text_table(std::move(lines), text_columns + 1, width, kSpare);
+}
+
+// One run alone has no spread.
+std::string with_spread(const BenchSummary& ts, std::size_t samples) {
+  return samples < 2 ? fmt::format("{:.2f}", ts.mean)
+                     : fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev);
+}
 
 // Batch and type of the KV cache have columns when several were asked for.
-std::string speeds(std::span<const BenchRow> rows) {
+std::string speeds(std::span<const BenchRow> rows, std::size_t width) {
   const auto differ = [&](auto&& value) {
     return std::any_of(rows.begin(), rows.end(), [&](const BenchRow& row) {
       return is_ours(row) && value(row.setting) != value(rows.front().setting);
@@ -77,28 +106,34 @@ std::string speeds(std::span<const BenchRow> rows) {
     std::move(figures.begin(), figures.end(), std::back_inserter(line));
   };
   add(lines[0], "batch", "kv", {"t/s", "median", "of limit"});
+  const std::vector<std::string> names = model_names(rows);
   for (const BenchRow& row : rows) {
     if (!is_ours(row)) continue;
+    const std::string& name = names[static_cast<std::size_t>(&row - rows.data())];
     const BenchSetting& setting = row.setting;
     const std::vector<double> rates = row.result.tokens_per_second();
     const BenchSummary ts = summarize(rates);
-    std::vector<std::string> line = {setting.model_type, row.result.test.name(),
+    std::vector<std::string> line = {name.empty() ? setting.model_type : name,
+                                     row.result.test.name(),
                                      human_size(static_cast<double>(setting.model_size)),
                                      human_count(static_cast<double>(setting.model_n_params)),
                                      fmt::format("{}", setting.n_threads)};
     add(line, fmt::format("{}", setting.n_batch), setting.type_kv,
-        {fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev), fmt::format("{:.2f}", ts.median),
+        {with_spread(ts, rates.size()), fmt::format("{:.2f}", ts.median),
          row.limit_ts
              ? fmt::format("{:.0f} % {}", 100.0 * ts.median / *row.limit_ts, row.limit_kind)
              : std::string("-")});
     lines.push_back(std::move(line));
   }
-  return table(lines, 2);
+  constexpr std::string_view kSpare[] = {"median", "params", "size"};
+  return text_table(std::move(lines), 2, width, kSpare);
 }
 
-std::string traffic_figures(std::span<const BenchRow> rows) {
+std::string traffic_figures(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {
       {"requests", "in", "out", "T s", "S t/s", "TTFT p50 s", "p99 s", "step p50 ms", "p99 ms"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     if (!is_ours(row) || !row.result.test.traffic) continue;
     std::vector<double> total, first, step;
@@ -117,6 +152,7 @@ std::string traffic_figures(std::span<const BenchRow> rows) {
       std::sort(values.begin(), values.end());
       return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
     };
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {fmt::format("{}", row.result.test.traffic->requests), fmt::format("{}", in),
          fmt::format("{}", out), fmt::format("{:.3f}", at(total, 0.5) / kNs),
@@ -124,12 +160,14 @@ std::string traffic_figures(std::span<const BenchRow> rows) {
          fmt::format("{:.3f}", at(first, 0.5) / kNs), fmt::format("{:.3f}", at(first, 0.99) / kNs),
          fmt::format("{:.2f}", at(step, 0.5) / 1e6), fmt::format("{:.2f}", at(step, 0.99) / 1e6)});
   }
-  return table(lines, 0);
+  return table_of_models(std::move(lines), models, 0, width);
 }
 
-std::string batches(std::span<const BenchRow> rows) {
+std::string batches(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {
       {"PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     const BenchCase& t = row.result.test;
     if (!is_ours(row) || t.sequences < 2) continue;
@@ -146,17 +184,20 @@ std::string batches(std::span<const BenchRow> rows) {
       return time > 0.0 ? fmt::format("{:.2f}", static_cast<double>(tokens * t.sequences) / time)
                         : std::string("-");
     };
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {fmt::format("{}", t.n_prompt), fmt::format("{}", t.n_gen), fmt::format("{}", t.sequences),
          fmt::format("{}", (t.n_depth + t.n_prompt + t.n_gen) * t.sequences),
          fmt::format("{:.3f}", t_pp), rate(t.n_prompt, t_pp), fmt::format("{:.3f}", t_tg),
          rate(t.n_gen, t_tg), fmt::format("{:.3f}", seconds), rate(t.n_prompt + t.n_gen, seconds)});
   }
-  return table(lines, 0);
+  return table_of_models(std::move(lines), models, 0, width);
 }
 
-std::string starts(std::span<const BenchRow> rows) {
+std::string starts(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {{"start", "first token s", "min s", "max s", "in the page cache before"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     if (!is_ours(row) || !row.result.test.start) continue;
     std::vector<double> seconds;
@@ -164,18 +205,19 @@ std::string starts(std::span<const BenchRow> rows) {
       seconds.push_back(static_cast<double>(sample.total_ns()) / kNs);
     }
     const BenchSummary s = summarize(seconds);
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back(
         {*row.result.test.start == BenchStart::kCold ? "cold" : "warm",
          fmt::format("{:.3f}", s.median), fmt::format("{:.3f}", s.min),
          fmt::format("{:.3f}", s.max),
          row.cached_share ? fmt::format("{:.1f} %", 100.0 * *row.cached_share) : "unknown"});
   }
-  return table(lines, 1);
+  return table_of_models(std::move(lines), models, 1, width);
 }
 
 // Sizes and faults of each test, and what the host took away. Of another program only its whole
 // run is known.
-std::string use_of(std::span<const BenchRow> rows) {
+std::string use_of(std::span<const BenchRow> rows, std::size_t width) {
   const auto size = [](const std::optional<std::uint64_t>& bytes) {
     return bytes ? human_size(static_cast<double>(*bytes)) : std::string("-");
   };
@@ -184,11 +226,14 @@ std::string use_of(std::span<const BenchRow> rows) {
   };
   Lines lines = {{"test", "peak memory", "of it files", "minor faults", "major faults"}};
   std::string stolen;
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
   for (const BenchRow& row : rows) {
     const std::string what = is_ours(row) ? row.result.test.name() : "all of " + row.program;
     const std::string shown = escape_for_terminal(what);
     if (!is_ours(row) && lines.back()[0] == shown) continue;
     const ProcessUse& use = row.use;
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
     lines.push_back({shown, size(use.peak_bytes), size(use.shared_bytes), count(use.minor_faults),
                      count(use.major_faults)});
     if (use.steal_share > kStealWorthSaying) {
@@ -196,12 +241,12 @@ std::string use_of(std::span<const BenchRow> rows) {
                             stolen.empty() ? "\n" : "", shown, 100.0 * use.steal_share);
     }
   }
-  return table(lines, 1) + stolen;
+  return table_of_models(std::move(lines), models, 1, width) + stolen;
 }
 
 }  // namespace
 
-std::string format_beside(std::span<const BenchRow> rows) {
+std::string format_beside(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {{"test", "t/s", "beside", "its t/s", "ratio", "95 % interval"}};
   std::vector<std::pair<std::string, std::string>> commands;
   for (const BenchRow& row : rows) {
@@ -227,7 +272,7 @@ std::string format_beside(std::span<const BenchRow> rows) {
                          : fmt::format("{:.3f} … {:.3f}, can't tell", ratio.low, ratio.high)});
   }
   if (commands.empty()) return "";
-  std::string out = table(lines, 1) + "\n";
+  std::string out = text_table(std::move(lines), 1, width) + "\n";
   for (const auto& [program, command] : commands) {
     out +=
         fmt::format("{}: {}\n", escape_for_terminal(program), escape_for_terminal(command, 1000));
@@ -235,10 +280,10 @@ std::string format_beside(std::span<const BenchRow> rows) {
   return out;
 }
 
-std::string bench_tables(std::span<const BenchRow> rows) {
-  std::string out = speeds(rows);
+std::string bench_tables(std::span<const BenchRow> rows, std::size_t width) {
+  std::string out = speeds(rows, width);
   const auto add = [&](bool wanted, auto&& more) {
-    if (wanted) out += "\n" + more(rows);
+    if (wanted) out += "\n" + more(rows, width);
   };
   const auto any = [&](auto&& is) { return std::any_of(rows.begin(), rows.end(), is); };
   add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.sequences > 1; }), batches);

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "lathe/model_config.h"
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "container/gguf_reader.h"
 

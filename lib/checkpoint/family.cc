@@ -5,6 +5,8 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "base/widen_float.h"
+
 namespace lathe {
 namespace {
 
@@ -21,14 +23,60 @@ constexpr std::array<TensorNames, 2> kNormsAfter = {{
     {TensorRole::kMlpPostNorm, "post_feedforward_layernorm"},
 }};
 
+constexpr std::array<TensorNames, 2> kGlmNorms = {{
+    {TensorRole::kAttentionPostNorm, "post_self_attn_layernorm"},
+    {TensorRole::kMlpPostNorm, "post_mlp_layernorm"},
+}};
+
+constexpr std::array<TensorNames, 2> kHunyuanNorms = {{
+    {TensorRole::kQueryNorm, "self_attn.query_layernorm"},
+    {TensorRole::kKeyNorm, "self_attn.key_layernorm"},
+}};
+
+constexpr std::array<TensorNames, 1> kSeedNorms = {{
+    {TensorRole::kMlpNorm, "", "post_attention_norm"},
+}};
+
+constexpr std::array<std::int64_t, 2> kGlmEnds = {151336, 151338};
+
+// What the published configurations say besides.
+constexpr FixedKey kHunyuanKeys[] = {
+    {"use_qk_norm", "true"},
+    {"use_cla", "false"},
+    {"use_rotary_pos_emb", "true"},
+    {"norm_type", "\"rms\""},
+    {"num_experts", "1"},
+    {"add_classification_head", "false"},
+    {"attention_head_dim"},
+    {"cla_share_factor"},
+    {"dense_list"},
+    {"class_num"},
+    {"pool_type"},
+    {"enable_lm_head_fp32"},
+    {"eod_token_id"},
+    {"im_end_id"},
+    {"im_newline_id"},
+    {"im_start_id"},
+    {"mask_init_id"},
+    {"org_vocab_size"},
+    {"pad_id"},
+    {"text_end_id"},
+    {"text_start_id"},
+    {"moe_topk", "1"},
+    {"num_shared_expert", "1"},
+};
+
+constexpr FixedKey kMiniCpmKeys[] = {{"mup_denominator"}, {"rope_type"}};
+
 // Defaults are those of the classes' definitions in transformers 5.
-constexpr std::array<Family, 10> kFamilies = {{
+constexpr std::array<Family, 19> kFamilies = {{
     {.type = "llama",
      .architecture = "LlamaForCausalLM",
      .gguf = "llama",
      .gguf_interleaved = true,
-     .has_attention_bias_key = true,
-     .has_mlp_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .mlp_bias_key = "mlp_bias",
      .max_position = 2048,
      .bos = 1,
      .eos = 2,
@@ -58,7 +106,8 @@ constexpr std::array<Family, 10> kFamilies = {{
      .gguf = "qwen3",
      .also_type = "qwen3_vl_text",
      .also_gguf = "qwen3vl",
-     .has_attention_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
      .qk_norm = QkNorm::kPerHead,
      .window = WindowRule::kOptional,
      .max_position = 32768,
@@ -68,7 +117,8 @@ constexpr std::array<Family, 10> kFamilies = {{
      .architecture = "Gemma2ForCausalLM",
      .gguf = "gemma2",
      .names = kNormsAround,
-     .has_attention_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
      .norms = NormPlace::kAround,
      .hf_norms_less_one = true,
      .embedding_by_root = true,
@@ -95,7 +145,8 @@ constexpr std::array<Family, 10> kFamilies = {{
      .gguf = "gemma3",
      .also_type = "gemma3",
      .names = kNormsAround,
-     .has_attention_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
      .qk_norm = QkNorm::kPerHead,
      .norms = NormPlace::kAround,
      .hf_norms_less_one = true,
@@ -122,9 +173,10 @@ constexpr std::array<Family, 10> kFamilies = {{
      .architecture = "GraniteForCausalLM",
      .gguf = "granite",
      .gguf_interleaved = true,
-     .has_attention_bias_key = true,
-     .has_mlp_bias_key = true,
-     .multipliers = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .mlp_bias_key = "mlp_bias",
+     .multipliers = Multipliers::kGranite,
      .max_position = 2048,
      .bos = 1,
      .eos = 2},
@@ -132,7 +184,8 @@ constexpr std::array<Family, 10> kFamilies = {{
      .architecture = "Olmo2ForCausalLM",
      .gguf = "olmo2",
      .names = kNormsAfter,
-     .has_attention_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
      .qk_norm = QkNorm::kWhole,
      .norms = NormPlace::kAfter,
      .eps = 1e-5,
@@ -143,8 +196,9 @@ constexpr std::array<Family, 10> kFamilies = {{
      .architecture = "SmolLM3ForCausalLM",
      .gguf = "smollm3",
      .gguf_interleaved = true,
-     .has_attention_bias_key = true,
-     .has_mlp_bias_key = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .mlp_bias_key = "mlp_bias",
      .window = WindowRule::kOptional,
      .no_rope_period = 4,
      .theta = 2000000.0,
@@ -167,6 +221,148 @@ constexpr std::array<Family, 10> kFamilies = {{
      .bos = 1,
      .eos = 32000,
      .pad = 32000},
+    {.type = "olmo3",
+     .architecture = "Olmo3ForCausalLM",
+     .gguf = "olmo2",
+     .names = kNormsAfter,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .qk_norm = QkNorm::kWhole,
+     .norms = NormPlace::kAfter,
+     .window = WindowRule::kPattern,
+     .window_period = 4,
+     .local_unscaled = true,
+     .theta = 500000.0,
+     .eps = 1e-5,
+     .max_position = 2048,
+     .eos = 50279,
+     .pad = 1,
+     .gguf_if_windowed = true},
+    {.type = "ministral3",
+     .architecture = "Ministral3ForCausalLM",
+     .gguf = "mistral3",
+     .gguf_interleaved = true,
+     .window = WindowRule::kAlways,
+     .query_temperature = true,
+     .theta = 1000000.0,
+     .eps = 1e-5,
+     .max_position = 262144,
+     .window_size = 0,
+     .kv_heads = 8,
+     .head_dim = 128,
+     .bos = 1,
+     .eos = 2,
+     .pad = 11,
+     .gguf_all_biases = true},
+    {.type = "glm4",
+     .architecture = "Glm4ForCausalLM",
+     .gguf = "glm4",
+     .names = kGlmNorms,
+     .fused_gate_up = {TensorRole::kGate, "mlp.gate_up_proj", "ffn_up"},
+     .hf_interleaved = true,
+     .gguf_interleaved = true,
+     .qkv_bias_key = "attention_bias",
+     .qkv_bias = true,
+     .norms = NormPlace::kAround,
+     .partial_rotary = true,
+     .rotary_share = 0.5,
+     .eps = 1.5625e-07,
+     .max_position = 131072,
+     .kv_heads = 2,
+     .head_dim = 128,
+     .eos = 151329,
+     .pad = 151329,
+     .more_eos = kGlmEnds},
+    {.type = "exaone4",
+     .architecture = "Exaone4ForCausalLM",
+     .gguf = "exaone4",
+     .names = kNormsAfter,
+     .qk_norm = QkNorm::kPerHead,
+     .norms = NormPlace::kAfter,
+     .window = WindowRule::kPattern,
+     .window_period = 4,
+     .only_local_turns = true,
+     .eps = 1e-5,
+     .max_position = 2048,
+     .kv_heads = 32,
+     .bos = 0,
+     .eos = 2,
+     .gguf_rope_factors = true},
+    {.type = "hunyuan_v1_dense",
+     .architecture = "HunYuanDenseV1ForCausalLM",
+     .gguf = "hunyuan-dense",
+     .names = kHunyuanNorms,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .mlp_bias_key = "mlp_bias",
+     .qk_norm = QkNorm::kPerHead,
+     .norm_turned = true,
+     .rope_alpha = true,
+     .fixed_keys = kHunyuanKeys,
+     .eps = 1e-5,
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2,
+     .pad = 0},
+    {.type = "minicpm",
+     .architecture = "MiniCPMForCausalLM",
+     .gguf = "minicpm",
+     .gguf_interleaved = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .multipliers = Multipliers::kMiniCpm,
+     .fixed_keys = kMiniCpmKeys,
+     .tied = true,
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2,
+     .gguf_rope_factors = true,
+     .gguf_all_biases = true},
+    {.type = "ernie4_5",
+     .architecture = "Ernie4_5ForCausalLM",
+     .gguf = "ernie4_5",
+     .hf_interleaved = true,
+     .gguf_interleaved = true,
+     .qkv_bias_key = "use_bias",
+     .output_bias_key = "use_bias",
+     .mlp_bias_key = "use_bias",
+     .theta = 500000.0,
+     .eps = 1e-5,
+     .tied = true,
+     .max_position = 131072,
+     .kv_heads = 2,
+     .head_dim = 128,
+     .bos = 1,
+     .eos = 2,
+     .pad = 0},
+    {.type = "seed_oss",
+     .architecture = "SeedOssForCausalLM",
+     .gguf = "seed_oss",
+     .names = kSeedNorms,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_out_bias",
+     .mlp_bias_key = "mlp_bias",
+     .qkv_bias = true,
+     .max_position = 524288,
+     .kv_heads = 8,
+     .head_dim = 128,
+     .bos = 0,
+     .eos = 2,
+     .pad = 1},
+    {.type = "arcee",
+     .architecture = "ArceeForCausalLM",
+     .gguf = "arcee",
+     .gguf_interleaved = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .mlp_bias_key = "mlp_bias",
+     .gated = false,
+     .activation = Activation::kRelu2,
+     .eps = 1e-5,
+     .max_position = 4096,
+     .bos = 128000,
+     .eos = 128001,
+     .gguf_rope_factors = true},
 }};
 
 template <typename Key>
@@ -220,6 +416,8 @@ void apply_family(const Family& family, ModelConfig& config) {
   for (LayerConfig& layer : config.layers) {
     layer.norms = family.norms;
     layer.attention.qk_norm = family.qk_norm;
+    layer.attention.norm_turned = family.norm_turned;
+    layer.mlp.gated = family.gated;
   }
 }
 
@@ -229,9 +427,28 @@ RopeConfig plain_rope(double theta) {
   return rope;
 }
 
+double stretched_theta(double theta, double alpha, std::int64_t head_dim) {
+  const auto d = static_cast<double>(head_dim);
+  // As a float: other files hold it as one.
+  const double stretched = theta * std::pow(alpha, d / (d - 2.0));
+  return widen_float(static_cast<double>(static_cast<float>(stretched)));
+}
+
+std::string_view activation_name(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGeluTanh:
+      return "gelu_pytorch_tanh";
+    case Activation::kRelu2:
+      return "relu2";
+  }
+  return "";
+}
+
 RopeConfig local_rope(const Family& family, const RopeConfig& rope, double theta) {
-  if (family.local_theta == 0.0) return rope;
-  return plain_rope(theta);
+  if (family.local_unscaled) return plain_rope(rope.theta);
+  return family.local_theta == 0.0 ? rope : plain_rope(theta);
 }
 
 double scale_of_query_scalar(double scalar, std::int64_t head_dim) {
@@ -243,6 +460,12 @@ double query_scalar_of_scale(double scale, std::int64_t head_dim) {
   const double scalar = 1.0 / (scale * scale);
   const double whole = std::round(scalar);
   return std::abs(scalar - whole) < 1e-9 * whole ? whole : scalar;
+}
+
+void stop_turning(ModelConfig& config) {
+  for (LayerConfig& layer : config.layers) {
+    if (layer.attention.window == 0) layer.attention.rotary_dims = 0;
+  }
 }
 
 void apply_gguf_rules(const Family& family, ModelConfig& config) {

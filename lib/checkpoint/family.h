@@ -16,6 +16,23 @@
 
 namespace lathe {
 
+// A key of config.json that says what the family does anyhow, or whose value changes nothing.
+struct FixedKey {
+  std::string_view key = {};
+  std::string_view value = {};  // as JSON; empty: any
+};
+
+// What scales of embedding, residuals and logits a family has, and in which words.
+enum class Multipliers {
+  kNone,
+  // "embedding_multiplier", "residual_multiplier", "attention_multiplier" (the scale of attention)
+  // and "logits_scaling" (a divisor), each 1 where it is absent
+  kGranite,
+  // "scale_emb", "scale_depth" (residuals': over the root of the number of layers),
+  // "dim_model_base" (logits' divisor: hidden_size over it), each 1 where it is absent
+  kMiniCpm,
+};
+
 // How config.json says that attention sees a window only.
 enum class WindowRule {
   kNone,      // the family has none
@@ -47,12 +64,16 @@ struct Family {
   TensorNames fused_gate_up = {};
 
   // Rows of q and k stand in the interleaved rotary order (pairs 2i, 2i + 1) in files of
-  bool hf_interleaved = false;          // Hugging Face
-  bool gguf_interleaved = false;        // GGUF
-  bool has_attention_bias_key = false;  // "attention_bias": q, k, v and o
-  bool has_mlp_bias_key = false;        // "mlp_bias"
-  bool qkv_bias = false;                // q, k and v always have one
+  bool hf_interleaved = false;    // Hugging Face
+  bool gguf_interleaved = false;  // GGUF
+  // Keys that say whether there are biases of q, k and v, of o, and of the feed-forward part;
+  // empty: none says so.
+  std::string_view qkv_bias_key = {};
+  std::string_view output_bias_key = {};
+  std::string_view mlp_bias_key = {};
+  bool qkv_bias = false;  // what an absent key of the first means, or the lack of one
   QkNorm qk_norm = QkNorm::kNone;
+  bool norm_turned = false;  // queries and keys are normed after they turn
   NormPlace norms = NormPlace::kBefore;
   bool hf_norms_less_one = false;  // Hugging Face's files hold the weights of norms less one
   bool embedding_by_root = false;  // rows of the embedding are multiplied by √hidden_size
@@ -61,18 +82,26 @@ struct Family {
   // Layers with a window turn by a theta of their own ("rope_local_base_freq") and by no scaling;
   // the theta of an absent key, or 0: they turn as the others.
   double local_theta = 0.0;
+  bool local_unscaled = false;    // layers with a window turn by the same theta and no scaling
+  bool only_local_turns = false;  // where there is a window, layers without it do not turn
   // "query_pre_attn_scalar": attention's products are divided by its root. What an absent key
   // means, or 0: by head_dim's.
   std::int64_t query_scalar = 0;
   bool soft_caps = false;  // "attn_logit_softcapping", "final_logit_softcapping"
   std::string_view activation_key = "hidden_act";
   bool partial_rotary = false;  // "partial_rotary_factor": the share of a head that turns
-  // "embedding_multiplier", "residual_multiplier", "attention_multiplier" (the scale of
-  // attention) and "logits_scaling" (a divisor), each 1 where it is absent.
-  bool multipliers = false;
+  double rotary_share = 1.0;    // what an absent one means
+  bool rope_alpha = false;      // rope scaling "dynamic" with "alpha", which stretches theta
+  // "llama_4_scaling_beta" beside the rope scaling: AttentionConfig::temperature, whose span is
+  // the original length.
+  bool query_temperature = false;
+  Multipliers multipliers = Multipliers::kNone;
   // "no_rope_layers" and "no_rope_layer_interval": of so many layers the last does not turn; what
   // absent keys mean, and GGUF's readers take for granted. 0: all turn.
   std::int64_t no_rope_period = 0;
+
+  std::span<const FixedKey> fixed_keys = {};
+  bool gated = true;  // the feed-forward part
 
   // What an absent key of config.json means.
   Activation activation = Activation::kSilu;
@@ -90,6 +119,7 @@ struct Family {
   std::int64_t bos = -1;
   std::int64_t eos = -1;
   std::int64_t pad = -1;
+  std::span<const std::int64_t> more_eos = {};  // besides `eos`
 
   // Among the families that share GGUF's name it is the one that has a window.
   bool gguf_if_windowed = false;
@@ -116,6 +146,12 @@ void apply_family(const Family& family, ModelConfig& config);
 // By theta and no scaling.
 RopeConfig plain_rope(double theta);
 
+// By theta stretched by alpha (NTK-aware): theta · alpha^(d / (d - 2)).
+double stretched_theta(double theta, double alpha, std::int64_t head_dim);
+
+// "silu", "gelu_pytorch_tanh", "relu2".
+std::string_view activation_name(Activation activation);
+
 // The rotation of the family's layers with a window, if those without turn by `rope`. `theta`: its
 // own, where the family has such.
 RopeConfig local_rope(const Family& family, const RopeConfig& rope, double theta);
@@ -123,6 +159,9 @@ RopeConfig local_rope(const Family& family, const RopeConfig& rope, double theta
 // AttentionConfig::scale for a query_pre_attn_scalar, and back.
 double scale_of_query_scalar(double scalar, std::int64_t head_dim);
 double query_scalar_of_scale(double scale, std::int64_t head_dim);
+
+// Layers without a window do not turn (Family::only_local_turns).
+void stop_turning(ModelConfig& config);
 
 // What GGUF's readers take for granted, and its files do not say.
 void apply_gguf_rules(const Family& family, ModelConfig& config);

@@ -25,6 +25,7 @@ inline constexpr const char* kChatTemplate = "tokenizer.chat_template";
 inline constexpr const char* kAttentionCap = "attn_logit_softcapping";
 inline constexpr const char* kLogitCap = "final_logit_softcapping";
 inline constexpr const char* kAttentionScale = "attention.scale";
+inline constexpr const char* kTemperature = "attention.temperature_scale";
 inline constexpr const char* kEmbeddingScale = "embedding_scale";
 inline constexpr const char* kResidualScale = "residual_scale";
 inline constexpr const char* kLogitDivisor = "logit_scale";

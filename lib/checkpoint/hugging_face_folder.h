@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "container/safetensors_reader.h"
 

@@ -31,7 +31,7 @@
 
 #include "lathe/checkpoint_parts.h"
 #include "lathe/dtype.h"
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "container/safetensors_reader.h"
 

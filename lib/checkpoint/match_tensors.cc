@@ -21,8 +21,7 @@ std::string list_names(std::vector<std::string> names) {
 
 void check_tensor(const FoundTensor& found, const TensorSlot& slot, const TensorPlace& place,
                   const std::string& file) {
-  std::vector<std::int64_t> shape = slot.shape;
-  if (place.fused()) shape[0] = place.all_rows;
+  const std::vector<std::int64_t>& shape = place.fused() ? place.whole : slot.shape;
   if (found.shape != shape) {
     fail_invalid("{}: the tensor {} has shape {}, but the configuration asks for {}", quoted(file),
                  quoted(found.name), shape_text(found.shape), shape_text(shape));
@@ -39,7 +38,10 @@ void check_tensor(const FoundTensor& found, const TensorSlot& slot, const Tensor
 std::span<const std::byte> part_of(std::span<const std::byte> bytes, const TensorSlot& slot,
                                    const TensorPlace& place) {
   if (!place.fused()) return bytes;
-  const std::size_t row = bytes.size() / static_cast<std::size_t>(place.all_rows);
+  std::int64_t rows = 1;  // in all; of vectors: elements
+  const auto end = place.whole.end() - (slot.shape.size() == 2 ? 1 : 0);
+  for (auto size = place.whole.begin(); size != end; ++size) rows *= *size;
+  const std::size_t row = bytes.size() / static_cast<std::size_t>(rows);
   return bytes.subspan(static_cast<std::size_t>(place.first_row) * row,
                        static_cast<std::size_t>(slot.shape[0]) * row);
 }

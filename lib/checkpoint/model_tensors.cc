@@ -147,21 +147,24 @@ std::optional<TensorId> parse(std::string_view name, std::string_view layers,
 }
 
 // Rows of the file's tensor before those of this role, and in all, where q, k and v are one.
-void fuse_qkv(const AttentionConfig& a, TensorRole role, TensorPlace& place) {
+void fuse_qkv(const AttentionConfig& a, TensorRole role, TensorSlot& slot, TensorPlace& place) {
   place.first_row = role == TensorRole::kQuery ? 0
                     : role == TensorRole::kKey ? a.query_rows()
                                                : a.query_rows() + a.kv_rows();
-  place.all_rows = a.query_rows() + 2 * a.kv_rows();
+  place.whole = slot.shape;
+  place.whole[0] = a.query_rows() + 2 * a.kv_rows();
 }
 
-void fuse_gate_up(const MlpConfig& mlp, TensorRole role, TensorPlace& place) {
+void fuse_gate_up(const MlpConfig& mlp, TensorRole role, TensorSlot& slot, TensorPlace& place) {
   place.first_row = role == TensorRole::kGate ? 0 : mlp.width;
-  place.all_rows = 2 * mlp.width;
+  place.whole = slot.shape;
+  place.whole[0] = 2 * mlp.width;
 }
 
 // What the family says otherwise than the table, for one of the formats.
 void apply(const Family& family, std::string_view TensorNames::*name, std::string_view layers,
-           const TensorId& id, const LayerConfig* layer, TensorPlace& place) {
+           const LayerConfig* layer, TensorSlot& slot, TensorPlace& place) {
+  const TensorId& id = slot.id;
   for (const TensorNames& names : family.names) {
     if (names.role == id.role && !(names.*name).empty()) {
       place.name = join(layers, names.*name, id);
@@ -172,12 +175,12 @@ void apply(const Family& family, std::string_view TensorNames::*name, std::strin
     const std::string_view fused = family.fused_qkv.*name;
     if (fused.empty()) return;
     place.name = join(layers, fused, id);
-    fuse_qkv(layer->attention, role, place);
+    fuse_qkv(layer->attention, role, slot, place);
   } else if (role == R::kGate || role == R::kUp) {
     const std::string_view fused = family.fused_gate_up.*name;
     if (fused.empty()) return;
     place.name = join(layers, fused, id);
-    fuse_gate_up(layer->mlp, role, place);
+    fuse_gate_up(layer->mlp, role, slot, place);
   }
 }
 
@@ -197,8 +200,8 @@ TensorSlot make_slot(const Row& row, const TensorId& id, const ModelConfig& conf
   slot.hugging_face.interleaved = row.rotary && family->hf_interleaved;
   slot.gguf.interleaved = row.rotary && family->gguf_interleaved;
   slot.hugging_face.less_one = family->hf_norms_less_one && row.in == Size::kNone && !id.bias;
-  apply(*family, &TensorNames::hugging_face, kLayers, id, layer, slot.hugging_face);
-  apply(*family, &TensorNames::gguf, kGgufLayers, id, layer, slot.gguf);
+  apply(*family, &TensorNames::hugging_face, kLayers, layer, slot, slot.hugging_face);
+  apply(*family, &TensorNames::gguf, kGgufLayers, layer, slot, slot.gguf);
   return slot;
 }
 

@@ -29,12 +29,12 @@ struct TensorPlace {
   std::string name;
   bool interleaved = false;  // rows of each head are in interleaved rotary order (row_order.h)
   bool less_one = false;     // a norm's weights, less one
-  // Where a file's tensor holds several of ours, rows after rows: the first one of this, and how
-  // many there are in all; 0: this alone.
+  // Where a file's tensor holds several of ours, rows after rows: its shape, and the first row of
+  // this; empty: this alone.
+  std::vector<std::int64_t> whole = {};
   std::int64_t first_row = 0;
-  std::int64_t all_rows = 0;
 
-  bool fused() const noexcept { return all_rows != 0; }
+  bool fused() const noexcept { return !whole.empty(); }
 };
 
 struct TensorSlot {

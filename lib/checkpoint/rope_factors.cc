@@ -66,4 +66,10 @@ std::optional<RopeConfig> recognise_llama3(const RopeConfig& rope, std::span<con
   return std::nullopt;
 }
 
+double longrope_attention_factor(const RopeConfig& rope) {
+  if (rope.factor <= 1.0) return 1.0;
+  return std::sqrt(1.0 + std::log(rope.factor) /
+                             std::log(static_cast<double>(rope.original_max_position)));
+}
+
 }  // namespace lathe

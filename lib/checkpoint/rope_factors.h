@@ -22,4 +22,7 @@ std::vector<float> llama3_factors(const RopeConfig& rope, std::int64_t head_dim)
 // none fits. `rope` supplies theta and, when not 0, the original length to try first.
 std::optional<RopeConfig> recognise_llama3(const RopeConfig& rope, std::span<const float> factors);
 
+// LongRoPE's usual scale of attention: √(1 + ln(factor) / ln(original length)), for factors over 1.
+double longrope_attention_factor(const RopeConfig& rope);
+
 }  // namespace lathe

@@ -13,6 +13,14 @@ namespace lathe {
 namespace {
 
 constexpr std::string_view kOriginal = "original_max_position_embeddings";
+constexpr std::string_view kMaxPosition = "max_position_embeddings";
+
+// What a rotation's numbers follow from, besides its own.
+struct RopeShape {
+  const Family* family;
+  std::int64_t max_position;
+  std::int64_t head_dim;
+};
 
 // YaRN's scale of attention for a factor and a multiplier of the logarithm.
 double yarn_mscale(double factor, double multiplier) {
@@ -58,12 +66,24 @@ void read_longrope(const JsonView& fields, std::int64_t max_position, RopeConfig
   fields.note({"factor"});
 }
 
+// A stretched theta under the name of another scaling, whose parameters change nothing here.
+bool read_alpha(const JsonView& fields, const RopeShape& shape, RopeConfig& rope) {
+  const double alpha = fields.get_double("alpha").value_or(0.0);
+  if (alpha == 0.0) return false;
+  if (alpha < 0.0 || shape.head_dim <= 2) fields.fail_here("stretches theta by no such alpha");
+  rope.theta = stretched_theta(rope.theta, alpha, shape.head_dim);
+  fields.note({"beta_fast", "beta_slow", "factor", "mscale", "mscale_all_dim"});
+  return true;
+}
+
 // The scaling's own fields.
-void read_scaling(const JsonView& outer, const JsonView& fields, std::int64_t max_position,
+void read_scaling(const JsonView& outer, const JsonView& fields, const RopeShape& shape,
                   RopeConfig& rope) {
+  const std::int64_t max_position = shape.max_position;
   const auto new_name = fields.get_string("rope_type");
   const std::string type = new_name ? *new_name : fields.get_string("type").value_or("default");
   if (type == "default") return;
+  if (shape.family->rope_alpha && type == "dynamic" && read_alpha(fields, shape, rope)) return;
   // "su" is its first name.
   const bool longrope = type == "longrope" || type == "su";
   if (!longrope && type != "linear" && type != "llama3" && type != "yarn") {
@@ -95,13 +115,14 @@ void read_scaling(const JsonView& outer, const JsonView& fields, std::int64_t ma
 
 // One rotation's object.
 RopeConfig read_rope(const JsonView& config, const JsonView& object, double theta,
-                     std::int64_t max_position) {
+                     const RopeShape& shape) {
   RopeConfig rope;
   KeySet asked;
   const JsonView fields = object.noting(asked);
   rope.theta = fields.get_double("rope_theta").value_or(theta);
   fields.note({"rope_type", "type", "partial_rotary_factor", kOriginal});
-  read_scaling(config, fields, max_position, rope);
+  if (shape.family->query_temperature) fields.note({"llama_4_scaling_beta", kMaxPosition});
+  read_scaling(config, fields, shape, rope);
   refuse_unread_rope_keys(fields, asked);
   return rope;
 }
@@ -112,9 +133,9 @@ bool is_by_layer(const JsonView& object) {
 
 }  // namespace
 
-double partial_rotary_factor(const JsonView& config) {
+double partial_rotary_factor(const JsonView& config, double absent) {
   constexpr std::string_view kKey = "partial_rotary_factor";
-  double factor = config.get_double(kKey).value_or(1.0);
+  double factor = config.get_double(kKey).value_or(absent);
   for (const char* object : {"rope_scaling", "rope_parameters"}) {
     const auto fields = config.find(object);
     if (!fields || !fields->is_object()) continue;
@@ -127,9 +148,10 @@ double partial_rotary_factor(const JsonView& config) {
   return factor;
 }
 
-LayerRopes ropes_from_json(const JsonView& config, const Family& family,
-                           std::int64_t max_position) {
-  if (!family.partial_rotary && partial_rotary_factor(config) != 1.0) {
+LayerRopes ropes_from_json(const JsonView& config, const Family& family, std::int64_t max_position,
+                           std::int64_t head_dim) {
+  const RopeShape shape = {&family, max_position, head_dim};
+  if (!family.partial_rotary && partial_rotary_factor(config, 1.0) != 1.0) {
     fail_unsupported(
         "{}: rotary positions over a part of each head (partial_rotary_factor) are "
         "not supported",
@@ -140,6 +162,7 @@ LayerRopes ropes_from_json(const JsonView& config, const Family& family,
   if (family.local_theta != 0.0) {
     local_theta = config.get_double("rope_local_base_freq").value_or(family.local_theta);
   }
+  if (family.local_unscaled) local_theta = theta;
   config.note({kOriginal});  // counts beside a scaling only
   // Where both spellings stand, the new programs read the old one.
   const auto scaling = config.find("rope_scaling");
@@ -151,17 +174,16 @@ LayerRopes ropes_from_json(const JsonView& config, const Family& family,
     if (parameters && !is_by_layer(*parameters)) {
       theta = parameters->get_double("rope_theta").value_or(theta);
     }
-    const RopeConfig full =
-        none ? plain_rope(theta) : read_rope(config, *chosen, theta, max_position);
+    const RopeConfig full = none ? plain_rope(theta) : read_rope(config, *chosen, theta, shape);
     return {full, local_rope(family, full, local_theta)};
   }
-  if (family.local_theta == 0.0) {
+  if (family.local_theta == 0.0 && !family.local_unscaled) {
     fail_unsupported("{}: rotary positions that differ between layers are not supported",
                      quoted(config.file()));
   }
   const auto one = [&](std::string_view key, double by_default) {
     const auto object = chosen->find(key);
-    return object ? read_rope(config, *object, by_default, max_position) : plain_rope(by_default);
+    return object ? read_rope(config, *object, by_default, shape) : plain_rope(by_default);
   };
   return {one("full_attention", theta), one("sliding_attention", local_theta)};
 }

@@ -23,10 +23,11 @@ struct LayerRopes {
   RopeConfig local;  // of layers with one
 };
 
-LayerRopes ropes_from_json(const JsonView& config, const Family& family, std::int64_t max_position);
+LayerRopes ropes_from_json(const JsonView& config, const Family& family, std::int64_t max_position,
+                           std::int64_t head_dim);
 
-// The share of a head that turns.
-double partial_rotary_factor(const JsonView& config);
+// The share of a head that turns; `absent`: what an absent key means.
+double partial_rotary_factor(const JsonView& config, double absent);
 
 // Writes rope_theta and rope_scaling, the spelling that old and new readers understand. Explicit
 // frequency factors have no place in it (config_json.cc).

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 namespace lathe {
 

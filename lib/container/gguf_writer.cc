@@ -169,7 +169,7 @@ GgufWriter::GgufWriter(ByteOutput& out, const GgufMetadata& metadata,
     for (std::size_t d = t.shape.size(); d-- > 0;) put(header, t.shape[d]);
     put(header, *ggml_from_dtype(t.dtype));
     put(header, offset);
-    places.push_back({t.name, offset, bytes});
+    TensorStream::add_places(t, offset, bytes, places);
     const auto next = checked_add(offset, bytes);
     const auto aligned = next ? checked_align(*next, alignment) : std::nullopt;
     if (!aligned) fail_invalid("{}: would be larger than 64 bits can say", kThisFile);

@@ -54,7 +54,7 @@ SafetensorsWriter::SafetensorsWriter(ByteOutput& out, std::span<const TensorSpec
     if (!end) fail_invalid("{}: would be larger than 64 bits can say", kThisFile);
     if (!tensor_json_.empty()) tensor_json_ += ',';
     tensor_json_ += tensor_member(t, offset, *end);
-    places.push_back({t.name, offset, bytes});
+    TensorStream::add_places(t, offset, bytes, places);
     offset = *end;
   };
 
@@ -72,8 +72,9 @@ SafetensorsWriter::SafetensorsWriter(ByteOutput& out, std::span<const TensorSpec
       pad.shape = {static_cast<std::int64_t>(options.tensor_alignment - rest)};
       add(pad);
     }
+    const auto before = static_cast<std::ptrdiff_t>(places.size());
     add(t);
-    own.push_back(places.back());
+    own.insert(own.end(), places.begin() + before, places.end());
   }
 
   written_header_ = header(metadata, 0);

@@ -17,6 +17,8 @@ struct TensorSpec {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;  // empty: a scalar
+  // Bytes of the parts in which a writer is given it, each like a tensor of its own; empty: one.
+  std::vector<std::uint64_t> parts = {};
 };
 
 struct TensorEntry : TensorSpec {

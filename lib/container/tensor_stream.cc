@@ -14,6 +14,21 @@ TensorStream::TensorStream(ByteOutput& out, std::vector<Place> places)
   skip_empty();
 }
 
+void TensorStream::add_places(const TensorSpec& tensor, std::uint64_t offset, std::uint64_t bytes,
+                              std::vector<Place>& places) {
+  if (tensor.parts.empty()) {
+    places.push_back({tensor.name, offset, bytes});
+    return;
+  }
+  const std::uint64_t end = offset + bytes;
+  for (const std::uint64_t part : tensor.parts) {
+    places.push_back({tensor.name, offset, part});
+    offset += part;
+  }
+  if (offset != end)
+    fail(ErrorCode::kBug, "the parts of {} are not the whole", quoted(tensor.name));
+}
+
 void TensorStream::append(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
   if (current_ == places_.size()) {

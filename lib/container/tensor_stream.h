@@ -14,6 +14,8 @@
 
 #include "lathe/host/output_file.h"
 
+#include "container/tensor_entry.h"
+
 namespace lathe {
 
 class TensorStream {
@@ -23,6 +25,10 @@ class TensorStream {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
   };
+
+  // Adds the place of a tensor, or those of its parts.
+  static void add_places(const TensorSpec& tensor, std::uint64_t offset, std::uint64_t bytes,
+                         std::vector<Place>& places);
 
   // `places` in increasing order of offset; the file has what comes before the first.
   TensorStream(ByteOutput& out, std::vector<Place> places);

@@ -11,6 +11,7 @@
 #include "checkpoint/config_text.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
+#include "checkpoint/rope_factors.h"
 
 namespace lathe {
 namespace {
@@ -40,14 +41,19 @@ class Keys {
   std::string_view architecture_;
 };
 
-void put_rope(const AttentionConfig& attention, Keys& out, GgufMetadata& keys) {
-  const RopeConfig& rope = attention.rope;
-  out.integer("rope.dimension_count", attention.rotary_dims);
+// `dims`: how many of a head turn.
+void put_rope(const RopeConfig& rope, std::int64_t dims, Keys& out, GgufMetadata& keys) {
+  out.integer("rope.dimension_count", dims);
   out.real("rope.freq_base", rope.theta);
   switch (rope.scaling) {
     case RopeScalingKind::kNone:
-    case RopeScalingKind::kLongRope:  // refused before
-      // Llama 3's factors alone multiply nothing else.
+      break;
+    case RopeScalingKind::kLongRope:
+      out.string("rope.scaling.type", "longrope");
+      out.integer("rope.scaling.original_context_length", rope.original_max_position);
+      out.real("rope.scaling.attn_factor", rope.attention_factor != 0.0
+                                               ? rope.attention_factor
+                                               : longrope_attention_factor(rope));
       break;
     case RopeScalingKind::kLinear:
       out.string("rope.scaling.type", "linear");
@@ -118,14 +124,19 @@ bool gguf_can_say(const ModelConfig& config) {
                      .head_dim = a.head_dim,
                      .rope = a.rope,
                      .rotary_dims = family.partial_rotary ? a.rotary_dims : a.head_dim,
-                     .scale = family.multipliers ? a.scale : 0.0,
+                     .scale = family.multipliers == Multipliers::kGranite ? a.scale : 0.0,
                      .soft_cap = family.soft_caps ? a.soft_cap : 0.0,
+                     .temperature = family.query_temperature ? a.temperature : 0.0,
                      .qkv_bias = a.qkv_bias,
                      .output_bias = a.output_bias};
+  if (layer.attention.temperature != 0.0) {
+    layer.attention.temperature_span = a.rope.original_max_position;
+  }
   layer.mlp = {
       .width = typical.mlp.width, .activation = family.activation, .bias = typical.mlp.bias};
   ModelConfig said = config;
-  if (!family.multipliers) said.embedding_scale = said.residual_scale = said.logit_scale = 1.0;
+  const bool scaled = family.multipliers != Multipliers::kNone;
+  if (!scaled) said.embedding_scale = said.residual_scale = said.logit_scale = 1.0;
   if (!family.soft_caps) said.logit_soft_cap = 0.0;
   for (LayerConfig& to : said.layers) {
     const bool has_window = to.attention.window > 0;
@@ -134,6 +145,7 @@ bool gguf_can_say(const ModelConfig& config) {
     to.attention.window = windowed.attention.window;
     to.attention.rope = local_rope(family, a.rope, windowed.attention.rope.theta);
   }
+  if (family.only_local_turns && windowed.attention.window > 0) stop_turning(said);
   apply_family(family, said);
   apply_gguf_rules(family, said);
   return config_text(said) == config_text(config);
@@ -156,11 +168,12 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
   out.integer("attention.value_length", a.head_dim);
   out.real("attention.layer_norm_rms_epsilon", config.rms_norm_eps);
   out.integer("vocab_size", config.vocab_size);
-  put_rope(a, out, keys);
+  put_rope(a.rope, family->partial_rotary ? a.rotary_dims : a.head_dim, out, keys);
+  if (a.temperature != 0.0) out.real(gguf_keys::kTemperature, a.temperature);
   if (family->local_theta != 0.0) out.real("rope.freq_base_swa", windowed.attention.rope.theta);
   if (a.soft_cap != 0.0) out.real(gguf_keys::kAttentionCap, a.soft_cap);
   if (config.logit_soft_cap != 0.0) out.real(gguf_keys::kLogitCap, config.logit_soft_cap);
-  if (family->multipliers) {
+  if (family->multipliers != Multipliers::kNone) {
     if (a.scale != 0.0) out.real(gguf_keys::kAttentionScale, a.scale);
     out.real(gguf_keys::kEmbeddingScale, config.embedding_scale);
     out.real(gguf_keys::kResidualScale, config.residual_scale);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lathe/model_config.h"
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "container/gguf_writer.h"
 

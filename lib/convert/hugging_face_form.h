@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 namespace lathe {
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -90,7 +91,32 @@ void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
   }
 }
 
+// What one tensor of the output holds has one type there.
+void check_types_of_parts(const Checkpoint& checkpoint, std::span<const PlannedTensor> tensors) {
+  for (std::size_t i = 1; i < tensors.size(); ++i) {
+    if (!tensors[i].follows || tensors[i].to == tensors[i - 1].to) continue;
+    fail_unsupported(
+        "{}: the tensors {} and {} are {} and {}, but stand in one in this format; convert with "
+        "--dtype bf16, f16 or f32",
+        quoted(checkpoint.path()), quoted(checkpoint.tensors()[tensors[i - 1].source].name),
+        quoted(checkpoint.tensors()[tensors[i].source].name), dtype_info(tensors[i - 1].to).name,
+        dtype_info(tensors[i].to).name);
+  }
+}
+
 }  // namespace
+
+std::vector<TensorSpec> output_specs(std::span<const PlannedTensor> tensors) {
+  std::vector<TensorSpec> specs;
+  for (const PlannedTensor& tensor : tensors) {
+    if (!tensor.follows) {
+      specs.push_back(tensor.out);
+      if (!tensor.whole.empty()) specs.back().shape = tensor.whole;
+    }
+    if (tensor.follows || !tensor.whole.empty()) specs.back().parts.push_back(tensor.bytes);
+  }
+  return specs;
+}
 
 Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   if (!checkpoint.has_model()) {
@@ -120,15 +146,14 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     // A damaged one is refused before hours of work, here and by quantize.
     if (info.shape.size() == 1 && is_float(info.dtype)) read_vector(checkpoint, *source);
     const TensorPlace& place = slot.*writer.place;
-    if (place.fused()) {
-      fail_unsupported(
-          "{}: files of family {} hold {} beside others in one tensor, {}, and such are read, not "
-          "written; write a .lathe file instead",
-          quoted(checkpoint.path()), family->type, quoted(slot.name()), quoted(place.name));
-    }
     planned.out = {place.name, planned.to, info.shape};
     planned.interleave = place.interleaved;
     planned.less_one = place.less_one;
+    planned.follows = place.fused() && place.first_row > 0;
+    if (place.fused() && !planned.follows) planned.whole = place.whole;
+    if (planned.follows && (plan.tensors.empty() || plan.tensors.back().out.name != place.name)) {
+      fail(ErrorCode::kBug, "{} does not follow on in {}", slot.name(), place.name);
+    }
     std::uint64_t elements = 1;
     for (const std::int64_t d : info.shape) elements *= static_cast<std::uint64_t>(d);
     planned.bytes =
@@ -146,6 +171,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     if (info.shape.size() == 2) matrix_bytes[planned.to] += planned.bytes;
     plan.tensors.push_back(std::move(planned));
   }
+  check_types_of_parts(checkpoint, plan.tensors);
   plan.main_type = std::max_element(matrix_bytes.begin(), matrix_bytes.end(), [](auto& a, auto& b) {
                      return a.second < b.second;
                    })->first;

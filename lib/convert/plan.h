@@ -16,9 +16,14 @@ namespace lathe {
 
 using ByteSink = std::function<void(std::span<const std::byte>)>;
 
+// A tensor of the source, which is one of the output, or follows on from the one before it in
+// one that holds several, rows after rows.
 struct PlannedTensor {
-  std::size_t source = 0;   // index into the checkpoint's tensors
-  TensorSpec out;           // as the target's writer is given it
+  std::size_t source = 0;  // index into the checkpoint's tensors
+  TensorSpec out;          // as the target's writer is given it, or what of it this is
+  // Of the first of several in one: the shape of that; empty: this is alone, or not the first.
+  std::vector<std::int64_t> whole = {};
+  bool follows = false;
   DType to = DType::kF32;   // out.dtype, or the block type that out holds as bytes
   bool interleave = false;  // rows go from half to interleaved order
   bool less_one = false;    // one is taken from each element
@@ -37,6 +42,9 @@ struct Plan {
   std::vector<std::string> notes;
   std::string source_name;  // for the file's provenance; empty: the last part of the path
 };
+
+// The tensors of the output, with their parts.
+std::vector<TensorSpec> output_specs(std::span<const PlannedTensor> tensors);
 
 // Throws kUsage when `output` is the file or folder that is being read: an output that takes its
 // place, even one that was forced to, could not be made again.

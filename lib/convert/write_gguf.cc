@@ -8,6 +8,7 @@
 #include "checkpoint/common_layer.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/rope_factors.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/gguf_writer.h"
@@ -62,9 +63,7 @@ void put_general(const Checkpoint& checkpoint, const Plan& plan, GgufMetadata& k
   const bool blocks = std::any_of(plan.tensors.begin(), plan.tensors.end(),
                                   [](const auto& t) { return dtype_info(t.to).block > 1; });
   if (blocks) keys.set_u32("general.quantization_version", 2);
-  for (const auto& [key, value] : checkpoint.metadata()) {
-    if (key.starts_with("general.") && !keys.contains(key)) keys.set_string(key, value);
-  }
+  write_provenance(checkpoint.metadata(), keys);
 }
 
 void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
@@ -83,14 +82,31 @@ void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {
   }
 }
 
+// Divisors of rotary frequencies, which GGUF holds as tensors.
+struct FactorTensor {
+  const char* name;
+  std::vector<float> factors;
+};
+
 std::vector<float> rope_factors(const AttentionConfig& attention) {
   const RopeConfig& rope = attention.rope;
+  if (rope.scaling == RopeScalingKind::kLongRope) return {};
   if (rope.scaling != RopeScalingKind::kLlama3) return rope.frequency_factors;
   std::vector<float> factors = llama3_factors(rope, attention.head_dim);
   for (std::size_t i = 0; i < rope.frequency_factors.size(); ++i) {
     factors[i] *= rope.frequency_factors[i];
   }
   return factors;
+}
+
+std::vector<FactorTensor> factor_tensors(const AttentionConfig& attention) {
+  const RopeConfig& rope = attention.rope;
+  if (rope.scaling == RopeScalingKind::kLongRope) {
+    return {{kGgufLongFactors, rope.long_factors}, {kGgufShortFactors, rope.frequency_factors}};
+  }
+  std::vector<float> factors = rope_factors(attention);
+  if (factors.empty()) return {};
+  return {{kGgufRopeFactors, std::move(factors)}};
 }
 
 }  // namespace
@@ -103,9 +119,6 @@ void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
   if (layer.mlp.activation != family->activation) {
     fail_unsupported("{}: GGUF's readers know another activation for architecture {}", file,
                      family->gguf);
-  }
-  if (layer.attention.rope.scaling == RopeScalingKind::kLongRope) {
-    fail_unsupported("{}: LongRoPE's factors are read from GGUF files, not written", file);
   }
   if (!layer.attention.rope.truncate) {
     fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
@@ -150,14 +163,17 @@ class PlanGgufWriter final : public PlanWriter {
   PlanGgufWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
                  ByteOutput& out)
       : has_recipe_(!options.recipe.empty()) {
-    const std::vector<float> factors = rope_factors(typical_layer(checkpoint.config()).attention);
+    const auto tensors = factor_tensors(typical_layer(checkpoint.config()).attention);
     std::vector<TensorSpec> specs;
-    if (!factors.empty()) {
-      specs.push_back({kGgufRopeFactors, DType::kF32, {static_cast<std::int64_t>(factors.size())}});
+    for (const FactorTensor& tensor : tensors) {
+      specs.push_back(
+          {tensor.name, DType::kF32, {static_cast<std::int64_t>(tensor.factors.size())}});
     }
-    for (const PlannedTensor& tensor : plan.tensors) specs.push_back(tensor.out);
+    for (TensorSpec& spec : output_specs(plan.tensors)) specs.push_back(std::move(spec));
     writer_.emplace(out, make_keys(checkpoint, plan, options), std::move(specs));
-    if (!factors.empty()) writer_->append(std::as_bytes(std::span(factors)));
+    for (const FactorTensor& tensor : tensors) {
+      writer_->append(std::as_bytes(std::span(tensor.factors)));
+    }
   }
 
   void finish(const std::string& source) override {

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
@@ -18,21 +20,30 @@ constexpr const char* kConfig = "config.json";
 
 struct Shard {
   std::string name;
-  std::vector<const PlannedTensor*> tensors;
+  std::span<const PlannedTensor> tensors;
 };
 
 // In the plan's order; a tensor larger than a shard has one of its own.
 std::vector<Shard> make_shards(const Plan& plan, std::uint64_t shard_size) {
-  std::vector<Shard> shards(1);
+  std::vector<Shard> shards;
+  const std::span<const PlannedTensor> all = plan.tensors;
+  std::size_t first = 0;
   std::uint64_t bytes = 0;
-  for (const PlannedTensor& tensor : plan.tensors) {
-    if (!shards.back().tensors.empty() && bytes + tensor.bytes > shard_size) {
-      shards.emplace_back();
+  for (std::size_t i = 0; i < all.size();) {
+    std::size_t end = i;  // of the tensor of the output
+    std::uint64_t more = 0;
+    do {
+      more += all[end++].bytes;
+    } while (end < all.size() && all[end].follows);
+    if (i > first && bytes + more > shard_size) {
+      shards.push_back({"", all.subspan(first, i - first)});
+      first = i;
       bytes = 0;
     }
-    shards.back().tensors.push_back(&tensor);
-    bytes += tensor.bytes;
+    bytes += more;
+    i = end;
   }
+  shards.push_back({"", all.subspan(first)});
   for (std::size_t i = 0; i < shards.size(); ++i) {
     shards[i].name = shards.size() == 1
                          ? "model.safetensors"
@@ -45,9 +56,9 @@ std::string make_index(const std::vector<Shard>& shards) {
   nlohmann::ordered_json weight_map = nlohmann::ordered_json::object();
   std::uint64_t total = 0;
   for (const Shard& shard : shards) {
-    for (const PlannedTensor* tensor : shard.tensors) {
-      weight_map[tensor->out.name] = shard.name;
-      total += tensor->bytes;
+    for (const PlannedTensor& tensor : shard.tensors) {
+      weight_map[tensor.out.name] = shard.name;
+      total += tensor.bytes;
     }
   }
   nlohmann::ordered_json index;
@@ -56,14 +67,22 @@ std::string make_index(const std::vector<Shard>& shards) {
   return index.dump(2) + "\n";
 }
 
-void write_shard(const Shard& shard, const std::string& path, TensorFeeder& feeder) {
-  std::vector<TensorSpec> specs;
-  for (const PlannedTensor* tensor : shard.tensors) specs.push_back(tensor->out);
+// What transformers writes, and asks for; and what came along from GGUF, which has no other place.
+std::map<std::string, std::string> shard_metadata(const Checkpoint& checkpoint) {
+  std::map<std::string, std::string> out = {{"format", "pt"}};
+  for (const auto& [key, value] : checkpoint.metadata()) {
+    if (is_provenance(key)) out.emplace(key, value);
+  }
+  return out;
+}
+
+void write_shard(const Shard& shard, const std::string& path,
+                 const std::map<std::string, std::string>& metadata, TensorFeeder& feeder) {
+  std::vector<TensorSpec> specs = output_specs(shard.tensors);
   OutputFile out(path, false);
-  // What transformers writes; it asks for the key.
-  SafetensorsWriter writer(out, specs, {{"format", "pt"}});
-  for (const PlannedTensor* tensor : shard.tensors) {
-    feeder.feed(*tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
+  SafetensorsWriter writer(out, specs, metadata);
+  for (const PlannedTensor& tensor : shard.tensors) {
+    feeder.feed(tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
   }
   writer.finish();
   out.commit();
@@ -104,7 +123,8 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   const auto shards = make_shards(plan, options.shard_size);
   if (shards.size() > 1) write_file(out, "model.safetensors.index.json", make_index(shards));
   TensorFeeder feeder(checkpoint, options.progress);
-  for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), feeder);
+  const auto metadata = shard_metadata(checkpoint);
+  for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), metadata, feeder);
   feeder.finish();
   out.commit();
 }

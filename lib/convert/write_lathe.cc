@@ -100,7 +100,7 @@ class LatheWriter final : public PlanWriter {
   LatheWriter(const Checkpoint& checkpoint, const Plan& plan, const ConvertOptions& options,
               ByteOutput& out)
       : files_(checkpoint, plan), metadata_(make_metadata(checkpoint, plan, options)) {
-    for (const PlannedTensor& tensor : plan.tensors) specs_.push_back(tensor.out);
+    specs_ = output_specs(plan.tensors);
     for (const auto& [name, content] : files_.all()) {
       specs_.push_back({std::string(lathe_file::kFilePrefix) + name,
                         DType::kU8,

@@ -1,6 +1,8 @@
 #include "quant/quantization.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include "base/fail.h"
 #include "kernels/conversion_kernels.h"
 #include "kernels/select.h"
+#include "quant/foreign_scheme.h"
 #include "quant/quantize_matrix.h"
 #include "quant/recipe.h"
 #include "tensor/packed_layout.h"
@@ -30,21 +33,23 @@ std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) 
 }
 
 // What can be stored where: refuses early, with advice.
-void check_scheme(const MatrixScheme& scheme, const Checkpoint& checkpoint, std::size_t tensor,
-                  CheckpointFormat format) {
+void check_scheme(const MatrixScheme& scheme, CheckpointFormat format) {
   if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
-         "a GGUF file cannot hold the scheme {}; choose one of {} or a float type, or write a "
-         ".lathe file",
-         scheme_name(scheme), gguf_scheme_list());
+         "a GGUF file cannot hold the scheme {}; choose one of {} ({} is nearest) or a float type, "
+         "or write a .lathe file",
+         scheme_name(scheme), gguf_scheme_list(), nearest_gguf_scheme(scheme_name(scheme)));
   }
-  const TensorInfo& info = checkpoint.tensors()[tensor];
-  if (info.dtype == DType::kPacked || dtype_info(info.dtype).block > 1) {
-    fail_unsupported(
-        "{}: the tensor {} is quantized already ({}); quantize the original, or use --scheme keep "
-        "for it",
-        quoted(checkpoint.path()), quoted(info.name), type_name(checkpoint, tensor));
-  }
+}
+
+bool is_quantized(const TensorInfo& info) {
+  return info.dtype == DType::kPacked || dtype_info(info.dtype).block > 1;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
 }
 
 // A matrix that was measured on another model is noticed before hours of work.
@@ -154,7 +159,7 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   plan_ = make_plan(checkpoint, convert_);
   check_importance(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
-  for (PlannedTensor& tensor : plan_.tensors) decide(tensor);
+  for (std::size_t i = 0; i < plan_.tensors.size();) i = decide_together(i);
   finish_plan();
 }
 
@@ -173,12 +178,37 @@ void Quantization::restore(std::size_t tensor, std::string_view note) {
   }
 }
 
-void Quantization::decide(PlannedTensor& tensor) {
+std::size_t Quantization::decide_together(std::size_t first) {
+  std::vector<PlannedTensor>& tensors = plan_.tensors;
+  std::size_t end = first;
+  MatrixScheme most = KeepAsIs{};
+  std::uint64_t most_bytes = 0;
+  do {
+    const TensorInfo& info = checkpoint_.tensors()[tensors[end].source];
+    const MatrixScheme scheme = scheme_for(info);
+    const bool kept = std::holds_alternative<KeepAsIs>(scheme);
+    // Of one size or not: by the bits of a weight.
+    const std::uint64_t bytes = (kept ? info.bytes : planned_bytes(scheme, info)) * 1024 /
+                                static_cast<std::uint64_t>(info.rows() * info.cols());
+    if (end == first || bytes > most_bytes) most = scheme;
+    most_bytes = std::max(most_bytes, bytes);
+    ++end;
+  } while (end < tensors.size() && tensors[end].follows);
+  for (std::size_t i = first; i < end; ++i) decide(most, tensors[i]);
+  return end;
+}
+
+MatrixScheme Quantization::scheme_for(const TensorInfo& info) const {
+  if (info.shape.size() != 2) return KeepAsIs{};
+  return fitting(rules_.scheme_for(info, format_), info);
+}
+
+void Quantization::decide(const MatrixScheme& wanted, PlannedTensor& tensor) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-  MatrixScheme scheme = KeepAsIs{};
-  if (info.shape.size() == 2) {
-    scheme = rules_.scheme_for(info, format_);
-    scheme = fitting(scheme, info);
+  MatrixScheme scheme = wanted;
+  if (!std::holds_alternative<KeepAsIs>(scheme)) {
+    check_scheme(scheme, format_);
+    if (is_quantized(info) && quantized_already(scheme, tensor.source)) scheme = KeepAsIs{};
   }
   if (!std::holds_alternative<KeepAsIs>(scheme)) apply(scheme, info, tensor);
   const double elements = static_cast<double>(info.rows()) * static_cast<double>(info.cols());
@@ -191,6 +221,22 @@ void Quantization::decide(PlannedTensor& tensor) {
   out.bits_per_weight = 8.0 * static_cast<double>(tensor.bytes) / elements;
   report_.tensors.push_back(std::move(out));
   report_.source_bytes += info.bytes;
+}
+
+// Whether a quantized matrix of the source is as wanted; if not, it is counted as requantized.
+bool Quantization::quantized_already(const MatrixScheme& scheme, std::size_t tensor) {
+  const std::string type = type_name(checkpoint_, tensor);
+  if (same_name(type, scheme_name(scheme))) return true;
+  if (!options_.requantize) {
+    fail_unsupported(
+        "{}: the tensor {} is quantized already ({}); quantize the original, keep it as it is "
+        "(scheme keep), or ask for requantizing",
+        quoted(checkpoint_.path()), quoted(checkpoint_.tensors()[tensor].name), type);
+  }
+  ++report_.requantized;
+  std::vector<std::string>& types = report_.requantized_from;
+  if (std::find(types.begin(), types.end(), type) == types.end()) types.push_back(type);
+  return false;
 }
 
 std::span<const float> Quantization::importance_of(const TensorInfo& info) const {
@@ -207,7 +253,6 @@ MatrixScheme Quantization::fitting(const MatrixScheme& scheme, const TensorInfo&
 
 void Quantization::apply(const MatrixScheme& scheme, const TensorInfo& info,
                          PlannedTensor& tensor) {
-  check_scheme(scheme, checkpoint_, tensor.source, format_);
   tensor.bytes = planned_bytes(scheme, info);
   if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
     tensor.to = DType::kPacked;

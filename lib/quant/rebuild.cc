@@ -27,6 +27,7 @@ QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
   out.scheme = recipe.scheme;
   out.rules = recipe.rules;
   out.threads = options.threads;
+  out.requantize = true;  // as it was asked for when the file was made
   if (recipe.importance.empty()) return out;
   if (options.importance.empty()) {
     fail(ErrorCode::kUsage,

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 namespace lathe {
 

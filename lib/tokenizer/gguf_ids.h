@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "tokenizer/spm/model.h"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/escape.h"
 #include "tokenizer/gguf_pre_splits.h"

@@ -1,6 +1,9 @@
 // Whether two forms of one tokenizer agree, by trying them.
 #include <array>
 
+#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/gguf_forms.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lathe/tokenizer_files.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/bpe/tokenizer.h"

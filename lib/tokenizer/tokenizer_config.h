@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "tokenizer/added_tokens.h"
 

@@ -26,6 +26,10 @@ import tempfile
 import torch
 import transformers
 from safetensors.torch import save_file
+from transformers import (ArceeConfig, ArceeForCausalLM, Ernie4_5Config, Ernie4_5ForCausalLM, Exaone4Config,
+                          Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, HunYuanDenseV1Config,
+                          HunYuanDenseV1ForCausalLM, Ministral3Config, Ministral3ForCausalLM, Olmo3Config,
+                          Olmo3ForCausalLM, SeedOssConfig, SeedOssForCausalLM)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GraniteConfig,
                           GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Olmo2Config, Olmo2ForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config,
@@ -42,7 +46,29 @@ CLASSES = {
     "olmo2": (Olmo2Config, Olmo2ForCausalLM),
     "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
     "phi3": (Phi3Config, Phi3ForCausalLM),
+    "olmo3": (Olmo3Config, Olmo3ForCausalLM),
+    "ministral3": (Ministral3Config, Ministral3ForCausalLM),
+    "glm4": (Glm4Config, Glm4ForCausalLM),
+    "exaone4": (Exaone4Config, Exaone4ForCausalLM),
+    "hunyuan_v1_dense": (HunYuanDenseV1Config, HunYuanDenseV1ForCausalLM),
+    # transformers has no class of its own: MiniCPM is Granite in other words (minicpm_as_granite).
+    "minicpm": (GraniteConfig, GraniteForCausalLM),
+    "ernie4_5": (Ernie4_5Config, Ernie4_5ForCausalLM),
+    "seed_oss": (SeedOssConfig, SeedOssForCausalLM),
+    "arcee": (ArceeConfig, ArceeForCausalLM),
 }
+
+ARCHITECTURES = {"minicpm": "MiniCPMForCausalLM"}
+
+
+def minicpm_as_granite(values):
+    out = dict(values)
+    head_dim = values["hidden_size"] // values["num_attention_heads"]
+    out["embedding_multiplier"] = out.pop("scale_emb")
+    out["residual_multiplier"] = out.pop("scale_depth") / math.sqrt(values["num_hidden_layers"])
+    out["logits_scaling"] = values["hidden_size"] / out.pop("dim_model_base")
+    out["attention_multiplier"] = 1.0 / math.sqrt(head_dim)
+    return out
 
 # What a config.json has in common with every other; the models below say what differs.
 BASE = dict(vocab_size=97, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
@@ -108,6 +134,25 @@ MODELS = {
     "phi3-long": ("phi3", "BF16", dict(PHI, original_max_position_embeddings=40)),
     "phi3-short": ("phi3", "BF16", dict(PHI, original_max_position_embeddings=512)),
     "smollm3-tied": ("smollm3", "BF16", dict(num_hidden_layers=4, tie_word_embeddings=True, pad_token_id=4)),
+    "olmo3": ("olmo3", "BF16", dict(num_hidden_layers=4, rope_theta=500000.0, pad_token_id=1, sliding_window=24,
+                                    rope_scaling=dict(rope_type="yarn", factor=8.0,
+                                                      original_max_position_embeddings=64))),
+    # As published: the text in a wrapper. Three warm spans.
+    "ministral3": ("ministral3", "BF16", dict(head_dim=16, rope_theta=1000000.0, pad_token_id=0, rope_scaling=dict(
+        rope_type="yarn", factor=8.0, original_max_position_embeddings=64, beta_fast=32.0, beta_slow=1.0,
+        mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.4))),
+    "glm4": ("glm4", "BF16", dict(head_dim=16, partial_rotary_factor=0.5, attention_bias=True, pad_token_id=0)),
+    "exaone4": ("exaone4", "BF16", dict(num_hidden_layers=4, sliding_window=24, sliding_window_pattern=4)),
+    "exaone4-full": ("exaone4", "BF16", dict(sliding_window=None, layer_types=["full_attention"] * 2, head_dim=10,
+                                             rope_theta=500000.0, tie_word_embeddings=True, rope_scaling=LLAMA3)),
+    "hunyuan": ("hunyuan_v1_dense", "BF16", dict(head_dim=12, tie_word_embeddings=True, pad_token_id=0,
+                                                 rope_scaling=dict(type="dynamic", alpha=50.0, factor=1.0))),
+    "minicpm": ("minicpm", "BF16", dict(scale_emb=3.0, scale_depth=1.4, dim_model_base=40, tie_word_embeddings=True)),
+    "ernie": ("ernie4_5", "BF16", dict(head_dim=12, tie_word_embeddings=True, rope_theta=500000.0, pad_token_id=0)),
+    "ernie-bias": ("ernie4_5", "BF16", dict(head_dim=8, use_bias=True, rope_theta=500000.0, pad_token_id=0)),
+    "seed-oss": ("seed_oss", "BF16", dict(head_dim=12, attention_bias=True, attention_out_bias=False, pad_token_id=1)),
+    "arcee": ("arcee", "BF16", dict(hidden_act="relu2", rope_scaling=dict(
+        rope_type="yarn", factor=4.0, original_max_position_embeddings=64))),
 }
 
 # Shorter texts would turn by the short factors, which Lathe does for no model of long contexts.
@@ -125,6 +170,8 @@ def build(family, options, dtype, seed):
     config_class, model_class = CLASSES[family]
     torch.manual_seed(seed)
     values = {**BASE, **options}
+    if family == "minicpm":
+        values = minicpm_as_granite(values)
     rope = dict(rope_theta=values.pop("rope_theta"))
     scaling = values.pop("rope_scaling", None)
     if scaling:
@@ -140,6 +187,9 @@ def build(family, options, dtype, seed):
         rope["original_max_position_embeddings"] = values["original_max_position_embeddings"]
     if "rope_local_base_freq" in values:
         local = dict(rope_type="default", rope_theta=values.pop("rope_local_base_freq"))
+        rope = dict(full_attention=rope, sliding_attention=local)
+    if family == "olmo3":
+        local = dict(rope_type="default", rope_theta=rope["rope_theta"])
         rope = dict(full_attention=rope, sliding_attention=local)
     config = config_class(**values, rope_parameters=rope)
     config._attn_implementation = "eager"
@@ -171,7 +221,7 @@ def build(family, options, dtype, seed):
 def classic_config(family, options, dtype):
     """config.json as published checkpoints have it: rope_theta and rope_scaling."""
     values = {**BASE, **options}
-    architecture = CLASSES[family][1].__name__
+    architecture = ARCHITECTURES.get(family, CLASSES[family][1].__name__)
     out = dict(architectures=[architecture], model_type=family, **values)
     out["torch_dtype"] = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}[dtype]
     return {k: v for k, v in out.items() if v is not None or k == "sliding_window"}
@@ -185,11 +235,12 @@ def new_config(config, family, dtype):
     return out
 
 
-NEW_STYLE = {"llama-rope-llama3", "qwen2-rope-yarn-all", "llama-tied", "gemma3-wrapped"}
+NEW_STYLE = {"llama-rope-llama3", "qwen2-rope-yarn-all", "llama-tied", "gemma3-wrapped", "ministral3", "exaone4"}
 
 # name: (model_type, class, what stands before the text's tensors, another part's tensor)
 WRAPPED = {
     "gemma3-wrapped": ("gemma3", "Gemma3ForConditionalGeneration", "language_model.", "vision_tower.patch.weight"),
+    "ministral3": ("mistral3", "Mistral3ForConditionalGeneration", "language_model.", "vision_tower.patch.weight"),
 }
 
 

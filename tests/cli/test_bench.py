@@ -46,6 +46,16 @@ class Bench(ToolTest):
         self.assertIn("pp8+tg2x4", out)
         self.assertIn("S_TG t/s", out)
 
+    def test_an_adapter_counts(self):
+        model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
+        rows = [json.loads(self.ok("-m", model, "-p", "8", "-n", "0", "-r", "1", "--json", *more).out)[0]
+                for more in ([], ["--lora", adapter], ["--lora", adapter, "--lora", f"{adapter}:-1"])]
+        extra = [row["model_size"] - rows[0]["model_size"] for row in rows]
+        self.assertGreater(extra[1], 0)
+        self.assertEqual(extra[2], 2 * extra[1])
+        self.assertEqual([row["model_type"].endswith(" LoRA") for row in rows], [False, True, True])
+        self.fails(4, "-m", model, "--lora", "absent", message="absent")
+
     def test_compare_and_gates(self):
         base = self.measure("--format", "json").stdout
         self.write("base.json", base)
@@ -59,6 +69,8 @@ class Bench(ToolTest):
         self.assertEqual(missed.status, 1, missed)
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
+        self.measure("--baseline", "base.json", "--fail-if", "<-99%")
+        self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
 
     def test_gates_that_no_test_is_named_for(self):
         self.write("base.json", self.measure("--format", "json").stdout)
@@ -89,6 +101,13 @@ class Bench(ToolTest):
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8", tool="quantize")
         out = self.ok("-m", "w8.lathe", "-p", "8", "-n", "0", "-r", "1", "--format", "jsonl").out
         self.assertTrue(json.loads(out)["model_type"].endswith(" w8"), out)
+
+    def test_a_mixture_has_its_own_name(self):
+        self.ok("-m", self.model, "-o", "w4.lathe", tool="quantize")
+        self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8g32", tool="quantize")
+        rows = json.loads(self.ok("-m", "w4.lathe", "-m", "w8.lathe", "-p", "0", "-n", "1", "-r",
+                                  "1", "--json").out)
+        self.assertEqual([row["model_type"].split()[-1] for row in rows], ["w4", "w8g32"])
 
     def other(self, rates, name="other-bench"):
         """A command that prints llama-bench's JSON: tests and their rates, growing run by run."""

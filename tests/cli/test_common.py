@@ -147,6 +147,28 @@ class EveryTool(ToolTest):
         self.fails(2, "--json", "--format", "text", tool=name)
 
 
+class Habits(ToolTest):
+    """What people type who come from other programs."""
+
+    def test_a_bare_argument_is_led_to_its_option(self):
+        self.fails(2, "model.gguf", tool="generate", message=["model.gguf", "-m MODEL"])
+        self.fails(2, "-m", "model.gguf", "Hello", tool="generate", message=["Hello", "-p TEXT"])
+        self.fails(2, "model.gguf", tool="perplexity", message="-m MODEL")
+        self.fails(2, "-m", "a", "-p", "b", "c", tool="generate", message="one argument too many")
+        self.fails(2, "a", "b", tool="convert", message="one argument too many")
+
+    def test_a_second_model_is_an_error_where_one_is_read(self):
+        for tool in ("generate", "perplexity", "quantize", "tokenize", "convert"):
+            self.fails(2, "-m", "a", "-m", "b", tool=tool, message="-m is given 2 times")
+
+    def test_convert_takes_its_model_as_the_others_do(self):
+        self.ok("-m", self.data("examples/village"), "-o", "a.lathe", tool="convert")
+        self.ok(self.data("examples/village"), "-o", "b.lathe", tool="convert")
+        self.assertEqual((self.folder / "a.lathe").read_bytes(),
+                         (self.folder / "b.lathe").read_bytes())
+        self.fails(2, "a.lathe", "-m", "b.lathe", "--list", tool="convert", message="one model")
+
+
 class Completions(ToolTest):
     def long_options(self):
         """Long options at the beginning of --help's lines."""
@@ -172,6 +194,37 @@ class Completions(ToolTest):
         self.assertLessEqual({"--help", "--version", "--progress", "auto", "always"}, offered)
         for option in self.long_options():
             self.assertIn(option, offered)
+
+    def completed(self, tool, *words, breaks=True):
+        """What bash offers for the last of the words, as readline cuts them."""
+        script = self.write(tool, self.ok("--completions", "bash", tool=tool).out)
+        quoted = " ".join(f"'{word}'" for word in (tool, *words))
+        probe = (f"source '{script}'; COMP_WORDS=({quoted}) COMP_CWORD={len(words)}\n"
+                 f"_{(PREFIX + tool).replace('-', '_')}; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        result = run_process(["bash", "--norc", "-c", probe], cwd=self.folder)
+        self.assertEqual(result.stderr, b"", result)
+        return result.out.splitlines()
+
+    def test_bash_keeps_a_name_with_spaces_in_one_piece(self):
+        self.write("my model.gguf", "")
+        self.write("my other.gguf", "")
+        self.assertEqual(sorted(self.completed("quantize", "-m", "my")),
+                         ["my model.gguf", "my other.gguf"])
+
+    def test_bash_completes_values_behind_an_equals_sign(self):
+        self.assertEqual(self.completed("quantize", "--progress", "=", "al"), ["always"])
+        self.assertEqual(self.completed("quantize", "--progress=al"), ["--progress=always"])
+        self.assertIn("never", self.completed("quantize", "--progress", "="))
+
+    def test_bash_knows_schemes_shapes_and_types(self):
+        self.assertIn("w4nlg64", self.completed("quantize", "-s", "w4n"))
+        self.assertIn("w8", self.completed("bench", "--scheme", "w"))
+        self.assertEqual(self.completed("bench", "--shape", "tiny"), ["tinyllama-1.1b"])
+        self.assertIn("tinyllama-1.1b", self.completed("convert", "--synthetic", "t"))
+        self.assertEqual(sorted(self.completed("bench", "--kv-type", "f")), ["f16", "f32"])
+        for scheme in self.completed("quantize", "--scheme", ""):
+            self.ok("-m", self.data("examples/village"), "--dry-run", "-s", scheme,
+                    tool="quantize")
 
     def check_with(self, shell, name, script, check):
         try:

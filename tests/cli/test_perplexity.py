@@ -1,6 +1,7 @@
 """perplexity: figures that must agree with each other, records, refusals."""
 import json
 import math
+import shutil
 
 import tiny_models
 from harness import ToolTest, main
@@ -69,7 +70,7 @@ class Perplexity(ToolTest):
         self.assertLess(kl("f16", "f32"), 1e-6)
         self.assertLess(kl("int8", "f32"), 1e-2)
         self.assertGreater(kl("int8", "f32"), kl("f16", "f32"))
-        self.fails(2, "-m", self.model, "-i", self.text, "--base-kv-type", "f32", message="--base")
+        self.fails(2, "-m", self.model, "-i", self.text, "--base-kv-type", "f32", message="--baseline")
 
     def test_infinite_logits_are_an_error(self):
         # Finite weights, 6e37 each, that make infinite logits.
@@ -93,6 +94,97 @@ class Perplexity(ToolTest):
         text = self.data("golden/stories260k/sample.txt")
         out = json.loads(self.ok("-m", "s.lathe", "-i", text, "-c", "128", "--json").out)
         self.assertAlmostEqual(out["perplexity"], 3.543, 3)
+
+    def worse(self):
+        """The model with another weight of its last norm for each: what it says is off."""
+        folder = self.folder / "worse"
+        shutil.copytree(self.model, folder)
+        path = folder / "model.safetensors"
+        data = bytearray(path.read_bytes())
+        size = int.from_bytes(data[:8], "little")
+        begin, end = json.loads(data[8:8 + size])["model.norm.weight"]["data_offsets"]
+        for at in range(8 + size + begin + 1, 8 + size + end, 4):
+            data[at] ^= 0x80  # the sign of every other bf16
+        path.write_bytes(data)
+        return folder
+
+    def test_gates_say_what_is_lost_and_how_surely(self):
+        worse = self.worse()
+        compare = ["-m", worse, "--baseline", self.model, "-i", self.text, "-c", "64"]
+        figures = json.loads(self.ok(*compare, "--json").out)
+        lost = 100 * (1 - figures["same_top"]["share"])
+        self.assertGreater(lost, 10)
+        for gate in (f"same-top<-{lost / 2:.4f}%", "perplexity<-5%", "<-5"):
+            missed = self.run_tool(*compare, "--fail-if", gate)
+            self.assertEqual(missed.status, 1, missed)
+            self.assertIn(f"gate missed: {gate}: ", missed.err)
+            self.assertRegex(missed.err, r"\(95 %: -\d+\.\d\d … -\d+\.\d\d\)")
+            self.assertIn("perplexity", missed.out)  # the figures come all the same
+        self.ok(*compare, "--fail-if", f"same-top<-{min(99.0, lost + 1):.4f}%")
+        # At the edge nothing is lost beyond it, and what may be noise is no loss.
+        same = ["-m", self.model, "-b", self.model, "-i", self.text, "-c", "64"]
+        self.ok(*same, "--fail-if", "<0%")
+        self.fails(2, "-m", self.model, "-i", self.text, "--fail-if", "<0%", message="--baseline")
+        self.fails(2, *same, "--fail-if", "kl<-1%", message=["kl<-1%", "same-top"])
+        self.fails(2, *same, "--fail-if", "perplexity", message="not a gate")
+
+    def test_two_recorded_runs_side_by_side(self):
+        worse = self.worse()
+        for name, model in (("ours.jsonl", worse), ("base.jsonl", self.model)):
+            self.ok("-q", "-m", model, "-i", self.text, "-c", "64", "--per-token", "-o", name)
+        live = json.loads(self.ok("-m", worse, "-b", self.model, "-i", self.text, "-c", "64", "--json").out)
+        half = json.loads(self.ok("-m", worse, "-b", "base.jsonl", "-i", self.text, "-c", "64",
+                                  "--json").out)
+        said = json.loads(self.ok("--compare", "ours.jsonl", "base.jsonl", "--json").out)
+        for key in ("perplexity", "error", "mean_nll", "scored", "chunks", "ln_ratio", "same_top", "delta_p"):
+            self.assertEqual(said[key], live[key], key)
+            self.assertEqual(half[key], live[key], key)
+        self.assertNotIn("kl", said)  # it takes all logits
+        self.assertEqual(said["base"]["perplexity"], live["base"]["perplexity"])
+        self.assertIn("same top token", self.ok("--compare", "ours.jsonl", "base.jsonl").out)
+        missed = self.run_tool("--compare", "ours.jsonl", "base.jsonl", "--fail-if", "perplexity<-5%")
+        self.assertEqual(missed.status, 1, missed)
+        self.assertIn("gate missed: perplexity<-5%", missed.err)
+        self.ok("--compare", "base.jsonl", "base.jsonl", "--fail-if", "<0%")
+
+    def test_runs_over_another_text_are_not_compared(self):
+        self.ok("-q", "-m", self.model, "-i", self.text, "-c", "64", "--per-token", "-o", "a.jsonl")
+        lines = (self.folder / "a.jsonl").read_text().splitlines(keepends=True)
+        self.write("short.jsonl", "".join(lines[:-1]))
+        last = json.loads(lines[-1])
+        self.fails(3, "--compare", "a.jsonl", "short.jsonl",
+                   message=[f"position {last['position']} of chunk {last['chunk']}", "the second ends"])
+        self.fails(3, "-m", self.model, "-b", "a.jsonl", "-i", self.text, "-c", "32", message="--ctx")
+        self.write("no.jsonl", lines[0] + '{"chunk":0}\n')
+        self.fails(3, "--compare", "a.jsonl", "no.jsonl", message=["no.jsonl, line 2", "position"])
+        self.write("empty.jsonl", "")
+        self.fails(3, "--compare", "a.jsonl", "empty.jsonl", message="--per-token")
+        self.write("more.jsonl", json.dumps({**json.loads(lines[0]), "logprob": 0.5}))
+        self.fails(3, "--compare", "more.jsonl", "a.jsonl", message="more than 0")
+        old = [{k: v for k, v in json.loads(line).items() if k != "top"} for line in lines]
+        self.write("old.jsonl", "".join(json.dumps(line) + "\n" for line in old))
+        self.assertNotIn("same_top", json.loads(self.ok("--compare", "a.jsonl", "old.jsonl", "--json").out))
+        self.fails(2, "--compare", "a.jsonl", "old.jsonl", "--fail-if", "same-top<-1%", message="perplexity")
+        self.fails(2, "--compare", "a.jsonl", "a.jsonl", "-m", self.model, message="--compare")
+        self.fails(2, "-i", self.text, message=["-m MODEL", "--compare"])
+
+    def test_the_old_names_of_options_go_on(self):
+        new = self.ok("-m", self.model, "--baseline", self.model, "--baseline-kv-type", "f32", "-i",
+                      self.text, "-c", "64", "--per-token").stdout
+        old = self.ok("-m", self.model, "--base", self.model, "--base-kv-type", "f32", "-i",
+                      self.text, "--ctx", "64", "--per-token").stdout
+        self.assertEqual(old, new)
+
+    def test_with_an_adapter_the_figures_are_those_of_the_merged_model(self):
+        base, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
+        self.ok(base, "--lora", adapter, "-o", "merged.lathe", "--dtype", "f32", tool="convert")
+        text = self.write("text.txt", "The miller found nine letters. " * 20)
+        figures = [json.loads(self.ok(*model, "-i", text, "-c", "16", "--json").out)["mean_nll"]
+                   for model in (["-m", base, "--lora", adapter], ["-m", "merged.lathe"],
+                                 ["-m", base])]
+        self.assertAlmostEqual(figures[0], figures[1], 4)
+        self.assertNotAlmostEqual(figures[0], figures[2], 4)
+        self.fails(4, "-m", base, "--lora", "absent", "-i", text, message="absent")
 
     def test_refusals(self):
         self.fails(3, "-m", self.model, "-i", self.text, "-c", "100000", message="100000")

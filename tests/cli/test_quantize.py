@@ -101,6 +101,16 @@ class Quantize(ToolTest):
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w4", message="GGUF")
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w8g32", message="GGUF")
 
+    def test_what_stands_in_one_tensor_has_the_most_bits_of_any(self):
+        self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
+                "--tensor", "k_proj=q8_0", "--tensor", "gate_proj=keep")
+        out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
+        types = {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
+        self.assertEqual(types["blk.0.attn_qkv.weight"], "Q8_0")
+        self.assertEqual(types["blk.0.attn_output.weight"], "Q4_0")
+        self.assertEqual(types["blk.1.ffn_up.weight"], "BF16")
+        self.assertEqual(types["blk.1.ffn_down.weight"], "Q4_0")
+
     def test_rules(self):
         def schemes(*more):
             out = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "--json", *more).stdout
@@ -341,9 +351,55 @@ class Quantize(ToolTest):
         self.fails(4, "-m", "absent", "-o", "x.lathe", message="absent")
         self.ok("-m", self.model, "-o", "w8.lathe", "-s", "w8")
         self.fails(4, "-m", self.model, "-o", "w8.lathe", message="exists")
-        self.fails(6, "-m", "w8.lathe", "-o", "x.lathe", message="quantized already (w8)")
         self.fails(4, "-m", self.model, "-o", "/dev/full")
         self.assertFalse((self.folder / "x.lathe").exists())
+
+    def test_what_is_quantized_is_quantized_again_with_a_warning(self):
+        self.ok("-m", self.model, "-o", "q8.gguf", "-s", "q8_0")
+        once = self.ok("-m", "q8.gguf", "-o", "w4.lathe")
+        self.assertIn('warning: "q8.gguf": ', once.err)
+        self.assertIn("quantized already (Q8_0", once.err)
+        self.assertIn("--allow-requantize", once.err)
+        self.assertLess(self.divergence("w4.lathe"), 0.2)
+        silent = self.ok("-m", "q8.gguf", "-o", "b.lathe", "--allow-requantize")
+        self.assertNotIn("already", silent.err)
+        self.assertEqual((self.folder / "b.lathe").read_bytes(),
+                         (self.folder / "w4.lathe").read_bytes())
+        self.ok("--verify", "w4.lathe", "--against", "q8.gguf")
+        # A dry run looks, too.
+        dry = self.ok("-m", "q8.gguf", "--dry-run", "--json")
+        self.assertIn("quantized already", dry.err)
+        report = json.loads(dry.out)["outputs"][0]
+        self.assertGreater(report["requantized_tensors"], 0)
+        # From the kernels' own layout to another.
+        self.ok("-m", "w4.lathe", "-o", "w8.lathe", "-s", "w8")
+        self.assertLess(self.divergence("w8.lathe"), 0.2)
+
+    def test_what_has_the_wanted_type_is_copied(self):
+        self.ok("-m", self.model, "-o", "a.gguf", "-s", "q8_0")
+        again = self.ok("-m", "a.gguf", "-o", "b.gguf", "-s", "q8_0", "--json")
+        self.assertEqual(json.loads(again.out)["outputs"][0]["requantized_tensors"], 0)
+        self.assertNotIn("already", again.err)
+        self.assertEqual(self.text("a.gguf"), self.text("b.gguf"))
+        self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g32")
+        self.ok("-m", "a.lathe", "-o", "b.lathe", "-s", "w4g32")
+        self.assertEqual(self.text("a.lathe"), self.text("b.lathe"))
+
+    def test_names_of_others_lead_to_the_nearest_scheme(self):
+        for name, nearest in [("q4_k_m", "w4"), ("Q4_K_S", "w4"), ("IQ4_XS", "w4"), ("Q8_K", "w8"),
+                              ("Q6_K", "w8"), ("Q5_K_M", "w4g32a"), ("nf4", "w4"), ("int8", "w8"),
+                              ("fp16", "f16"), ("bfloat16", "bf16"), ("W4-G64", "w4g64"),
+                              ("w4g48", "w4"), ("q2_k", "w4")]:
+            self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,
+                       message=f"the nearest is {nearest};")
+            self.ok("-m", self.model, "--dry-run", "-s", nearest)
+        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_M", message="in a GGUF file q4_1;")
+        for scheme, nearest in (("w4", "q4_1"), ("w8", "q8_0"), ("w4nlg64", "q4_1")):
+            self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", scheme, message=f"({nearest} is nearest)")
+        self.fails(2, self.model, "x.gguf", "Q4_K_M", message="-m MODEL")
+        self.fails(2, "-m", self.model, "x.gguf", "Q4_K_M", message="-o FILE -s SCHEME")
+        error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "zebra", message="zebra")
+        self.assertNotIn("nearest", error.err if error else "")
 
     def test_the_input_is_never_replaced(self):
         self.ok(self.model, "-o", "a.lathe", tool="convert")

@@ -122,7 +122,6 @@ def main():
         if shutil.which("man"):
             path = run("man", "-M", prefix / "share/man", "-w", "lathe").strip()
             expect(path.endswith("man7/lathe.7"), f"man lathe finds {path}")
-
         print(f"{check_programs(prefix)} tools, one library, found by CMake and by pkg-config, "
               "from C++ and from C")
 

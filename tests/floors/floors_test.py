@@ -39,6 +39,7 @@ HEADER_ROOM = {
     "output_file": "io",
     "cpu_count": "parallel",
     "dtype": "tensor",
+    "tokenizer_files": "tokenizer",
     "model_config": "checkpoint",
     "checkpoint": "checkpoint",
     "checkpoint_parts": "checkpoint",

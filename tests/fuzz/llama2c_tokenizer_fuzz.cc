@@ -1,5 +1,6 @@
 // tokenizer.bin of llama2.c: whatever is accepted is a sentencepiece model that loads.
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "fuzz_input.h"
 

@@ -1,5 +1,6 @@
 // sentencepiece models: whatever is accepted goes through the library and our own encoder.
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "fuzz_input.h"
 #include "tokenizer/spm/library.h"

@@ -1,5 +1,6 @@
 // tokenizer.json: whatever is accepted encodes and decodes, and its ids are in the vocabulary.
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "fuzz_input.h"
 

@@ -16,7 +16,7 @@ BIG = 2 << 20      # bytes
 UNBOUNDED = re.compile(r"\bjson::(parse|sax_parse|accept|from_\w+)\b|\bJson::(parse|accept)\b")
 BOUNDED = pathlib.Path("lib/base/json.cc")
 CORE_HEADERS = 15  # of what <lathe/lathe.h> includes, itself counted
-CORE_LINES = 1210
+CORE_LINES = 1200
 TEXT = {".cc", ".h", ".py", ".md", ".txt", ".cmake", ".sh", ".in", ".1", ".5", ".7", ""}
 
 # A tensor's name stands in the table of a model's tensors, in a family's row, or where the prefixes of

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "tokenizer/byte_level.h"
 #include "tokenizer/spm/model.h"

@@ -1,8 +1,11 @@
 #include "bench/options.h"
 
+#include "lathe/bench/report.h"
+
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
+#include "common/lora.h"
 
 namespace lathe::tool {
 namespace {
@@ -12,9 +15,10 @@ void add_models(Tool& tool, BenchOptions& o) {
   tool.repeatable("--shape", o.plan.shapes, "A model of this shape with random weights instead")
       ->type_name("SHAPE");
   tool.app()
-      .add_option("--scheme", o.plan.scheme,
+      .add_option("-s,--scheme", o.plan.scheme,
                   "How --shape is quantized: w4 (the default), w8, f16, ...")
       ->type_name("SCHEME");
+  add_lora(tool, o.plan.lora);
   tool.app().add_flag("--machine", o.machine, "Measure the machine's limits, and no model");
 }
 
@@ -55,9 +59,14 @@ void add_tests(Tool& tool, BenchOptions& o) {
 void add_comparison(Tool& tool, BenchOptions& o) {
   constexpr const char* kComparing = "Comparing";
   tool.app()
-      .add_option("--compare", o.compare,
-                  "Results to compare with; of two files the first is compared with the second")
+      .add_option("--baseline", o.baseline, "Results to compare with: an earlier run's JSON")
       ->type_name("FILE")
+      ->group(kComparing);
+  tool.app()
+      .add_option("--compare", o.compare,
+                  "Measure nothing: compare results of the first file with those of the second. "
+                  "One file is as with --baseline")
+      ->type_name("NEW BASE")
       ->expected(1, 2)
       ->group(kComparing);
   tool.repeatable("--interleave", o.interleave,
@@ -77,6 +86,7 @@ void add_comparison(Tool& tool, BenchOptions& o) {
 void add_output(Tool& tool, BenchOptions& o) {
   CLI::App& app = tool.app();
   tool.choice("--format", o.format, "Form of the results", {"md", "csv", "json", "jsonl", "sql"});
+  app.add_flag("--json", o.json, "Short for --format json");
   app.add_option("-o,--output", o.output,
                  "Write to FILE; - is standard output. A format's name is taken as --format")
       ->type_name("FILE");
@@ -105,9 +115,28 @@ void add_bench_options(Tool& tool, BenchOptions& options) {
   add_comparison(tool, options);
 }
 
+void join_bench_options(BenchOptions& options) {
+  // llama-bench's -o names a format; a script that uses it goes on working.
+  if (bench_format_by_name(options.output)) {
+    options.format = options.output;
+    options.output = "-";
+  }
+  if (options.json) {
+    if (options.format != "md" && options.format != "json") {
+      fail_usage("--json and --format {} exclude each other", options.format);
+    }
+    options.format = "json";
+  }
+  if (options.baseline.empty()) return;
+  if (options.compare.size() > 1 || (options.has_model() && !options.compare.empty())) {
+    fail_usage("--baseline and --compare both name what to compare with; give one");
+  }
+  options.compare.push_back(options.baseline);
+}
+
 void check_bench_options(const BenchOptions& options) {
   if (!options.gates.empty() && options.compare.empty() && options.interleave.empty()) {
-    fail_usage("--fail-if needs --compare or --interleave");
+    fail_usage("--fail-if needs --baseline, --compare or --interleave");
   }
   if (!options.has_model() && options.compare.size() != 2) {
     fail_usage(

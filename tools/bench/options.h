@@ -29,12 +29,14 @@ struct BenchOptions {
   std::string format = "md";
   std::string output = "-";
   bool force = false;
+  bool json = false;
   std::int64_t repetitions = 5;
   bool no_warmup = false;
   bool machine = false;
   std::vector<std::string> interleave;
   double interleave_timeout = 3600;
-  std::vector<std::string> compare;
+  std::string baseline;
+  std::vector<std::string> compare;  // NEW and BASE, or the baseline alone
   std::vector<std::string> gates;
   std::string plot;
 
@@ -44,6 +46,8 @@ struct BenchOptions {
 // Fills the tool's table; `options` must live as long as the tool.
 void add_bench_options(Tool& tool, BenchOptions& options);
 
+// Makes one of options that say the same: -o json, --json and --format; --baseline and --compare.
+void join_bench_options(BenchOptions& options);
 // Refuses options that have no effect together. (plan_of() refuses those of a measurement.)
 void check_bench_options(const BenchOptions& options);
 std::vector<std::int64_t> threads_of(const Tool& tool, const BenchOptions& options);

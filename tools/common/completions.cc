@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "common/help.h"
+#include "common/value_words.h"
 
 namespace lathe::tool {
 namespace {
@@ -24,6 +25,7 @@ std::vector<Entry> entries(const CLI::App& app) {
       if (c == '\n') c = ' ';
     }
     entry.value = value_kind(*option);
+    if (entry.value.choices.empty()) entry.value.choices = value_words(option->get_type_name());
     out.push_back(std::move(entry));
   }
   return out;
@@ -54,25 +56,31 @@ std::string bash_script(const std::vector<Entry>& table, const std::string& prog
     if (!entry.value.takes_value) continue;
     std::string action = "return 0";
     if (!entry.value.choices.empty()) {
-      action = fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$current\")); return 0",
+      action = fmt::format("words=(-W '{}')",
                            in_quotes(fmt::format("{}", fmt::join(entry.value.choices, " "))));
     } else if (entry.value.is_file) {
-      action = "COMPREPLY=($(compgen -f -- \"$current\")); return 0";
+      action = "words=(-f)";
     }
     cases += fmt::format("    {}) {} ;;\n", fmt::join(entry.names, "|"), action);
   }
   return fmt::format(
       "# bash completion for {0}, written by {0} --completions bash\n"
       "{1}() {{\n"
-      "  local current=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
-      "  local before=\"${{COMP_WORDS[COMP_CWORD-1]}}\"\n"
+      "  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" before= start=\n"
+      "  ((COMP_CWORD > 0)) && before=\"${{COMP_WORDS[COMP_CWORD-1]}}\"\n"
       "  COMPREPLY=()\n"
-      "  case \"$before\" in\n{2}  esac\n"
-      "  if [[ \"$current\" == -* ]]; then\n"
-      "    COMPREPLY=($(compgen -W '{3}' -- \"$current\"))\n"
-      "  else\n"
-      "    COMPREPLY=($(compgen -f -- \"$current\"))\n"
+      "  # --option=value is one word, or three where = breaks words\n"
+      "  if [[ \"$current\" == --*=* ]]; then\n"
+      "    before=\"${{current%%=*}}\" start=\"${{current%%=*}}=\" current=\"${{current#*=}}\"\n"
+      "  elif [[ \"$current\" == = ]]; then\n"
+      "    current=\n"
+      "  elif [[ \"$before\" == = ]] && ((COMP_CWORD > 1)); then\n"
+      "    before=\"${{COMP_WORDS[COMP_CWORD-2]}}\"\n"
       "  fi\n"
+      "  local -a words=(-f)\n"
+      "  [[ \"$current\" == -* && -z \"$start\" ]] && words=(-W '{3}')\n"
+      "  case \"$before\" in\n{2}  esac\n"
+      "  mapfile -t COMPREPLY < <(compgen \"${{words[@]}}\" -P \"$start\" -- \"$current\")\n"
       "}}\n"
       "complete -o filenames -F {1} {0}\n",
       program, function, cases, all);

@@ -1,6 +1,7 @@
 #include "common/text.h"
 
 #include <fmt/format.h>
+#include <vector>
 
 #include "lathe/host/escape.h"
 
@@ -25,9 +26,10 @@ void warn_of(const Tool& tool, const Tokenizer& tokenizer) {
 }
 
 void warn_of_two_bos(const Tool& tool, const Tokenizer& tokenizer, std::span<const TokenId> ids) {
-  if (!tokenizer.adds_bos() || ids.size() < 2 || ids[0] != tokenizer.bos() || ids[1] != ids[0]) {
-    return;
-  }
+  if (ids.size() < 2 || ids[0] != ids[1]) return;
+  // Of no text: what the tokenizer adds. A file may add a token without saying that it is BOS.
+  const std::vector<TokenId> added = tokenizer.encode("");
+  if (added.empty() || added[0] != ids[0]) return;
   tool.warn(
       fmt::format("the text begins with {}, which is put in front of it anyhow: it is there twice",
                   lathe::quoted(tokenizer.piece(ids[0]))));

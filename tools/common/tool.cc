@@ -94,6 +94,14 @@ std::vector<std::string> command_line_words(const CLI::App& app, int argc, char*
   return words;
 }
 
+// The last -m would win in silence, and the model that somebody meant might be the first.
+void check_one_model(const CLI::App& app, const std::string& name) {
+  const CLI::Option* model = app.get_option_no_throw("--model");
+  if (model == nullptr || model->count() < 2) return;
+  if (model->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll) return;
+  fail_usage("-m is given {} times, and {} reads one model", model->count(), name);
+}
+
 }  // namespace
 
 int CommonValues::threads_or_default() const {
@@ -228,6 +236,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
       common_.format = "json";
     }
     if (common_.output.empty()) fail_usage("-o names no file");
+    check_one_model(app_, name_);
     return body();
   } catch (const CLI::CallForHelp&) {
     return print(help());

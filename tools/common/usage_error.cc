@@ -43,6 +43,27 @@ std::string closest_option(const CLI::App& app, std::string_view word) {
   return best;
 }
 
+bool lacks(const CLI::App& app, const std::string& name) {
+  const CLI::Option* option = app.get_option_no_throw(name);
+  return option != nullptr && option->count() == 0;
+}
+
+// A word without an option: the model, most often, or else the prompt.
+std::string bare_word(const CLI::App& app, const std::string& word) {
+  const std::string shown = lathe::quoted(word);
+  const auto positional = [](const CLI::Option* option) { return option->get_positional(); };
+  if (!app.get_options(positional).empty()) {
+    return fmt::format("{}: one argument too many", shown);
+  }
+  if (lacks(app, "-m")) return fmt::format("{}: the model goes with its option: -m MODEL", shown);
+  if (lacks(app, "-p")) return fmt::format("{}: the prompt goes with its option: -p TEXT", shown);
+  // As llama-quantize has it: IN OUT TYPE.
+  if (lacks(app, "-s") || (lacks(app, "-o") && app.get_option_no_throw("-s") != nullptr)) {
+    return fmt::format("{}: output and scheme go with their options: -o FILE -s SCHEME", shown);
+  }
+  return fmt::format("{}: one argument too many", shown);
+}
+
 }  // namespace
 
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
@@ -58,7 +79,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
       message = fmt::format("{}: unknown option{}", lathe::quoted(word),
                             close.empty() ? "" : fmt::format("; did you mean {}?", close));
     } else {
-      message = fmt::format("{}: one argument too many", lathe::quoted(word));
+      message = bare_word(app, word);
     }
   } else {
     message = error.what();  // with what was typed: whoever prints it makes it printable

@@ -16,7 +16,7 @@
 #include "lathe/export.h"
 #include "lathe/host/progress.h"
 #include "lathe/model_config.h"
-#include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 namespace lathe {
 

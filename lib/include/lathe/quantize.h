@@ -49,6 +49,8 @@ struct QuantizeOptions {
   std::map<std::string, std::vector<float>> importance;
   int threads = 0;  // 0: available_cpus()
   bool overwrite = false;
+  // Quantize matrices, too, that are quantized in the source: what they lost there stays lost.
+  bool requantize = false;
   // Keep what a killed run left in NAME.partial, and leave that file there when interrupted.
   bool resume = false;
   ProgressCallback progress;  // bytes of the source, once per output
@@ -72,8 +74,11 @@ struct QuantizeReport {
   std::uint64_t source_bytes = 0;
   std::uint64_t output_bytes = 0;  // of tensors
   double bits_per_weight = 0.0;    // over all weights
-  std::size_t kept = 0;            // tensors that an earlier, killed run had finished
-  bool done = false;               // all of it was there already: nothing was measured or written
+  // Matrices that were quantized already, and the types they had ("Q8_0"), each once.
+  std::size_t requantized = 0;
+  std::vector<std::string> requantized_from;
+  std::size_t kept = 0;  // tensors that an earlier, killed run had finished
+  bool done = false;     // all of it was there already: nothing was measured or written
   double seconds = 0.0;
 };
 
@@ -84,8 +89,9 @@ LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const s
 
 // One tensor at a time in memory. `output` ends in ".gguf" for a GGUF file (ggml's types and
 // floats only); any other name makes a .lathe file. Throws kInvalid for weights that are not
-// finite, naming the tensor; kUnsupported for a source that is quantized already; kUsage for an
-// output that is the source; kIo.
+// finite, naming the tensor; kUnsupported for a source that is quantized already, without
+// requantize; kUsage for an output that is the source; kIo. A matrix that has the wanted type
+// already is copied.
 LATHE_API QuantizeReport quantize(const Checkpoint& checkpoint, const std::string& output,
                                   const QuantizeOptions& options);
 

@@ -4,6 +4,8 @@
 #include <span>
 #include <xxhash.h>
 
+#include "lathe/tokenizer_files.h"
+
 #include "base/byte_reader.h"
 #include "base/escape.h"
 #include "base/fail.h"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "tokenizer/string_table.h"
 

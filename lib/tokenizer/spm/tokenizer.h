@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/parallel_encode.h"

@@ -156,7 +156,7 @@ TEST(BatchRow, RowsOfOpenAi) {
   const BatchRow chat = good(
       R"({"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m",
           "messages":[{"role":"user","content":"a"}],"max_completion_tokens":5,"stream":false,
-          "user":"u","store":true,"presence_penalty":0,"tools":[],
+          "user":"u","store":true,"verbosity":"medium","presence_penalty":0,"tools":[],
           "response_format":{"type":"text"}}})");
   EXPECT_EQ(chat.form, BatchRow::Form::kOpenAiChat);
   EXPECT_EQ(chat.id, "\"r\"");
@@ -182,7 +182,7 @@ TEST(BatchRow, RowsOfOpenAi) {
   for (const std::string key :
        {R"("stream":true)", R"("presence_penalty":0.5)", R"("tools":[{}])",
         R"("response_format":{"type":"json_object"})", R"("logit_bias":{"1":5})", R"("best_of":4)",
-        R"("reasoning_effort":"low")"}) {
+        R"("verbosity":"high")", R"("reasoning_effort":"low")"}) {
     bad("/v1/completions", R"({"prompt":"a",)" + key + "}", ErrorCode::kUnsupported,
         key.substr(1, key.find(':') - 2));
   }

@@ -63,6 +63,25 @@ TEST(BenchCompare, PairsByTestAndAppliesGates) {
   EXPECT_TRUE(gate_missed(parse_gate("pp<150%"), rows[0]));
 }
 
+TEST(BenchCompare, WhatIsCountedNeedsNoInterval) {
+  const BenchComparison unsure{"same-top", 0.9, 1.0, {0.9, 0.7, 1.1}};
+  EXPECT_FALSE(gate_missed(parse_gate("same-top<-5%"), unsure, GateOf::kClock));
+  EXPECT_TRUE(gate_missed(parse_gate("same-top<-5%"), unsure, GateOf::kCount));
+  EXPECT_FALSE(gate_missed(parse_gate("same-top<-10%"), unsure, GateOf::kCount));
+}
+
+TEST(BenchCompare, WhatStandsAtTheEdgeHasNotLostMore) {
+  // No pair of these percentages and ratios need be the same number in binary.
+  for (int lost = 1; lost < 100; ++lost) {
+    const double ratio = (100.0 - lost) / 100.0;
+    const BenchGate gate = {"tg", -static_cast<double>(lost)};
+    const BenchComparison at{"tg8", 0, 0, {ratio, ratio, ratio}};
+    EXPECT_FALSE(gate_missed(gate, at)) << lost;
+    const BenchComparison below{"tg8", 0, 0, {ratio - 1e-6, ratio - 1e-6, ratio - 1e-6}};
+    EXPECT_TRUE(gate_missed(gate, below)) << lost;
+  }
+}
+
 TEST(BenchCompare, AGateConcernsTestsByTheBeginningOfTheirNames) {
   EXPECT_TRUE(gate_concerns(parse_gate("tg<-5%"), "tg64@d8"));
   EXPECT_FALSE(gate_concerns(parse_gate("tg<-5%"), "pp64+tg8"));

@@ -62,6 +62,56 @@ TEST(BenchReport, MarkdownShowsTheShareOfTheLimit) {
   EXPECT_NE(text.find("50 % bandwidth"), std::string::npos) << text;
 }
 
+TEST(BenchReport, OneRunAloneHasNoSpread) {
+  BenchRow rows[] = {row()};
+  ASSERT_GT(rows[0].result.samples.size(), 1u);
+  EXPECT_NE(format_bench(rows, BenchFormat::kMarkdown).find(" ± "), std::string::npos);
+  rows[0].result.samples.resize(1);
+  EXPECT_EQ(format_bench(rows, BenchFormat::kMarkdown).find("±"), std::string::npos);
+}
+
+TEST(BenchReport, EveryTableTellsTwoModelsApart) {
+  BenchRow r = row();
+  r.result.test.sequences = 2;
+  r.use.peak_bytes = 600u << 20;
+  BenchRow start = row();
+  start.result.test = {};
+  start.result.test.n_gen = 1;
+  start.result.test.start = BenchStart::kWarm;
+  BenchRow traffic = row();
+  traffic.result.test.traffic = parse_traffic("in=1..2,out=3,n=4");
+  std::vector<BenchRow> rows;
+  for (const char* file : {"a/one/model.gguf", "a/two/model.gguf"}) {
+    for (BenchRow one : {r, start, traffic}) {
+      one.setting.model_filename = file;
+      rows.push_back(one);
+    }
+  }
+  const std::string text = format_bench(rows, BenchFormat::kMarkdown);
+  std::size_t tables = 0, named = 0;
+  for (std::size_t at = text.find("| model "); at != std::string::npos;
+       at = text.find("| model ", at + 1)) {
+    ++tables;
+  }
+  for (std::size_t at = text.find("| two/model.gguf |"); at != std::string::npos;
+       at = text.find("| two/model.gguf |", at + 1)) {
+    ++named;
+  }
+  EXPECT_EQ(tables, 5u) << text;  // speeds, batches, traffic, starts, what the process took
+  EXPECT_EQ(named, 3u + 1u + 1u + 1u + 3u) << text;
+  EXPECT_EQ(text.find("a/two"), std::string::npos) << text;
+}
+
+TEST(BenchReport, ModelsOfOtherNamesNeedNoFolder) {
+  BenchRow a = row(), b = row();
+  a.setting.model_filename = "x/a.gguf";
+  b.setting.model_filename = "x/b\x1b.gguf";
+  const BenchRow rows[] = {a, b};
+  const std::string text = format_bench(rows, BenchFormat::kMarkdown);
+  EXPECT_NE(text.find("| a.gguf "), std::string::npos) << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
 BenchRow beside(double rate) {
   BenchRow r = row();
   r.command = "cd x; other-bench | cat";

@@ -150,7 +150,7 @@ TEST(ModelTensors, AFamilyMayCallThemOtherwise) {
   EXPECT_TRUE(k.hugging_face.interleaved);
   EXPECT_FALSE(k.gguf.interleaved);
   EXPECT_EQ(k.hugging_face.first_row, 24);
-  EXPECT_EQ(k.hugging_face.all_rows, 48);
+  EXPECT_EQ(k.hugging_face.whole, std::vector<std::int64_t>{48});
   EXPECT_EQ(slots.at("model.layers.0.self_attn.v_proj.weight").gguf.first_row, 36);
   EXPECT_FALSE(slots.at("model.layers.0.mlp.up_proj.weight").gguf.fused());
   EXPECT_EQ(slots.at("model.layers.0.mlp.up_proj.weight").hugging_face.first_row, 44);
@@ -164,8 +164,7 @@ void write_numbered(const std::vector<TensorSlot>& slots, const std::string& pat
   for (const TensorSlot& slot : slots) {
     const TensorPlace& at = slot.hugging_face;
     if (at.first_row > 0) continue;
-    specs.push_back({at.name, DType::kF32, slot.shape});
-    if (at.fused()) specs.back().shape[0] = at.all_rows;
+    specs.push_back({at.name, DType::kF32, at.fused() ? at.whole : slot.shape});
   }
   OutputFile file(path, true);
   SafetensorsWriter writer(file, specs, {});

@@ -169,7 +169,9 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenModel,
                                          "qwen3-attention-bias", "smollm-like", "tinyllama-like",
                                          "tiny-llama", "gemma2", "gemma3", "gemma3-wrapped",
                                          "granite", "olmo2", "smollm3", "smollm3-tied",
-                                         "phi3-window", "phi3-long", "phi3-short"),
+                                         "phi3-window", "phi3-long", "phi3-short", "olmo3",
+                                         "ministral3", "glm4", "exaone4", "exaone4-full", "hunyuan",
+                                         "minicpm", "ernie", "ernie-bias", "seed-oss", "arcee"),
                          test_name);
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/chat.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/utf8.h"
 #include "support/paths.h"

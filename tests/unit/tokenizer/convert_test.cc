@@ -10,6 +10,7 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/utf8.h"
 #include "support/paths.h"

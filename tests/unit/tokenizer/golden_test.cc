@@ -9,6 +9,7 @@
 
 #include "lathe/error.h"
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "support/paths.h"
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "support/cpu_time.h"
 #include "support/refusal.h"

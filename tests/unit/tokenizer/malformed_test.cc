@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/utf8.h"
 #include "support/mutate.h"

@@ -6,6 +6,7 @@
 
 #include "lathe/error.h"
 #include "lathe/tokenizer.h"
+#include "lathe/tokenizer_files.h"
 
 #include "base/utf8.h"
 #include "support/paths.h"

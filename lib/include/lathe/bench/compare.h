@@ -34,8 +34,8 @@ struct BenchComparison {
 LATHE_API std::vector<BenchComparison> compare_records(std::span<const BenchRecord> ours,
                                                        std::span<const BenchRecord> base);
 
-// "tg<-5%": missed when a test whose name begins with "tg" got slower by more than 5 % and
-// the interval says that it is no noise. An empty name ("<-5%") means every test.
+// "tg<-5%": missed when a test whose name begins with "tg" lost more than 5 %. An empty name
+// ("<-5%") means every test.
 struct BenchGate {
   std::string test_prefix;
   double percent = 0.0;  // change in percent, usually negative
@@ -45,6 +45,11 @@ struct BenchGate {
 LATHE_API BenchGate parse_gate(std::string_view text);
 // Whether the gate says something about a test of this name.
 LATHE_API bool gate_concerns(const BenchGate& gate, std::string_view test) noexcept;
-LATHE_API bool gate_missed(const BenchGate& gate, const BenchComparison& comparison);
+
+// What a clock measured differs from run to run: a loss counts where the interval says that it is
+// no noise. What was counted on the same tokens or questions is exact.
+enum class GateOf { kClock, kCount };
+LATHE_API bool gate_missed(const BenchGate& gate, const BenchComparison& comparison,
+                           GateOf what = GateOf::kClock);
 
 }  // namespace lathe

@@ -10,6 +10,7 @@
 #include "lathe/bench/machine.h"
 #include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
+#include "lathe/lora.h"
 
 namespace lathe {
 
@@ -27,8 +28,11 @@ struct ModelCost {
 
 // `kv_element_bytes` is 2 for f16.
 LATHE_API ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes);
+// And with an adapter beside the weights.
+LATHE_API void add_cost(ModelCost& cost, const LoraAdapter& adapter);
 
-// "llama 1.1B Q4_0", "llama 1.1B w4nlg64": family, parameters, and the type that most bytes have.
+// "llama 1.1B Q4_0", "llama 1.1B w4": family, parameters, and quantize's mixture or, of others, the
+// type that most bytes have.
 LATHE_API std::string model_type_name(const Checkpoint& checkpoint, const ModelCost& cost);
 
 struct BenchLimit {

@@ -1,5 +1,5 @@
-// bench --fail-if and --compare: what must hold between two sets of results, and the table of
-// how they compare.
+// --fail-if of bench and perplexity: what must hold between two sets of results; and the table of
+// how bench's compare.
 //
 // Errors: kUsage for a gate that is none, or that no test is named for; kInvalid when nothing
 // can be compared. Not thread-safe.
@@ -17,7 +17,7 @@ namespace lathe::tool {
 
 class BenchGates {
  public:
-  BenchGates(const Tool& tool, const std::vector<std::string>& texts);
+  BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what);
 
   bool empty() const noexcept { return gates_.empty(); }
   // Refuses a gate that would pass whatever happens, since none of these tests is meant.
@@ -33,6 +33,7 @@ class BenchGates {
   };
 
   const Tool& tool_;
+  GateOf what_;
   std::vector<Gate> gates_;
 };
 

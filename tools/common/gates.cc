@@ -1,6 +1,7 @@
-#include "bench/gates.h"
+#include "common/gates.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,7 +11,21 @@
 
 namespace lathe::tool {
 
-BenchGates::BenchGates(const Tool& tool, const std::vector<std::string>& texts) : tool_(tool) {
+namespace {
+
+std::string certainty(const BenchRatio& ratio) {
+  if (!std::isfinite(ratio.low) || !std::isfinite(ratio.high)) {
+    return "of one sample: can't tell it from chance";
+  }
+  return fmt::format("95 %: {:+.2f} … {:+.2f}{}", 100.0 * (ratio.low - 1.0),
+                     100.0 * (ratio.high - 1.0),
+                     ratio.can_tell() ? "" : ": can't tell it from chance");
+}
+
+}  // namespace
+
+BenchGates::BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what)
+    : tool_(tool), what_(what) {
   for (const std::string& text : texts) gates_.push_back({parse_gate(text), text});
 }
 
@@ -29,10 +44,11 @@ void BenchGates::check_concern(std::span<const std::string> tests) const {
 bool BenchGates::hold(const BenchComparison& row, const std::string& beside) const {
   bool hold = true;
   for (const Gate& gate : gates_) {
-    if (!gate_missed(gate.gate, row)) continue;
+    if (!gate_missed(gate.gate, row, what_)) continue;
     hold = false;
-    tool_.warn(fmt::format("gate missed: {}: {} is {:+.1f} % beside {}", gate.text, row.test,
-                           100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside)));
+    tool_.warn(fmt::format("gate missed: {}: {} is {:+.2f} % beside {} ({})", gate.text, row.test,
+                           100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside),
+                           certainty(row.ratio)));
   }
   return hold;
 }

@@ -1,0 +1,145 @@
+// What families say in keys of their own: meaning, and what is refused.
+#include <gtest/gtest.h>
+#include <string>
+
+#include "checkpoint/config_json.h"
+#include "support/checkpoint_fixtures.h"
+
+namespace lathe {
+namespace {
+
+using test::error_of;
+
+constexpr const char* kSizes =
+    R"("vocab_size": 100, "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 4,
+       "num_attention_heads": 8, "num_key_value_heads": 2, "bos_token_id": 1, "eos_token_id": 2,
+       "pad_token_id": 0)";
+
+ModelConfig parse(const std::string& type, const std::string& extra) {
+  const std::string text =
+      R"({"model_type": ")" + type + R"(", )" + kSizes + (extra.empty() ? "" : ", " + extra) + "}";
+  return config_from_json(text, "", "config.json");
+}
+
+ErrorCode refusal(const std::string& type, const std::string& extra) {
+  return error_of([&] { parse(type, extra); }).code();
+}
+
+const AttentionConfig& attention(const ModelConfig& c, std::int64_t layer = 0) {
+  return c.layer(layer).attention;
+}
+
+TEST(Families, Olmo3ScalesTheRotationOfFullLayersOnly) {
+  const ModelConfig c = parse("olmo3", R"("rope_theta": 1000.0, "sliding_window": 16,
+      "rope_scaling": {"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 64})");
+  EXPECT_EQ(attention(c, 0).window, 16);
+  EXPECT_EQ(attention(c, 0).rope.scaling, RopeScalingKind::kNone);
+  EXPECT_EQ(attention(c, 0).rope.theta, 1000.0);
+  EXPECT_EQ(attention(c, 3).window, 0);
+  EXPECT_EQ(attention(c, 3).rope.scaling, RopeScalingKind::kYarn);
+  EXPECT_EQ(attention(c, 3).rope.theta, 1000.0);
+}
+
+constexpr const char* kWarm = R"("rope_parameters": {"rope_type": "yarn", "rope_theta": 1e6,
+    "factor": 16, "original_max_position_embeddings": 64, "mscale": 1.0, "mscale_all_dim": 1.0,
+    "llama_4_scaling_beta": BETA})";
+
+std::string warm(const std::string& beta) {
+  std::string text = kWarm;
+  return text.replace(text.find("BETA"), 4, beta);
+}
+
+TEST(Families, Ministral3WarmsQueriesByTheOriginalLength) {
+  const ModelConfig c = parse("ministral3", warm("0.1"));
+  EXPECT_EQ(attention(c).temperature, 0.1);
+  EXPECT_EQ(attention(c).temperature_span, 64);
+  EXPECT_EQ(attention(c).rope.attention_factor, 1.0);
+  EXPECT_EQ(attention(parse("ministral3", warm("0"))).temperature, 0.0);
+  for (const char* wrong : {"-1", "1e9", "\"0.1\"", "[0.1]", "true"}) {
+    EXPECT_EQ(refusal("ministral3", warm(wrong)), ErrorCode::kInvalid) << wrong;
+  }
+  EXPECT_EQ(refusal("ministral3", ""), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("mistral", warm("0.1")), ErrorCode::kUnsupported);
+}
+
+TEST(Families, Exaone4TurnsOnlyLayersWithAWindowWhereThereAreSuch) {
+  const ModelConfig c = parse("exaone4", R"("sliding_window": 16)");
+  EXPECT_EQ(attention(c, 2).rotary_dims, 8);
+  EXPECT_EQ(attention(c, 3).rotary_dims, 0);
+  EXPECT_EQ(attention(c, 3).window, 0);
+  const ModelConfig full = parse("exaone4", R"("sliding_window": null)");
+  EXPECT_EQ(attention(full, 3).rotary_dims, 8);
+  const ModelConfig letters =
+      parse("exaone4", R"("sliding_window": 16, "sliding_window_pattern": "LG")");
+  EXPECT_EQ(attention(letters, 0).window, 16);
+  EXPECT_EQ(attention(letters, 1).window, 0);
+  EXPECT_EQ(attention(letters, 2).window, 16);
+  for (const char* wrong : {"\"\"", "\"LX\"", "-1", "1.5", "{}"}) {
+    EXPECT_EQ(refusal("exaone4", std::string(R"("sliding_window_pattern": )") + wrong),
+              ErrorCode::kInvalid)
+        << wrong;
+  }
+}
+
+TEST(Families, HunyuanStretchesThetaByAlpha) {
+  const ModelConfig c = parse("hunyuan_v1_dense", R"("rope_theta": 10000.0, "head_dim": 128,
+      "use_qk_norm": true, "rope_scaling": {"type": "dynamic", "alpha": 1000.0, "factor": 1.0})");
+  EXPECT_NEAR(attention(c).rope.theta, 11158839.9251, 2.0);
+  EXPECT_EQ(attention(c).rope.scaling, RopeScalingKind::kNone);
+  EXPECT_TRUE(attention(c).norm_turned);
+  const auto scaled = [](const std::string& alpha) {
+    return R"("rope_scaling": {"type": "dynamic", "factor": 1.0)" + alpha + "}";
+  };
+  EXPECT_EQ(refusal("hunyuan_v1_dense", scaled("")), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal("hunyuan_v1_dense", scaled(R"(, "alpha": -3)")), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("hunyuan_v1_dense", scaled(R"(, "alpha": "x")")), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("hunyuan_v1_dense", R"("use_qk_norm": false)"), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal("hunyuan_v1_dense", R"("use_cla": true)"), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal("llama", scaled(R"(, "alpha": 2)")), ErrorCode::kUnsupported);
+}
+
+TEST(Families, MiniCpmScalesByItsDepthAndBase) {
+  const ModelConfig c =
+      parse("minicpm", R"("scale_emb": 12, "scale_depth": 1.4, "dim_model_base": 16)");
+  EXPECT_EQ(c.embedding_scale, 12.0);
+  EXPECT_DOUBLE_EQ(c.residual_scale, 0.7);
+  EXPECT_EQ(c.logit_scale, 0.25);
+  for (const char* wrong : {R"("scale_emb": 0)", R"("scale_emb": "12")", R"("scale_depth": -1)",
+                            R"("dim_model_base": 0)", R"("dim_model_base": [16])"}) {
+    EXPECT_EQ(refusal("minicpm", wrong), ErrorCode::kInvalid) << wrong;
+  }
+}
+
+TEST(Families, Glm4TurnsHalfOfAHead) {
+  const ModelConfig c = parse("glm4", R"("head_dim": 16)");
+  EXPECT_EQ(attention(c).rotary_dims, 8);
+  EXPECT_TRUE(attention(c).qkv_bias);
+  EXPECT_FALSE(attention(c).output_bias);
+  EXPECT_FALSE(attention(parse("glm4", R"("attention_bias": false)")).qkv_bias);
+  EXPECT_EQ(refusal("glm4", R"("partial_rotary_factor": 2)"), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("glm4", R"("partial_rotary_factor": "half")"), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("glm4", R"("attention_bias": 1)"), ErrorCode::kInvalid);
+}
+
+TEST(Families, EachBiasHasItsKey) {
+  const ModelConfig seed = parse("seed_oss", R"("attention_out_bias": true)");
+  EXPECT_TRUE(attention(seed).qkv_bias);
+  EXPECT_TRUE(attention(seed).output_bias);
+  EXPECT_FALSE(seed.layer(0).mlp.bias);
+  const ModelConfig ernie = parse("ernie4_5", R"("use_bias": true)");
+  EXPECT_TRUE(attention(ernie).qkv_bias);
+  EXPECT_TRUE(attention(ernie).output_bias);
+  EXPECT_TRUE(ernie.layer(0).mlp.bias);
+  EXPECT_EQ(refusal("ernie4_5", R"("use_bias": "no")"), ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("seed_oss", R"("attention_out_bias": 0.5)"), ErrorCode::kInvalid);
+}
+
+TEST(Families, ArceeHasNoGate) {
+  const ModelConfig c = parse("arcee", "");
+  EXPECT_FALSE(c.layer(0).mlp.gated);
+  EXPECT_EQ(c.layer(0).mlp.activation, Activation::kRelu2);
+  EXPECT_EQ(refusal("arcee", R"("hidden_act": "tanh")"), ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace lathe
