@@ -76,7 +76,10 @@ bool is_decimal(char32_t c) noexcept { return category(c) == UTF8PROC_CATEGORY_N
 
 bool is_digit(char32_t c) noexcept { return is_decimal(c) || in(kDigits, c); }
 
-bool is_alnum(char32_t c) noexcept { return is_alpha(c) || is_numeric(c); }
+bool is_alnum(char32_t c) noexcept {
+  const utf8proc_category_t k = category(c);
+  return is_alpha(c) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
+}
 
 bool is_upper(char32_t c) noexcept {
   return category(c) == UTF8PROC_CATEGORY_LU || in(kOtherUppercase, c);

@@ -16,7 +16,13 @@ Template::Template(const std::string& source, std::string name, const Limits& li
   }
   if (!is_valid_utf8(source)) fail_invalid("{} is not valid UTF-8", name_);
   try {
-    body_ = Parser(tokenize(source), constants_, symbols_).run();
+    std::vector<Token> tokens = tokenize(source);
+    for (const Token& token : tokens) {
+      if (token.kind == TokenKind::kName || token.kind == TokenKind::kString) {
+        words_.insert(token.text);
+      }
+    }
+    body_ = Parser(std::move(tokens), constants_, symbols_).run();
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("{}, {}", name_, error.message()));
   }

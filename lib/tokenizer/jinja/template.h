@@ -10,7 +10,9 @@
 
 #include <ctime>
 #include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,14 +37,16 @@ class Template {
   // an exception of its own, kUnsupported and kLimit as above.
   Text render(Heap& heap, const Variables& variables, const std::function<std::tm()>& now) const;
 
-  // Whether the name occurs in an expression: what it is told under it may matter.
-  bool uses(std::string_view name) const { return symbols_.find(name) >= 0; }
+  // Whether a variable, an attribute or a key of it is called so: what it is told under the name
+  // may matter.
+  bool uses(std::string_view name) const { return words_.contains(name); }
 
  private:
   std::string name_;
   Limits limits_;
   Heap constants_;
   Symbols symbols_;
+  std::set<std::string, std::less<>> words_;  // names and strings
   Block body_;
 };
 
