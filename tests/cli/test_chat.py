@@ -190,6 +190,15 @@ class Rows(ChatTest):
         usage = json.loads(result.out)["response"]["body"]["usage"]
         self.assertEqual(usage["prompt_tokens"], wanted)
 
+    def test_another_template_in_the_file_is_another_run(self):
+        row = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1})
+        def fingerprint(template):
+            self.write("t.jinja", template)
+            out = self.ok("-m", self.model(), "--jsonl", "--chat-template", "t.jinja", stdin=row).out
+            return json.loads(out)["fingerprint"]
+        self.assertEqual(fingerprint("x"), fingerprint("x"))
+        self.assertNotEqual(fingerprint("x"), fingerprint("y"))
+
     def test_rows_come_before_the_command_line(self):
         row = {"messages": [{"role": "user", "content": "Hi"}], "template_args": {"mood": "calm"}}
         plain = {"messages": row["messages"]}
@@ -206,6 +215,24 @@ class Rows(ChatTest):
         error = json.loads(result.out)["error"]
         self.assertEqual(error["code"], "unsupported")
         self.assertIn("tools", error["message"])
+
+
+class Named(ChatTest):
+    def test_templates_with_names_survive_conversions(self):
+        config = json.loads((self.model() / "tokenizer_config.json").read_text())
+        config["chat_template"] = [{"name": "default", "template": "one"}, {"name": "tool_use", "template": "two"},
+                                   {"name": "rag", "template": "three"}]
+        model = self.model(tokenizer_config__json=json.dumps(config))
+        self.ok(model, "-o", "m.gguf", tool="convert")
+        self.ok("m.gguf", "-o", "again", "--to", "hf", tool="convert")
+        self.ok("m.gguf", "-o", "m.lathe", tool="convert")
+        plain = self.write_json("a.json", [{"role": "user", "content": "Hi"}])
+        tools = self.write_json("t.json", {"messages": [{"role": "user", "content": "Hi"}], "tools": [{}]})
+        for name in (model, "m.gguf", "again", "m.lathe"):
+            run = ["-q", "-m", name, "--render", "--chat"]
+            self.assertEqual(self.ok(*run, plain, tool="tokenize").out, "one", name)
+            self.assertEqual(self.ok(*run, tools, tool="tokenize").out, "two", name)
+            self.assertEqual(self.ok(*run, plain, "--chat-template", "rag", tool="tokenize").out, "three", name)
 
 
 class Files(ChatTest):
@@ -261,6 +288,42 @@ class Files(ChatTest):
         self.fails(2, *model, "--reasoning", "drop", message="--chat")
         self.fails(2, *model, "--chat", "--messages", "a", "--history", "b", message="exclude")
         self.fails(2, "-m", self.model(), "--jsonl", "--chat", "--messages", "a", message="--jsonl")
+
+
+class Reasoning(ChatTest):
+    def setUp(self):
+        super().setUp()
+        # The prompt ends inside of reasoning, which this model never ends.
+        self.open = self.write("open.jinja", "{{ messages[0].content }}<think>\n")
+        self.chat = ["-m", self.model(), "--chat", "--chat-template", self.open, "-p", "Hello", "-n", "9"]
+        self.kept = self.ok(*self.chat).out
+
+    def test_is_kept_dropped_or_stands_apart(self):
+        self.assertEqual(self.ok(*self.chat, "--reasoning", "keep").out, self.kept)
+        self.assertEqual(self.ok(*self.chat, "--reasoning", "drop").out, "")
+        apart = self.ok(*self.chat, "--reasoning", "separate")
+        self.assertEqual(apart.out, "")
+        self.assertEqual(apart.err.strip(), self.kept.strip())
+        answer = json.loads(self.ok(*self.chat, "--reasoning", "separate", "--json").out)
+        self.assertEqual((answer["text"], answer["reasoning"]), ("", self.kept.strip()))
+        self.assertNotIn("reasoning", json.loads(self.ok(*self.chat, "--json").out))
+
+    def test_records_have_it(self):
+        row = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 9}
+        run = ["-m", self.model(), "--jsonl", "--chat-template", self.open, "--reasoning"]
+        record = json.loads(self.ok(*run, "separate", stdin=json.dumps(row)).out)
+        self.assertEqual((record["text"], record["reasoning"]), ("", self.kept.strip()))
+        record = json.loads(self.ok(*run, "drop", stdin=json.dumps(row)).out)
+        self.assertEqual((record["text"], record.get("reasoning")), ("", None))
+        body = {"custom_id": "x", "url": "/v1/chat/completions", "body": row}
+        record = json.loads(self.ok(*run, "separate", stdin=json.dumps(body)).out)
+        message = record["response"]["body"]["choices"][0]["message"]
+        self.assertEqual((message["content"], message["reasoning_content"]), ("", self.kept.strip()))
+
+    def test_a_history_has_it(self):
+        self.ok(*self.chat, "--reasoning", "separate", "--history", "h.json")
+        answer = json.loads((self.folder / "h.json").read_text())[1]
+        self.assertEqual((answer["content"], answer["reasoning_content"]), ("", self.kept.strip()))
 
 
 class Defaults(ChatTest):

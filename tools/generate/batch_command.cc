@@ -1,5 +1,6 @@
 #include "generate/batch_command.h"
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -49,6 +50,9 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
                         flags.kv_type,
                         fmt::format("{}", flags.context)});
+  if (std::error_code ignored; std::filesystem::exists(flags.form.chat_template, ignored)) {
+    out.run = hash_parts({fmt::format("{}", out.run), read_text(flags.form.chat_template)});
+  }
   if (!opened.adapter.empty()) {
     out.run = hash_parts({fmt::format("{}", out.run), opened.adapter});
   }
