@@ -276,6 +276,7 @@ class Files(ChatTest):
         self.fails(5, *run, "--ctx", "4")
         self.fails(2, *run, "--system", "late", message="system")
         self.fails(4, *run, "-o", "absent/out")
+        self.fails(4, *run, "--history", "absent/h.json", message="absent")
         self.assertEqual((self.folder / "h.json").read_bytes(), before)
         self.write("h.json", "[1")
         self.fails(3, *run, message="h.json")
@@ -285,6 +286,7 @@ class Files(ChatTest):
         model = ["-m", self.model(), "-p", "x"]
         self.fails(2, *model, "--messages", "m.json", message="--chat")
         self.fails(2, *model, "--history", "m.json", message="--chat")
+        self.fails(2, *model, "--chat", "--history", "-", message="--history")
         self.fails(2, *model, "--reasoning", "drop", message="--chat")
         self.fails(2, *model, "--chat", "--messages", "a", "--history", "b", message="exclude")
         self.fails(2, "-m", self.model(), "--jsonl", "--chat", "--messages", "a", message="--jsonl")

@@ -14,6 +14,8 @@ namespace lathe::tool {
 
 History::History(std::string path) : path_(std::move(path)), text_(read()) {
   if (!text_.empty()) request_ = parse_chat(text_, path_);
+  // What cannot be written should be known before the answer is computed.
+  if (!path_.empty()) OutputFile(path_, true);
 }
 
 void History::append(std::span<const ChatMessage> messages) {

@@ -12,7 +12,8 @@ namespace lathe::tool {
 // another process wrote meanwhile is never lost.
 class History {
  public:
-  // "": none. A file that is not there is an empty conversation. Throws kIo, and as parse_chat.
+  // "": none. A file that is not there is an empty conversation. Throws kIo, also where it could
+  // not be written, and as parse_chat.
   explicit History(std::string path);
 
   const ChatRequest& request() const noexcept { return request_; }

@@ -190,6 +190,7 @@ void check_conversation_options(const GenerateFlags& o) {
   if (!files) return;
   if (!o.chat) fail_usage("--messages and --history are for a conversation: add --chat");
   if (o.batch()) fail_usage("--messages and --history are one conversation: leave --jsonl out");
+  if (o.history == "-") fail_usage("--history names a file, which is read and written");
   if (!o.messages.empty() && !o.history.empty()) {
     fail_usage("--messages and --history exclude each other: both are the conversation so far");
   }

@@ -17,6 +17,7 @@
 #include "generate/history.h"
 #include "generate/line_editor.h"
 #include "generate/open_session.h"
+#include "generate/running.h"
 
 namespace lathe::tool {
 namespace {
@@ -52,6 +53,7 @@ class Talk {
   Talk(const Tool& tool, const GenerateFlags& flags, const OpenedModel& opened)
       : tool_(tool),
         flags_(flags),
+        opened_(opened),
         form_(tool, flags, *opened.tokenizer),
         history_(flags.history),
         session_(open_session(tool, opened.model, whole_context(flags), 1)),
@@ -63,6 +65,7 @@ class Talk {
   }
 
   int run() {
+    if (tool_.common().verbose > 0) tell_of_run(tool_, opened_, flags_, 1);
     tool_.note("Ctrl-C stops an answer, Ctrl-D ends the conversation, /help lists what else");
     if (kept_ > 0) tool_.note(fmt::format("{} messages so far", kept_));
     const AnswerSignal signal;
@@ -168,6 +171,7 @@ class Talk {
 
   const Tool& tool_;
   const GenerateFlags& flags_;
+  const OpenedModel& opened_;
   ChatForm form_;
   History history_;
   std::unique_ptr<Session> session_;
