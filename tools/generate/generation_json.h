@@ -12,6 +12,7 @@ struct GenerationRecord {
   const Tokenizer& tokenizer;
   std::string model;                    // as the user named it
   const std::string* prompt = nullptr;  // left out when null
+  bool reasoning_apart = false;         // under "reasoning"
   double load_seconds = 0.0;            // from the start of the process to a model that is ready
 };
 

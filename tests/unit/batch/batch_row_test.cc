@@ -136,8 +136,31 @@ TEST(BatchRow, FieldsThatAskForNothingPass) {
              "auto");
   expect_bad(R"({"prompt":"x","modalities":["text","audio"]})", ErrorCode::kUnsupported, "audio");
   expect_bad(R"({"prompt":"x","suffix":"y"})", ErrorCode::kUnsupported, "suffix");
-  expect_bad(R"({"messages":[{"role":"user","content":"a","tool_calls":[{}]}]})",
-             ErrorCode::kUnsupported, "tool_calls");
+}
+
+TEST(BatchRow, ToolsCallsAndArgumentsStayAsTheyAreWritten) {
+  const BatchRow row = good(
+      R"({"messages":[{"role":"user","content":[{"type":"text","text":"a"}],"name":"n","x":null},
+          {"role":"assistant","content":null,"tool_calls":[{"n":1.50}],"refusal":null},
+          {"role":"developer","content":"d","name":"m"}],
+          "tools":[{"b":1, "a":2.0}],"chat_template_kwargs":{"k":1.0},"reasoning_effort":"low"})");
+  ASSERT_EQ(row.messages.size(), 3u);
+  EXPECT_EQ(row.messages[0].json, R"({"content": "a", "name": "n", "role": "user"})");
+  EXPECT_EQ(row.messages[1].json, R"({"role": "assistant", "tool_calls": [{"n":1.50}]})");
+  EXPECT_EQ(row.messages[2].role, "system");
+  EXPECT_EQ(row.tools, R"([{"b":1,"a":2.0}])");
+  EXPECT_EQ(row.template_args, R"({"k": 1.0, "reasoning_effort": "low"})");
+
+  RowDefaults defaults;
+  defaults.tools = R"([{"c":1}])";
+  defaults.template_args = R"({"k":7,"l":8})";
+  const std::string user = R"({"messages":[{"role":"user","content":"a"}])";
+  EXPECT_EQ(good(user + "}", defaults).tools, defaults.tools);
+  EXPECT_EQ(good(user + R"(,"template_args":{"k":9}})", defaults).template_args,
+            R"({"l": 8, "k": 9})");
+  expect_bad(user + R"(,"tools":{}})", ErrorCode::kInvalid, "tools");
+  expect_bad(user + R"(,"template_args":[]})", ErrorCode::kInvalid, "template_args");
+  expect_bad(R"({"prompt":"x","tools":[{}]})", ErrorCode::kUnsupported, "tools");
 }
 
 TEST(BatchRow, Logprobs) {
