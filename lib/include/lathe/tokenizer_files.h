@@ -1,5 +1,6 @@
-// What the files of a model say of its tokenizer, unparsed, and the conversions between their forms:
-// for programs that read or write model files. To encode and decode, lathe/tokenizer.h is enough.
+// What the files of a model say of its tokenizer, unparsed, and the conversions between their
+// forms: for programs that read or write model files. To encode and decode, lathe/tokenizer.h is
+// enough.
 #pragma once
 
 #include <cstddef>
