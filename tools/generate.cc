@@ -133,8 +133,9 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const Generation result = engine ? generate_in_engine(*engine, prompt.ids, how, on_text)
                                    : generate(*session, tokenizer, prompt.ids, how, on_text);
   if (!streams) {
-    const GenerationRecord record{result, tokenizer, common.model,
-                                  flags.echo ? &prompt.shown : nullptr, load};
+    const GenerationRecord record{
+        result, tokenizer, common.model, flags.echo ? &prompt.shown : nullptr, opened.model->token_bytes(),
+        load};
     output.write(to_json(record) + "\n");
   } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more

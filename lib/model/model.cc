@@ -108,6 +108,26 @@ std::uint64_t Model::parameters() const noexcept { return loaded_->weights().par
 
 std::uint64_t Model::weight_bytes() const noexcept { return loaded_->weights().bytes; }
 
+std::uint64_t Model::token_bytes() const noexcept {
+  const Weights& weights = loaded_->weights();
+  std::uint64_t bytes = 0;
+  const auto add = [&](const Linear& linear) { bytes += linear.bytes(); };
+  for_each_matrix_of_step(weights, add);
+  for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
+    const std::uint64_t before = std::exchange(bytes, 0);
+    for (const ExpertWeights& expert : weights.layers[layer].mixture.experts) {
+      for_each_matrix(expert, add);
+    }
+    const ExpertsConfig& experts = config().layers[layer].experts;
+    if (experts.count > 0) {
+      bytes = bytes * static_cast<std::uint64_t>(experts.used) /
+              static_cast<std::uint64_t>(experts.count);
+    }
+    bytes += before + weights.layers[layer].mixture.router.size() * sizeof(float);
+  }
+  return bytes;
+}
+
 bool Model::batch_invariant() const noexcept { return loaded_->batch_invariant(); }
 
 std::string Model::fingerprint() const { return loaded_->fingerprint(); }

@@ -78,8 +78,7 @@ struct AttentionConfig {
   bool norm_turned = false;  // queries and keys are normed after they turn, not before
   bool qkv_bias = false;
   bool output_bias = false;
-  bool sinks = false;  // a head has one more product, a weight, which takes part in the softmax and
-                       // has no value
+  bool sinks = false;  // a head has one more score, a weight, which has no value
 
   // Rows of the matrices of queries, and of keys and of values.
   std::int64_t query_rows() const noexcept { return heads * head_dim; }
@@ -98,9 +97,8 @@ struct MlpConfig {
   bool operator==(const MlpConfig&) const = default;
 };
 
-// A mixture of experts: of `count` feed-forward parts, each token goes through the `used` ones that
-// a router gives the highest scores, and their outputs are added by their weights, the softmax of
-// the scores (Shazeer et al. 2017).
+// A mixture of experts: each token goes through those `used` of `count` feed-forward parts that a
+// router scores highest; their outputs add up by the scores' softmax (Shazeer et al. 2017).
 struct ExpertsConfig {
   std::int64_t count = 0;  // 0: the feed-forward part is one
   std::int64_t used = 0;
