@@ -115,7 +115,7 @@ int bench(const Tool& tool, BenchOptions& options) {
   bool passed = true;
   if (options.has_model()) {
     rows = measure(tool, options, plan);
-    text = format_bench(rows, format);
+    text = format_bench(rows, format, output.columns());
     if (!options.interleave.empty() && !for_people) tool.note(format_beside(rows));
     passed = peers_pass(gates, rows);
   } else {

@@ -16,6 +16,7 @@
 #include "lathe/synthetic.h"
 
 #include "common/human_bytes.h"
+#include "common/lora.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
@@ -28,10 +29,12 @@ using namespace lathe::tool;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string input, to, dtype, tokenizer, lora, synthetic;
+  std::string input, to, dtype, tokenizer, synthetic;
+  std::vector<std::string> lora;
   std::uint64_t shard_size = 5'000'000'000;
   std::int64_t context_length = 0;
   std::string model;  // -m
+  std::string base;   // of an adapter
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -76,13 +79,13 @@ std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options)
   if (options.lora.empty()) return checkpoint;
   std::optional<DType> dtype;
   if (!options.dtype.empty()) dtype = dtype_by_name(options.dtype);
-  return merge_lora(std::move(checkpoint), LoraAdapter::open(options.lora), dtype);
+  return merge_lora(checkpoint, open_lora(tool, options.lora, *checkpoint), dtype);
 }
 
 int list(const Tool& tool, const Options& options) {
   const FileListing listing = list_file(options.input);
   Output out(tool.common().output, tool.common().force);
-  out.write(tool.common().json() ? listing_json(listing) : listing_table(listing));
+  out.write(tool.common().json() ? listing_json(listing) : listing_table(listing, out.columns()));
   out.finish();
   return 0;
 }
@@ -105,10 +108,46 @@ int verify(const Tool& tool, const Options& options) {
        quoted_list(report.mismatched, 5));
 }
 
+// Adapters are a GGUF file or a folder.
+int convert_adapter(const Tool& tool, const Options& options) {
+  const CommonValues& common = tool.common();
+  if (!options.dtype.empty() || !options.tokenizer.empty() || !options.lora.empty() ||
+      options.dry_run) {
+    fail_usage(
+        "an adapter is converted as it is: --dtype, --tokenizer, --lora and --dry-run are "
+        "about models");
+  }
+  const CheckpointFormat format = target_format(options, common.output);
+  if (format == CheckpointFormat::kLathe) {
+    fail_usage("-o {}: an adapter becomes a .gguf file or a folder", lathe::quoted(common.output));
+  }
+  const auto adapter = LoraAdapter::open(options.input);
+  for (const std::string& warning : adapter->warnings()) tool.warn(warning);
+  const auto base = Checkpoint::open(options.base);
+  write_lora(adapter, *base, common.output,
+             format == CheckpointFormat::kGguf ? LoraFormat::kGguf : LoraFormat::kFolder,
+             common.force);
+  tool.note(fmt::format("{}: an adapter of {} matrices", lathe::escape_for_terminal(common.output),
+                        adapter->pairs().size()));
+  return 0;
+}
+
 int convert(const Tool& tool, const Options& options) {
   const std::string& output = tool.common().output;
   if (output == "-" && !options.dry_run) {
     fail_usage("name the output with -o: a .lathe or .gguf file, or a folder");
+  }
+  if (options.synthetic.empty() && is_lora(options.input)) {
+    if (options.base.empty()) {
+      fail_usage(
+          "{} is an adapter: convert the model with --lora {}, or the adapter alone with "
+          "--base MODEL",
+          lathe::quoted(options.input), lathe::quoted(options.input));
+    }
+    return convert_adapter(tool, options);
+  }
+  if (!options.base.empty()) {
+    fail_usage("--base is the model of an adapter, and {} is none", lathe::quoted(options.input));
   }
   ConvertOptions convert_options;
   convert_options.format = target_format(options, output);
@@ -122,7 +161,7 @@ int convert(const Tool& tool, const Options& options) {
   if (options.dry_run) {
     const ConvertReport report = plan_conversion(*checkpoint, convert_options);
     Output out("-", false);
-    out.write(tool.common().json() ? plan_json(report) : plan_table(report));
+    out.write(tool.common().json() ? plan_json(report) : plan_table(report, out.columns()));
     out.finish();
     for (const std::string& text : report.notes) tool.warn(text);
     return 0;
@@ -197,9 +236,11 @@ int main(int argc, char** argv) {
   app.add_option("--tokenizer", options.tokenizer,
                  "Take the tokenizer from FILE or a folder, not from the model")
       ->type_name("FILE");
-  app.add_option("--lora", options.lora,
-                 "Merge a LoRA adapter (a folder in PEFT's layout) into the weights")
-      ->type_name("FOLDER");
+  add_lora(tool, options.lora)
+      ->description(
+          "Merge a LoRA adapter, a folder of PEFT's or a GGUF file, X times; may be repeated");
+  app.add_option("--base", options.base, "IN is an adapter: convert it, which is of this model")
+      ->type_name("MODEL");
   app.add_option("--synthetic", options.synthetic,
                  "Write a model of this shape with random weights, for measuring")
       ->type_name("SHAPE");
@@ -218,6 +259,7 @@ int main(int argc, char** argv) {
   tool.example("convert base --lora adapter -o merged.lathe",
                "A model and the LoRA adapter that was trained on it, as one");
   tool.example("convert stories260K.bin --tokenizer tok512.bin -o stories.lathe", "From llama2.c");
+  tool.example("convert adapter --base base -o adapter.gguf", "An adapter for llama.cpp");
   tool.example("convert --synthetic tinyllama-1.1b -o random.gguf", "Random weights, real speed");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {

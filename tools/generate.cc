@@ -19,6 +19,7 @@
 #include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
+#include "generate/running.h"
 
 namespace {
 
@@ -96,7 +97,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const CommonValues& common = tool.common();
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
   std::string text = read_prompt(flags, common);
-  const OpenedModel opened = open_generate_model(common, flags);
+  const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   warn_of(tool, tokenizer);
@@ -119,6 +120,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     session = open_session(tool, opened.model, flags, prompt.ids.size());
   }
   const double load = seconds_since(started);
+  if (common.verbose > 0) tell_of_run(tool, opened, flags, prompt.ids.size());
 
   Output output(common.output, common.force);
   const bool streams = !common.json();
@@ -143,12 +145,13 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   output.finish();
   if (common.verbose > 0) {
     const double steps = static_cast<double>(result.ids.size()) - 1;
+    const double rate = result.timings.decode > 0 ? steps / result.timings.decode : 0.0;
     tool.note(fmt::format(
         "{} prompt tokens, {} generated ({}); load {:.3f} s, first token {:.3f} s, then {:.1f} "
         "tokens/s",
         result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
-        result.timings.first_token,
-        result.timings.decode > 0 ? steps / result.timings.decode : 0.0));
+        result.timings.first_token, rate));
+    tell_of_pace(tool, opened, rate);
   }
   return 0;
 }

@@ -236,6 +236,7 @@ int run(const Tool& tool, const Options& options) {
     bar.finish();
   }
   warn_of_requantizing(tool, options, reports.front());
+  Output output("-", false);
   std::string text;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!options.dry_run) {
@@ -245,9 +246,8 @@ int run(const Tool& tool, const Options& options) {
     }
     if (!options.dry_run && common.verbose == 0) continue;
     if (targets.size() > 1) text += escape_for_terminal(targets[i].output) + ":\n";
-    text += quantize_table(reports[i], common.verbose > 0);
+    text += quantize_table(reports[i], common.verbose > 0, output.columns());
   }
-  Output output("-", false);
   output.write(common.json() ? quantize_json(targets, reports) : text);
   output.finish();
   return 0;

@@ -14,8 +14,7 @@ int main(int argc, char** argv) {
                "SGP-Bench's svg questions by the reference's protocol");
   tool.example("sgp-eval -m w4.lathe --data svg.csv --baseline f32.jsonl --fail-if 'svg<-2%'",
                "What quantization cost, as a gate for CI");
-  tool.example("sgp-eval --responses w4.jsonl --baseline f32.jsonl --changes",
-               "Two recorded runs side by side");
+  tool.example("sgp-eval --compare w4.jsonl f32.jsonl --changes", "Two recorded runs side by side");
   tool.example("sgp-eval --data svg.csv --responses answers.jsonl --report page.html --leaderboard",
                "A page to look at, with the published scores beside ours");
   tool.example("sgp-eval --data svg.csv --perturb rotate --copies 5 -o inv",
@@ -23,5 +22,8 @@ int main(int argc, char** argv) {
   tool.example("sgp-eval --data svg.csv --responses answers.jsonl --json",
                "Score answers that came from anywhere");
   tool.see_also("generate(1), perplexity(1), bench(1), lathe(7)");
-  return tool.run(argc, argv, [&] { return run_sgp_eval(tool, options); });
+  return tool.run(argc, argv, [&] {
+    join_options(options);
+    return run_sgp_eval(tool, options);
+  });
 }

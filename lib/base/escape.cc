@@ -1,5 +1,6 @@
 #include "base/escape.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <fmt/format.h>
 
@@ -71,6 +72,28 @@ std::string terminal_text(std::string_view text) {
     text.remove_prefix(c.length);
   }
   return out;
+}
+
+std::size_t width_of(std::string_view text) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string shortened(std::string_view text, std::size_t width, Lose what) {
+  const std::size_t all = width_of(text);
+  if (all <= width || width == 0) return std::string(text);
+  const std::size_t behind = what == Lose::kEnd ? 0 : (width - 1) / 2;
+  const std::size_t before = width - 1 - behind;
+  // Where code point number `n` begins.
+  const auto begin_of = [text](std::size_t n) {
+    std::size_t at = 0;
+    for (; at < text.size(); ++at) {
+      if ((text[at] & 0xc0) != 0x80 && n-- == 0) break;
+    }
+    return at;
+  };
+  return fmt::format("{}…{}", text.substr(0, begin_of(before)),
+                     text.substr(begin_of(all - behind)));
 }
 
 std::string printable(std::string_view message) {

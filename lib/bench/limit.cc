@@ -88,6 +88,15 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
   return cost;
 }
 
+void add_cost(ModelCost& cost, const LoraAdapter& adapter) {
+  for (const auto& [name, pair] : adapter.pairs()) {
+    const std::size_t elements = pair.a.size() + pair.b.size();
+    cost.parameters += elements;
+    cost.step_bytes += elements * sizeof(float);
+    cost.token_ops += 2.0 * static_cast<double>(elements);
+  }
+}
+
 namespace {
 
 // A mixture is known by its own name, not by the scheme that most of it happens to have.

@@ -162,11 +162,11 @@ std::optional<BenchFormat> bench_format_by_name(std::string_view name) noexcept 
   return std::nullopt;
 }
 
-std::string format_bench(std::span<const BenchRow> rows, BenchFormat format) {
+std::string format_bench(std::span<const BenchRow> rows, BenchFormat format, std::size_t width) {
   if (rows.empty()) return format == BenchFormat::kJson ? "[]\n" : "";
   switch (format) {
     case BenchFormat::kMarkdown:
-      return bench_tables(rows);
+      return bench_tables(rows, width);
     case BenchFormat::kCsv:
       return as_csv(rows);
     case BenchFormat::kSql:

@@ -10,13 +10,15 @@
 
 #include "lathe/host/escape.h"
 
+#include "bench/text_table.h"
+
 namespace lathe {
 namespace {
 
 constexpr double kNs = 1e9;
 constexpr double kStealWorthSaying = 0.01;
 
-using Lines = std::vector<std::vector<std::string>>;
+using Lines = TableLines;
 
 std::string human_size(double bytes) {
   if (bytes >= 1024.0 * 1024.0 * 1024.0) return fmt::format("{:.2f} GiB", bytes / 0x1p30);
@@ -27,36 +29,6 @@ std::string human_count(double n) {
   if (n >= 1e9) return fmt::format("{:.2f} B", n / 1e9);
   if (n >= 1e6) return fmt::format("{:.2f} M", n / 1e6);
   return fmt::format("{:.1f} k", n / 1e3);
-}
-
-// Width on a terminal: code points, which is right for everything printed here.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-// A Markdown table whose columns also line up on a terminal; numbers to the right.
-std::string table(const Lines& lines, std::size_t text_columns) {
-  std::vector<std::size_t> widths(lines[0].size(), 3);
-  for (const auto& line : lines) {
-    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], width(line[c]));
-  }
-  std::string out;
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string pad(widths[c] - width(lines[l][c]), ' ');
-      out += c < text_columns ? fmt::format("| {}{} ", lines[l][c], pad)
-                              : fmt::format("| {}{} ", pad, lines[l][c]);
-    }
-    out += "|\n";
-    if (l > 0) continue;
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string dashes(widths[c], '-');
-      out += c < text_columns ? fmt::format("| {} ", dashes) : fmt::format("| {}:", dashes);
-    }
-    out += "|\n";
-  }
-  return out;
 }
 
 bool is_ours(const BenchRow& row) { return row.command.empty(); }
@@ -99,19 +71,20 @@ std::vector<std::string> model_names(std::span<const BenchRow> rows) {
 // A table with the models before its other columns, where there are several. `models` has one for
 // each line but the heading.
 std::string table_of_models(Lines lines, const std::vector<std::string>& models,
-                            std::size_t text_columns) {
+                            std::size_t text_columns, std::size_t width) {
   const bool several = std::any_of(models.begin(), models.end(),
                                    [](const std::string& model) { return !model.empty(); });
-  if (!several) return table(lines, text_columns);
+  constexpr std::string_view kSpare[] = {"minor faults", "T s", "N_KV", "major faults", "requests"};
+  if (!several) return text_table(std::move(lines), text_columns, width, kSpare);
   lines[0].insert(lines[0].begin(), "model");
   for (std::size_t i = 0; i < models.size(); ++i) {
     lines[i + 1].insert(lines[i + 1].begin(), models[i]);
   }
-  return table(lines, text_columns + 1);
+  return text_table(std::move(lines), text_columns + 1, width, kSpare);
 }
 
 // Batch and type of the KV cache have columns when several were asked for.
-std::string speeds(std::span<const BenchRow> rows) {
+std::string speeds(std::span<const BenchRow> rows, std::size_t width) {
   const auto differ = [&](auto&& value) {
     return std::any_of(rows.begin(), rows.end(), [&](const BenchRow& row) {
       return is_ours(row) && value(row.setting) != value(rows.front().setting);
@@ -146,10 +119,11 @@ std::string speeds(std::span<const BenchRow> rows) {
              : std::string("-")});
     lines.push_back(std::move(line));
   }
-  return table(lines, 2);
+  constexpr std::string_view kSpare[] = {"median", "params", "size"};
+  return text_table(std::move(lines), 2, width, kSpare);
 }
 
-std::string traffic_figures(std::span<const BenchRow> rows) {
+std::string traffic_figures(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {
       {"requests", "in", "out", "T s", "S t/s", "TTFT p50 s", "p99 s", "step p50 ms", "p99 ms"}};
   const std::vector<std::string> names = model_names(rows);
@@ -180,10 +154,10 @@ std::string traffic_figures(std::span<const BenchRow> rows) {
          fmt::format("{:.3f}", at(first, 0.5) / kNs), fmt::format("{:.3f}", at(first, 0.99) / kNs),
          fmt::format("{:.2f}", at(step, 0.5) / 1e6), fmt::format("{:.2f}", at(step, 0.99) / 1e6)});
   }
-  return table_of_models(std::move(lines), models, 0);
+  return table_of_models(std::move(lines), models, 0, width);
 }
 
-std::string batches(std::span<const BenchRow> rows) {
+std::string batches(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {
       {"PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s"}};
   const std::vector<std::string> names = model_names(rows);
@@ -211,10 +185,10 @@ std::string batches(std::span<const BenchRow> rows) {
          fmt::format("{:.3f}", t_pp), rate(t.n_prompt, t_pp), fmt::format("{:.3f}", t_tg),
          rate(t.n_gen, t_tg), fmt::format("{:.3f}", seconds), rate(t.n_prompt + t.n_gen, seconds)});
   }
-  return table_of_models(std::move(lines), models, 0);
+  return table_of_models(std::move(lines), models, 0, width);
 }
 
-std::string starts(std::span<const BenchRow> rows) {
+std::string starts(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {{"start", "first token s", "min s", "max s", "in the page cache before"}};
   const std::vector<std::string> names = model_names(rows);
   std::vector<std::string> models;
@@ -232,12 +206,12 @@ std::string starts(std::span<const BenchRow> rows) {
          fmt::format("{:.3f}", s.max),
          row.cached_share ? fmt::format("{:.1f} %", 100.0 * *row.cached_share) : "unknown"});
   }
-  return table_of_models(std::move(lines), models, 1);
+  return table_of_models(std::move(lines), models, 1, width);
 }
 
 // Sizes and faults of each test, and what the host took away. Of another program only its whole
 // run is known.
-std::string use_of(std::span<const BenchRow> rows) {
+std::string use_of(std::span<const BenchRow> rows, std::size_t width) {
   const auto size = [](const std::optional<std::uint64_t>& bytes) {
     return bytes ? human_size(static_cast<double>(*bytes)) : std::string("-");
   };
@@ -261,12 +235,12 @@ std::string use_of(std::span<const BenchRow> rows) {
                             stolen.empty() ? "\n" : "", shown, 100.0 * use.steal_share);
     }
   }
-  return table_of_models(std::move(lines), models, 1) + stolen;
+  return table_of_models(std::move(lines), models, 1, width) + stolen;
 }
 
 }  // namespace
 
-std::string format_beside(std::span<const BenchRow> rows) {
+std::string format_beside(std::span<const BenchRow> rows, std::size_t width) {
   Lines lines = {{"test", "t/s", "beside", "its t/s", "ratio", "95 % interval"}};
   std::vector<std::pair<std::string, std::string>> commands;
   for (const BenchRow& row : rows) {
@@ -292,7 +266,7 @@ std::string format_beside(std::span<const BenchRow> rows) {
                          : fmt::format("{:.3f} … {:.3f}, can't tell", ratio.low, ratio.high)});
   }
   if (commands.empty()) return "";
-  std::string out = table(lines, 1) + "\n";
+  std::string out = text_table(std::move(lines), 1, width) + "\n";
   for (const auto& [program, command] : commands) {
     out +=
         fmt::format("{}: {}\n", escape_for_terminal(program), escape_for_terminal(command, 1000));
@@ -300,10 +274,10 @@ std::string format_beside(std::span<const BenchRow> rows) {
   return out;
 }
 
-std::string bench_tables(std::span<const BenchRow> rows) {
-  std::string out = speeds(rows);
+std::string bench_tables(std::span<const BenchRow> rows, std::size_t width) {
+  std::string out = speeds(rows, width);
   const auto add = [&](bool wanted, auto&& more) {
-    if (wanted) out += "\n" + more(rows);
+    if (wanted) out += "\n" + more(rows, width);
   };
   const auto any = [&](auto&& is) { return std::any_of(rows.begin(), rows.end(), is); };
   add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.sequences > 1; }), batches);

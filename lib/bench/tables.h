@@ -10,7 +10,7 @@
 
 namespace lathe {
 
-// All tables that have rows, an empty line between them.
-std::string bench_tables(std::span<const BenchRow> rows);
+// All tables that have rows, an empty line between them. `width`: see text_table.h.
+std::string bench_tables(std::span<const BenchRow> rows, std::size_t width);
 
 }  // namespace lathe

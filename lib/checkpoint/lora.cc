@@ -1,182 +1,145 @@
-// Reading an adapter's folder, and whether it fits a model.
+// Adapters whatever their files are: how several make one, and whether they fit a model.
 #include "lathe/lora.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
-#include "checkpoint/lora_config.h"
+#include "checkpoint/family.h"
+#include "checkpoint/lora_contents.h"
 #include "checkpoint/model_tensors.h"
-#include "checkpoint/small_file.h"
-#include "container/safetensors_reader.h"
+#include "checkpoint/row_order.h"
 #include "io/folder_file.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::string_view kPrefix = "base_model.model.";
+// Rows of q and k as Checkpoint has them, where the file has them as its format does.
+void turn_rows(LoraPair& pair, const HeadRows& rows) {
+  const auto rank = static_cast<std::size_t>(pair.rank);
+  std::vector<float> turned(pair.b.size());
+  for (std::int64_t row = 0; row < pair.out; ++row) {
+    const auto from = static_cast<std::size_t>(interleaved_of_half(row, rows)) * rank;
+    std::copy_n(pair.b.begin() + static_cast<std::ptrdiff_t>(from), rank,
+                turned.begin() + static_cast<std::ptrdiff_t>(row * pair.rank));
+  }
+  pair.b = std::move(turned);
+}
 
-enum class Half { kA, kB };
-
-// "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight", taken apart.
-struct PairName {
-  std::string module;  // model.layers.0.mlp.up_proj
-  Half half = Half::kA;
-  bool embedding = false;
-};
-
-std::optional<PairName> parse_name(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  struct End {
-    std::string_view text;
-    Half half;
-    bool embedding;
-  };
-  // Saved from within a PeftModel, the adapter's own name stands in between.
-  constexpr End kEnds[] = {
-      {".lora_A.weight", Half::kA, false},           {".lora_B.weight", Half::kB, false},
-      {".lora_A.default.weight", Half::kA, false},   {".lora_B.default.weight", Half::kB, false},
-      {".lora_embedding_A", Half::kA, true},         {".lora_embedding_B", Half::kB, true},
-      {".lora_embedding_A.default", Half::kA, true}, {".lora_embedding_B.default", Half::kB, true}};
-  for (const End& end : kEnds) {
-    if (name.size() > end.text.size() && name.ends_with(end.text)) {
-      name.remove_suffix(end.text.size());
-      return PairName{std::string(name), end.half, end.embedding};
+// One pair that computes what several do: A under A, B beside B with the scales in it.
+LoraPair joined(std::span<const std::pair<const LoraPair*, double>> parts) {
+  LoraPair out;
+  out.embedding = parts.front().first->embedding;
+  out.in = parts.front().first->in;
+  out.out = parts.front().first->out;
+  for (const auto& [pair, factor] : parts) {
+    out.rank += pair->rank;
+    out.a.insert(out.a.end(), pair->a.begin(), pair->a.end());
+  }
+  out.b.reserve(static_cast<std::size_t>(out.out * out.rank));
+  for (std::int64_t row = 0; row < out.out; ++row) {
+    for (const auto& [pair, factor] : parts) {
+      const double scale = factor * pair->scale;
+      for (std::int64_t k = 0; k < pair->rank; ++k) {
+        const float b = pair->b[static_cast<std::size_t>(row * pair->rank + k)];
+        out.b.push_back(static_cast<float>(scale * static_cast<double>(b)));
+      }
     }
   }
-  return std::nullopt;
-}
-
-bool is_target(const std::string& module, const std::string& target) {
-  return module == target || module.ends_with("." + target);
-}
-
-std::shared_ptr<const SafetensorsReader> open_weights(const std::string& folder) {
-  const std::string path = folder + "/adapter_model.safetensors";
-  if (is_there(path)) return SafetensorsReader::open(open_weights_of_folder(path));
-  if (is_there(folder + "/adapter_model.bin")) {
-    fail_unsupported(
-        "{}: has only adapter_model.bin, a pickle, which can run code and is not read; save the "
-        "adapter with safetensors",
-        quoted(folder));
-  }
-  fail_invalid("{}: the folder has no adapter_model.safetensors", quoted(folder));
-}
-
-std::vector<float> read_floats(const SafetensorsReader& file, std::size_t index) {
-  const TensorEntry& entry = file.tensors()[index];
-  const DType type = entry.dtype;
-  if (entry.shape.size() != 2) {
-    fail_invalid("{}: tensor {} has shape {}, and is no matrix", quoted(file.path()),
-                 quoted(entry.name), shape_text(entry.shape));
-  }
-  if (type != DType::kF32 && type != DType::kF16 && type != DType::kBF16 && type != DType::kF64) {
-    fail_unsupported("{}: tensor {} has type {}; an adapter's are floats", quoted(file.path()),
-                     quoted(entry.name), dtype_info(type).name);
-  }
-  std::vector<float> out(static_cast<std::size_t>(entry.shape[0] * entry.shape[1]));
-  to_floats(file.tensor_data(index), type, out, entry.name, file.path());
   return out;
-}
-
-struct FoundPair {
-  std::optional<std::size_t> a, b;
-  bool embedding = false;
-};
-
-std::map<std::string, FoundPair> find_pairs(const SafetensorsReader& file) {
-  std::map<std::string, FoundPair> found;
-  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
-    const std::string& name = file.tensors()[i].name;
-    const auto parsed = parse_name(name);
-    if (!parsed) {
-      fail_unsupported("{}: tensor {} is no matrix A or B of a LoRA, and has no place here",
-                       quoted(file.path()), quoted(name));
-    }
-    FoundPair& pair = found[parsed->module];
-    auto& half = parsed->half == Half::kA ? pair.a : pair.b;
-    if (half || ((pair.a || pair.b) && pair.embedding != parsed->embedding)) {
-      fail_invalid("{}: tensor {} is there twice, under two names", quoted(file.path()),
-                   quoted(name));
-    }
-    half = i;
-    pair.embedding = parsed->embedding;
-  }
-  if (found.empty()) fail_invalid("{}: the adapter holds no matrices", quoted(file.path()));
-  return found;
-}
-
-LoraPair read_pair(const SafetensorsReader& file, const std::string& module, const FoundPair& found,
-                   const LoraConfig& config) {
-  if (!found.a || !found.b) {
-    const std::string& name = file.tensors()[found.a ? *found.a : *found.b].name;
-    fail_invalid("{}: tensor {} has no partner: {} needs both A and B", quoted(file.path()),
-                 quoted(name), quoted(module));
-  }
-  LoraPair pair;
-  pair.embedding = found.embedding;
-  pair.a = read_floats(file, *found.a);
-  pair.b = read_floats(file, *found.b);
-  const auto& a = file.tensors()[*found.a].shape;
-  const auto& b = file.tensors()[*found.b].shape;
-  pair.rank = config.rank_of(module);
-  pair.in = a[1];
-  pair.out = b[0];
-  pair.scale = config.scale_of(module);
-  if (a[0] != pair.rank || b[1] != pair.rank) {
-    fail_invalid("{}: of {}, A has shape {} and B has shape {}, but the configuration's rank is {}",
-                 quoted(file.path()), quoted(module), shape_text(a), shape_text(b), pair.rank);
-  }
-  return pair;
-}
-
-void check_targets(const LoraConfig& config, const std::map<std::string, FoundPair>& found,
-                   const std::string& file) {
-  for (const auto& [module, pair] : found) {
-    const auto is_it = [&module = module](const std::string& t) { return is_target(module, t); };
-    if (!config.targets.empty() &&
-        std::none_of(config.targets.begin(), config.targets.end(), is_it)) {
-      fail_invalid("{}: {} is none of the configuration's target_modules", quoted(file),
-                   quoted(module));
-    }
-  }
-  for (const std::string& target : config.targets) {
-    const auto is_it = [&](const auto& entry) { return is_target(entry.first, target); };
-    if (std::none_of(found.begin(), found.end(), is_it)) {
-      fail_invalid("{}: the configuration's target_modules name {}, and no matrix is for it",
-                   quoted(file), quoted(target));
-    }
-  }
 }
 
 }  // namespace
 
-std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& folder) {
+std::vector<float> read_lora_matrix(const TensorFile& file, std::size_t index) {
+  const TensorEntry& entry = file.tensors()[index];
+  if (entry.shape.size() != 2) {
+    fail_invalid("{}: tensor {} has shape {}, and is no matrix", quoted(file.path()),
+                 quoted(entry.name), shape_text(entry.shape));
+  }
+  if (!is_float(entry.dtype) && dtype_info(entry.dtype).block == 1) {
+    fail_unsupported("{}: tensor {} has type {}; an adapter's are floats", quoted(file.path()),
+                     quoted(entry.name), dtype_info(entry.dtype).name);
+  }
+  std::vector<float> out(static_cast<std::size_t>(entry.shape[0] * entry.shape[1]));
+  to_floats(file.tensor_data(index), entry.dtype, out, entry.name, file.path());
+  if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); })) {
+    fail_invalid("{}: tensor {} holds numbers that are infinite or none", quoted(file.path()),
+                 quoted(entry.name));
+  }
+  return out;
+}
+
+bool is_lora(const std::string& path) {
   std::error_code ignored;
-  if (!is_there(folder)) {
-    fail(ErrorCode::kIo, "{}: there is no such adapter", quoted(folder));
-  }
-  if (!std::filesystem::is_directory(folder, ignored)) {
+  if (std::filesystem::is_directory(path, ignored)) return is_there(path + "/adapter_config.json");
+  return is_gguf_adapter(path);
+}
+
+std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& path) {
+  std::error_code ignored;
+  if (!is_there(path)) fail(ErrorCode::kIo, "{}: there is no such adapter", quoted(path));
+  const bool folder = std::filesystem::is_directory(path, ignored);
+  if (!folder && !is_gguf_adapter(path)) {
     fail_invalid(
-        "{}: an adapter is a folder with adapter_config.json and adapter_model.safetensors",
-        quoted(folder));
+        "{}: an adapter is a folder with adapter_config.json and adapter_model.safetensors, or a "
+        "GGUF file of general.type \"adapter\"",
+        quoted(path));
   }
-  const std::string config_path = folder + "/adapter_config.json";
-  const LoraConfig config = parse_lora_config(read_small_file(config_path), config_path);
-  const auto weights = open_weights(folder);
-  const auto found = find_pairs(*weights);
-  check_targets(config, found, weights->path());
+  LoraContents contents = folder ? lora_from_folder(path) : lora_from_gguf(path);
   std::shared_ptr<LoraAdapter> adapter(new LoraAdapter);
-  adapter->path_ = folder;
-  for (const auto& [module, pair] : found) {
-    adapter->pairs_.emplace(module + ".weight", read_pair(*weights, module, pair, config));
-  }
+  adapter->path_ = path;
+  const std::filesystem::path name(path);
+  adapter->label_ = name.filename().empty() ? name.parent_path().filename() : name.filename();
+  adapter->pairs_ = std::move(contents.pairs);
+  adapter->warnings_ = std::move(contents.warnings);
+  adapter->gguf_architecture_ = std::move(contents.gguf_architecture);
   return adapter;
+}
+
+std::shared_ptr<const LoraAdapter> LoraAdapter::fit(std::shared_ptr<const LoraAdapter> adapter,
+                                                    const Checkpoint& checkpoint) {
+  adapter->check_fits(checkpoint);
+  if (adapter->gguf_architecture_.empty()) return adapter;
+  std::shared_ptr<LoraAdapter> out(new LoraAdapter(*adapter));
+  out->gguf_architecture_.clear();
+  const ModelConfig& config = checkpoint.config();
+  for (const TensorSlot& slot : tensor_slots(config)) {
+    const auto pair = out->pairs_.find(slot.name());
+    if (pair == out->pairs_.end() || !slot.gguf.interleaved) continue;
+    const AttentionConfig& attention = config.layer(slot.id.layer).attention;
+    turn_rows(pair->second, {attention.head_dim, attention.rotary_dims});
+  }
+  return out;
+}
+
+std::shared_ptr<const LoraAdapter> LoraAdapter::sum(std::span<const LoraTerm> terms,
+                                                    const Checkpoint& checkpoint) {
+  if (terms.empty()) fail(ErrorCode::kBug, "a sum of no adapters");
+  std::vector<LoraTerm> fitting(terms.begin(), terms.end());
+  for (LoraTerm& term : fitting) term.adapter = fit(std::move(term.adapter), checkpoint);
+  if (fitting.size() == 1 && fitting.front().factor == 1.0) return fitting.front().adapter;
+  std::shared_ptr<LoraAdapter> out(new LoraAdapter);
+  std::map<std::string, std::vector<std::pair<const LoraPair*, double>>> parts;
+  for (const LoraTerm& term : fitting) {
+    const std::string factor = term.factor == 1.0 ? "" : fmt::format(":{}", term.factor);
+    const bool first = out->path_.empty();
+    out->path_ += (first ? "" : " + ") + term.adapter->path_ + factor;
+    out->label_ += (first ? "" : " + ") + term.adapter->label_ + factor;
+    const std::vector<std::string>& warnings = term.adapter->warnings_;
+    out->warnings_.insert(out->warnings_.end(), warnings.begin(), warnings.end());
+    for (const auto& [name, pair] : term.adapter->pairs_) {
+      parts[name].emplace_back(&pair, term.factor);
+    }
+  }
+  for (const auto& [name, pairs] : parts) out->pairs_.emplace(name, joined(pairs));
+  return out;
 }
 
 std::string LoraAdapter::fingerprint() const {
@@ -195,6 +158,13 @@ void LoraAdapter::check_fits(const Checkpoint& checkpoint) const {
     fail_unsupported("{}: the file holds a vocabulary and no model", quoted(model));
   }
   const ModelConfig& config = checkpoint.config();
+  const Family* family = family_by_type(config.family);
+  if (!gguf_architecture_.empty() &&
+      (family == nullptr ||
+       (family->gguf != gguf_architecture_ && family->also_gguf != gguf_architecture_))) {
+    fail_invalid("{}: is for models of GGUF's architecture {}, and {} is a {}", quoted(path_),
+                 quoted(gguf_architecture_), quoted(model), config.family);
+  }
   for (const auto& [name, pair] : pairs_) {
     const TensorId id = tensor_by_name(name).value_or(TensorId{});
     const bool shared = id.role == TensorRole::kHead || id.role == TensorRole::kEmbedding;

@@ -1,6 +1,5 @@
 // A checkpoint whose matrices are sums, computed as they are read.
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "lathe/lora.h"
@@ -55,7 +54,7 @@ std::shared_ptr<const CheckpointFacts> merged_facts(const Checkpoint& base,
                                                     const LoraAdapter& adapter,
                                                     std::optional<DType> dtype) {
   CheckpointFacts facts = *base.facts();
-  facts.metadata["lora"] = std::filesystem::path(adapter.path() + "/").parent_path().filename();
+  facts.metadata["lora"] = adapter.label();
   facts.metadata.erase(lathe_file::kKeyHeaderSum);  // the base file's, by which it is known
   for (TensorInfo& info : facts.tensors) {
     if (!adapter.pairs().contains(info.name)) continue;
@@ -111,7 +110,7 @@ std::shared_ptr<const Checkpoint> merge_lora(std::shared_ptr<const Checkpoint> b
     fail(ErrorCode::kUsage, "merged weights can be f32, f16 or bf16, not {}",
          dtype_info(*dtype).name);
   }
-  adapter->check_fits(*base);
+  adapter = LoraAdapter::fit(std::move(adapter), *base);
   const auto facts = merged_facts(*base, *adapter, dtype);
   return std::make_shared<const Checkpoint>(
       facts, std::make_shared<MergedSource>(facts, std::move(base), std::move(adapter)));

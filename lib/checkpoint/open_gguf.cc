@@ -6,6 +6,7 @@
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/model_tensors.h"
 #include "container/gguf_reader.h"
 
@@ -37,13 +38,7 @@ void restore_vector_types(const GgufReader& gguf, CheckpointParts& parts) {
 
 // What says something about the model to a person, or must survive a conversion.
 void copy_metadata(const GgufReader& gguf, std::map<std::string, std::string>& out) {
-  for (const GgufEntry& entry : gguf.metadata()) {
-    // Not what the format itself asks for.
-    const bool structural = entry.key == "general.architecture" || entry.key == "general.type";
-    const bool wanted = entry.key.starts_with("general.") && !structural;
-    if (!wanted || entry.value.type != GgufType::kString) continue;
-    out[entry.key] = gguf.get_string(entry.key).value_or("");
-  }
+  read_provenance(gguf, out);
   if (const auto text = gguf.get_string(gguf_keys::kGenerationConfig)) {
     out[metadata_keys::kGenerationConfig] = *text;
   }

@@ -8,9 +8,11 @@
 #include "base/json.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/formats.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "checkpoint/tied_head.h"
 #include "checkpoint/wrapper.h"
 #include "io/folder_file.h"
 
@@ -71,12 +73,17 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   const std::string generation = read_small_file_if_there(folder + "/generation_config.json");
   facts.config = config_from_json(read_small_file(config_path), generation, config_path);
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
-  parts.file = open_folder_weights(folder);
+  const auto weights = open_folder_weights(folder);
+  parts.file = weights;
+  for (const auto& [key, value] : weights->metadata()) {
+    if (is_provenance(key)) facts.metadata[key] = value;
+  }
   std::vector<FoundTensor> found = list_tensors(*parts.file);
   const std::vector<std::string> left_out = unwrap_tensors(found);
   if (!left_out.empty()) {
     facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
   }
+  settle_tied_head(facts.config, *parts.file, found);
   match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder, facts.config.vocab_size);
   return parts;

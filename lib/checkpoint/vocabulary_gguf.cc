@@ -12,20 +12,10 @@
 #include "checkpoint/config_gguf.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/tokens_gguf.h"
+#include "tokenizer/gguf_padding.h"
 
 namespace lathe {
 namespace {
-
-void drop_padding(GgufVocabulary& vocabulary) {
-  constexpr std::int32_t kUnused = 5;
-  while (!vocabulary.tokens.empty() && vocabulary.types.size() == vocabulary.tokens.size() &&
-         vocabulary.types.back() == kUnused &&
-         vocabulary.tokens.back() == fmt::format("[PAD{}]", vocabulary.tokens.size() - 1)) {
-    vocabulary.tokens.pop_back();
-    vocabulary.types.pop_back();
-    if (!vocabulary.scores.empty()) vocabulary.scores.pop_back();
-  }
-}
 
 void check_lengths(const GgufReader& gguf, const GgufVocabulary& v) {
   const auto check = [&](std::string_view key, std::size_t count) {

@@ -8,6 +8,7 @@
 #include "checkpoint/common_layer.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/rope_factors.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/gguf_writer.h"
@@ -62,9 +63,7 @@ void put_general(const Checkpoint& checkpoint, const Plan& plan, GgufMetadata& k
   const bool blocks = std::any_of(plan.tensors.begin(), plan.tensors.end(),
                                   [](const auto& t) { return dtype_info(t.to).block > 1; });
   if (blocks) keys.set_u32("general.quantization_version", 2);
-  for (const auto& [key, value] : checkpoint.metadata()) {
-    if (key.starts_with("general.") && !keys.contains(key)) keys.set_string(key, value);
-  }
+  write_provenance(checkpoint.metadata(), keys);
 }
 
 void put_tokenizer(const Checkpoint& checkpoint, GgufMetadata& keys) {

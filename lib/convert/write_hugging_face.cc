@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/gguf_provenance.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "container/safetensors_writer.h"
@@ -65,11 +67,20 @@ std::string make_index(const std::vector<Shard>& shards) {
   return index.dump(2) + "\n";
 }
 
-void write_shard(const Shard& shard, const std::string& path, TensorFeeder& feeder) {
+// What transformers writes, and asks for; and what came along from GGUF, which has no other place.
+std::map<std::string, std::string> shard_metadata(const Checkpoint& checkpoint) {
+  std::map<std::string, std::string> out = {{"format", "pt"}};
+  for (const auto& [key, value] : checkpoint.metadata()) {
+    if (is_provenance(key)) out.emplace(key, value);
+  }
+  return out;
+}
+
+void write_shard(const Shard& shard, const std::string& path,
+                 const std::map<std::string, std::string>& metadata, TensorFeeder& feeder) {
   std::vector<TensorSpec> specs = output_specs(shard.tensors);
   OutputFile out(path, false);
-  // What transformers writes; it asks for the key.
-  SafetensorsWriter writer(out, specs, {{"format", "pt"}});
+  SafetensorsWriter writer(out, specs, metadata);
   for (const PlannedTensor& tensor : shard.tensors) {
     feeder.feed(tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
   }
@@ -112,7 +123,8 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   const auto shards = make_shards(plan, options.shard_size);
   if (shards.size() > 1) write_file(out, "model.safetensors.index.json", make_index(shards));
   TensorFeeder feeder(checkpoint, options.progress);
-  for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), feeder);
+  const auto metadata = shard_metadata(checkpoint);
+  for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), metadata, feeder);
   feeder.finish();
   out.commit();
 }

@@ -101,7 +101,7 @@ void require_number(const PerplexityFigures& figures, std::string_view what) {
 // What tells the model's logits from the base's.
 void compare(std::span<const float> logits, std::span<const float> base, TokenScore& score) {
   score.kl = kl_divergence(base, libm_log_sum_exp(base), logits, libm_log_sum_exp(logits));
-  score.same_top = argmax(logits) == argmax(base);
+  score.same_top = score.top == static_cast<TokenId>(argmax(base));
 }
 
 // Chunks that are scored together, and where their scores go: one after the other, for each the
@@ -141,6 +141,7 @@ struct Turn {
     run(engine, &TokenScore::logprob,
         [&](std::size_t chunk, std::size_t row, std::span<const float> logits) {
           std::copy(logits.begin(), logits.end(), kept_row(chunk, row).begin());
+          scores[chunk * rows() + row].top = static_cast<TokenId>(argmax(logits));
         },
         {});
     run(
@@ -208,7 +209,13 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
     }
     turn.name_positions(at);
     if (base == nullptr) {
-      turn.run(engine, &TokenScore::logprob, {}, chunk_done);
+      OnLogits find_top;
+      if (on_score) {
+        find_top = [&turn](std::size_t chunk, std::size_t row, std::span<const float> logits) {
+          turn.scores[chunk * turn.rows() + row].top = static_cast<TokenId>(argmax(logits));
+        };
+      }
+      turn.run(engine, &TokenScore::logprob, find_top, chunk_done);
     } else {
       turn.run_both(engine, *base, kept, chunk_done);
     }

@@ -39,6 +39,25 @@ double percentile(const std::vector<double>& sorted, double share) {
   return sorted[below] * (1.0 - rest) + sorted[above] * rest;
 }
 
+KlFigures kl_figures(std::span<const TokenScore> scores) {
+  const Moments kl = moments(scores, [](const TokenScore& s) { return s.kl; });
+  std::vector<double> sorted;
+  sorted.reserve(scores.size());
+  for (const TokenScore& s : scores) sorted.push_back(s.kl);
+  std::sort(sorted.begin(), sorted.end());
+  KlFigures f;
+  f.mean = kl.mean;
+  f.error = kl.error;
+  f.min = sorted.front();
+  f.median = percentile(sorted, 0.5);
+  f.p90 = percentile(sorted, 0.9);
+  f.p95 = percentile(sorted, 0.95);
+  f.p99 = percentile(sorted, 0.99);
+  f.p999 = percentile(sorted, 0.999);
+  f.max = sorted.back();
+  return f;
+}
+
 }  // namespace
 
 PerplexityFigures perplexity_figures(std::span<const TokenScore> scores, bool of_base) {
@@ -50,7 +69,7 @@ PerplexityFigures perplexity_figures(std::span<const TokenScore> scores, bool of
   return figures;
 }
 
-DivergenceFigures divergence_figures(std::span<const TokenScore> scores) {
+DivergenceFigures divergence_figures(std::span<const TokenScore> scores, Compared what) {
   DivergenceFigures f;
   f.base = perplexity_figures(scores, true);
 
@@ -59,24 +78,13 @@ DivergenceFigures divergence_figures(std::span<const TokenScore> scores) {
   f.ln_ratio = ratio.mean;
   f.ln_ratio_error = ratio.error;
 
-  const Moments kl = moments(scores, [](const TokenScore& s) { return s.kl; });
-  f.kl_mean = kl.mean;
-  f.kl_error = kl.error;
-  std::vector<double> sorted;
-  sorted.reserve(scores.size());
-  for (const TokenScore& s : scores) sorted.push_back(s.kl);
-  std::sort(sorted.begin(), sorted.end());
-  f.kl_min = sorted.front();
-  f.kl_median = percentile(sorted, 0.5);
-  f.kl_p90 = percentile(sorted, 0.9);
-  f.kl_p95 = percentile(sorted, 0.95);
-  f.kl_p99 = percentile(sorted, 0.99);
-  f.kl_p999 = percentile(sorted, 0.999);
-  f.kl_max = sorted.back();
-
-  const Moments same = moments(scores, [](const TokenScore& s) { return s.same_top ? 1.0 : 0.0; });
-  f.same_top = same.mean;
-  f.same_top_error = same.error;
+  if (what.kl) f.kl = kl_figures(scores);
+  if (what.top) {
+    const Moments same =
+        moments(scores, [](const TokenScore& s) { return s.same_top ? 1.0 : 0.0; });
+    f.same_top = same.mean;
+    f.same_top_error = same.error;
+  }
 
   const auto delta_p = [](const TokenScore& s) {
     return std::exp(s.logprob) - std::exp(s.base_logprob);

@@ -9,6 +9,11 @@ namespace lathe {
 
 // Both need at least one score.
 PerplexityFigures perplexity_figures(std::span<const TokenScore> scores, bool of_base);
-DivergenceFigures divergence_figures(std::span<const TokenScore> scores);
+// `what` says which of the scores' members were filled.
+struct Compared {
+  bool kl = true;
+  bool top = true;
+};
+DivergenceFigures divergence_figures(std::span<const TokenScore> scores, Compared what = {});
 
 }  // namespace lathe

@@ -143,7 +143,7 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
     fail_unsupported("{}: the file holds a vocabulary and no model", quoted(checkpoint->path()));
   }
   const std::string path = checkpoint->path();
-  if (adapter != nullptr) adapter->check_fits(*checkpoint);
+  if (adapter != nullptr) adapter = LoraAdapter::fit(std::move(adapter), *checkpoint);
   try {
     if (options.in_memory) checkpoint = copy_to_memory(std::move(checkpoint));
     return std::shared_ptr<const Model>(new Model(

@@ -48,4 +48,8 @@ std::string nearest_scheme(std::string_view name) {
   return "";
 }
 
+std::string nearest_gguf_scheme(std::string_view name) {
+  return name.starts_with("w8") ? "q8_0" : "q4_1";
+}
+
 }  // namespace lathe

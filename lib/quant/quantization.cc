@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "kernels/conversion_kernels.h"
 #include "kernels/select.h"
+#include "quant/foreign_scheme.h"
 #include "quant/quantize_matrix.h"
 #include "quant/recipe.h"
 #include "tensor/packed_layout.h"
@@ -35,9 +36,9 @@ std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) 
 void check_scheme(const MatrixScheme& scheme, CheckpointFormat format) {
   if (std::holds_alternative<PackedScheme>(scheme) && format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
-         "a GGUF file cannot hold the scheme {}; choose one of {} or a float type, or write a "
-         ".lathe file",
-         scheme_name(scheme), gguf_scheme_list());
+         "a GGUF file cannot hold the scheme {}; choose one of {} ({} is nearest) or a float type, "
+         "or write a .lathe file",
+         scheme_name(scheme), gguf_scheme_list(), nearest_gguf_scheme(scheme_name(scheme)));
   }
 }
 

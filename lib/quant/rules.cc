@@ -14,8 +14,12 @@ namespace {
 void check_scheme_name(const std::string& name) {
   if (name == kMixture || scheme_by_name(name)) return;
   const std::string near = nearest_scheme(name);
-  fail(ErrorCode::kUsage, "{}: no such scheme{}; there are {}", quoted(name),
-       near.empty() ? "" : fmt::format("; the nearest is {}", near), scheme_list());
+  std::string advice;
+  if (!near.empty()) advice = fmt::format("; the nearest is {}", near);
+  if (near.starts_with('w'))
+    advice += fmt::format("; in a GGUF file {}", nearest_gguf_scheme(near));
+  fail(ErrorCode::kUsage, "{}: no such scheme{}; there are {}", quoted(name), advice,
+       scheme_list());
 }
 
 Regex compile(const std::string& pattern) {
@@ -82,8 +86,9 @@ MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& m
   if (scheme != kMixture) return *scheme_by_name(scheme);
   if (format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
-         "a GGUF file cannot hold the scheme {}; choose one of {}, or write a .lathe file",
-         kMixture, gguf_scheme_list());
+         "a GGUF file cannot hold the scheme {}; choose one of {} ({} is nearest), or write a "
+         ".lathe file",
+         kMixture, gguf_scheme_list(), nearest_gguf_scheme(kMixture));
   }
   return mixture_scheme(matrix.id, matrix.rows(), matrix.cols(), tied_);
 }

@@ -4,9 +4,11 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
+#include "lathe/host/terminal_text.h"
 
 #include "base/ascii.h"
 #include "sgp/leaderboard_json.h"
@@ -82,10 +84,20 @@ std::optional<double> our_score(const SgpSummary& summary, const std::string& co
   return std::nullopt;
 }
 
-// Code points: what a terminal shows of the names here.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+std::string score_text(const std::optional<double>& score) {
+  return score ? fmt::format("{:.1f}", *score) : "-";
+}
+
+std::vector<std::size_t> score_widths(const SgpLeaderboard& board,
+                                      const std::vector<std::string>& headings, std::size_t least) {
+  std::vector<std::size_t> widths;
+  for (const std::string& heading : headings) widths.push_back(std::max(heading.size(), least));
+  for (const Row& row : board.rows) {
+    for (std::size_t c = 0; c < widths.size(); ++c) {
+      widths[c] = std::max(widths[c], score_text(row.scores[c]).size());
+    }
+  }
+  return widths;
 }
 
 }  // namespace
@@ -129,31 +141,45 @@ SgpLeaderboard sgp_leaderboard(const SgpSummary& summary, const std::string& nam
   return out;
 }
 
-std::string sgp_leaderboard_text(const SgpLeaderboard& board) {
-  std::size_t names = 5;
-  for (const Row& row : board.rows) names = std::max(names, width(escape_for_terminal(row.name)));
-  std::string out = fmt::format("  {}model", std::string());
-  out += std::string(names - 5, ' ');
-  for (const std::string& column : board.columns)
-    out += fmt::format(
-        "  {:>6}", column.substr(column.find('_') == std::string::npos ? 0 : column.find('_') + 1)
-                       .substr(0, 9));
-  out += '\n';
+std::string sgp_leaderboard_text(const SgpLeaderboard& board, std::size_t width) {
+  std::vector<std::string> headings, names;
+  for (const std::string& column : board.columns) {
+    headings.push_back(
+        column.substr(column.find('_') == std::string::npos ? 0 : column.find('_') + 1));
+  }
+  std::size_t name_width = 5;
   for (const Row& row : board.rows) {
-    const std::string name = escape_for_terminal(row.name);
-    out += row.ours ? "> " : "  ";
-    out += name + std::string(names - width(name), ' ');
-    for (std::size_t i = 0; i < row.scores.size(); ++i) {
-      const std::string& column = board.columns[i];
-      const std::size_t under = column.find('_');
-      const std::size_t room = std::max<std::size_t>(
-          6,
-          std::min<std::size_t>(9, column.size() - (under == std::string::npos ? 0 : under + 1)));
-      const auto& value = row.scores[i];
-      out +=
-          fmt::format("  {:>{}}", value ? fmt::format("{:.1f}", *value) : std::string("-"), room);
+    names.push_back(escape_for_terminal(row.name));
+    name_width = std::max(name_width, width_of(names.back()));
+  }
+  std::size_t gap = 2;
+  std::vector<std::size_t> widths = score_widths(board, headings, 6);
+  const auto all = [&] {
+    return std::accumulate(widths.begin(), widths.end(), 2 + name_width + gap * widths.size());
+  };
+  if (width > 0 && all() > width) {
+    for (std::string& heading : headings) {
+      if (heading.size() > 5) heading = heading.substr(0, 3) + '.';
     }
-    out += '\n';
+    gap = 1;
+    widths = score_widths(board, headings, 4);
+    constexpr std::size_t kLeast = 12;
+    name_width =
+        std::max(kLeast, name_width - std::min(name_width, all() - std::min(all(), width)));
+    for (std::string& name : names) name = shortened(name, name_width);
+  }
+  const auto line = [&](bool ours, const std::string& name, auto&& cell) {
+    std::string out = ours ? "> " : "  ";
+    out += name + std::string(name_width - width_of(name), ' ');
+    for (std::size_t c = 0; c < widths.size(); ++c) {
+      out += fmt::format("{:{}}{:>{}}", "", gap, cell(c), widths[c]);
+    }
+    return out + '\n';
+  };
+  std::string out = line(false, "model", [&](std::size_t c) { return headings[c]; });
+  for (std::size_t r = 0; r < board.rows.size(); ++r) {
+    const Row& row = board.rows[r];
+    out += line(row.ours, names[r], [&](std::size_t c) { return score_text(row.scores[c]); });
   }
   for (const std::string& note : board.notes) out += note + '\n';
   return out;

@@ -151,12 +151,15 @@ std::string sgp_summary_text(const SgpSummary& summary, const SgpRunFacts& facts
   }
   if (summary.splits.size() > 1) out += share_line("all", summary.overall);
   for (const auto& [name, share] : summary.readings) out += share_line("by " + name, share);
+  if (!summary.consistency.empty()) {
+    out += fmt::format("\n{} {:>6} {:>13} {:>10} {:>10} {:>5}\n", padded("", kNameWidth), "n",
+                       "consistency %", "accuracy %", "answered %", "sets");
+  }
   for (const SgpConsistency& c : summary.consistency) {
     out += fmt::format(
-        "{} {:>6} consistency {:.2f} %, accuracy {:.2f} %, answered {:.1f} % ({} sets){}\n",
-        padded(c.name, kNameWidth), c.questions, 100 * c.consistency, 100 * c.accuracy,
-        100 * c.answered, c.splits.size(),
-        c.not_asked > 0 ? fmt::format("  asked in all {} of {}", grouped(c.questions),
+        "{} {:>6} {:>13.2f} {:>10.2f} {:>10.1f} {:>5}{}\n", padded(c.name, kNameWidth), c.questions,
+        100 * c.consistency, 100 * c.accuracy, 100 * c.answered, c.splits.size(),
+        c.not_asked > 0 ? fmt::format("\n  asked in all {} of {}", grouped(c.questions),
                                       grouped(c.questions + c.not_asked))
                         : "");
   }

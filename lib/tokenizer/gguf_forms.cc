@@ -7,13 +7,12 @@
 #include "base/fail.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/gguf_ids.h"
+#include "tokenizer/gguf_padding.h"
 #include "tokenizer/gguf_pre.h"
 
 namespace lathe {
 
 namespace {
-
-constexpr std::int32_t kControl = 3, kUnused = 5;
 
 TokenizerFiles convert_to_hugging_face(const TokenizerFiles& files) {
   if (files.gguf->model == "llama") return spm_to_hugging_face(files);
@@ -59,18 +58,12 @@ TokenizerFiles to_hugging_face(const TokenizerFiles& files) {
   return out;
 }
 
-void put_padding(std::size_t id, GgufVocabulary& out) {
-  if (out.types.empty()) out.types.assign(out.tokens.size(), 1);
-  out.tokens.push_back(fmt::format("[PAD{}]", id));
-  out.types.push_back(kUnused);
-  if (!out.scores.empty()) out.scores.push_back(-1000.0f);
-}
-
 GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size) {
   GgufVocabulary out = files.gguf ? *files.gguf : convert_to_gguf(files);
   const auto tokens = [&out] { return static_cast<std::int64_t>(out.tokens.size()); };
   while (vocab_size >= 0 && tokens() > vocab_size && !out.types.empty() &&
-         (out.types.back() == kControl || out.types.back() == kUnused)) {
+         (out.types.back() == gguf_type(PieceType::kControl) ||
+          out.types.back() == gguf_type(PieceType::kUnused))) {
     pop_token(out);
   }
   if (vocab_size >= 0 && tokens() > vocab_size) {
@@ -78,7 +71,7 @@ GgufVocabulary to_gguf(const TokenizerFiles& files, std::int64_t vocab_size) {
                  vocab_size);
   }
   for (std::int64_t id = tokens(); id < vocab_size; ++id) {
-    put_padding(static_cast<std::size_t>(id), out);
+    put_padding(out);
   }
   return out;
 }

@@ -33,9 +33,6 @@ nlohmann::ordered_json added_token_json(std::string_view text, bool special);
 struct AddedToken;
 void refuse_flags(std::span<const AddedToken> added, const std::string& file);
 
-// Fills the holes between tokens, as GGUF's writers do.
-void put_padding(std::size_t id, GgufVocabulary& out);
-
 // Throws kUnsupported, naming a text, where the two forms of one tokenizer give other ids: texts of
 // every kind, and each control or user-defined token of `gguf` amid others.
 void require_same_ids(const TokenizerFiles& one, const TokenizerFiles& two,

@@ -29,10 +29,6 @@ endforeach()
 file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
 install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
-# "man lathe" looks into section 1 first, and into 5 before 7: it is to find the overview.
-file(WRITE ${PROJECT_BINARY_DIR}/lathe.1 ".so man7/lathe.7\n")
-install(FILES ${PROJECT_BINARY_DIR}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/tests/consumer/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(page IN ITEMS lathe.3 lathe.5 lathe.7)

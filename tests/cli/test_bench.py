@@ -46,6 +46,16 @@ class Bench(ToolTest):
         self.assertIn("pp8+tg2x4", out)
         self.assertIn("S_TG t/s", out)
 
+    def test_an_adapter_counts(self):
+        model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
+        rows = [json.loads(self.ok("-m", model, "-p", "8", "-n", "0", "-r", "1", "--json", *more).out)[0]
+                for more in ([], ["--lora", adapter], ["--lora", adapter, "--lora", f"{adapter}:-1"])]
+        extra = [row["model_size"] - rows[0]["model_size"] for row in rows]
+        self.assertGreater(extra[1], 0)
+        self.assertEqual(extra[2], 2 * extra[1])
+        self.assertEqual([row["model_type"].endswith(" LoRA") for row in rows], [False, True, True])
+        self.fails(4, "-m", model, "--lora", "absent", message="absent")
+
     def test_compare_and_gates(self):
         base = self.measure("--format", "json").stdout
         self.write("base.json", base)

@@ -280,6 +280,31 @@ class Adapters(ToolTest):
         by_gguf = weights(self.folder / "by-gguf")
         self.assertEqual({n: by_gguf[n][2] for n in changed}, {n: after[n][2] for n in changed})
 
+    def test_adapters_go_to_gguf_and_back(self):
+        base, adapter = self.data("golden/models/qwen2-bias"), self.data("golden/lora/rslora")
+        done = self.ok(adapter, "--base", base, "-o", "a.gguf")
+        self.assertIn("4 matrices", done.err)
+        self.ok("a.gguf", "--base", base, "-o", "back")
+        with open(self.folder / "back/adapter_config.json", encoding="utf-8") as file:
+            config = json.load(file)
+        self.assertEqual((config["peft_type"], config["target_modules"]), ("LORA", ["q_proj", "v_proj"]))
+        for lora in (adapter, "a.gguf", "back", "back:1.0"):
+            self.ok("-f", base, "--lora", lora, "-o", "merged")
+            if lora == adapter:
+                wanted = weights(self.folder / "merged")
+            self.assertEqual(weights(self.folder / "merged"), wanted, lora)
+        listing = json.loads(self.ok("--list", "a.gguf", "--json").out)
+        self.assertEqual(len(listing["tensors"]), 8)
+        self.fails(4, adapter, "--base", base, "-o", "a.gguf", message="a.gguf")
+        self.fails(2, adapter, "-o", "b.gguf", message=["--base", "--lora"])
+        self.fails(2, base, "--base", base, "-o", "b.gguf", message="--base")
+        self.fails(2, adapter, "--base", base, "-o", "b.lathe", message=".gguf")
+        self.fails(2, adapter, "--base", base, "-o", "b.gguf", "--dtype", "f16", message="--dtype")
+        self.fails(3, adapter, "--base", self.data("golden/models/tiny-llama"), "-o", "b.gguf",
+                   message="rslora")
+        self.fails(3, "a.gguf", "--base", self.data("golden/models/llama-plain"), "-o", "b",
+                   message="architecture")
+
     def test_refusals(self):
         base = self.data("golden/models/llama-plain")
         for adapter, code, named in [("regex-odd-sizes", 3, "down_proj"),

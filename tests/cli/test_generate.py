@@ -159,6 +159,19 @@ class Text(GenerateTest):
             self.assertEqual(self.json("-p", "Hello", "-n", "20", "-t", threads)["ids"], wanted)
 
 
+class Verbose(GenerateTest):
+    def test_says_what_it_runs_on_and_what_bounds_it(self):
+        self.ok("-q", "-m", self.data("examples/village"), "-s", "w8", "-o", "w8.lathe", tool="quantize")
+        done = self.ok("-v", "-m", "w8.lathe", "-p", "A heron", "-n", "12", "--ignore-eos", "-t", "1",
+                       "--kv-type", "int8", env={"LATHE_ISA": "generic"})
+        self.assertRegex(done.err, r"1 thread, generic; llama 0\.1M \S+: \S+ [kM]B of weights \(.*w8\S* \d+ %")
+        self.assertRegex(done.err, r"up to \S+ [kM]?B of keys and values \(int8\)")
+        self.assertRegex(done.err, r"writing reads \S+ [kM]B of weights for each token.* bounds? it")
+        quiet = self.ok("-m", "w8.lathe", "-p", "A heron", "-n", "12", "--ignore-eos")
+        self.assertEqual(quiet.err, "")
+        self.assertNotIn("bound", self.ok("-v", "-m", "w8.lathe", "-p", "A heron", "-n", "1").err)
+
+
 class Adapters(GenerateTest):
     def test_beside_the_model_and_merged_give_the_same_text(self):
         base, adapter = self.model(), self.data("golden/lora/tiny-llama")
@@ -172,6 +185,43 @@ class Adapters(GenerateTest):
         adapted = ids(base, "--lora", adapter)
         self.assertEqual(adapted, ids(merged))
         self.assertNotEqual(adapted, ids(base))
+
+    def test_several_with_factors_are_their_sum(self):
+        base, adapter = self.model(), self.data("golden/lora/tiny-llama")
+
+        def logprobs(*more):
+            result = self.ok("-m", base, "-p", "Hello", "-n", "4", "--ignore-eos", "--json", "--logprobs",
+                             "1", "--kv-type", "f32", *more)
+            return [step["logprob"] for step in json.loads(result.stdout)["logprobs"]]
+
+        whole, plain = logprobs("--lora", adapter), logprobs()
+        halves = logprobs("--lora", f"{adapter}:0.5", "--lora", f"{adapter}:0.5")
+        for x, y in zip(whole, halves):
+            self.assertAlmostEqual(x, y, 4)
+        self.assertNotAlmostEqual(whole[0], plain[0], 3)
+        self.assertEqual(logprobs("--lora", f"{adapter}:0"), plain)
+        self.assertEqual(logprobs("--lora", f"{adapter}:1"), whole)
+        named = self.folder / "adapter:2"  # a name wins over a factor
+        shutil.copytree(adapter, named)
+        self.assertEqual(logprobs("--lora", named), whole)
+
+    def test_a_gguf_adapter_says_the_same(self):
+        base, adapter = self.model(), self.data("golden/lora/tiny-llama")
+        self.ok(adapter, "--base", base, "-o", "a.gguf", tool="convert")
+        self.ok(base, "-o", "base.gguf", tool="convert")
+        asked = ["-p", "Hello", "-n", "12", "--ignore-eos", "--json"]
+        ids = {json.loads(self.ok("-m", model, "--lora", lora, *asked).stdout)["ids"].__repr__()
+               for model in (base, "base.gguf") for lora in (adapter, "a.gguf")}
+        self.assertEqual(len(ids), 1, ids)
+
+    def test_a_name_that_no_module_has_is_a_warning(self):
+        adapter = self.folder / "adapter"
+        shutil.copytree(self.data("golden/lora/tiny-llama"), adapter)
+        config = json.loads((adapter / "adapter_config.json").read_text())
+        config["target_modules"] = [*config["target_modules"], "query_key_value"]
+        (adapter / "adapter_config.json").write_text(json.dumps(config))
+        result = self.ok("-m", self.model(), "--lora", adapter, "-p", "Hello", "-n", "4")
+        self.assertIn('target_modules names "query_key_value"', result.err)
 
     def test_an_adapter_of_another_model_is_refused(self):
         self.fails(3, "-m", self.model(), "-p", "x", "--lora", self.data("golden/lora/all-linear"),

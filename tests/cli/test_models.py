@@ -98,13 +98,16 @@ class Models(ToolTest):
     def test_an_adapter_leaves_quantized_answers_the_same_bits(self):
         small = self.folder / "base-w8.lathe"
         self.ok("-q", "-m", self.base(), "-s", "w8", "-o", small, tool="quantize")
+        again = self.folder / "adapter.gguf"
+        self.ok("-q", self.adapter(), "--base", self.base(), "-o", again, tool="convert")
         rows = [{"prompt": f'<rect x="{i}" fill="red"/> What color is it? {"In a word." * i}',
                  "max_tokens": 6, "logprobs": 1} for i in range(5)]
 
         def logprobs(rows, *more, isa=None):
             lines = "".join(json.dumps(row) + "\n" for row in rows)
-            result = self.ok("-q", "-m", small, "--lora", self.adapter(), "--jsonl", *more,
-                             tool="generate", stdin=lines, env={"LATHE_ISA": isa})
+            result = self.ok("-q", "-m", small, "--lora", self.adapter(), "--lora", f"{again}:0.25",
+                             "--jsonl", *more, tool="generate", stdin=lines,
+                             env={"LATHE_ISA": isa})
             return [json.loads(line)["logprobs"] for line in result.stdout.splitlines()]
 
         alone = [logprobs([row])[0] for row in rows]

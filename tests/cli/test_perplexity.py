@@ -128,6 +128,46 @@ class Perplexity(ToolTest):
         self.fails(2, *same, "--fail-if", "kl<-1%", message=["kl<-1%", "same-top"])
         self.fails(2, *same, "--fail-if", "perplexity", message="not a gate")
 
+    def test_two_recorded_runs_side_by_side(self):
+        worse = self.worse()
+        for name, model in (("ours.jsonl", worse), ("base.jsonl", self.model)):
+            self.ok("-q", "-m", model, "-i", self.text, "-c", "64", "--per-token", "-o", name)
+        live = json.loads(self.ok("-m", worse, "-b", self.model, "-i", self.text, "-c", "64", "--json").out)
+        half = json.loads(self.ok("-m", worse, "-b", "base.jsonl", "-i", self.text, "-c", "64",
+                                  "--json").out)
+        said = json.loads(self.ok("--compare", "ours.jsonl", "base.jsonl", "--json").out)
+        for key in ("perplexity", "error", "mean_nll", "scored", "chunks", "ln_ratio", "same_top", "delta_p"):
+            self.assertEqual(said[key], live[key], key)
+            self.assertEqual(half[key], live[key], key)
+        self.assertNotIn("kl", said)  # it takes all logits
+        self.assertEqual(said["base"]["perplexity"], live["base"]["perplexity"])
+        self.assertIn("same top token", self.ok("--compare", "ours.jsonl", "base.jsonl").out)
+        missed = self.run_tool("--compare", "ours.jsonl", "base.jsonl", "--fail-if", "perplexity<-5%")
+        self.assertEqual(missed.status, 1, missed)
+        self.assertIn("gate missed: perplexity<-5%", missed.err)
+        self.ok("--compare", "base.jsonl", "base.jsonl", "--fail-if", "<0%")
+
+    def test_runs_over_another_text_are_not_compared(self):
+        self.ok("-q", "-m", self.model, "-i", self.text, "-c", "64", "--per-token", "-o", "a.jsonl")
+        lines = (self.folder / "a.jsonl").read_text().splitlines(keepends=True)
+        self.write("short.jsonl", "".join(lines[:-1]))
+        last = json.loads(lines[-1])
+        self.fails(3, "--compare", "a.jsonl", "short.jsonl",
+                   message=[f"position {last['position']} of chunk {last['chunk']}", "the second ends"])
+        self.fails(3, "-m", self.model, "-b", "a.jsonl", "-i", self.text, "-c", "32", message="--ctx")
+        self.write("no.jsonl", lines[0] + '{"chunk":0}\n')
+        self.fails(3, "--compare", "a.jsonl", "no.jsonl", message=["no.jsonl, line 2", "position"])
+        self.write("empty.jsonl", "")
+        self.fails(3, "--compare", "a.jsonl", "empty.jsonl", message="--per-token")
+        self.write("more.jsonl", json.dumps({**json.loads(lines[0]), "logprob": 0.5}))
+        self.fails(3, "--compare", "more.jsonl", "a.jsonl", message="more than 0")
+        old = [{k: v for k, v in json.loads(line).items() if k != "top"} for line in lines]
+        self.write("old.jsonl", "".join(json.dumps(line) + "\n" for line in old))
+        self.assertNotIn("same_top", json.loads(self.ok("--compare", "a.jsonl", "old.jsonl", "--json").out))
+        self.fails(2, "--compare", "a.jsonl", "old.jsonl", "--fail-if", "same-top<-1%", message="perplexity")
+        self.fails(2, "--compare", "a.jsonl", "a.jsonl", "-m", self.model, message="--compare")
+        self.fails(2, "-i", self.text, message=["-m MODEL", "--compare"])
+
     def test_the_old_names_of_options_go_on(self):
         new = self.ok("-m", self.model, "--baseline", self.model, "--baseline-kv-type", "f32", "-i",
                       self.text, "-c", "64", "--per-token").stdout

@@ -407,6 +407,11 @@ class Quantize(ToolTest):
             self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,
                        message=f"the nearest is {nearest};")
             self.ok("-m", self.model, "--dry-run", "-s", nearest)
+        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_M", message="in a GGUF file q4_1;")
+        for scheme, nearest in (("w4", "q4_1"), ("w8", "q8_0"), ("w4nlg64", "q4_1")):
+            self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", scheme, message=f"({nearest} is nearest)")
+        self.fails(2, self.model, "x.gguf", "Q4_K_M", message="-m MODEL")
+        self.fails(2, "-m", self.model, "x.gguf", "Q4_K_M", message="-o FILE -s SCHEME")
         error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "zebra", message="zebra")
         self.assertNotIn("nearest", error.err if error else "")
 

@@ -638,6 +638,8 @@ class SgpEval(ToolTest):
                                        "base.jsonl", "--json").out)
         without = json.loads(self.ok("--responses", "ours.jsonl", "--baseline", "base.jsonl", "--json").out)
         self.assertEqual(without, with_data)
+        self.assertEqual(json.loads(self.ok("--compare", "ours.jsonl", "base.jsonl", "--json").out), without)
+        self.fails(2, "--compare", "ours.jsonl", "base.jsonl", "--baseline", "base.jsonl", message="--compare")
         robust = [json.loads(self.ok(*data, "--responses", "ours.jsonl", "--json", "--protocol", "robust").out)
                   for data in ([], ["--data", "set.csv"])]
         self.assertEqual(*robust)
@@ -681,6 +683,22 @@ class SgpEval(ToolTest):
             everything = said["baseline"]["rows"][0]
             self.assertEqual(everything["count"], 80)
             self.assertGreater(everything["p"], 0.001, "far from the float model")
+
+    def test_an_adapter_beside_the_model(self):
+        models = self.data("sgp").parent / "models"
+        data = ["--data", *self.sets("svg"), "--limit", "6", "--json", "-n", "12"]
+        self.ok(models / "base", "--lora", models / "sit", "--dtype", "f32", "-o", "f.lathe", tool="convert")
+        answers = []
+        for name, model in (("merged", ["-m", "f.lathe"]),
+                            ("beside", ["-m", models / "base", "--lora", models / "sit"])):
+            self.ok("-q", *model, *data, "--records", f"{name}.jsonl")
+            answers.append([record["response"] for record in self.records(self.folder / f"{name}.jsonl")])
+        self.assertEqual(*answers)
+        # A run goes on with the same adapter only.
+        self.fails(3, "-m", models / "base", *data, "--records", "beside.jsonl", "--resume",
+                   message="beside.jsonl")
+        self.fails(2, *data[:2], "--responses", "beside.jsonl", "--lora", models / "sit",
+                   message="--lora")
 
     # ---- usage
 

@@ -165,6 +165,32 @@ class Terminal(ToolTest):
         self.assertEqual(result.status, 0, result)
         return out.decode("utf-8").replace("\r\n", "\n")
 
+    def test_tables_fit_a_terminal(self):
+        """Of 80 columns, which one that does not say has."""
+        village, real = self.data("examples/village"), self.data("models/base")
+        self.ok(village, "-o", "a-name-of-a-file-that-is-much-too-long-for-any-table.gguf", tool="convert")
+        self.ok(village, "-o", "another-name-of-a-file-that-is-too-long-for-any-table.gguf", tool="convert")
+        models = [word for path in sorted(self.folder.glob("a*.gguf")) for word in ("-m", path.name)]
+        self.ok("--data", self.data("sgp/svg.csv.zst"), "--limit", "2", "--emit-prompts", "-o", "asked.jsonl",
+                tool="sgp-eval")
+        self.write("said.jsonl", "".join(
+            json.dumps({"id": f"svg-{i:04}", "response": "Answer: A"}) + "\n" for i in range(2)))
+        for tool, *words in (["bench", *models, "-p", "4", "-n", "4", "-npl", "1-2", "-r", "2"],
+                             ["bench", *models[:2], "-p", "4", "-n", "0", "-r", "1", "--mixed",
+                              "in=8..16,out=4..8,n=6", "--first-token", "warm"],
+                             ["quantize", "--dry-run", "-m", real, "-s", "w4"],
+                             ["quantize", "-q", "-v", "-m", village, "-s", "w4", "-o", "v.lathe"],
+                             ["convert", "--list", models[1]],
+                             ["convert", "--dry-run", real, "--to", "gguf"],
+                             ["sgp-eval", "-q", "--data", self.data("sgp/svg.csv.zst"), "--limit", "2",
+                              "--responses", "said.jsonl", "--leaderboard"]):
+            with self.subTest(tool=tool, words=words):
+                shown = self.on_a_terminal(tool, *words)
+                rows = [line for line in shown.splitlines() if line.count("  ") > 2 or "|" in line]
+                self.assertGreater(len(rows), 2, shown)
+                for line in rows:
+                    self.assertLessEqual(len(line), 80, shown)
+
     def test_results_on_a_terminal(self):
         shown = self.on_a_terminal("generate", "-m", "model", "-p", "the" + HOSTILE, "-n", "1",
                                       "--echo")

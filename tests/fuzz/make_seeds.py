@@ -143,6 +143,47 @@ def make_sequence_file():
               + b"".join(struct.pack("<HB", *change) for change in changes))
 
 
+def make_importance():
+    def dat(entries, tail=b""):
+        return struct.pack("<i", len(entries)) + b"".join(
+            struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", calls, len(values))
+            + struct.pack(f"<{len(values)}f", *values) for name, calls, values in entries) + tail
+    write("importance", "dat", dat([("blk.0.attn_q.weight", 2, [0.5, 1, 2, 0]),
+                                    ("output.weight", 1, [4, 4])]))
+    write("importance", "dat_with_text", dat([("blk.0.ffn_up.weight", 1, [1.0] * 3)],
+                                             struct.pack("<ii", 7, 4) + b"text"))
+    floats = struct.pack("<4f", 1, 2, 3, 4)
+    write("importance", "gguf", gguf(
+        [("general.type", 8, text("imatrix")), ("imatrix.chunk_count", 4, b"\2\0\0\0"),
+         ("imatrix.chunk_size", 4, b"\0\2\0\0"), ("imatrix.datasets", 9, array(8, ["a.txt"]))],
+        [("blk.0.attn_q.weight.in_sum2", [4, 1], 0, floats),
+         ("blk.0.attn_q.weight.counts", [1, 1], 0, struct.pack("<f", 2))]))
+
+
+def make_adapter():
+    """[u16: size of the configuration] configuration, then the matrices."""
+    def adapter(pairs, **said):
+        config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj", "down_proj"],
+                  "bias": "none"} | said
+        header, data = {}, b""
+        for name, shape in pairs:
+            packed = struct.pack(f"<{shape[0] * shape[1]}f", *[0.5] * (shape[0] * shape[1]))
+            header["base_model.model." + name] = {"dtype": "F32", "shape": shape,
+                                                  "data_offsets": [len(data), len(data) + len(packed)]}
+            data += packed
+        raw = json.dumps(config).encode()
+        return struct.pack("<H", len(raw)) + raw + safetensors(header, data)
+    q = [("model.layers.0.self_attn.q_proj.lora_A.weight", [2, 24]),
+         ("model.layers.0.self_attn.q_proj.lora_B.weight", [24, 2])]
+    down = [("model.layers.1.mlp.down_proj.lora_A.weight", [2, 40]),
+            ("model.layers.1.mlp.down_proj.lora_B.weight", [24, 2])]
+    write("adapter", "two", adapter(q + down))
+    write("adapter", "rslora", adapter(q, use_rslora=True, target_modules="q_proj"))
+    write("adapter", "ranks", adapter(q, r=8, rank_pattern={"q_proj": 2}, alpha_pattern={"q_proj": 3}))
+    write("adapter", "half", adapter(q[:1]))
+    write("adapter", "dora", adapter(q, use_dora=True))
+
+
 if __name__ == "__main__":
     make_gguf()
     make_safetensors()
@@ -151,3 +192,5 @@ if __name__ == "__main__":
     make_zstd()
     make_page_file()
     make_sequence_file()
+    make_importance()
+    make_adapter()

@@ -5,6 +5,7 @@
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
+#include "common/lora.h"
 
 namespace lathe::tool {
 namespace {
@@ -17,6 +18,7 @@ void add_models(Tool& tool, BenchOptions& o) {
       .add_option("-s,--scheme", o.plan.scheme,
                   "How --shape is quantized: w4 (the default), w8, f16, ...")
       ->type_name("SCHEME");
+  add_lora(tool, o.plan.lora);
   tool.app().add_flag("--machine", o.machine, "Measure the machine's limits, and no model");
 }
 

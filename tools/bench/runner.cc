@@ -11,6 +11,7 @@
 #include "bench/first_token.h"
 #include "bench/random_model.h"
 #include "common/kv_type.h"
+#include "common/lora.h"
 #include "common/progress_bar.h"
 
 namespace lathe::tool {
@@ -45,6 +46,13 @@ std::unique_ptr<Engine> make_engine(const std::shared_ptr<const Model>& model,
   return Engine::create(model, nullptr, options);
 }
 
+ModelCost cost_of(const Checkpoint& checkpoint, const LoraAdapter* adapter,
+                  const KvTypeChoice& kv) {
+  ModelCost cost = model_cost(checkpoint, kv.element_bytes);
+  if (adapter != nullptr) add_cost(cost, *adapter);
+  return cost;
+}
+
 }  // namespace
 
 BenchRunner::BenchRunner(const Tool& tool, BenchPlan plan) : tool_(tool), plan_(std::move(plan)) {
@@ -56,11 +64,11 @@ BenchRunner::BenchRunner(const Tool& tool, BenchPlan plan) : tool_(tool), plan_(
 }
 
 BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpoint,
-                              const Setting& setting) const {
-  const ModelCost cost = model_cost(checkpoint, kv_type_by_name(setting.kv_type).element_bytes);
+                              const LoraAdapter* adapter, const Setting& setting) const {
+  const ModelCost cost = cost_of(checkpoint, adapter, kv_type_by_name(setting.kv_type));
   BenchRow row;
   row.setting.model_filename = name;
-  row.setting.model_type = model_type_name(checkpoint, cost);
+  row.setting.model_type = model_type_name(checkpoint, cost) + (adapter != nullptr ? " LoRA" : "");
   row.setting.model_size = cost.step_bytes + cost.expert_bytes;
   row.setting.token_bytes = cost.token_bytes();
   row.setting.model_n_params = cost.parameters;
@@ -74,14 +82,23 @@ BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpo
   return row;
 }
 
+// The model is closed again: pages that are mapped cannot be dropped for a cold start.
+BenchSetting BenchRunner::setting_of(const std::string& path, const Setting& setting) const {
+  const auto checkpoint = Checkpoint::open(path);
+  const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
+  return row_for(path, *checkpoint, adapter.get(), setting).setting;
+}
+
 std::vector<BenchRow> BenchRunner::first_tokens() const {
   std::vector<BenchRow> rows;
   if (plan_.starts.empty()) return rows;
   const auto measure = [&](const std::string& path, const Setting& setting) {
-    // The model is closed again: pages that are mapped cannot be dropped for a cold start.
-    const BenchSetting head = row_for(path, *Checkpoint::open(path), setting).setting;
+    const BenchSetting head = setting_of(path, setting);
     FirstTokenPlan first{
         path, plan_.starts, {"--kv-type", setting.kv_type}, setting.threads, plan_.repetitions};
+    for (const std::string& spec : plan_.lora) {
+      first.arguments.insert(first.arguments.end(), {"--lora", spec});
+    }
     if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
     if (plan_.load.lock) first.arguments.push_back("--lock");
     for (BenchRow& row : measure_first_token(tool_, first)) {
@@ -124,7 +141,8 @@ void BenchRunner::load(const std::string& name, bool is_shape) {
   load.threads = static_cast<int>(plan_.threads.front());
   const auto checkpoint =
       is_shape ? random_model(tool_, name, plan_.scheme, load.threads) : Checkpoint::open(name);
-  loaded_ = {name, is_shape, checkpoint, Model::load(checkpoint, nullptr, load)};
+  const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
+  loaded_ = {name, is_shape, checkpoint, adapter, Model::load(checkpoint, adapter, load)};
 }
 
 const MachineLimits& BenchRunner::limits(int threads) {
@@ -136,7 +154,7 @@ const MachineLimits& BenchRunner::limits(int threads) {
 void BenchRunner::run_setting(const Setting& setting, int repetitions,
                               std::vector<BenchRow>& rows) {
   const KvTypeChoice& kv = kv_type_by_name(setting.kv_type);
-  const ModelCost cost = model_cost(*loaded_.checkpoint, kv.element_bytes);
+  const ModelCost cost = cost_of(*loaded_.checkpoint, loaded_.adapter.get(), kv);
   SessionOptions options;
   options.threads = setting.threads;
   options.kv_type = kv.type;
@@ -145,7 +163,7 @@ void BenchRunner::run_setting(const Setting& setting, int repetitions,
   const auto session = Session::create(loaded_.model, options);
   const MachineLimits& machine = limits(setting.threads);
   for (const BenchCase& test : plan_.cases) {
-    BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, setting);
+    BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, loaded_.adapter.get(), setting);
     run_case(test, *session, options, repetitions, row);
     if (!test.traffic) {
       const BenchLimit limit = bench_limit(test, cost, machine);

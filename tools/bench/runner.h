@@ -21,6 +21,7 @@ struct BenchPlan {
   std::vector<std::string> models;
   std::vector<std::string> shapes;  // of models with random weights
   std::string scheme;               // of those
+  std::vector<std::string> lora;    // adapters of all models
   std::vector<BenchCase> cases;
   std::vector<BenchStart> starts;  // of the models
   std::vector<std::int64_t> threads, batches;
@@ -44,6 +45,7 @@ class BenchRunner {
     std::string name;
     bool is_shape = false;
     std::shared_ptr<const Checkpoint> checkpoint;
+    std::shared_ptr<const LoraAdapter> adapter;
     std::shared_ptr<const Model> model;
   };
 
@@ -56,7 +58,8 @@ class BenchRunner {
   };
 
   BenchRow row_for(const std::string& name, const Checkpoint& checkpoint,
-                   const Setting& setting) const;
+                   const LoraAdapter* adapter, const Setting& setting) const;
+  BenchSetting setting_of(const std::string& path, const Setting& setting) const;
   void run_setting(const Setting& setting, int repetitions, std::vector<BenchRow>& rows);
   void run_case(const BenchCase& test, Session& session, const SessionOptions& options,
                 int repetitions, BenchRow& row) const;

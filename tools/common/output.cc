@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lathe/host/terminal_text.h"
@@ -34,12 +35,24 @@ void write_to_stdout(std::string_view text) {
 
 }  // namespace
 
+std::size_t terminal_columns(int descriptor) noexcept {
+  constexpr std::size_t kUsual = 80;
+  constexpr std::size_t kLeast = 20;
+  winsize size{};
+  const bool says = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col >= kLeast;
+  return says ? size.ws_col : kUsual;
+}
+
 Output::Output(const std::string& path, bool force) {
   if (path != "-") file_ = std::make_unique<OutputFile>(path, force);
   terminal_ = !file_ && ::isatty(STDOUT_FILENO) == 1;
 }
 
 Output::~Output() = default;
+
+std::size_t Output::columns() const noexcept {
+  return terminal_ ? terminal_columns(STDOUT_FILENO) : 0;
+}
 
 void Output::write(std::string_view text) {
   if (file_) {

@@ -4,6 +4,7 @@
 // SIGPIPE (141 in a shell). Not thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace lathe::tool {
 
 struct ClosedPipe {};
 
+// Of the terminal at this descriptor; 80 where it does not say.
+std::size_t terminal_columns(int descriptor) noexcept;
+
 class Output {
  public:
   // "-" is standard output.
@@ -22,6 +26,8 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
+  // Columns of the terminal that it goes to; 0 where it goes elsewhere.
+  std::size_t columns() const noexcept;
   void write(std::string_view text);
   // To standard output now (a stream that is read as it goes); a file waits for finish().
   void flush();

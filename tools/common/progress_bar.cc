@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "common/process.h"
 #include "common/tool.h"
 
@@ -19,12 +19,6 @@ constexpr double kSecondsBetween = 0.1;
 bool stderr_is_a_terminal() {
   const char* term = std::getenv("TERM");
   return ::isatty(STDERR_FILENO) == 1 && (term == nullptr || std::string_view(term) != "dumb");
-}
-
-std::size_t columns() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
-  return 80;
 }
 
 void to_stderr(std::string_view text) {
@@ -79,7 +73,8 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   drawn_ = true;
   set_bar_is_drawn(true);
   to_stderr("\r" +
-            frame(label_, unit_, {done, total, before_, elapsed, left}, what, columns() - 1) +
+            frame(label_, unit_, {done, total, before_, elapsed, left}, what,
+                  terminal_columns(STDERR_FILENO) - 1) +
             "\x1b[K");
 }
 

@@ -57,6 +57,10 @@ std::string bare_word(const CLI::App& app, const std::string& word) {
   }
   if (lacks(app, "-m")) return fmt::format("{}: the model goes with its option: -m MODEL", shown);
   if (lacks(app, "-p")) return fmt::format("{}: the prompt goes with its option: -p TEXT", shown);
+  // As llama-quantize has it: IN OUT TYPE.
+  if (lacks(app, "-s") || (lacks(app, "-o") && app.get_option_no_throw("-s") != nullptr)) {
+    return fmt::format("{}: output and scheme go with their options: -o FILE -s SCHEME", shown);
+  }
   return fmt::format("{}: one argument too many", shown);
 }
 

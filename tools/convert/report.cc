@@ -7,6 +7,7 @@
 
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
+#include "lathe/host/terminal_text.h"
 
 #include "common/human_bytes.h"
 
@@ -30,13 +31,13 @@ class Table {
 
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
-  std::string text(std::string_view indent) const {
-    std::vector<std::size_t> widths(right_.size());
-    for (const auto& row : rows_) {
-      for (std::size_t c = 0; c < row.size(); ++c) {
-        widths[c] = std::max(widths[c], width_of(row[c]));
-      }
-    }
+  // In at most `width` columns, unless that is 0: what stands last to the left loses its end, names
+  // in the first their middle.
+  std::string text(std::string_view indent, std::size_t width) {
+    const std::size_t room = width > indent.size() ? width - indent.size() : 0;
+    if (room > 0 && !right_.back()) shorten(right_.size() - 1, Lose::kEnd, room);
+    if (room > 0) shorten(0, Lose::kMiddle, room);
+    const std::vector<std::size_t> widths = this->widths();
     std::string out;
     for (const auto& row : rows_) {
       std::string line(indent);
@@ -52,10 +53,23 @@ class Table {
   }
 
  private:
-  // Characters, as near as it goes without a table of wide ones.
-  static std::size_t width_of(const std::string& text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  std::vector<std::size_t> widths() const {
+    std::vector<std::size_t> widths(right_.size());
+    for (const auto& row : rows_) {
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        widths[c] = std::max(widths[c], width_of(row[c]));
+      }
+    }
+    return widths;
+  }
+
+  void shorten(std::size_t column, Lose what, std::size_t room) {
+    constexpr std::size_t kLeast = 24;
+    const std::vector<std::size_t> widths = this->widths();
+    std::size_t others = 2 * (widths.size() - 1);
+    for (std::size_t c = 0; c < widths.size(); ++c) others += c == column ? 0 : widths[c];
+    const std::size_t left = std::max(kLeast, room - std::min(room, others));
+    for (auto& row : rows_) row[column] = shortened(row[column], left, what);
   }
 
   std::vector<bool> right_;
@@ -96,7 +110,7 @@ static std::string type_text(const FileListing& listing, const TensorInfo& tenso
   return std::string(dtype_info(tensor.dtype).name);
 }
 
-std::string listing_table(const FileListing& listing) {
+std::string listing_table(const FileListing& listing, std::size_t width) {
   std::uint64_t bytes = 0, count = 0;
   Table tensors({false, false, false, true});
   for (const TensorInfo& tensor : listing.tensors) {
@@ -112,8 +126,8 @@ std::string listing_table(const FileListing& listing) {
   std::string out =
       fmt::format("{}: {}, {} tensors, {} elements, {}\n", escape_for_terminal(listing.path),
                   listing.format, listing.tensors.size(), count, human_bytes(bytes));
-  if (!listing.metadata.empty()) out += "\nMetadata\n" + metadata.text("  ");
-  if (!listing.tensors.empty()) out += "\nTensors\n" + tensors.text("  ");
+  if (!listing.metadata.empty()) out += "\nMetadata\n" + metadata.text("  ", width);
+  if (!listing.tensors.empty()) out += "\nTensors\n" + tensors.text("  ", width);
   return out;
 }
 
@@ -140,7 +154,7 @@ std::string listing_json(const FileListing& listing) {
   return dump(out);
 }
 
-std::string plan_table(const ConvertReport& report) {
+std::string plan_table(const ConvertReport& report, std::size_t width) {
   Table table({false, false, false, true});
   for (const ConvertedTensor& tensor : report.tensors) {
     const auto from = dtype_info(tensor.from).name;
@@ -149,9 +163,9 @@ std::string plan_table(const ConvertReport& report) {
                tensor.from == tensor.to ? std::string(to) : fmt::format("{} -> {}", from, to),
                fmt::format("{}", tensor.bytes)});
   }
-  return table.text("") + fmt::format("{} tensors, {} -> {}\n", report.tensors.size(),
-                                      human_bytes(report.source_bytes),
-                                      human_bytes(report.output_bytes));
+  return table.text("", width) + fmt::format("{} tensors, {} -> {}\n", report.tensors.size(),
+                                             human_bytes(report.source_bytes),
+                                             human_bytes(report.output_bytes));
 }
 
 std::string plan_json(const ConvertReport& report) {

@@ -12,10 +12,10 @@
 
 namespace lathe::tool {
 
-std::string listing_table(const FileListing& listing);
+std::string listing_table(const FileListing& listing, std::size_t width);
 std::string listing_json(const FileListing& listing);
 
-std::string plan_table(const ConvertReport& report);
+std::string plan_table(const ConvertReport& report, std::size_t width);
 std::string plan_json(const ConvertReport& report);
 
 std::string verify_json(const std::string& path, const VerifyReport& report);

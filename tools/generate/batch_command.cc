@@ -7,7 +7,6 @@
 #include "lathe/host/json_text.h"
 #include "lathe/host/output_file.h"
 #include "lathe/host/records.h"
-#include "lathe/lora.h"
 
 #include "common/left_out.h"
 #include "common/output.h"
@@ -167,7 +166,7 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   }
   // Before the model is read: what cannot be written should be known at once.
   Destination to = open_destination(common, flags);
-  const OpenedModel opened = open_generate_model(common, flags);
+  const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   warn_of(tool, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);

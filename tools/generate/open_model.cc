@@ -4,14 +4,15 @@
 #include <future>
 
 #include "lathe/host/escape.h"
-#include "lathe/lora.h"
 
 #include "common/fail.h"
 #include "common/kv_type.h"
+#include "common/lora.h"
 
 namespace lathe::tool {
 
-OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags) {
+OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags) {
+  const CommonValues& common = tool.common();
   OpenOptions open;
   open.tokenizer_path = flags.tokenizer;
   OpenedModel out;
@@ -23,8 +24,7 @@ OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags&
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });
-  std::shared_ptr<const LoraAdapter> adapter;
-  if (!flags.lora.empty()) adapter = LoraAdapter::open(flags.lora);
+  const auto adapter = open_lora(tool, flags.lora, *out.checkpoint);
   if (adapter && flags.batch()) out.adapter = adapter->fingerprint();
   LoadOptions load = flags.load;
   load.threads = common.threads_or_default();

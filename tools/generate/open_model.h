@@ -19,7 +19,7 @@ struct OpenedModel {
   std::string adapter;  // of a batch with --lora: its fingerprint
 };
 
-OpenedModel open_generate_model(const CommonValues& common, const GenerateFlags& flags);
+OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags);
 
 // How many threads a step over this model is worth.
 int threads_for(const Model& model, const CommonValues& common);

@@ -6,6 +6,7 @@
 
 #include "common/kv_type.h"
 #include "common/load_options.h"
+#include "common/lora.h"
 
 namespace lathe::tool {
 namespace {
@@ -103,9 +104,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                  "A tokenizer to use instead of the model's own, or for want of one")
       ->type_name("FILE");
   add_load_options(tool, o.load);
-  app.add_option("--lora", o.lora,
-                 "Apply a LoRA adapter (a folder in PEFT's layout) to the weights as they are")
-      ->type_name("FOLDER");
+  add_lora(tool, o.lora);
   app.add_flag("--special", o.special, "Control tokens spelled in the prompt count as such");
   tool.number("--logprobs", o.logprobs,
               "With --json or --jsonl: log-probabilities, with the N best tokens", 0, 1000);

@@ -13,10 +13,10 @@
 namespace lathe::tool {
 
 struct GenerateFlags {
-  std::string prompt, system, tokenizer, lora, chat_template, kv_type = "f16";
+  std::string prompt, system, tokenizer, chat_template, kv_type = "f16";
   std::int64_t tokens = 128, context = 0, logprobs = 0;
   bool chat = false, echo = false, special = false, ignore_eos = false;
-  std::vector<std::string> stop;
+  std::vector<std::string> stop, lora;
   SamplingOptions sampling;
 
   LoadOptions load;

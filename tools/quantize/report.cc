@@ -9,6 +9,7 @@
 
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
+#include "lathe/host/terminal_text.h"
 
 namespace lathe::tool {
 namespace {
@@ -101,7 +102,7 @@ std::vector<Line> lines_of(const QuantizeReport& report, bool each) {
 
 }  // namespace
 
-std::string quantize_table(const QuantizeReport& report, bool each) {
+std::string quantize_table(const QuantizeReport& report, bool each, std::size_t width) {
   const std::vector<Line> lines = lines_of(report, each);
   // What was measured; a plan has none.
   const bool errors = std::any_of(lines.begin(), lines.end(),
@@ -111,16 +112,29 @@ std::string quantize_table(const QuantizeReport& report, bool each) {
   for (const Line& line : lines) {
     names.push_back(line.text());
     shapes.push_back(fmt::format("{}", fmt::join(line.first->shape, "x")));
-    name_width = std::max(name_width, names.back().size());
+    name_width = std::max(name_width, width_of(names.back()));
     shape_width = std::max(shape_width, shapes.back().size());
+  }
+  constexpr std::size_t kFigures = 41, kSqnr = 9, kWorstRow = 17, kReadable = 24;
+  // A narrow terminal has no room for the worst row.
+  const bool worst =
+      errors && (width == 0 || width >= shape_width + kFigures + kSqnr + kWorstRow + kReadable);
+  if (width > 0) {
+    constexpr std::size_t kLeast = 16;
+    const std::size_t others =
+        shape_width + kFigures + (errors ? kSqnr : 0) + (worst ? kWorstRow : 0);
+    name_width = std::min(name_width, std::max(kLeast, width - std::min(width, others)));
+    for (std::string& name : names) name = shortened(name, name_width);
   }
   const auto row = [&](const std::string& name, const std::string& shape, std::string_view from,
                        const std::string& to, const std::string& bits, const std::string& bytes) {
-    return fmt::format("{:<{}}  {:>{}}  {:<4}  {:<8}  {:>6}  {:>11}", name, name_width, shape,
-                       shape_width, from, to, bits, bytes);
+    const std::string pad(name_width - width_of(name), ' ');
+    return fmt::format("{}{}  {:>{}}  {:<4}  {:<8}  {:>6}  {:>11}", name, pad, shape, shape_width,
+                       from, to, bits, bytes);
   };
   std::string out = row("tensor", "shape", "from", "to", "bits", "bytes");
-  out += errors ? "  SQNR dB  worst row\n" : "\n";
+  out += errors ? "  SQNR dB" : "";
+  out += worst ? "  worst row\n" : "\n";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const QuantizedTensor& t = *lines[i].first;
     out += row(names[i], shapes[i], dtype_info(t.from).name, t.scheme,
@@ -128,7 +142,8 @@ std::string quantize_table(const QuantizeReport& report, bool each) {
     if (t.sqnr && !std::isfinite(*t.sqnr)) {
       out += "    exact";
     } else if (t.sqnr) {
-      out += fmt::format("  {:>7.2f}  {} ({:.2f})", *t.sqnr, t.worst_row, t.worst_row_sqnr);
+      out += fmt::format("  {:>7.2f}", *t.sqnr);
+      if (worst) out += fmt::format("  {} ({:.2f})", t.worst_row, t.worst_row_sqnr);
     }
     out += '\n';
   }

@@ -14,7 +14,7 @@ namespace lathe::tool {
 // Tensors, what becomes of each, and the total. With `each` a line per tensor; without, tensors of
 // several layers that are treated alike share one ("model.layers.0-21.mlp.up_proj.weight"), whose
 // bytes are those of all.
-std::string quantize_table(const QuantizeReport& report, bool each);
+std::string quantize_table(const QuantizeReport& report, bool each, std::size_t width);
 
 // "FILE: 1.0 MB from 4.0 MB, ..."
 std::string quantize_summary(const QuantizeReport& report, const std::string& output);

@@ -144,15 +144,20 @@ class Command {
     const CommonValues& common = tool_.common();
     facts_.protocol = options_.protocol;
     SgpModelOptions how{common.model,       options_.chat_template, options_.kv_type,
-                        options_.max_batch, options_.kv_memory,     common.threads_or_default()};
+                        options_.max_batch, options_.kv_memory,     common.threads_or_default(),
+                        options_.lora};
     SgpModel model = open_sgp_model(tool_, how);
     run_.system = system_message(options_, sgp_model_names(common.model, model.checkpoint.get()));
     std::uint64_t identity = content_hash(*model.checkpoint);
+    if (!model.adapter.empty()) {
+      identity = hash_parts({fmt::format("{:016x}", identity), model.adapter});
+    }
     SgpRun run(*model.engine, model.speaker, run_);
     SgpModel judge;
     if (!options_.judge.empty()) {
       how.path = options_.judge;
       how.chat_template.clear();
+      how.lora.clear();
       judge = open_sgp_model(tool_, how);
       const std::string names = sgp_model_names(options_.judge, judge.checkpoint.get());
       run.use_judge(*judge.engine, judge.speaker, system_message(options_, names));
@@ -223,7 +228,7 @@ class Command {
       output.write(sgp_summary_json(summary, facts_, compared, published));
     } else {
       output.write(sgp_summary_text(summary, facts_, compared, options_.changes));
-      if (published != nullptr) output.write("\n" + sgp_leaderboard_text(board));
+      if (published != nullptr) output.write("\n" + sgp_leaderboard_text(board, output.columns()));
     }
     output.finish();
     if (page_) write_page(summary, compared, published);

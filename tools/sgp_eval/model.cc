@@ -6,6 +6,7 @@
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
+#include "common/lora.h"
 #include "common/text.h"
 #include "common/tool.h"
 
@@ -43,7 +44,9 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   LoadOptions load;
   load.threads = options.threads;
-  const auto model = Model::load(out.checkpoint, nullptr, load);
+  const auto adapter = open_lora(tool, options.lora, *out.checkpoint);
+  if (adapter != nullptr) out.adapter = adapter->fingerprint();
+  const auto model = Model::load(out.checkpoint, adapter, load);
   engine.kv_memory = options.kv_memory > 0 ? options.kv_memory : kv_memory_for(model, engine);
   out.engine = Engine::create(model, out.speaker.tokenizer, engine);
   return out;

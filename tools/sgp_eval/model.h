@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lathe/engine.h"
 #include "lathe/sgp/run.h"
@@ -19,11 +20,13 @@ struct SgpModelOptions {
   std::int64_t max_batch = 32;
   std::uint64_t kv_memory = 0;  // bytes; 0: kv_memory_for()
   int threads = 1;
+  std::vector<std::string> lora = {};  // adapters, see common/lora.h
 };
 
 struct SgpModel {
   std::shared_ptr<const Checkpoint> checkpoint;
   std::unique_ptr<Engine> engine;
+  std::string adapter;  // its fingerprint, or empty
   SgpSpeaker speaker;
 };
 

@@ -6,6 +6,7 @@
 
 #include "common/fail.h"
 #include "common/kv_type.h"
+#include "common/lora.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -71,6 +72,7 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (!has_model && !o.emit_prompts && o.responses.empty()) {
     fail_usage("nobody to ask: give -m MODEL, or --responses FILE to score answers");
   }
+  if (!o.lora.empty() && !has_model) fail_usage("--lora adapts a model: give -m MODEL");
   if (o.seed_option->count() > 0 && o.limit == 0) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
@@ -85,6 +87,15 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (!o.responses.empty() && (!o.judge.empty() || o.resume || o.timings)) {
     fail_usage("--responses runs no model: --judge, --resume and --timings have no place there");
   }
+}
+
+void join_options(SgpOptions& o) {
+  if (o.compare.empty()) return;
+  if (!o.responses.empty() || !o.baseline.empty()) {
+    fail_usage("--compare NEW BASE is --responses NEW --baseline BASE: give one or the other");
+  }
+  o.responses = o.compare[0];
+  o.baseline = o.compare[1];
 }
 
 void add_options(Tool& tool, SgpOptions& o) {
@@ -119,6 +130,7 @@ void add_options(Tool& tool, SgpOptions& o) {
   tool.choice("--chat-template", o.chat_template, "In place of the model's own", templates)
       ->default_str("")
       ->group(kAsking);
+  add_lora(tool, o.lora)->group(kAsking);
   tool.number("-n,--tokens", o.max_tokens, "Most new tokens of an answer", 1, 1 << 30)
       ->group(kAsking);
   app.add_option("--judge", o.judge, "A second model that says which letter each response means")
@@ -145,6 +157,10 @@ void add_options(Tool& tool, SgpOptions& o) {
 
   constexpr const char* kCompare = "Comparing";
   file("--baseline", o.baseline, "Compare with the records of another run")->group(kCompare);
+  app.add_option("--compare", o.compare, "Ask nobody: compare the records of two runs")
+      ->type_name("NEW BASE")
+      ->expected(2)
+      ->group(kCompare);
   app.add_flag("--changes", o.changes, "List the questions whose score changed")->group(kCompare);
   app.add_flag("--leaderboard", o.leaderboard, "Show the scores among the published ones")
       ->group(kCompare);

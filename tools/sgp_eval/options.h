@@ -14,7 +14,8 @@ namespace lathe::tool {
 class Tool;
 
 struct SgpOptions {
-  std::vector<std::string> data, splits, subjects, gates;
+  std::vector<std::string> data, splits, subjects, gates, lora;
+  std::vector<std::string> compare;  // NEW and BASE: responses and baseline in one word
   std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
   std::string baseline, kv_type = "f16";
   std::string perturb, export_sit, report;
@@ -31,6 +32,9 @@ struct SgpOptions {
 };
 
 void add_options(Tool& tool, SgpOptions& options);
+
+// Makes --responses and --baseline of --compare.
+void join_options(SgpOptions& options);
 
 // Throws kUsage for options that contradict each other or lack another.
 void check(const Tool& tool, const SgpOptions& options);

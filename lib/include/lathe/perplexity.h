@@ -15,6 +15,9 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "lathe/engine.h"
 #include "lathe/export.h"
@@ -34,6 +37,7 @@ struct TokenScore {
   std::int64_t position = 0;  // of the token inside its chunk
   TokenId token = 0;
   double logprob = 0.0;  // natural logarithm
+  TokenId top = -1;      // the model's likeliest token; -1 where nobody asked for scores
   // With a base model only:
   double base_logprob = 0.0;
   double kl = 0.0;
@@ -46,15 +50,18 @@ struct PerplexityFigures {
   double mean_nll = 0.0;
 };
 
+struct KlFigures {
+  double mean = 0.0;
+  std::optional<double> error;
+  double min = 0.0, median = 0.0, p90 = 0.0, p95 = 0.0, p99 = 0.0, p999 = 0.0, max = 0.0;
+};
+
 struct DivergenceFigures {
   PerplexityFigures base;
   double ln_ratio = 0.0;                 // ln(perplexity / base perplexity)
   std::optional<double> ln_ratio_error;  // from the paired differences
-  double kl_mean = 0.0;
-  std::optional<double> kl_error;
-  double kl_min = 0.0, kl_median = 0.0, kl_p90 = 0.0, kl_p95 = 0.0, kl_p99 = 0.0;
-  double kl_p999 = 0.0, kl_max = 0.0;
-  double same_top = 0.0;  // share of positions
+  std::optional<KlFigures> kl;           // none of recorded scores: it takes all logits
+  std::optional<double> same_top;        // share of positions; none where a record lacks it
   std::optional<double> same_top_error;
   double rms_delta_p = 0.0;  // of the scored token's probability
   double mean_delta_p = 0.0;
@@ -83,5 +90,18 @@ LATHE_API PerplexityReport measure_perplexity(
     Engine& engine, Engine* base, std::span<const TokenId> tokens, std::optional<TokenId> bos,
     const PerplexityOptions& options, const ProgressCallback& progress = {},
     const std::function<void(const TokenScore&)>& on_score = {});
+
+// ---- recorded runs
+
+// A line of JSON for a scored position (perplexity(1), --per-token). `piece` is the token's text.
+LATHE_API std::string score_record(const TokenScore& score, std::string_view piece, bool with_base);
+// All lines of such a file. Throws kIo; kInvalid, naming the line, for what is none.
+LATHE_API std::vector<TokenScore> read_score_records(const std::string& path);
+// The figures of `ours` beside `base`, which scored the same positions of the same text: throws
+// kInvalid where they did not. The names are for messages.
+LATHE_API PerplexityReport compare_scores(std::span<const TokenScore> ours,
+                                          const std::string& our_name,
+                                          std::span<const TokenScore> base,
+                                          const std::string& base_name);
 
 }  // namespace lathe

@@ -6,12 +6,10 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/gguf_forms.h"
-#include "tokenizer/spm/model.h"
+#include "tokenizer/gguf_padding.h"
 
 namespace lathe {
 namespace {
-
-constexpr auto type_value = [](PieceType type) { return static_cast<std::int32_t>(type); };
 
 // GGUF says "put BOS first", not what else a template might write.
 bool only_token(const std::vector<TokenId>& ids, const std::optional<TokenId>& token,
@@ -33,17 +31,17 @@ void put_tokens(const std::vector<std::string>& tokens, const BpeParts& parts,
   }
   out.tokens = tokens;
   out.tokens.resize(size);
-  out.types.assign(size, type_value(PieceType::kNormal));
+  out.types.assign(size, gguf_type(PieceType::kNormal));
   for (const AddedToken& token : parts.added) {
     const auto id = static_cast<std::size_t>(token.id);
     const bool control = token.special || looks_like_control(token.text);
     out.tokens[id] = token.text;
-    out.types[id] = type_value(control ? PieceType::kControl : PieceType::kUserDefined);
+    out.types[id] = gguf_type(control ? PieceType::kControl : PieceType::kUserDefined);
   }
   for (std::size_t i = 0; i < size; ++i) {
     if (!out.tokens[i].empty()) continue;
-    out.tokens[i] = fmt::format("[PAD{}]", i);
-    out.types[i] = type_value(PieceType::kUnused);
+    out.tokens[i] = padding_piece(i);
+    out.types[i] = gguf_type(PieceType::kUnused);
   }
 }
 

@@ -4,15 +4,13 @@
 
 #include "tokenizer/bpe/tokenizer.h"
 #include "tokenizer/gguf_forms.h"
+#include "tokenizer/gguf_padding.h"
 #include "tokenizer/gguf_pre.h"
-#include "tokenizer/spm/model.h"
 
 namespace lathe {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::int32_t kNormal = 1, kControl = 3, kUserDefined = 4;
 
 ordered_json pre_tokenizer_json(const GgufPre& pre) {
   ordered_json parts = ordered_json::array();
@@ -132,10 +130,11 @@ TokenizerFiles bpe_to_hugging_face(const TokenizerFiles& files) {
                        {"truncation", nullptr},
                        {"padding", nullptr},
                        {"added_tokens", ordered_json::array()}};
-  std::vector<std::int32_t> types(gguf.tokens.size(), kNormal);
+  std::vector<std::int32_t> types(gguf.tokens.size(), gguf_type(PieceType::kNormal));
   for (const AddedToken& token : parts.added) {
     types[static_cast<std::size_t>(token.id)] =
-        token.special || looks_like_control(token.text) ? kControl : kUserDefined;
+        gguf_type(token.special || looks_like_control(token.text) ? PieceType::kControl
+                                                                  : PieceType::kUserDefined);
     ordered_json one = {{"id", token.id}};
     one.update(added_token_json(token.text, token.special));
     root["added_tokens"].push_back(std::move(one));

@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "tokenizer/gguf_forms.h"
+#include "tokenizer/gguf_padding.h"
 #include "tokenizer/spm/tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
@@ -14,7 +15,7 @@ std::int64_t or_none(const std::optional<TokenId>& id) { return id ? *id : -1; }
 void put_added(const SpmModel& model, const AddedToken& token, const std::string& file,
                GgufVocabulary& out) {
   const auto id = static_cast<std::size_t>(token.id);
-  while (out.tokens.size() <= id) put_padding(out.tokens.size(), out);
+  while (out.tokens.size() <= id) put_padding(out);
   const bool control = token.special || looks_like_control(token.text);
   if (id >= model.pieces.size()) {
     out.tokens[id] = token.text;

@@ -26,7 +26,7 @@ TEST(ScoreStatistics, OneScoreHasNoStandardError) {
   scores[0].logprob = -1.0;
   EXPECT_FALSE(perplexity_figures(scores, false).error);
   const DivergenceFigures f = divergence_figures(scores);
-  EXPECT_FALSE(f.base.error || f.ln_ratio_error || f.kl_error || f.same_top_error);
+  EXPECT_FALSE(f.base.error || f.ln_ratio_error || f.kl->error || f.same_top_error);
 }
 
 TEST(ScoreStatistics, PercentilesInterpolate) {
@@ -38,12 +38,12 @@ TEST(ScoreStatistics, PercentilesInterpolate) {
     scores[i].base_logprob = std::log(0.25);
   }
   const DivergenceFigures f = divergence_figures(scores);
-  EXPECT_DOUBLE_EQ(f.kl_min, 0.0);
-  EXPECT_DOUBLE_EQ(f.kl_median, 2.0);
-  EXPECT_DOUBLE_EQ(f.kl_p90, 3.6);
-  EXPECT_DOUBLE_EQ(f.kl_max, 4.0);
-  EXPECT_DOUBLE_EQ(f.kl_mean, 2.0);
-  EXPECT_DOUBLE_EQ(f.same_top, 0.6);
+  EXPECT_DOUBLE_EQ(f.kl->min, 0.0);
+  EXPECT_DOUBLE_EQ(f.kl->median, 2.0);
+  EXPECT_DOUBLE_EQ(f.kl->p90, 3.6);
+  EXPECT_DOUBLE_EQ(f.kl->max, 4.0);
+  EXPECT_DOUBLE_EQ(f.kl->mean, 2.0);
+  EXPECT_DOUBLE_EQ(*f.same_top, 0.6);
   EXPECT_NEAR(f.rms_delta_p, 0.25, 1e-12);
   EXPECT_NEAR(f.ln_ratio, -std::log(2.0), 1e-12);
 }

@@ -10,6 +10,7 @@
 #include "lathe/bench/machine.h"
 #include "lathe/checkpoint_parts.h"
 #include "lathe/export.h"
+#include "lathe/lora.h"
 
 namespace lathe {
 
@@ -37,6 +38,8 @@ struct ModelCost {
 
 // `kv_element_bytes` is 2 for f16.
 LATHE_API ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes);
+// And with an adapter beside the weights.
+LATHE_API void add_cost(ModelCost& cost, const LoraAdapter& adapter);
 
 // "llama 1.1B Q4_0", "llama 1.1B w4": family, parameters, and quantize's mixture or, of others, the
 // type that most bytes have.

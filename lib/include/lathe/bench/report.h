@@ -57,10 +57,12 @@ LATHE_API std::optional<BenchFormat> bench_format_by_name(std::string_view name)
 // several: speeds; batches as llama-batched-bench prints them (PP TG B N_KV T_PP S_PP T_TG S_TG T
 // S, seconds and tokens per second, medians); traffic with percentiles of the times to the first
 // token and between tokens; starts; other programs; what the process took. Those that have rows.
-LATHE_API std::string format_bench(std::span<const BenchRow> rows, BenchFormat format);
+// `width`: columns of the terminal that the tables are for, 0 where there is none.
+LATHE_API std::string format_bench(std::span<const BenchRow> rows, BenchFormat format,
+                                   std::size_t width = 0);
 
 // The tables alone that set other programs beside ours.
-LATHE_API std::string format_beside(std::span<const BenchRow> rows);
+LATHE_API std::string format_beside(std::span<const BenchRow> rows, std::size_t width = 0);
 
 // Reads a JSON array or JSON lines as bench, llama-bench and llama-batched-bench write them. Of
 // the samples only the sum of prompt and generation is known, but for llama-batched-bench. Throws

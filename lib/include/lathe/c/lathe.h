@@ -52,7 +52,7 @@ typedef struct lathe_model lathe_model;
 
 typedef struct lathe_model_options {
   const char* tokenizer;  // a file to take the tokenizer from; NULL: the model's own
-  const char* lora;       // a folder with an adapter; NULL: none
+  const char* lora;       // an adapter, see lathe/lora.h; NULL: none
   int in_memory;          // not 0: reads the weights, rather than using them where they are mapped
 } lathe_model_options;
 

@@ -33,7 +33,8 @@ struct SgpLeaderboard {
 LATHE_API SgpLeaderboard sgp_leaderboard(const SgpSummary& summary, const std::string& name,
                                          const std::string& protocol);
 
-LATHE_API std::string sgp_leaderboard_text(const SgpLeaderboard& board);
+// `width`: columns of the terminal that it is for, 0 where there is none.
+LATHE_API std::string sgp_leaderboard_text(const SgpLeaderboard& board, std::size_t width = 0);
 // One object: columns, rows, notes.
 LATHE_API std::string sgp_leaderboard_json(const SgpLeaderboard& board);
 
