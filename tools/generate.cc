@@ -4,10 +4,13 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/chat_json.h"
 #include "lathe/lathe.h"
 
 #include "common/left_out.h"
@@ -15,11 +18,15 @@
 #include "common/text.h"
 #include "common/tool.h"
 #include "generate/batch_command.h"
+#include "generate/chat_form.h"
 #include "generate/generation_json.h"
+#include "generate/history.h"
+#include "generate/model_sampling.h"
 #include "generate/open_model.h"
 #include "generate/open_session.h"
 #include "generate/options.h"
 #include "generate/running.h"
+#include "generate/talk.h"
 
 namespace {
 
@@ -39,30 +46,6 @@ std::string read_prompt(const GenerateFlags& flags, const CommonValues& common) 
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
-}
-
-struct Prompt {
-  std::vector<TokenId> ids;
-  std::string shown;  // for --echo
-};
-
-ChatTemplate find_template(const GenerateFlags& flags, const Tokenizer& tokenizer) {
-  if (!flags.chat_template.empty()) return ChatTemplate::by_name(flags.chat_template);
-  try {
-    return ChatTemplate::recognise(tokenizer);
-  } catch (const Error& error) {
-    fail(error.code(), "{}; see --chat-template and --special", error.message());
-  }
-}
-
-Prompt chat_prompt(std::string text, const GenerateFlags& flags, const Tokenizer& tokenizer,
-                   GenerateOptions& how) {
-  const ChatTemplate chat = find_template(flags, tokenizer);
-  std::vector<ChatMessage> messages;
-  if (flags.system_option->count() > 0) messages.push_back({"system", flags.system});
-  messages.push_back({"user", std::move(text)});
-  end_at_turn(chat, tokenizer, how);
-  return {chat.encode(tokenizer, messages), chat.render(messages)};
 }
 
 // A model that was trained on turns goes on with a bare text as with a page of a book, which looks
@@ -93,20 +76,78 @@ Generation generate_in_engine(Engine& engine, std::vector<TokenId> prompt,
   }
 }
 
+// A conversation of which the last message is to be answered.
+class OneTurn {
+ public:
+  OneTurn(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer)
+      : tool_(tool), flags_(flags), history_(flags.history), form_(tool, flags, tokenizer) {}
+
+  Prompt prompt(std::optional<std::string> message, GenerateOptions& how) {
+    request_ = history_.request();
+    if (!flags_.messages.empty()) {
+      request_ = parse_chat(read_text(flags_.messages), flags_.messages);
+    }
+    kept_ = request_.messages.size();
+    form_.complete(request_, !flags_.history.empty());
+    if (message) request_.messages.push_back({"user", *std::move(message)});
+    return form_.prompt(request_, how);
+  }
+
+  void end(const Generation& answer) {
+    note_loop(tool_, answer);
+    request_.messages.push_back(answer_message(answer));
+    history_.append(std::span(request_.messages).subspan(kept_));
+  }
+
+ private:
+  const Tool& tool_;
+  const GenerateFlags& flags_;
+  History history_;
+  ChatForm form_;
+  ChatRequest request_;
+  std::size_t kept_ = 0;  // messages that the file has
+};
+
+// With --messages, what is to be answered is there already.
+std::optional<std::string> read_message(const GenerateFlags& flags, const CommonValues& common) {
+  if (!flags.messages.empty() && flags.prompt_option->count() + flags.input_option->count() == 0) {
+    return std::nullopt;
+  }
+  return read_prompt(flags, common);
+}
+
+void note_speed(const Tool& tool, const OpenedModel& opened, const Generation& result,
+                double load) {
+  if (tool.common().verbose == 0) return;
+  const double steps = static_cast<double>(result.ids.size()) - 1;
+  const double rate = result.timings.decode > 0 ? steps / result.timings.decode : 0.0;
+  tool.note(fmt::format(
+      "{} prompt tokens, {} generated ({}); load {:.3f} s, first token {:.3f} s, then {:.1f} "
+      "tokens/s",
+      result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
+      result.timings.first_token, rate));
+  tell_of_pace(tool, opened, rate);
+}
+
 int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const CommonValues& common = tool.common();
   if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
-  std::string text = read_prompt(flags, common);
+  const bool talks = wants_talk(tool, flags);
+  std::optional<std::string> text;
+  if (!talks) text = read_message(flags, common);
   const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   warn_of(tool, tokenizer);
+  take_model_sampling(tool, *opened.checkpoint, flags);
+  if (talks) return run_talk(tool, flags, opened);
   GenerateOptions how = flags.generate_options();
+  std::optional<OneTurn> turn;
   Prompt prompt;
   if (flags.chat) {
-    prompt = chat_prompt(std::move(text), flags, tokenizer, how);
+    prompt = turn.emplace(tool, flags, tokenizer).prompt(std::move(text), how);
   } else {
-    prompt = {encode_prompt(tokenizer, text, flags.special), text};
+    prompt = {encode_prompt(tokenizer, *text, flags.special), *text};
     warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
   tell_of_chat(tool, flags, tokenizer);
@@ -135,24 +176,20 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const Generation result = engine ? generate_in_engine(*engine, prompt.ids, how, on_text)
                                    : generate(*session, tokenizer, prompt.ids, how, on_text);
   if (!streams) {
-    const GenerationRecord record{
-        result, tokenizer, common.model, flags.echo ? &prompt.shown : nullptr, opened.model->token_bytes(),
-        load};
+    const GenerationRecord record{result,
+                                  tokenizer,
+                                  common.model,
+                                  flags.echo ? &prompt.shown : nullptr,
+                                  opened.model->token_bytes(),
+                                  flags.reasoning == "separate",
+                                  load};
     output.write(to_json(record) + "\n");
   } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more
   }
   output.finish();
-  if (common.verbose > 0) {
-    const double steps = static_cast<double>(result.ids.size()) - 1;
-    const double rate = result.timings.decode > 0 ? steps / result.timings.decode : 0.0;
-    tool.note(fmt::format(
-        "{} prompt tokens, {} generated ({}); load {:.3f} s, first token {:.3f} s, then {:.1f} "
-        "tokens/s",
-        result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
-        result.timings.first_token, rate));
-    tell_of_pace(tool, opened, rate);
-  }
+  if (turn) turn->end(result);
+  note_speed(tool, opened, result, load);
   return 0;
 }
 
@@ -169,6 +206,7 @@ int main(int argc, char** argv) {
   tool.example("generate -m model.lathe -p \"Once upon a time\" -n 200", "Continue a text");
   tool.example("git diff | generate -m model.gguf --chat --system \"Write a commit message.\"",
                "Answer a message that comes through a pipe");
+  tool.example("generate -m model.lathe --chat", "Talk with a model, at a terminal");
   tool.example("generate -m model.lathe -p \"Names for a cat:\" --temp 0.8 --top-p 0.95 --seed 7",
                "Draw instead of taking the most probable token; another seed gives another text");
   tool.example("generate -m model.lathe -i question.txt --stop \"###\" --json | jq -r .text",

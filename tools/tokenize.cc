@@ -1,6 +1,5 @@
 // tokenize: text to token ids and back.
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
@@ -9,14 +8,18 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/chat_json.h"
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 #include "lathe/lathe.h"
 
+#include "common/chat_options.h"
+#include "common/fail.h"
 #include "common/input.h"
 #include "common/output.h"
 #include "common/text.h"
 #include "common/tool.h"
+#include "tokenize/words.h"
 
 namespace {
 
@@ -26,47 +29,20 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   bool decode = false, ids = false, pieces = false, count = false, lines = false;
-  bool no_special = false, special = false, check = false;
+  bool no_special = false, special = false, check = false, render = false;
+  std::string chat;  // a file with a conversation
+  ChatOptions form;
+
+  bool shows_text() const { return decode || render; }
 };
 
 // What became of one document.
 struct Record {
   std::vector<TokenId> ids;
-  std::string text;  // --decode
+  std::string text;  // --decode, --render
   std::string error;
   int code = 0;
 };
-
-// A piece as a word of a line: spaces, the backslash and what a terminal would obey are escaped.
-void put_piece(std::string_view piece, std::string& out) {
-  while (!piece.empty()) {
-    const std::size_t plain = piece.find_first_of(" \"");
-    out += lathe::escape_for_terminal(piece.substr(0, plain), piece.size());
-    if (plain == std::string_view::npos) return;
-    out += piece[plain] == ' ' ? "\\x20" : "\"";
-    piece.remove_prefix(plain + 1);
-  }
-}
-
-// Ids between anything that separates numbers: spaces, commas, line breaks, brackets.
-std::vector<TokenId> parse_ids(std::string_view text) {
-  constexpr std::string_view kBetween = " \t\r\n,;[]";
-  std::vector<TokenId> ids;
-  std::size_t at = 0;
-  for (;;) {
-    at = text.find_first_not_of(kBetween, at);
-    if (at == std::string_view::npos) return ids;
-    const std::size_t end = std::min(text.find_first_of(kBetween, at), text.size());
-    const std::string_view word = text.substr(at, end - at);
-    TokenId id = 0;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc() || stop != word.data() + word.size()) {
-      tool::fail(ErrorCode::kInvalid, "{} at offset {} is no token id", lathe::quoted(word), at);
-    }
-    ids.push_back(id);
-    at = end;
-  }
-}
 
 class Job {
  public:
@@ -82,7 +58,9 @@ class Job {
   }
 
   int run() {
-    if (options_.lines) {
+    if (!options_.chat.empty()) {
+      run_chat();
+    } else if (options_.lines) {
       run_lines();
     } else {
       run_whole();
@@ -104,6 +82,17 @@ class Job {
       if (options_.check) check(text, "the text");
     }
     write(record);
+  }
+
+  // The prompt that a conversation becomes.
+  void run_chat() {
+    ChatRequest request = parse_chat(read_text(options_.chat), options_.chat);
+    add_to_request(options_.form, request);
+    const ChatTemplate chat = find_chat_template(options_.form, *tokenizer_);
+    warn_of_unused(tool_, chat, request);
+    const ChatPrompt prompt = chat.render(*tokenizer_, request);
+    note_date(tool_, prompt);
+    write({chat.encode(*tokenizer_, prompt), prompt.text(), {}});
   }
 
   // Says where the text that its ids decode to is another.
@@ -232,7 +221,7 @@ class Job {
       // An empty line keeps the records in step; the error is on stderr.
     } else if (options_.count) {
       out = fmt::format("{}", record.ids.size());
-    } else if (options_.decode) {
+    } else if (options_.shows_text()) {
       out = record.text;
     } else if (options_.pieces) {
       for (const TokenId id : record.ids) {
@@ -246,9 +235,9 @@ class Job {
       }
       out.assign(ids.data(), ids.size());
     }
-    // Decoded text is the document itself: nothing is added to it.
+    // The text is the document itself: nothing is added to it.
     const bool as_it_is =
-        options_.decode && !options_.lines && !options_.count && !tool_.common().json();
+        options_.shows_text() && !options_.lines && !options_.count && !tool_.common().json();
     if (!as_it_is) out.push_back('\n');
     output_.write(out);
   }
@@ -257,7 +246,7 @@ class Job {
     if (record.code != 0) return {{"error", {{"code", record.code}, {"message", record.error}}}};
     Json out;
     out["count"] = record.ids.size();
-    if (options_.decode) out["text"] = record.text;
+    if (options_.shows_text()) out["text"] = record.text;
     if (options_.count) return out;
     out["ids"] = record.ids;
     if (options_.pieces) {
@@ -276,36 +265,68 @@ class Job {
   std::size_t lines_ = 0, failed_ = 0;
 };
 
+void add_options(Tool& tool, Options& options) {
+  CLI::App& app = tool.app();
+  auto* ids = app.add_flag("--ids", options.ids, "Print ids (the default)");
+  auto* pieces =
+      app.add_flag("--pieces", options.pieces, "Print the tokens as the vocabulary spells them");
+  auto* count = app.add_flag("--count", options.count, "Print how many tokens there are")
+                    ->excludes(ids)
+                    ->excludes(pieces);
+  app.add_flag("-d,--decode", options.decode, "Ids to text; separators may be spaces or commas")
+      ->excludes(pieces);
+  app.add_flag("-l,--lines", options.lines, "Each line is a document of its own");
+  app.add_flag("--check", options.check,
+               "Decode the ids and say where another text comes back; the status is 1 then")
+      ->excludes("--decode");
+  app.add_flag("--no-special", options.no_special, "Do not add BOS and EOS");
+  app.add_flag("--special", options.special,
+               "Recognise control tokens in the text; with --decode, show them");
+
+  constexpr const char* kChat = "Conversation";
+  auto* chat = app.add_option("--chat", options.chat,
+                              "Tokenize the prompt that the conversation in FILE, a JSON array of "
+                              "messages, becomes")
+                   ->type_name("FILE")
+                   ->group(kChat);
+  for (const char* other :
+       {"--input", "--decode", "--lines", "--check", "--no-special", "--special"}) {
+    chat->excludes(other);
+  }
+  app.add_flag("--render", options.render, "With --chat: print the prompt as text")
+      ->excludes(ids)
+      ->excludes(pieces)
+      ->excludes(count)
+      ->group(kChat);
+  add_chat_options(tool, options.form, "With --chat: ", kChat);
+}
+
+void check_options(const Options& options) {
+  if (!options.chat.empty()) return;
+  if (options.render) fail_usage("--render shows a conversation: add --chat FILE");
+  if (const CLI::Option* option = options.form.given()) {
+    fail_usage("{} is for a conversation: add --chat FILE", option->get_name());
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Tool tool("tokenize", "turn text into token ids and back");
   Options options;
   tool.add_common(kModel | kInput | kOutput | kThreads | kJson);
-  auto* ids = tool.app().add_flag("--ids", options.ids, "Print ids (the default)");
-  auto* pieces = tool.app().add_flag("--pieces", options.pieces,
-                                     "Print the tokens as the vocabulary spells them");
-  tool.app()
-      .add_flag("--count", options.count, "Print how many tokens there are")
-      ->excludes(ids)
-      ->excludes(pieces);
-  tool.app()
-      .add_flag("-d,--decode", options.decode, "Ids to text; separators may be spaces or commas")
-      ->excludes(pieces);
-  tool.app().add_flag("-l,--lines", options.lines, "Each line is a document of its own");
-  tool.app()
-      .add_flag("--check", options.check,
-                "Decode the ids and say where another text comes back; the status is 1 then")
-      ->excludes("--decode");
-  tool.app().add_flag("--no-special", options.no_special, "Do not add BOS and EOS");
-  tool.app().add_flag("--special", options.special,
-                      "Recognise control tokens in the text; with --decode, show them");
-  tool.synopsis("-m MODEL [-i FILE] [-o FILE] [OPTION]...");
+  add_options(tool, options);
+  tool.synopsis("-m MODEL [-i FILE | --chat FILE] [-o FILE] [OPTION]...");
   tool.example("echo 'Hello world' | tokenize -m model.gguf", "The ids of a text");
   tool.example("tokenize -m model.lathe -i book.txt --count", "How many tokens a file has");
   tool.example("tokenize -m tokenizer.json --lines -i lines.txt --json", "A JSON object per line");
   tool.example("tokenize -m model.gguf -i book.txt | tokenize -m model.gguf --decode",
                "There and back");
+  tool.example("tokenize -m model.gguf --chat talk.json --render",
+               "The prompt that a conversation becomes");
   tool.see_also("generate(1), convert(1), lathe(7)");
-  return tool.run(argc, argv, [&] { return Job(tool, options).run(); });
+  return tool.run(argc, argv, [&] {
+    check_options(options);
+    return Job(tool, options).run();
+  });
 }

@@ -17,11 +17,14 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // Each record is taken apart whole, so that a new option does not compile before somebody
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
-  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, edit_logits] = options;
-  static_cast<void>(edit_logits);  // no row has one
+  const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
+               edit_logits] = options;
+  static_cast<void>(std::tie(edit_logits, reasoning));  // no row has one yet
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
-  return {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
-          seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
+  Json out = {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
+              seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
+  if (loop_tokens > 0) out.push_back(loop_tokens);
+  return out;
 }
 
 std::string dump(const Json& value) {
@@ -30,8 +33,12 @@ std::string dump(const Json& value) {
 
 std::uint64_t vocabulary_hash(std::uint64_t hash, const GgufVocabulary& vocabulary) {
   const auto& [model, pre, tokens, scores, types, merges, bos, eos, unknown, pad, eot, add_bos,
-               add_eos, add_space_prefix, chat_template, space_prefix, no_default_ids] = vocabulary;
+               add_eos, add_space_prefix, chat_template, space_prefix, no_default_ids,
+               named_templates] = vocabulary;
   static_cast<void>(pad);  // no text becomes it
+  for (const auto& [name, text] : named_templates) {
+    hash = hash_parts({fmt::format("{}", hash), name, text});
+  }
   for (const auto* list : {&tokens, &merges}) {
     for (const std::string& text : *list) hash = hash_parts({fmt::format("{}", hash), text});
   }
@@ -44,11 +51,14 @@ std::uint64_t vocabulary_hash(std::uint64_t hash, const GgufVocabulary& vocabula
 
 std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
   const auto& [json, compiled, sentencepiece, tokenizer_config, special_tokens, added_tokens,
-               chat_template, gguf, origin, rows] = files;
+               chat_template, named_templates, gguf, origin, rows] = files;
   static_cast<void>(std::tie(compiled, origin, rows));  // the model's fingerprint knows its rows
   std::uint64_t hash = hash_parts({json, sentencepiece, tokenizer_config, special_tokens,
                                    gguf ? gguf->chat_template : chat_template});
   if (!added_tokens.empty()) hash = hash_parts({fmt::format("{}", hash), added_tokens});
+  for (const auto& [name, text] : named_templates) {
+    hash = hash_parts({fmt::format("{}", hash), name, text});
+  }
   return gguf ? vocabulary_hash(hash, *gguf) : hash;
 }
 
@@ -59,11 +69,14 @@ std::uint64_t options_hash(const BatchOptions& options) {
                should_stop] = options;
   // What the records' fingerprints have already, and what says how, not what, is computed.
   static_cast<void>(std::tie(run, model, submitted, on_progress, should_stop));
-  const auto& [each, chat_tokens, samples, timeout, chat, system, chat_template, special, echo] =
-      defaults;
+  const auto& [each, chat_tokens, samples, timeout, chat, system, chat_template, tools,
+               template_args, reasoning_apart, reasoning_dropped, special, echo] = defaults;
   static_cast<void>(timeout);  // a longer one changes no answer that is there
-  const Json rest = {lines, timings, longest_line, chat_tokens,   samples,
-                     chat,  special, echo,         chat_template, system.has_value()};
+  Json rest = {lines, timings, longest_line, chat_tokens,   samples,
+               chat,  special, echo,         chat_template, system.has_value()};
+  // Later options: a run without them is the run that it was.
+  if (!tools.empty() || !template_args.empty()) rest.push_back({tools, template_args});
+  if (reasoning_apart || reasoning_dropped) rest.push_back(reasoning_apart ? "apart" : "dropped");
   return hash_parts({kVersion, dump(json_of(each)), dump(rest), system.value_or("")});
 }
 

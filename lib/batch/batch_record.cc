@@ -5,6 +5,8 @@
 
 #include "lathe/host/json_text.h"
 
+#include "base/json.h"
+
 namespace lathe {
 namespace {
 
@@ -32,6 +34,7 @@ Json logprobs_json(const Generation& sample, const BatchRow& row, const Tokenize
 void put_answer(Json& out, const Generation& sample, const BatchRow& row,
                 const Tokenizer& tokenizer) {
   out["text"] = sample.text;
+  if (row.reasoning_apart) out["reasoning"] = sample.reasoning;
   out["finish_reason"] = to_string(sample.reason);
   if (!sample.stop_text.empty()) out["stop"] = sample.stop_text;
   if (sample.end_token >= 0) out["end_token"] = sample.end_token;
@@ -68,7 +71,9 @@ Json plain_answer(const BatchRow& row, const Completion& completion, const Token
     } else {
       Json& messages = out["messages"] = Json::array();
       for (const ChatMessage& message : row.messages) {
-        messages.push_back({{"role", message.role}, {"content", message.content}});
+        messages.push_back(message.json.empty()
+                               ? Json({{"role", message.role}, {"content", message.content}})
+                               : Json(parse_json(message.json, "message")));
       }
     }
   }
@@ -154,6 +159,7 @@ Json openai_choice(std::size_t number, const Generation& sample, const BatchRow&
   Json out = {{"index", number}};
   if (row.form == BatchRow::Form::kOpenAiChat) {
     out["message"] = {{"role", "assistant"}, {"content", sample.text}};
+    if (row.reasoning_apart) out["message"]["reasoning_content"] = sample.reasoning;
     out["logprobs"] = row.alternatives ? openai_chat_logprobs(sample, row, tokenizer) : Json();
   } else {
     out["text"] = row.echo ? row.prompt + sample.text : sample.text;

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "base/json_raw.h"
 #include "batch/row_error.h"
+#include "batch/row_messages.h"
+#include "tokenizer/chat/chat_json.h"
 
 namespace lathe {
 namespace {
@@ -29,45 +31,42 @@ struct Draft {
   std::optional<std::int64_t> top_logprobs = {};
   bool openai = false;
   std::string_view text = {};  // the line
+  std::string body = {};       // of OpenAI's form, as it was written
+  ChatArguments arguments = {};
+  std::string of_template = {};  // the last key that is for a chat template
 };
 
-std::string text_of_content(const JsonView& content) {
-  if (content.is_string()) return content.as_string();
-  if (!content.is_array()) content.fail_here("is neither a string nor an array of parts");
-  std::string out;
-  for (const JsonView& part : content.items()) {
-    if (part.at("type").as_string() != "text") {
-      fail_unsupported("{}: only parts of type \"text\" are supported, not {}", part.path(),
-                       quoted(part.at("type").as_string()));
-    }
-    out += part.at("text").as_string();
-  }
-  return out;
-}
-
-// What says nothing: a key without a value, lists of nothing (message.model_dump() of OpenAI's
-// library adds them), a participant's name.
-bool is_neutral_of_message(const std::string& key, const JsonView& value) {
-  if (value.json().is_null() || key == "name") return true;
-  const bool list = key == "annotations" || key == "tool_calls";
-  return list && value.is_array() && value.size() == 0;
-}
-
-ChatMessage read_message(const JsonView& view) {
-  ChatMessage message;
-  message.role = view.at("role").as_string();
-  if (message.role == "developer") message.role = "system";  // OpenAI's newer name
-  message.content = text_of_content(view.at("content"));
-  view.for_each([&](const std::string& key, const JsonView& value) {
-    if (key == "role" || key == "content" || is_neutral_of_message(key, value)) return;
-    fail_unsupported("{}: a message's {} is not supported", value.path(), quoted(key));
-  });
-  return message;
+// The object that has the row's keys, as it was written.
+std::string_view value_text(const Draft& draft) {
+  return draft.openai ? std::string_view(draft.body) : draft.text;
 }
 
 void read_messages(Draft& draft, const JsonView& value) {
-  for (const JsonView& item : value.items()) draft.row.messages.push_back(read_message(item));
-  if (draft.row.messages.empty()) value.fail_here("is empty");
+  const std::string raw = raw_json_member(value_text(draft), "messages").value_or("[]");
+  draft.row.messages = read_row_messages(value, raw);
+}
+
+// The key of a value that is for a chat template.
+std::string template_key(Draft& draft, const JsonView& value) {
+  draft.of_template = value.path().substr(value.path().rfind('.') + 1);
+  return draft.of_template;
+}
+
+void read_tools(Draft& draft, const JsonView& value) {
+  const std::string raw = raw_json_member(value_text(draft), "tools").value_or("[]");
+  draft.row.tools = read_chat_tools(value, raw);
+  if (!draft.row.tools.empty()) template_key(draft, value);
+}
+
+void read_template_args(Draft& draft, const JsonView& value) {
+  const std::string key = template_key(draft, value);
+  draft.arguments.add_all(value, raw_json_member(value_text(draft), key).value_or("{}"));
+}
+
+// What templates are told under its own name.
+void read_template_arg(Draft& draft, const JsonView& value) {
+  const std::string key = template_key(draft, value);
+  draft.arguments.add(key, raw_json_member(value_text(draft), key).value_or("null"));
 }
 
 void read_prompt(Draft& draft, const JsonView& value) {
@@ -178,7 +177,7 @@ void empty_only(Draft&, const JsonView& value) {
   if (value.size() != 0) fail_unsupported("{}: is not supported unless empty", value.path());
 }
 
-// Without tools, which are refused elsewhere, a choice among them is none.
+// That a model has to call a tool is no matter of its prompt.
 void no_choice_only(Draft&, const JsonView& value) {
   if (value.is_string() && (value.as_string() == "none" || value.as_string() == "auto")) return;
   fail_unsupported("{}: only \"none\" and \"auto\" are supported", value.path());
@@ -205,6 +204,13 @@ void text_format_only(Draft&, const JsonView& value) {
   }
 }
 
+// What answers are without being asked for more or less of them.
+void medium_only(Draft&, const JsonView& value) {
+  if (value.as_string() != "medium") {
+    fail_unsupported("{}: only \"medium\" is supported", value.path());
+  }
+}
+
 void one_only(Draft&, const JsonView& value) {
   if (value.as_int() != 1) fail_unsupported("{}: only 1 is supported; see n", value.path());
 }
@@ -214,6 +220,10 @@ constexpr Key kKeys[] = {
     {"messages", read_messages},
     {"system", [](Draft& d, const JsonView& v) { d.system = v.as_string(); }},
     {"chat", [](Draft& d, const JsonView& v) { d.chat = v.as_bool(); }},
+    {"template_args", read_template_args},
+    {"chat_template_kwargs", read_template_args},
+    {"reasoning_effort", read_template_arg},
+    {"documents", read_template_arg},
     {"chat_template", [](Draft& d, const JsonView& v) { d.row.chat_template = v.as_string(); }},
     {"tokens", read_max_tokens},
     {"max_tokens", read_max_tokens},
@@ -256,7 +266,7 @@ constexpr Key kKeys[] = {
     {"presence_penalty", zero_only},
     {"frequency_penalty", zero_only},
     {"logit_bias", empty_only},
-    {"tools", empty_only},
+    {"tools", read_tools},
     {"functions", empty_only},
     {"tool_choice", no_choice_only},
     {"function_call", no_choice_only},
@@ -264,6 +274,7 @@ constexpr Key kKeys[] = {
     {"suffix", empty_text_only},
     {"response_format", text_format_only},
     {"best_of", one_only},
+    {"verbosity", medium_only},
 };
 
 const Key* find_key(std::string_view name) {
@@ -294,6 +305,22 @@ std::string dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// What the row tells the template comes before what all rows do.
+void put_together_template(Draft& draft) {
+  BatchRow& row = draft.row;
+  row.template_args = draft.arguments.take();
+  if (row.messages.empty()) {
+    if (row.tools.empty() && row.template_args.empty()) return;
+    fail_unsupported("line {}: {} is for a conversation", draft.line, quoted(draft.of_template));
+  }
+  if (row.tools.empty()) row.tools = draft.defaults.tools;
+  if (row.template_args.empty()) {
+    row.template_args = draft.defaults.template_args;
+  } else if (!draft.defaults.template_args.empty()) {
+    row.template_args = merged_arguments(draft.defaults.template_args, row.template_args);
+  }
+}
+
 void put_together(Draft& draft) {
   BatchRow& row = draft.row;
   const int sources =
@@ -320,6 +347,7 @@ void put_together(Draft& draft) {
     }
     if (!draft.max_tokens_given) row.options.max_tokens = draft.defaults.chat_tokens;
   }
+  put_together_template(draft);
   if (draft.top_logprobs) {
     if (!row.alternatives && *draft.top_logprobs > 0) {
       fail_invalid("line {}: \"top_logprobs\" needs \"logprobs\": true", draft.line);
@@ -350,6 +378,7 @@ void read_plain(const JsonView& root, Draft& draft) {
 void read_openai(const JsonView& root, Draft& draft) {
   BatchRow& row = draft.row;
   draft.openai = true;
+  draft.body = raw_json_member(draft.text, "body").value_or("{}");
   row.form = BatchRow::Form::kOpenAiChat;
   row.id = repeated(root, "custom_id", draft);
   const auto url = root.get_string("url").value_or("/v1/chat/completions");
@@ -386,6 +415,8 @@ BatchRow row_with(const RowDefaults& defaults) {
   row.special = defaults.special;
   row.echo = defaults.echo;
   row.chat_template = defaults.chat_template;
+  row.reasoning_apart = defaults.reasoning_apart;
+  row.reasoning_dropped = defaults.reasoning_dropped;
   return row;
 }
 

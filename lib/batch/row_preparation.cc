@@ -4,7 +4,11 @@
 #include <new>
 
 #include "lathe/chat.h"
+#include "lathe/chat_json.h"
+#include "lathe/reasoning.h"
 
+#include "base/escape.h"
+#include "base/fail.h"
 #include "batch/row_error.h"
 
 namespace lathe {
@@ -35,6 +39,24 @@ BatchRow RowPreparation::parse(const InputLine& line, std::uint64_t index) const
   return row;
 }
 
+namespace {
+
+// Nobody reads warnings of a row among many: what would be lost is an error.
+ChatRequest request_of(const ChatTemplate& chat, const BatchRow& row) {
+  ChatRequest request;
+  request.messages = row.messages;
+  request.tools = row.tools;
+  request.template_args = row.template_args;
+  for (const std::string& name : unused_by(chat, request)) {
+    if (name == "tools" || name == "tool_calls") {
+      fail_unsupported("the chat template has no place for {}", quoted(name));
+    }
+  }
+  return request;
+}
+
+}  // namespace
+
 void RowPreparation::encode(ReadyRow& ready) {
   BatchRow& row = ready.row;
   if (row.error) return;
@@ -44,9 +66,16 @@ void RowPreparation::encode(ReadyRow& ready) {
     } else if (row.messages.empty()) {
       ready.prompt = encode_prompt(*tokenizer_, row.prompt, row.special);
     } else {
-      const ChatTemplate& chat = chat_template(row.chat_template);
-      ready.prompt = chat.encode(*tokenizer_, row.messages);
-      end_at_turn(chat, *tokenizer_, row.options);
+      const auto& [chat, end] = chat_of(row);
+      const ChatPrompt prompt = chat.render(*tokenizer_, request_of(chat, row));
+      ready.prompt = chat.encode(*tokenizer_, prompt);
+      if (row.reasoning_apart || row.reasoning_dropped) {
+        row.options.reasoning =
+            std::make_shared<const ReasoningMarks>(reasoning_marks(*tokenizer_, prompt));
+      }
+      row.options.end_tokens.insert(row.options.end_tokens.end(), end.end_tokens.begin(),
+                                    end.end_tokens.end());
+      row.options.stop.insert(row.options.stop.end(), end.stop.begin(), end.stop.end());
     }
   } catch (const Error& error) {
     row.error = row_error(error);
@@ -56,14 +85,23 @@ void RowPreparation::encode(ReadyRow& ready) {
   }
 }
 
-const ChatTemplate& RowPreparation::chat_template(const std::string& name) {
+const RowPreparation::Chat& RowPreparation::chat_of(const BatchRow& row) {
   const std::lock_guard lock(mutex_);
-  const auto known = templates_.find(name);
-  if (known != templates_.end()) return known->second;
-  return templates_
-      .emplace(name,
-               name.empty() ? ChatTemplate::recognise(*tokenizer_) : ChatTemplate::by_name(name))
-      .first->second;
+  const auto known = chats_.find(row.chat_template);
+  if (known != chats_.end()) return known->second;
+  Chat chat{find_template(row), {}};
+  end_at_turn(chat.chat, *tokenizer_, chat.end);
+  return chats_.emplace(row.chat_template, std::move(chat)).first->second;
+}
+
+ChatTemplate RowPreparation::find_template(const BatchRow& row) const {
+  const std::string& name = row.chat_template;
+  if (name.empty()) return ChatTemplate::of(*tokenizer_);
+  if (name == options_.defaults.chat_template) return ChatTemplate::find(name, *tokenizer_);
+  // A row may bring its template, as servers take it, but read no file.
+  const bool is_text = name.find("{{") != std::string::npos || name.find("{%") != std::string::npos;
+  return is_text ? ChatTemplate::from_text(name, "the row's chat template")
+                 : ChatTemplate::by_name(name);
 }
 
 }  // namespace lathe

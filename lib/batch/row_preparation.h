@@ -30,12 +30,18 @@ class RowPreparation {
   void encode(ReadyRow& ready);
 
  private:
-  const ChatTemplate& chat_template(const std::string& name);
+  // A template, and what ends its turns.
+  struct Chat {
+    ChatTemplate chat;
+    GenerateOptions end;
+  };
+  const Chat& chat_of(const BatchRow& row);
+  ChatTemplate find_template(const BatchRow& row) const;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   const BatchOptions& options_;
   std::mutex mutex_;
-  std::map<std::string, ChatTemplate> templates_;  // by name; "" is the model's own
+  std::map<std::string, Chat> chats_;  // by name; "" is the model's own
 };
 
 }  // namespace lathe

@@ -83,6 +83,12 @@ std::string table_of_models(Lines lines, const std::vector<std::string>& models,
   return text_table(std::move(lines), text_columns + 1, width, kSpare);
 }
 
+// One run alone has no spread.
+std::string with_spread(const BenchSummary& ts, std::size_t samples) {
+  return samples < 2 ? fmt::format("{:.2f}", ts.mean)
+                     : fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev);
+}
+
 // Batch and type of the KV cache have columns when several were asked for.
 std::string speeds(std::span<const BenchRow> rows, std::size_t width) {
   const auto differ = [&](auto&& value) {
@@ -113,7 +119,7 @@ std::string speeds(std::span<const BenchRow> rows, std::size_t width) {
                                      human_count(static_cast<double>(setting.model_n_params)),
                                      fmt::format("{}", setting.n_threads)};
     add(line, fmt::format("{}", setting.n_batch), setting.type_kv,
-        {fmt::format("{:.2f} ± {:.2f}", ts.mean, ts.stddev), fmt::format("{:.2f}", ts.median),
+        {with_spread(ts, rates.size()), fmt::format("{:.2f}", ts.median),
          row.limit_ts
              ? fmt::format("{:.0f} % {}", 100.0 * ts.median / *row.limit_ts, row.limit_kind)
              : std::string("-")});

@@ -100,8 +100,8 @@ lathe_code lathe_encode_chat(const lathe_model* model, const lathe_chat_message*
       all.push_back(
           {message.role, std::string(lathe::c::text_of(message.text, message.bytes, kName))});
     }
-    const auto chat = lathe::ChatTemplate::recognise(*model->tokenizer);
-    lathe::c::give(chat.encode(*model->tokenizer, all), ids, room, count, kName);
+    const auto chat = lathe::ChatTemplate::of(*model->tokenizer);
+    lathe::c::give(chat.encode(*model->tokenizer, {std::move(all)}), ids, room, count, kName);
   });
 }
 

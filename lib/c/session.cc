@@ -54,6 +54,7 @@ lathe_finish finish_of(FinishReason reason) {
       return LATHE_FINISH_LENGTH;
     case FinishReason::kContext:
       return LATHE_FINISH_CONTEXT;
+    case FinishReason::kLoop:  // no option of this interface asks for it
     case FinishReason::kCancelled:
       break;
   }
@@ -70,7 +71,7 @@ GenerateOptions options_of(const lathe_generate_options& o, const Tokenizer& tok
     need(text, "lathe_generate", "a text of stop");
     out.stop.emplace_back(text);
   }
-  if (o.chat != 0) end_at_turn(ChatTemplate::recognise(tokenizer), tokenizer, out);
+  if (o.chat != 0) end_at_turn(ChatTemplate::of(tokenizer), tokenizer, out);
   if (o.edit_logits != nullptr) {
     out.edit_logits = [edit = o.edit_logits, user = o.user](std::span<float> logits,
                                                             const ChoicePoint& at) {

@@ -20,6 +20,7 @@ inline constexpr const char* kAddBos = "tokenizer.ggml.add_bos_token";
 inline constexpr const char* kAddEos = "tokenizer.ggml.add_eos_token";
 inline constexpr const char* kAddSpacePrefix = "tokenizer.ggml.add_space_prefix";
 inline constexpr const char* kChatTemplate = "tokenizer.chat_template";
+inline constexpr const char* kChatTemplateNames = "tokenizer.chat_templates";
 
 // After "<architecture>.".
 inline constexpr const char* kAttentionCap = "attn_logit_softcapping";

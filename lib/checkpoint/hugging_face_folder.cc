@@ -1,5 +1,7 @@
 #include "checkpoint/hugging_face_folder.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/escape.h"
@@ -34,6 +36,22 @@ std::shared_ptr<const SafetensorsReader> open_folder_weights(const std::string& 
                quoted(folder));
 }
 
+namespace {
+
+// NAME.jinja for each further template, in the order of their names.
+NamedTexts read_named_templates(const std::string& folder) {
+  NamedTexts out;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() != ".jinja") continue;
+    out.emplace_back(entry.path().stem().string(), read_small_file(entry.path().string()));
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+}  // namespace
+
 std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& folder,
                                                             std::int64_t rows) {
   TokenizerFiles files;
@@ -46,6 +64,7 @@ std::shared_ptr<const TokenizerFiles> tokenizer_from_folder(const std::string& f
   files.special_tokens_map_json = read_small_file_if_there(folder + "/special_tokens_map.json");
   files.added_tokens_json = read_small_file_if_there(folder + "/added_tokens.json");
   files.chat_template = read_small_file_if_there(folder + "/chat_template.jinja");
+  files.named_chat_templates = read_named_templates(folder + "/additional_chat_templates");
   return std::make_shared<const TokenizerFiles>(std::move(files));
 }
 

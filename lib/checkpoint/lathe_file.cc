@@ -26,6 +26,9 @@ constexpr std::array<NamedField, 6> kFields = {{
     {"chat_template.jinja", &TokenizerFiles::chat_template},
 }};
 
+// Where a further template stands, by its name.
+constexpr std::string_view kNamedTemplate = "additional_chat_templates/", kTemplateEnd = ".jinja";
+
 }  // namespace
 
 bool is_own_key(std::string_view key) noexcept {
@@ -57,12 +60,21 @@ std::vector<std::pair<std::string, const std::string*>> named_files(const Tokeni
     const std::string& content = files.*named.field;
     if (!content.empty()) out.emplace_back(std::string(named.name), &content);
   }
+  for (const auto& [name, text] : files.named_chat_templates) {
+    out.emplace_back(fmt::format("{}{}{}", kNamedTemplate, name, kTemplateEnd), &text);
+  }
   return out;
 }
 
-std::string* file_by_name(TokenizerFiles& files, std::string_view name) noexcept {
+std::string* file_by_name(TokenizerFiles& files, std::string_view name) {
   for (const NamedField& named : kFields) {
     if (named.name == name) return &(files.*named.field);
+  }
+  if (name.starts_with(kNamedTemplate) && name.ends_with(kTemplateEnd) &&
+      name.size() > kNamedTemplate.size() + kTemplateEnd.size()) {
+    name.remove_prefix(kNamedTemplate.size());
+    name.remove_suffix(kTemplateEnd.size());
+    return &files.named_chat_templates.emplace_back(std::string(name), std::string()).second;
   }
   return nullptr;
 }

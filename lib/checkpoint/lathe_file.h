@@ -71,7 +71,7 @@ inline constexpr std::string_view kCompiledTokenizer = "tokenizer.compiled";
 // The tokenizer's files by name, those that are there. Throws kBug for a GGUF vocabulary.
 std::vector<std::pair<std::string, const std::string*>> named_files(const TokenizerFiles& files);
 // The field that holds the file, or nullptr.
-std::string* file_by_name(TokenizerFiles& files, std::string_view name) noexcept;
+std::string* file_by_name(TokenizerFiles& files, std::string_view name);
 
 // Whether a safetensors file is a native one.
 bool is_native(const SafetensorsReader& file);

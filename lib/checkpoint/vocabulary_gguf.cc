@@ -38,6 +38,22 @@ void check_text(const GgufReader& gguf, std::string_view key, const std::vector<
   }
 }
 
+// Further templates: a list of names, and a key for each of them.
+void read_named_templates(const GgufReader& gguf, GgufVocabulary& v) {
+  const auto names = gguf.get_strings(gguf_keys::kChatTemplateNames);
+  if (!names) return;
+  for (const std::string_view name : *names) {
+    const std::string key = fmt::format("{}.{}", gguf_keys::kChatTemplate, name);
+    const auto text = gguf.get_string(key);
+    if (!text) {
+      fail_invalid("{}: {} names {}, but {} is missing", quoted(gguf.path()),
+                   gguf_keys::kChatTemplateNames, quoted(name), quoted(key));
+    }
+    check_text(gguf, key, {std::string(name), std::string(*text)});
+    v.named_chat_templates.emplace_back(std::string(name), *text);
+  }
+}
+
 }  // namespace
 
 std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
@@ -77,6 +93,7 @@ std::optional<GgufVocabulary> vocabulary_from_gguf(const GgufReader& gguf) {
   v.space_prefix = gguf.get_string(gguf_keys::kSpacePrefix).value_or("");
   v.chat_template = gguf.get_string(gguf_keys::kChatTemplate).value_or("");
   check_text(gguf, gguf_keys::kChatTemplate, {v.chat_template});
+  read_named_templates(gguf, v);
   drop_padding(v);
   return v;
 }

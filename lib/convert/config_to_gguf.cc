@@ -249,6 +249,13 @@ void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {
   if (!v.space_prefix.empty()) keys.set_string(gguf_keys::kSpacePrefix, v.space_prefix);
   if (v.no_default_ids) keys.set_bool(gguf_keys::kNoDefaultIds, true);
   if (!v.chat_template.empty()) keys.set_string(gguf_keys::kChatTemplate, v.chat_template);
+  if (v.named_chat_templates.empty()) return;
+  std::vector<std::string> names;
+  for (const auto& [name, text] : v.named_chat_templates) {
+    names.push_back(name);
+    keys.set_string(fmt::format("{}.{}", gguf_keys::kChatTemplate, name), text);
+  }
+  keys.set_strings(gguf_keys::kChatTemplateNames, names);
 }
 
 void put_token_ids(const ModelConfig& config, const GgufVocabulary* vocabulary,

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "generate/finite_logits.h"
+#include "generate/loop.h"
 #include "generate/token_weights.h"
 
 namespace lathe {
@@ -32,6 +33,7 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
       context_(context),
       history_(prompt.begin(), prompt.end()),
       sampler_(options_.sampling),
+      tokenizer_(tokenizer),
       stops_(options_.stop) {
   check_prompt(prompt.size(), context, config.max_position);
   if (options_.max_tokens < -1) {
@@ -40,6 +42,7 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
   if (options_.logprobs < 0) {
     fail(ErrorCode::kUsage, "logprobs {} is out of range: it must be ≥ 0", options_.logprobs);
   }
+  if (options_.reasoning != nullptr) splitter_.emplace(*options_.reasoning);
   stream_ = tokenizer.stream(history_);
   result_.prompt_tokens = static_cast<std::int64_t>(prompt.size());
   if (options_.max_tokens == 0) finish(FinishReason::kLength);
@@ -81,7 +84,7 @@ void GenerationState::advance() {
   if (options_.logprobs > 0) result_.tokens.push_back(std::move(chosen_));
   history_.push_back(id);
   result_.ids.push_back(id);
-  show(stops_.push(stream_->push(id)));
+  show(stops_.push(text_of(id)));
   if (finished_) return;
   if (stops_.matched()) {
     finish(FinishReason::kStop);
@@ -89,6 +92,9 @@ void GenerationState::advance() {
     finish(FinishReason::kLength);
   } else if (std::cmp_greater(history_.size(), context_)) {
     finish(FinishReason::kContext);
+  } else if (options_.loop_tokens > 0 && options_.sampling.temperature == 0 &&
+             ends_in_loop(result_.ids, options_.loop_tokens)) {
+    finish(FinishReason::kLoop);
   }
 }
 
@@ -101,6 +107,7 @@ void GenerationState::cancel() {
 Generation GenerationState::take() {
   // Where a stop text was met, what the tokenizer may still hold lies behind it.
   if (stops_.matched()) result_.stop_text = stops_.match();
+  if (splitter_) result_.reasoning = splitter_->reasoning();
   return std::move(result_);
 }
 
@@ -129,6 +136,13 @@ GeneratedToken GenerationState::describe(std::span<const float> logits, TokenId 
   return token;
 }
 
+std::string GenerationState::text_of(TokenId id) {
+  std::string text = stream_->push(id);
+  if (!splitter_) return text;
+  const bool control = text.empty() && tokenizer_.is_special(id);
+  return splitter_->push(text, control ? tokenizer_.piece(id) : std::string());
+}
+
 void GenerationState::show(std::string_view text) {
   if (text.empty()) return;
   result_.text += text;
@@ -140,7 +154,11 @@ void GenerationState::show(std::string_view text) {
 
 void GenerationState::finish(FinishReason reason) {
   result_.reason = reason;
-  if (!stops_.matched()) show(stops_.push(stream_->finish()) + stops_.finish());
+  if (!stops_.matched()) {
+    std::string rest = stream_->finish();
+    if (splitter_) rest = splitter_->push(rest, {}) + splitter_->finish();
+    show(stops_.push(rest) + stops_.finish());
+  }
   if (stops_.matched()) result_.reason = FinishReason::kStop;
   finished_ = true;
 }

@@ -21,6 +21,7 @@
 
 #include "lathe/generate.h"
 
+#include "generate/reasoning.h"
 #include "generate/select.h"
 #include "generate/stop_matcher.h"
 
@@ -65,6 +66,8 @@ class GenerationState {
   // The logits as options_.edit_logits leaves them.
   std::span<const float> edited(std::span<const float> logits);
   GeneratedToken describe(std::span<const float> logits, TokenId id);
+  // What of the answer's next token is to be shown.
+  std::string text_of(TokenId id);
   void show(std::string_view text);
   void finish(FinishReason reason);
 
@@ -76,6 +79,8 @@ class GenerationState {
   std::size_t computed_ = 0;  // ids of history_ that are in the sequence
   Sampler sampler_;
   std::vector<float> edited_;  // logits, where options_.edit_logits sees them
+  const Tokenizer& tokenizer_;
+  std::optional<ReasoningSplitter> splitter_;
   StopMatcher stops_;
   std::unique_ptr<Tokenizer::Stream> stream_;
   std::vector<RankedLogit> ranked_;

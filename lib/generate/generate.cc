@@ -58,6 +58,8 @@ const char* to_string(FinishReason reason) noexcept {
       return "context";
     case FinishReason::kCancelled:
       return "cancelled";
+    case FinishReason::kLoop:
+      return "loop";
   }
   return "unknown";
 }

@@ -3,19 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "generate/unfinished.h"
+
 namespace lathe {
-namespace {
-
-// Length of the longest end of `text` that is a beginning (not the whole) of `stop`.
-std::size_t unfinished(std::string_view text, std::string_view stop) {
-  for (std::size_t n = std::min(text.size(), stop.size() - 1); n > 0; --n) {
-    if (text.substr(text.size() - n) == stop.substr(0, n)) return n;
-  }
-  return 0;
-}
-
-}  // namespace
-
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
   std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
 }
@@ -43,7 +33,7 @@ std::string StopMatcher::push(std::string_view piece) {
   }
 
   std::size_t keep = 0;
-  for (const std::string& stop : stops_) keep = std::max(keep, unfinished(held_, stop));
+  for (const std::string& stop : stops_) keep = std::max(keep, unfinished_length(held_, stop));
   std::string text = held_.substr(0, held_.size() - keep);
   held_.erase(0, text.size());
   return text;

@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/lfs_pointer.h"
 #include "io/zstd_stream.h"
 
 namespace lathe {
@@ -36,6 +37,12 @@ class Descriptor {
     if (::fstat(fd_, &about) == 0 && S_ISDIR(about.st_mode)) {
       ::close(fd_);
       fail(ErrorCode::kIo, "{}: is a folder, not a file to read", quoted(path));
+    }
+    try {
+      refuse_lfs_pointer(fd_, path);
+    } catch (const Error&) {
+      ::close(fd_);
+      throw;
     }
   }
   ~Descriptor() {

@@ -3,30 +3,18 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/lfs_pointer.h"
 
 namespace lathe {
 namespace {
 
 // Smaller files are not worth reading two megabytes at a time.
 constexpr std::size_t kLargePagesFrom = std::size_t{64} << 20;
-
-// A checkout without Git LFS has a few lines in the place of each large file.
-void refuse_lfs_pointer(std::span<const std::byte> bytes, const std::string& path) {
-  constexpr std::string_view kBegin = "version https://git-lfs.github.com/spec/";
-  constexpr std::size_t kMostBytes = 1024;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.size() > kMostBytes || !text.starts_with(kBegin)) return;
-  fail_invalid(
-      "{}: is a pointer of Git LFS, not the file itself: fetch that with \"git lfs pull\", or "
-      "download it",
-      quoted(path));
-}
 
 }  // namespace
 

@@ -14,6 +14,7 @@
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/lfs_pointer.h"
 
 namespace lathe {
 namespace {
@@ -25,6 +26,12 @@ int open_to_read(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     fail(ErrorCode::kIo, "{}: cannot open: {}", quoted(path), std::strerror(errno));
+  }
+  try {
+    refuse_lfs_pointer(fd, path);
+  } catch (const Error&) {
+    ::close(fd);
+    throw;
   }
   return fd;
 }

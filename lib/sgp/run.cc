@@ -53,7 +53,7 @@ GenerateOptions greedy(const SgpSpeaker& speaker, std::int64_t tokens) {
 }  // namespace
 
 std::vector<TokenId> SgpSpeaker::encode(std::span<const ChatMessage> messages) const {
-  if (chat) return chat->encode(*tokenizer, messages);
+  if (chat) return chat->encode(*tokenizer, ChatRequest{{messages.begin(), messages.end()}});
   std::string text;
   for (const ChatMessage& message : messages) text += message.content + "\n\n";
   std::vector<TokenId> ids = tokenizer->encode(text);

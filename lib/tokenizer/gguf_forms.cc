@@ -102,7 +102,17 @@ nlohmann::ordered_json tokenizer_config_json(const GgufVocabulary& gguf, const s
   name("eos_token", ids.eos);
   name("unk_token", ids.unknown);
   name("pad_token", ids.pad);
-  if (!gguf.chat_template.empty()) config["chat_template"] = gguf.chat_template;
+  if (!gguf.named_chat_templates.empty()) {
+    nlohmann::ordered_json& list = config["chat_template"] = nlohmann::ordered_json::array();
+    if (!gguf.chat_template.empty()) {
+      list.push_back({{"name", "default"}, {"template", gguf.chat_template}});
+    }
+    for (const auto& [title, text] : gguf.named_chat_templates) {
+      list.push_back({{"name", title}, {"template", text}});
+    }
+  } else if (!gguf.chat_template.empty()) {
+    config["chat_template"] = gguf.chat_template;
+  }
   config["clean_up_tokenization_spaces"] = false;
   config["gguf"]["longest_first"] = true;
   if (ids.eot) config["gguf"]["eot"] = *ids.eot;

@@ -14,6 +14,12 @@
 namespace lathe {
 
 Tokenizer::~Tokenizer() = default;
+
+const NamedTexts& Tokenizer::named_chat_templates() const noexcept {
+  static const NamedTexts none;
+  return none;
+}
+
 Tokenizer::Stream::~Stream() = default;
 
 namespace {

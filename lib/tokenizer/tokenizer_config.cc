@@ -34,18 +34,23 @@ std::optional<std::string> token_text(const JsonView& object, std::string_view k
   return special_token(*value).text;
 }
 
-// One template, or several with names of which "default" is meant.
-std::string template_text(const JsonView& object) {
+// One template, or several with names of which "default" is meant where none is named.
+void read_templates(const JsonView& object, TokenizerConfig& config) {
   const auto value = object.find("chat_template");
-  if (!value) return {};
-  if (!value->is_array()) return value->as_string();
-  std::string first;
-  for (const JsonView& one : value->items()) {
-    const std::string text = one.get_string("template").value_or("");
-    if (one.get_string("name").value_or("") == "default") return text;
-    if (first.empty()) first = text;
+  if (!value) return;
+  if (!value->is_array()) {
+    config.chat_template = value->as_string();
+    return;
   }
-  return first;
+  for (const JsonView& one : value->items()) {
+    std::string name = one.at("name").as_string();
+    std::string text = one.at("template").as_string();
+    if (name == "default") {
+      config.chat_template = std::move(text);
+    } else {
+      config.named_chat_templates.emplace_back(std::move(name), std::move(text));
+    }
+  }
 }
 
 TokenId id_of(std::string_view text, const JsonView& place) {
@@ -174,7 +179,7 @@ TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   config.eos = token_text(object, "eos_token");
   config.unknown = token_text(object, "unk_token");
   config.pad = token_text(object, "pad_token");
-  config.chat_template = template_text(object);
+  read_templates(object, config);
   read_named_tokens(object, config);
   if (const auto decoder = object.find("added_tokens_decoder")) {
     config.added_tokens = read_decoder(*decoder);
@@ -184,6 +189,12 @@ TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   }
   read_gguf_extras(object, config);
   if (!files.chat_template.empty()) config.chat_template = files.chat_template;
+  // Files of their own come before what tokenizer_config.json says.
+  for (const auto& named : files.named_chat_templates) {
+    std::erase_if(config.named_chat_templates,
+                  [&named](const auto& known) { return known.first == named.first; });
+    config.named_chat_templates.push_back(named);
+  }
   return config;
 }
 

@@ -20,7 +20,8 @@ struct TokenizerConfig {
   std::optional<bool> legacy;  // Llama: a space mark after every control token
   std::optional<bool> add_prefix_space;
   std::optional<std::string> bos, eos, unknown, pad;
-  std::string chat_template;
+  std::string chat_template;             // the default one
+  NamedTexts named_chat_templates;       // all others
   std::vector<AddedToken> added_tokens;  // those that have ids, in their order
 
   // Special tokens that are named without an id: those that no other place declares get the next

@@ -226,6 +226,11 @@ class Completions(ToolTest):
             self.ok("-m", self.data("examples/village"), "--dry-run", "-s", scheme,
                     tool="quantize")
 
+    def test_bash_completes_a_name_or_a_file(self):
+        self.write("zebra.jinja", "")
+        self.assertEqual(sorted(self.completed("generate", "--chat-template", "ze")), ["zebra.jinja", "zephyr"])
+        self.assertIn("chatml", self.completed("sgp-eval", "--chat-template", ""))
+
     def check_with(self, shell, name, script, check):
         try:
             subprocess.run([shell, "--version"], check=True, stdout=subprocess.DEVNULL)

@@ -345,9 +345,12 @@ class Chat(GenerateTest):
         self.assertGreaterEqual(tokens("-p", "a</s>") - tokens("-p", "a"), 3)
         self.assertEqual(tokens("-p", "a</s>", "--special") - tokens("-p", "a"), 1)
 
-    def test_unknown_template_is_refused_with_what_was_seen(self):
+    def test_any_template_is_run_and_what_is_none_is_refused(self):
         model = self.template("{{ '<|speaker|>' + messages[0]['role'] }}")
-        self.fails(6, "-m", model, "--chat", "-p", "x", message="<|speaker|>")
+        self.assertTrue(self.ok("-m", model, "--chat", "-p", "x", "-n", "1", "--echo").out
+                        .startswith("<|speaker|>user"))
+        model = self.template("{{ '<|speaker|>' + }}")
+        self.fails(3, "-m", model, "--chat", "-p", "x", message=["chat template", "line 1"])
         self.ok("-m", model, "--chat", "--chat-template", "chatml", "-p", "x", "-n", "1")
 
     def test_no_template(self):

@@ -355,6 +355,20 @@ class Links(MalformedTest):
         shard.write_text(pointer)
         self.refused("parts", message=f'parts/{shard.name}": is a pointer of Git LFS')
 
+    def test_pointers_in_the_place_of_data_are_named_as_such(self):
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 481516\n"
+        for name in ("p.csv", "p.jsonl", "p.csv.zst"):
+            self.write(name, pointer)
+        village = self.data("examples/village")
+        for tool, *words, name in (["sgp-eval", "-m", village, "--data", "p.csv"],
+                                   ["sgp-eval", "-m", village, "--data", "p.csv.zst"],
+                                   ["sgp-eval", "-m", village, "--data", "p.jsonl"],
+                                   ["sgp-eval", "--baseline", "p.jsonl", "--responses", "p.jsonl"],
+                                   ["generate", "-m", village, "--jsonl", "-i", "p.jsonl"],
+                                   ["perplexity", "--compare", "p.jsonl", "p.jsonl"]):
+            with self.subTest(tool=tool, name=name):
+                self.fails(3, *words, name, tool=tool, message=f'"{name}": is a pointer of Git LFS')
+
     def test_errors_name_the_file(self):
         for name in self.TEXTS[:-1]:
             with self.subTest(name):

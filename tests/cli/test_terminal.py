@@ -93,8 +93,10 @@ class Terminal(ToolTest):
                     self.clean("generate", "-m", "model", "-p", "the", "-n", "1", "--json",
                                statuses=(0, 3, 6))
             (self.model / name).write_bytes(before)
-        (self.model / "chat_template.jinja").write_text(HOSTILE + "{{ messages }}")
-        self.clean("generate", "-m", "model", "--chat", "-p", "x", statuses=(3, 6))
+        for template in ("{{ '" + HOSTILE.strip() + "'.x.y }}", "{% " + HOSTILE + " %}",
+                         "{{ raise_exception('" + HOSTILE.strip() + "') }}"):
+            (self.model / "chat_template.jinja").write_text(template)
+            self.clean("generate", "-m", "model", "--chat", "-p", "x", statuses=(3, 6))
         (self.model / "model.safetensors").write_bytes(HOSTILE.encode() * 9)
         self.clean("generate", "-m", "model", "-p", "x", statuses=(3,))
 

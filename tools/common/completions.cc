@@ -56,7 +56,7 @@ std::string bash_script(const std::vector<Entry>& table, const std::string& prog
     if (!entry.value.takes_value) continue;
     std::string action = "return 0";
     if (!entry.value.choices.empty()) {
-      action = fmt::format("words=(-W '{}')",
+      action = fmt::format("words=({}-W '{}')", entry.value.is_file ? "-f " : "",
                            in_quotes(fmt::format("{}", fmt::join(entry.value.choices, " "))));
     } else if (entry.value.is_file) {
       action = "words=(-f)";
@@ -93,7 +93,7 @@ std::string zsh_script(const std::vector<Entry>& table, const std::string& progr
       program);
   for (const Entry& entry : table) {
     std::string value;
-    if (!entry.value.choices.empty()) {
+    if (!entry.value.choices.empty() && !entry.value.is_file) {
       value = fmt::format(":value:({})", fmt::join(entry.value.choices, " "));
     } else if (entry.value.takes_value) {
       value = entry.value.is_file ? ":file:_files" : ":value: ";
@@ -117,7 +117,8 @@ std::string fish_script(const std::vector<Entry>& table, const std::string& prog
       line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     }
     if (!entry.value.choices.empty()) {
-      line += fmt::format(" -x -a '{}'", fmt::join(entry.value.choices, " "));
+      line += fmt::format(" {} -a '{}'", entry.value.is_file ? "-r -F" : "-x",
+                          fmt::join(entry.value.choices, " "));
     } else if (entry.value.takes_value) {
       line += entry.value.is_file ? " -r -F" : " -x";
     }

@@ -37,7 +37,7 @@ ValueKind value_kind(const CLI::Option& option) {
   kind.is_file = type.find("FILE") != std::string::npos ||
                  type.find("MODEL") != std::string::npos ||
                  type.find("FOLDER") != std::string::npos || type.find("DIR") != std::string::npos;
-  if (type.find('|') == std::string::npos) return kind;
+  if (type.find('|') == std::string::npos || type == "FILE|NAME") return kind;
   std::size_t at = 0;
   while (at <= type.size()) {
     const std::size_t bar = std::min(type.find('|', at), type.size());

@@ -1,10 +1,12 @@
 #include "common/value_words.h"
 
+#include "lathe/chat.h"
 #include "lathe/synthetic.h"
 
 namespace lathe::tool {
 
 std::vector<std::string> value_words(std::string_view type_name) {
+  if (type_name == "FILE|NAME") return ChatTemplate::names();
   if (type_name == "SHAPE") return synthetic_shapes();
   if (type_name == "SCHEME") {
     return {"w4",      "w8",      "w4g32",    "w4g64", "w4g32a", "w4g64d",

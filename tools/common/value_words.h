@@ -1,5 +1,5 @@
 // Words that shells complete where an option's value is a name out of a long list: the type name
-// in --help ("SCHEME") stands for them.
+// in --help ("SCHEME") stands for them. "FILE|NAME" is one of them or a file.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 #include "generate/batch_command.h"
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 #include "common/process.h"
 #include "common/progress_bar.h"
 #include "common/text.h"
+#include "generate/model_sampling.h"
 #include "generate/open_model.h"
 
 namespace lathe::tool {
@@ -35,13 +37,22 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   defaults.timeout = flags.request_timeout;
   defaults.chat = flags.chat;
   if (flags.system_option->count() > 0) defaults.system = flags.system;
-  defaults.chat_template = flags.chat_template;
+  defaults.chat_template = flags.form.chat_template;
+  ChatRequest said;
+  add_to_request(flags.form, said);
+  defaults.tools = said.tools;
+  defaults.template_args = said.template_args;
+  defaults.reasoning_apart = flags.reasoning == "separate";
+  defaults.reasoning_dropped = flags.reasoning == "drop";
   defaults.special = flags.special;
   defaults.echo = flags.echo;
   const std::uint64_t hashes[] = {content_hash(*opened.checkpoint), options_hash(out)};
   out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
                         flags.kv_type,
                         fmt::format("{}", flags.context)});
+  if (std::error_code ignored; std::filesystem::exists(flags.form.chat_template, ignored)) {
+    out.run = hash_parts({fmt::format("{}", out.run), read_text(flags.form.chat_template)});
+  }
   if (!opened.adapter.empty()) {
     out.run = hash_parts({fmt::format("{}", out.run), opened.adapter});
   }
@@ -158,7 +169,22 @@ std::string stop_message(const RecordLog& log) {
 
 }  // namespace
 
-int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
+namespace {
+
+// Says when conversations name today, so that rows that are resumed tomorrow differ.
+void note_dates(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer) {
+  if (!flags.chat && !flags.jsonl) return;
+  try {
+    note_date(tool,
+              find_chat_template(flags.form, tokenizer).render(tokenizer, {{{"user", "Hi"}}}));
+  } catch (const Error&) {
+    // The rows that need the template say what is wrong with it.
+  }
+}
+
+}  // namespace
+
+int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   const CommonValues& common = tool.common();
   std::unique_ptr<OutputFile> summary_file;
   if (!flags.summary.empty()) {
@@ -169,6 +195,8 @@ int run_batch_command(const Tool& tool, const GenerateFlags& flags) {
   const OpenedModel opened = open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   warn_of(tool, *opened.tokenizer);
+  take_model_sampling(tool, *opened.checkpoint, flags);
+  note_dates(tool, flags, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));

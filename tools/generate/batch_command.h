@@ -10,6 +10,6 @@
 namespace lathe::tool {
 
 // The exit status: 1 when a row failed.
-int run_batch_command(const Tool& tool, const GenerateFlags& flags);
+int run_batch_command(const Tool& tool, GenerateFlags& flags);
 
 }  // namespace lathe::tool

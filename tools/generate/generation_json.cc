@@ -37,6 +37,7 @@ std::string to_json(const GenerationRecord& record) {
   Json out = {{"schema", "lathe.generate/1"}, {"model", record.model}};
   if (record.prompt != nullptr) out["prompt"] = *record.prompt;
   out["text"] = result.text;
+  if (record.reasoning_apart) out["reasoning"] = result.reasoning;
   out["ids"] = result.ids;
   out["finish_reason"] = to_string(result.reason);
   if (!result.stop_text.empty()) out["stop"] = result.stop_text;

@@ -14,6 +14,7 @@ struct GenerationRecord {
   std::string model;                    // as the user named it
   const std::string* prompt = nullptr;  // left out when null
   std::uint64_t token_bytes = 0;        // of weights that are read for one token
+  bool reasoning_apart = false;         // under "reasoning"
   double load_seconds = 0.0;            // from the start of the process to a model that is ready
 };
 

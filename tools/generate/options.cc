@@ -71,6 +71,31 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
                               ->group(kMemory));
 }
 
+void add_conversation_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kChat = "Conversation";
+  CLI::App& app = tool.app();
+  app.add_flag("--chat", o.chat,
+               "The prompt is a message; print the answer to it. At a terminal, without -p: talk")
+      ->group(kChat);
+  o.system_option = app.add_option("--system", o.system, "With --chat: the system message")
+                        ->type_name("TEXT")
+                        ->group(kChat);
+  app.add_option("--messages", o.messages,
+                 "With --chat: the conversation so far, as JSON; -p adds a message")
+      ->type_name("FILE")
+      ->group(kChat);
+  app.add_option("--history", o.history,
+                 "With --chat: the same, and the message and its answer are added to FILE")
+      ->type_name("FILE")
+      ->group(kChat);
+  add_chat_options(tool, o.form, "With --chat: ", kChat);
+  tool.choice("--reasoning", o.reasoning,
+              "With --chat: what a model thinks before it answers stays in the text, is left out, "
+              "or stands apart (in JSON as \"reasoning\", else on standard error)",
+              {"keep", "drop", "separate"})
+      ->group(kChat);
+}
+
 }  // namespace
 
 GenerateOptions GenerateFlags::generate_options() const {
@@ -80,6 +105,7 @@ GenerateOptions GenerateFlags::generate_options() const {
   how.stop = stop;
   how.ignore_eos = ignore_eos;
   how.logprobs = static_cast<int>(logprobs);
+  if (chat || loop_option->count() > 0) how.loop_tokens = loop_stop;
   return how;
 }
 
@@ -109,39 +135,68 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
   tool.number("--logprobs", o.logprobs,
               "With --json or --jsonl: log-probabilities, with the N best tokens", 0, 1000);
 
-  constexpr const char* kChat = "Conversation";
-  app.add_flag("--chat", o.chat, "The prompt is a message; print the answer to it")->group(kChat);
-  o.system_option = app.add_option("--system", o.system, "With --chat: the system message")
-                        ->type_name("TEXT")
-                        ->group(kChat);
-  tool.choice("--chat-template", o.chat_template,
-              "With --chat: the format, in place of the model's own", ChatTemplate::names())
-      ->default_str("")
-      ->group(kChat);
+  add_conversation_options(tool, o);
 
   constexpr const char* kSampling = "Sampling, in this order";
   SamplingOptions& s = o.sampling;
-  tool.number("--repeat-penalty", s.repeat_penalty,
-              "Divide the logits of recent tokens by X; 1 is off", 1e-6, 1e6)
-      ->group(kSampling);
-  tool.number("--repeat-last", s.repeat_last, "How many tokens are recent; -1 is all", -1, kMany)
-      ->group(kSampling);
-  tool.number("--temp", s.temperature, "Temperature; 0 takes the most probable token each time", 0,
-              1e6)
-      ->group(kSampling);
-  tool.number("--top-k", s.top_k, "Keep the N most probable tokens; 0 is off", 0, kMany)
-      ->group(kSampling);
-  tool.number("--top-p", s.top_p, "Keep the most probable tokens that reach X together; 1 is off",
-              0, 1)
-      ->group(kSampling);
-  tool.number("--min-p", s.min_p, "Keep tokens at least X times as probable as the best; 0 is off",
-              0, 1)
-      ->group(kSampling);
+  o.repeat_penalty_option =
+      tool.number("--repeat-penalty", s.repeat_penalty,
+                  "Divide the logits of recent tokens by X; 1 is off", 1e-6, 1e6)
+          ->group(kSampling);
+  o.repeat_last_option = tool.number("--repeat-last", s.repeat_last,
+                                     "How many tokens are recent; -1 is all", -1, kMany)
+                             ->group(kSampling);
+  o.temperature_option =
+      tool.number("--temp", s.temperature, "Temperature; 0 takes the most probable token each time",
+                  0, 1e6)
+          ->group(kSampling);
+  o.top_k_option =
+      tool.number("--top-k", s.top_k, "Keep the N most probable tokens; 0 is off", 0, kMany)
+          ->group(kSampling);
+  o.top_p_option =
+      tool.number("--top-p", s.top_p,
+                  "Keep the most probable tokens that reach X together; 1 is off", 0, 1)
+          ->group(kSampling);
+  o.min_p_option =
+      tool.number("--min-p", s.min_p,
+                  "Keep tokens at least X times as probable as the best; 0 is off", 0, 1)
+          ->group(kSampling);
   tool.number("--seed", s.seed, "The same seed draws the same text")->group(kSampling);
+  o.loop_option =
+      tool.number("--loop-stop", o.loop_stop,
+                  "At temperature 0: end an answer whose last N tokens are one run, of at most a "
+                  "third of them, again and again; 0 is never. Only on request without --chat",
+                  0, kMany)
+          ->group(kSampling);
 
   add_batch_options(tool, o);
   add_memory_options(tool, o);
 }
+
+namespace {
+
+void check_conversation_options(const GenerateFlags& o) {
+  const bool files = !o.messages.empty() || !o.history.empty();
+  const bool chat = o.chat || o.jsonl;
+  if (!chat && (o.system_option->count() > 0 || !o.form.chat_template.empty())) {
+    fail_usage("--system and --chat-template are for a conversation: add --chat");
+  }
+  if (const CLI::Option* option = o.form.given(); option != nullptr && !chat) {
+    fail_usage("{} is for a conversation: add --chat", option->get_name());
+  }
+  if (!chat && o.reasoning != "keep") {
+    fail_usage("--reasoning is for a conversation: add --chat");
+  }
+  if (!files) return;
+  if (!o.chat) fail_usage("--messages and --history are for a conversation: add --chat");
+  if (o.batch()) fail_usage("--messages and --history are one conversation: leave --jsonl out");
+  if (o.history == "-") fail_usage("--history names a file, which is read and written");
+  if (!o.messages.empty() && !o.history.empty()) {
+    fail_usage("--messages and --history exclude each other: both are the conversation so far");
+  }
+}
+
+}  // namespace
 
 void check_generate_options(const Tool& tool, const GenerateFlags& o) {
   const bool prompt = o.prompt_option->count() > 0;
@@ -171,9 +226,7 @@ void check_generate_options(const Tool& tool, const GenerateFlags& o) {
       fail_usage("--logprobs has no place in plain text: add --json");
     }
   }
-  if (!o.chat && !o.jsonl && (o.system_option->count() > 0 || !o.chat_template.empty())) {
-    fail_usage("--system and --chat-template are for a conversation: add --chat");
-  }
+  check_conversation_options(o);
   if (o.chat && o.special) {
     fail_usage("--special and --chat exclude each other: a message is plain text");
   }

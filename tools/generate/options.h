@@ -8,16 +8,22 @@
 #include "lathe/generate.h"
 #include "lathe/model.h"
 
+#include "common/chat_options.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
 
 struct GenerateFlags {
-  std::string prompt, system, tokenizer, chat_template, kv_type = "f16";
+  std::string prompt, system, tokenizer, kv_type = "f16";
   std::int64_t tokens = 128, context = 0, logprobs = 0;
   bool chat = false, echo = false, special = false, ignore_eos = false;
   std::vector<std::string> stop, lora;
   SamplingOptions sampling;
+
+  // Conversations
+  ChatOptions form;
+  std::string messages, history, reasoning = "keep";
+  std::int64_t loop_stop = 256;
 
   LoadOptions load;
 
@@ -36,6 +42,11 @@ struct GenerateFlags {
   CLI::Option* prompt_option = nullptr;
   CLI::Option* input_option = nullptr;
   CLI::Option* system_option = nullptr;
+  CLI::Option* loop_option = nullptr;
+  // Of `sampling`, in its order.
+  CLI::Option *repeat_penalty_option = nullptr, *repeat_last_option = nullptr,
+              *temperature_option = nullptr, *top_k_option = nullptr, *top_p_option = nullptr,
+              *min_p_option = nullptr;
   std::vector<const CLI::Option*> batch_only, engine_only;
 
   bool batch() const { return jsonl || lines; }

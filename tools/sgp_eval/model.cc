@@ -23,15 +23,16 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   out.speaker.tokenizer = Tokenizer::create(*out.checkpoint->tokenizer_files());
   warn_of(tool, *out.speaker.tokenizer);
   if (!options.chat_template.empty() && options.chat_template != "none") {
-    out.speaker.chat = ChatTemplate::by_name(options.chat_template);
+    out.speaker.chat = ChatTemplate::find(options.chat_template, *out.speaker.tokenizer);
   } else if (options.chat_template.empty()) {
-    if (out.speaker.tokenizer->chat_template().empty()) {
+    if (out.speaker.tokenizer->chat_template().empty() &&
+        out.speaker.tokenizer->named_chat_templates().empty()) {
       tool.warn(
           fmt::format("{}: the model has no chat template: prompts are plain text, to be continued",
                       lathe::quoted(options.path)));
     } else {
       try {
-        out.speaker.chat = ChatTemplate::recognise(*out.speaker.tokenizer);
+        out.speaker.chat = ChatTemplate::of(*out.speaker.tokenizer);
       } catch (const Error& error) {
         fail(error.code(), "{}; see --chat-template", error.message());
       }

@@ -15,7 +15,7 @@ class Tool;
 
 struct SgpModelOptions {
   std::string path;
-  std::string chat_template;  // a name out of ChatTemplate::names(); "none"; "": the model's own
+  std::string chat_template;  // a file or name, see ChatTemplate::find; "none"; "": own
   std::string kv_type = "f16";
   std::int64_t max_batch = 32;
   std::uint64_t kv_memory = 0;  // bytes; 0: kv_memory_for()
@@ -31,7 +31,7 @@ struct SgpModel {
 };
 
 // Says on stderr when the model has no chat template. Errors as Checkpoint::open, Model::load and
-// ChatTemplate::recognise; kInvalid when it has no tokenizer.
+// ChatTemplate::of; kInvalid when it has no tokenizer.
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options);
 
 // The default of --kv-memory: as many bytes as the weights have or 512 MB, whatever is more. But no

@@ -125,10 +125,9 @@ void add_options(Tool& tool, SgpOptions& o) {
                                    "The system message, in place of the reference's; \"\" is none")
                         ->type_name("TEXT")
                         ->group(kAsking);
-  std::vector<std::string> templates = ChatTemplate::names();
-  templates.emplace_back("none");
-  tool.choice("--chat-template", o.chat_template, "In place of the model's own", templates)
-      ->default_str("")
+  app.add_option("--chat-template", o.chat_template,
+                 "A template in place of the model's own, by name or from a file; \"none\" is none")
+      ->type_name("FILE|NAME")
       ->group(kAsking);
   add_lora(tool, o.lora)->group(kAsking);
   tool.number("-n,--tokens", o.max_tokens, "Most new tokens of an answer", 1, 1 << 30)

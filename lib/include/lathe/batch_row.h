@@ -34,6 +34,9 @@ struct RowDefaults {
   bool chat = false;                  // a prompt is a user's message
   std::optional<std::string> system;  // message that begins conversations without one
   std::string chat_template;          // by name; empty: the model's own
+  std::string tools, template_args;   // of conversations that say nothing else (lathe/chat.h)
+  bool reasoning_apart = false;       // the record has it under "reasoning", not in the text
+  bool reasoning_dropped = false;     // it is not in the text
   bool special = false;               // control tokens spelled in a prompt count
   bool echo = false;                  // the record has the prompt
 };
@@ -50,12 +53,13 @@ struct BatchRow {
   std::string prompt;
   std::vector<ChatMessage> messages;
   std::vector<TokenId> ids;
+  std::string tools, template_args;  // of a conversation
 
   GenerateOptions options;
   std::optional<int> alternatives;  // with log-probabilities: how many more to list per token
   int samples = 1;
   double timeout = 0.0;
-  bool special = false, echo = false;
+  bool special = false, echo = false, reasoning_apart = false, reasoning_dropped = false;
   std::string chat_template;
 
   std::optional<Failure> error;

@@ -1,21 +1,21 @@
-// Conversations as prompts: chat templates of the known families, rendered without Jinja.
+// Conversations as prompts: a model's chat template, run on messages, tools and arguments.
 //
-// A model's template is a Jinja program. The families below cover what published models
-// use; recognise() finds the family from the marks that the template's text prints
-// ("<|im_start|>", "[INST]", ...), and reads from the same text what differs between members
-// of a family: spaces around marks, where the system message stands, a default one. What is
-// none of these is refused, never rendered as something similar.
+// A template is a program in Jinja; it is interpreted, with limits on steps, depth and size, in the
+// environment that transformers' apply_chat_template() gives it. Only its own words make control
+// tokens: what stands in messages, tools and arguments stays text, however it is cut and joined, so
+// that a user cannot forge a turn.
 //
-//   auto chat = ChatTemplate::recognise(*tokenizer);
+//   const ChatTemplate chat = ChatTemplate::of(*tokenizer);
 //   std::vector<ChatMessage> messages = {{"user", "Hello"}};
-//   auto prompt = chat.encode(*tokenizer, messages);
+//   std::vector<TokenId> prompt = chat.encode(*tokenizer, {messages});
 //
-// Immutable after construction, so it may be used on several threads at once.
+// Immutable, so it may be used on several threads at once. JSON: see chat_json.h.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lathe/export.h"
@@ -24,47 +24,57 @@
 namespace lathe {
 
 struct ChatMessage {
-  std::string role;  // "system", "user", "assistant"
-  std::string content;
+  std::string role, content;  // "system", "user", "assistant", "tool", ...; and its text
+  std::string json = {};      // all of it, an object, where it is more (calls of tools, reasoning)
 };
 
-struct ChatFormat;
+struct ChatRequest {
+  std::vector<ChatMessage> messages;
+  std::string tools = {}, template_args = {};  // JSON array, JSON object; empty: none
+  bool add_generation_prompt = true;           // end where the assistant's answer begins
+};
+
+struct ChatPrompt {
+  struct Piece {
+    std::string text;
+    bool own = true;  // the template's own words, in which control tokens count
+  };
+  std::vector<Piece> pieces;
+  bool names_date = false;  // today's, by the clock: SOURCE_DATE_EPOCH does not say it
+
+  LATHE_API std::string text() const;
+};
 
 class LATHE_API ChatTemplate {
  public:
-  // From the tokenizer's template text. Throws kUnsupported, naming what it saw, when the
-  // template is absent or of no known family.
-  static ChatTemplate recognise(const Tokenizer& tokenizer);
-  // From a template's text alone.
-  static ChatTemplate from_text(const std::string& jinja);
-  // By a name out of names(). Throws kUsage, listing them, for any other.
+  // The model's own. Throws kUnsupported when it has none; kInvalid when it is no template.
+  static ChatTemplate of(const Tokenizer& tokenizer);
+  // `name` stands in messages.
+  static ChatTemplate from_text(const std::string& jinja, const std::string& name);
+  // One that comes with this program: "chatml", "llama3", ... Throws kUsage, listing names().
   static ChatTemplate by_name(const std::string& name);
-  // Families (chatml, llama2, llama3, mistral, gemma, phi3, zephyr, deepseek) and their
-  // variants (mistral-v1, ...).
   static std::vector<std::string> names();
+  // One that the model has under this name, by_name(), or a file. Throws kUsage, kIo.
+  static ChatTemplate find(const std::string& name_or_file, const Tokenizer& tokenizer);
 
-  // "chatml", "llama2", "llama3", "mistral", "gemma", "phi3", "zephyr" or "deepseek".
-  const std::string& family() const noexcept;
-
-  // Ids of the conversation, ending where the assistant's answer begins (`add_generation`).
-  // The template's marks that are tokens of the vocabulary become their ids; message contents
-  // are encoded as plain text, so that a user cannot forge a mark. For harmless contents the
-  // ids are those of the rendered text. BOS comes first when the template prints it or the
-  // tokenizer adds it, and once.
-  // Throws kInvalid for roles that the family does not know or whose order it forbids.
-  std::vector<TokenId> encode(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
-                              bool add_generation = true) const;
-  // The same as one string, as the template prints it (BOS only where the template has it).
-  std::string render(std::span<const ChatMessage> messages, bool add_generation = true) const;
-
-  // The marks that end an assistant's turn besides EOS, as the vocabulary spells them
-  // ("<|im_end|>").
-  const std::vector<std::string>& end_marks() const noexcept;
+  // Throws kInvalid when the template fails, or refuses the conversation in its own words;
+  // kUnsupported and kLimit for what is not done here.
+  ChatPrompt render(const Tokenizer& tokenizer, const ChatRequest& request) const;
+  // Its ids. BOS comes first when the template prints it or the tokenizer adds it, and once.
+  std::vector<TokenId> encode(const Tokenizer& tokenizer, const ChatPrompt& prompt) const;
+  std::vector<TokenId> encode(const Tokenizer& tokenizer, const ChatRequest& request) const {
+    return encode(tokenizer, render(tokenizer, request));
+  }
+  // Whether the template looks at a variable ("tools"): else what is said under it is lost.
+  bool uses(std::string_view variable) const;
+  // What ends a turn besides EOS: control tokens, or a text; found by running the template.
+  std::vector<std::string> end_marks(const Tokenizer& tokenizer) const;
 
  private:
-  explicit ChatTemplate(std::shared_ptr<const ChatFormat> format);
+  struct Parts;
+  explicit ChatTemplate(std::shared_ptr<const Parts> parts);
 
-  std::shared_ptr<const ChatFormat> format_;
+  std::shared_ptr<const Parts> parts_;
 };
 
 // The ids of a text that the model is to continue; an empty one begins a new text with the token

@@ -3,7 +3,7 @@
 //   lathe::Conversation talk(*session, tokenizer);
 //   for (;;) {
 //     messages.push_back({"user", next_message()});
-//     auto answer = talk.generate(chat.encode(*tokenizer, messages), options, show);
+//     auto answer = talk.generate(chat.encode(*tokenizer, {messages}), options, show);
 //     messages.push_back({"assistant", answer.text});
 //   }
 //

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include "lathe/tokenizer.h"
 
 namespace lathe {
+
+struct ReasoningMarks;  // lathe/reasoning.h
 
 struct TokenLogprob {
   TokenId id = 0;
@@ -41,15 +44,18 @@ struct GenerateOptions {
   std::vector<TokenId> end_tokens;  // ids that end the answer, besides the model's own
   bool ignore_eos = false;          // neither the model's end tokens nor end_tokens end it
   int logprobs = 0;                 // alternatives to report per token
+  // At temperature 0: end an answer whose last so many tokens repeat a run of a third; 0 is never.
+  std::int64_t loop_tokens = 0;
+  std::shared_ptr<const ReasoningMarks> reasoning = {};  // reasoning goes there, not into the text
   // Before `sampling`; log-probabilities stay those of the model. May be empty.
   LogitsHook edit_logits = {};
 };
 
 // kStop: an end token or a stop text; kLength: max_tokens; kContext: the context is full;
-// kCancelled: the callback returned false.
-enum class FinishReason { kStop, kLength, kContext, kCancelled };
+// kCancelled: the callback returned false; kLoop: loop_tokens.
+enum class FinishReason { kStop, kLength, kContext, kCancelled, kLoop };
 
-// "stop", "length", "context", "cancelled".
+// "stop", "length", "context", "cancelled", "loop".
 LATHE_API const char* to_string(FinishReason reason) noexcept;
 
 struct GeneratedToken {
@@ -65,7 +71,7 @@ struct GenerateTimings {  // seconds
 };
 
 struct Generation {
-  std::string text;
+  std::string text, reasoning;
   // Every token that was generated but the end token. Where a stop text ended the answer, its
   // tokens are here though not in `text`.
   std::vector<TokenId> ids;

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lathe/export.h"
@@ -20,6 +21,9 @@
 namespace lathe {
 
 using TokenId = std::int32_t;
+
+// Texts by name, in their file\'s order.
+using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
 struct TokenizerFiles;  // lathe/tokenizer_files.h
 
@@ -73,6 +77,8 @@ class LATHE_API Tokenizer {
   virtual bool adds_bos() const noexcept = 0;
   // Jinja source, empty when the model has none.
   virtual const std::string& chat_template() const noexcept = 0;
+  // Further ones by name ("tool_use", "rag"), where the model has several.
+  virtual const NamedTexts& named_chat_templates() const noexcept;
   // What its user should know: sentences on what the files leave open.
   virtual const std::vector<std::string>& warnings() const noexcept;
 

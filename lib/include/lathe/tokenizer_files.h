@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lathe/export.h"
+#include "lathe/tokenizer.h"
 
 namespace lathe {
 
@@ -32,6 +33,7 @@ struct GgufVocabulary {
   std::string space_prefix;
   // What names no id has none, a key of our own: readers of GGUF would take ids by default.
   bool no_default_ids = false;
+  NamedTexts named_chat_templates = {};  // tokenizer.chat_template.NAME
 };
 
 // Everything a source holds about its tokenizer, unparsed: the contents of Hugging Face's
@@ -44,7 +46,8 @@ struct TokenizerFiles {
   std::string special_tokens_map_json;
   std::string added_tokens_json;  // added_tokens.json, of older folders
   std::string chat_template;      // chat_template.jinja, where the template has a file of its own
-                                  // (a GGUF vocabulary has its own)
+  NamedTexts named_chat_templates = {};  // additional_chat_templates/NAME.jinja
+                                         // (a GGUF vocabulary has its own)
   std::optional<GgufVocabulary> gguf;
   std::string origin;  // path for messages; ends in "/" where it is the folder of the files
   // Rows of the model's embedding, -1 where no model is known. Many models have more of them than

@@ -127,6 +127,7 @@ BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
   parts.model.whole_line_ends = config.gguf_pre && ends_lines_whole(*config.gguf_pre);
   if (config.gguf_pre == "") parts.warnings.push_back(missing_pre_warning(file));
   parts.chat_template = std::move(config.chat_template);
+  parts.named_chat_templates = std::move(config.named_chat_templates);
   return parts;
 }
 

@@ -60,6 +60,7 @@ void put_special(const BpeParts& parts, const TokenizerConfig& config, const std
   out.add_bos = only_token(parts.prefix, parts.bos, file);
   out.add_eos = only_token(parts.suffix, parts.eos, file);
   out.chat_template = parts.chat_template;
+  out.named_chat_templates = parts.named_chat_templates;
 }
 
 }  // namespace lathe

@@ -35,6 +35,7 @@ struct BpeParts {
   std::vector<TokenId> no_text;  // tokens that decode to nothing: unused ones of GGUF
   std::vector<std::string> warnings;
   std::string chat_template;
+  NamedTexts named_chat_templates = {};
 };
 
 class BpeTokenizer final : public Tokenizer {
@@ -54,6 +55,9 @@ class BpeTokenizer final : public Tokenizer {
   std::optional<TokenId> eos() const noexcept override { return parts_.eos; }
   bool adds_bos() const noexcept override;
   const std::string& chat_template() const noexcept override { return parts_.chat_template; }
+  const NamedTexts& named_chat_templates() const noexcept override {
+    return parts_.named_chat_templates;
+  }
   const std::vector<std::string>& warnings() const noexcept override { return parts_.warnings; }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 

@@ -103,6 +103,7 @@ GgufVocabulary spm_to_gguf(const TokenizerFiles& files) {
   out.add_space_prefix = model.add_dummy_prefix;
   out.space_prefix = space_prefix(source);
   out.chat_template = source.settings.chat_template;
+  out.named_chat_templates = source.settings.named_chat_templates;
   return out;
 }
 

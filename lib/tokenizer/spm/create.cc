@@ -79,6 +79,7 @@ SpmSource load_from_gguf(const TokenizerFiles& files) {
   settings.longest_first = true;
   settings.unused_show_nothing = true;
   settings.chat_template = gguf.chat_template;
+  settings.named_chat_templates = gguf.named_chat_templates;
   return {std::move(model), std::move(settings)};
 }
 
@@ -155,6 +156,7 @@ SpmSource load_spm(const TokenizerFiles& files) {
   settings.longest_first = config.longest_first;
   settings.unused_show_nothing = config.longest_first;
   settings.chat_template = std::move(config.chat_template);
+  settings.named_chat_templates = std::move(config.named_chat_templates);
   if (config.add_prefix_space) model.add_dummy_prefix = *config.add_prefix_space;
   return {std::move(model), std::move(settings)};
 }

@@ -29,6 +29,7 @@ struct SpmSettings {
   bool prefix_if_missing = false;    // only where the text does not begin with a space itself
   std::vector<AddedToken> added;     // ids of the model's pieces, or beyond them
   std::string chat_template;
+  NamedTexts named_chat_templates = {};
 };
 
 class SpmTokenizer final : public Tokenizer {
@@ -48,6 +49,9 @@ class SpmTokenizer final : public Tokenizer {
   std::optional<TokenId> eos() const noexcept override { return settings_.eos; }
   bool adds_bos() const noexcept override { return settings_.add_bos; }
   const std::string& chat_template() const noexcept override { return settings_.chat_template; }
+  const NamedTexts& named_chat_templates() const noexcept override {
+    return settings_.named_chat_templates;
+  }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 
  private:

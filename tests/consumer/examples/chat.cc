@@ -14,7 +14,7 @@ void chat(const char* path, const char* format) {
   const auto tokenizer = lathe::make_tokenizer(*checkpoint);
   const auto session = lathe::Session::create(lathe::Model::load(checkpoint));
   const auto turns = format != nullptr ? lathe::ChatTemplate::by_name(format)
-                                       : lathe::ChatTemplate::recognise(*tokenizer);
+                                       : lathe::ChatTemplate::of(*tokenizer);
   lathe::GenerateOptions options;
   options.max_tokens = 30;
   lathe::end_at_turn(turns, *tokenizer, options);
@@ -24,7 +24,7 @@ void chat(const char* path, const char* format) {
   for (std::string line; std::getline(std::cin, line);) {
     messages.push_back({"user", line});
     // The whole conversation each time; only what is new in it is computed.
-    const auto prompt = turns.encode(*tokenizer, messages);
+    const auto prompt = turns.encode(*tokenizer, {messages});
     const auto answer = conversation.generate(prompt, options);
     std::printf("%s\n", answer.text.c_str());
     std::fprintf(stderr, "%zu tokens, %lld of them read before\n", prompt.size(),

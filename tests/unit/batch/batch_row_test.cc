@@ -136,8 +136,31 @@ TEST(BatchRow, FieldsThatAskForNothingPass) {
              "auto");
   expect_bad(R"({"prompt":"x","modalities":["text","audio"]})", ErrorCode::kUnsupported, "audio");
   expect_bad(R"({"prompt":"x","suffix":"y"})", ErrorCode::kUnsupported, "suffix");
-  expect_bad(R"({"messages":[{"role":"user","content":"a","tool_calls":[{}]}]})",
-             ErrorCode::kUnsupported, "tool_calls");
+}
+
+TEST(BatchRow, ToolsCallsAndArgumentsStayAsTheyAreWritten) {
+  const BatchRow row = good(
+      R"({"messages":[{"role":"user","content":[{"type":"text","text":"a"}],"name":"n","x":null},
+          {"role":"assistant","content":null,"tool_calls":[{"n":1.50}],"refusal":null},
+          {"role":"developer","content":"d","name":"m"}],
+          "tools":[{"b":1, "a":2.0}],"chat_template_kwargs":{"k":1.0},"reasoning_effort":"low"})");
+  ASSERT_EQ(row.messages.size(), 3u);
+  EXPECT_EQ(row.messages[0].json, R"({"content": "a", "name": "n", "role": "user"})");
+  EXPECT_EQ(row.messages[1].json, R"({"role": "assistant", "tool_calls": [{"n":1.50}]})");
+  EXPECT_EQ(row.messages[2].role, "system");
+  EXPECT_EQ(row.tools, R"([{"b":1,"a":2.0}])");
+  EXPECT_EQ(row.template_args, R"({"k": 1.0, "reasoning_effort": "low"})");
+
+  RowDefaults defaults;
+  defaults.tools = R"([{"c":1}])";
+  defaults.template_args = R"({"k":7,"l":8})";
+  const std::string user = R"({"messages":[{"role":"user","content":"a"}])";
+  EXPECT_EQ(good(user + "}", defaults).tools, defaults.tools);
+  EXPECT_EQ(good(user + R"(,"template_args":{"k":9}})", defaults).template_args,
+            R"({"l": 8, "k": 9})");
+  expect_bad(user + R"(,"tools":{}})", ErrorCode::kInvalid, "tools");
+  expect_bad(user + R"(,"template_args":[]})", ErrorCode::kInvalid, "template_args");
+  expect_bad(R"({"prompt":"x","tools":[{}]})", ErrorCode::kUnsupported, "tools");
 }
 
 TEST(BatchRow, Logprobs) {
@@ -156,7 +179,7 @@ TEST(BatchRow, RowsOfOpenAi) {
   const BatchRow chat = good(
       R"({"custom_id":"r","method":"POST","url":"/v1/chat/completions","body":{"model":"m",
           "messages":[{"role":"user","content":"a"}],"max_completion_tokens":5,"stream":false,
-          "user":"u","store":true,"presence_penalty":0,"tools":[],
+          "user":"u","store":true,"verbosity":"medium","presence_penalty":0,"tools":[],
           "response_format":{"type":"text"}}})");
   EXPECT_EQ(chat.form, BatchRow::Form::kOpenAiChat);
   EXPECT_EQ(chat.id, "\"r\"");
@@ -182,7 +205,7 @@ TEST(BatchRow, RowsOfOpenAi) {
   for (const std::string key :
        {R"("stream":true)", R"("presence_penalty":0.5)", R"("tools":[{}])",
         R"("response_format":{"type":"json_object"})", R"("logit_bias":{"1":5})", R"("best_of":4)",
-        R"("reasoning_effort":"low")"}) {
+        R"("verbosity":"high")", R"("reasoning_effort":"low")"}) {
     bad("/v1/completions", R"({"prompt":"a",)" + key + "}", ErrorCode::kUnsupported,
         key.substr(1, key.find(':') - 2));
   }

@@ -62,6 +62,14 @@ TEST(BenchReport, MarkdownShowsTheShareOfTheLimit) {
   EXPECT_NE(text.find("50 % bandwidth"), std::string::npos) << text;
 }
 
+TEST(BenchReport, OneRunAloneHasNoSpread) {
+  BenchRow rows[] = {row()};
+  ASSERT_GT(rows[0].result.samples.size(), 1u);
+  EXPECT_NE(format_bench(rows, BenchFormat::kMarkdown).find(" ± "), std::string::npos);
+  rows[0].result.samples.resize(1);
+  EXPECT_EQ(format_bench(rows, BenchFormat::kMarkdown).find("±"), std::string::npos);
+}
+
 TEST(BenchReport, EveryTableTellsTwoModelsApart) {
   BenchRow r = row();
   r.result.test.sequences = 2;

@@ -78,7 +78,7 @@ typedef struct lathe_chat_message {
 } lathe_chat_message;
 
 // The same of a conversation, to the point where the assistant answers. LATHE_UNSUPPORTED when the
-// model has no chat template that is known.
+// model has no chat template, LATHE_INVALID when that is none or refuses the conversation.
 LATHE_API lathe_code lathe_encode_chat(const lathe_model* model, const lathe_chat_message* messages,
                                        size_t message_count, int32_t* ids, size_t room,
                                        size_t* count);
