@@ -1,6 +1,8 @@
 // What families say in keys of their own: meaning, and what is refused.
+#include <array>
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 #include "checkpoint/config_json.h"
 #include "support/checkpoint_fixtures.h"
@@ -139,6 +141,86 @@ TEST(Families, ArceeHasNoGate) {
   EXPECT_FALSE(c.layer(0).mlp.gated);
   EXPECT_EQ(c.layer(0).mlp.activation, Activation::kRelu2);
   EXPECT_EQ(refusal("arcee", R"("hidden_act": "tanh")"), ErrorCode::kUnsupported);
+}
+
+// Sizes of a mixture, with "KEY" for another one.
+std::string experts(const std::string& extra = "") {
+  return R"("moe_intermediate_size": 24, "num_experts": 8, "num_experts_per_tok": 2,
+            "head_dim": 8)" +
+         (extra.empty() ? "" : ", " + extra);
+}
+
+TEST(Families, QwensExpertsStandWhereTheStepAndTheListSay) {
+  const ModelConfig c = parse("qwen3_moe", experts(R"("mlp_only_layers": [2])"));
+  EXPECT_EQ(c.layer(0).experts.count, 8);
+  EXPECT_EQ(c.layer(0).experts.used, 2);
+  EXPECT_FALSE(c.layer(0).experts.normalized);
+  EXPECT_EQ(c.layer(0).mlp.width, 24);
+  EXPECT_EQ(c.layer(2).experts.count, 0);
+  EXPECT_EQ(c.layer(2).mlp.width, 172);
+  const ModelConfig stepped = parse("qwen3_moe", experts(R"("decoder_sparse_step": 2)"));
+  EXPECT_EQ(stepped.layer(0).experts.count, 0);
+  EXPECT_EQ(stepped.layer(1).experts.count, 8);
+  const ModelConfig shared =
+      parse("qwen2_moe", experts(R"("shared_expert_intermediate_size": 40)"));
+  EXPECT_EQ(shared.layer(0).experts.shared_width, 40);
+  EXPECT_TRUE(shared.layer(0).experts.shared_gated);
+}
+
+TEST(Families, ExpertsOutOfRangeAreInvalid) {
+  const std::string sizes = R"("moe_intermediate_size": WIDTH, "num_experts": COUNT,
+      "num_experts_per_tok": USED, "head_dim": 8)";
+  const auto with = [&](const char* width, const char* count, const char* used) {
+    std::string text = sizes;
+    text.replace(text.find("WIDTH"), 5, width);
+    text.replace(text.find("COUNT"), 5, count);
+    return text.replace(text.find("USED"), 4, used);
+  };
+  EXPECT_EQ(parse("qwen3_moe", with("24", "8", "8")).layer(0).experts.used, 8);
+  for (const auto& [width, count, used] :
+       std::vector<std::array<const char*, 3>>{{"24", "0", "1"},
+                                               {"24", "8", "0"},
+                                               {"24", "8", "9"},
+                                               {"24", "-8", "1"},
+                                               {"24", "1000000", "1"},
+                                               {"0", "8", "2"},
+                                               {"24", "\"8\"", "2"},
+                                               {"24", "8.5", "2"},
+                                               {"24", "8", "[]"},
+                                               {"24", "[8, \"x\"]", "2"},
+                                               {"1e30", "8", "2"}}) {
+    EXPECT_EQ(refusal("qwen3_moe", with(width, count, used)), ErrorCode::kInvalid)
+        << width << " " << count << " " << used;
+  }
+  EXPECT_EQ(refusal("qwen3_moe", with("24", "[8, 4]", "2")), ErrorCode::kUnsupported);
+  for (const char* wrong :
+       {R"("mlp_only_layers": [4])", R"("mlp_only_layers": [-1])", R"("mlp_only_layers": 2)",
+        R"("decoder_sparse_step": 0)", R"("norm_topk_prob": 1)"}) {
+    EXPECT_EQ(refusal("qwen3_moe", experts(wrong)), ErrorCode::kInvalid) << wrong;
+  }
+  EXPECT_EQ(refusal("qwen2_moe", experts(R"("shared_expert_intermediate_size": -1)")),
+            ErrorCode::kInvalid);
+  EXPECT_EQ(refusal("qwen3_moe", experts(R"("n_group": 2)")), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal("olmoe", R"("clip_qkv": 8.0)"), ErrorCode::kUnsupported);
+  EXPECT_EQ(
+      refusal("hunyuan_v1_moe", R"("num_experts": 4, "moe_topk": 2, "use_mixed_mlp_moe": false)"),
+      ErrorCode::kUnsupported);
+}
+
+TEST(Families, ErniesExpertsBeginAtALayer) {
+  const std::string sizes = R"("moe_num_experts": 4, "moe_k": 2, "moe_intermediate_size": 12)";
+  const ModelConfig c = parse("ernie4_5_moe", sizes + R"(, "moe_num_shared_experts": 3)");
+  EXPECT_EQ(c.layer(0).experts.count, 0);
+  EXPECT_EQ(c.layer(1).experts.count, 4);
+  EXPECT_TRUE(c.layer(1).experts.selection_bias);
+  EXPECT_EQ(c.layer(1).experts.shared_width, 36);
+  EXPECT_EQ(parse("ernie4_5_moe", sizes + R"(, "moe_layer_end_index": 2)").layer(3).experts.count,
+            0);
+  for (const char* wrong :
+       {R"(, "moe_layer_interval": 0)", R"(, "moe_layer_start_index": -1)",
+        R"(, "moe_num_shared_experts": -1)", R"(, "moe_num_shared_experts": 1000000)"}) {
+    EXPECT_EQ(refusal("ernie4_5_moe", sizes + wrong), ErrorCode::kInvalid) << wrong;
+  }
 }
 
 }  // namespace
