@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import tiny_models
 from harness import ToolTest, main, program
 
 # Prints everything that a template may be told.
@@ -349,6 +350,15 @@ class Defaults(ChatTest):
         plain = self.folder / "plain"
         (self.folder / "model").rename(plain)
         self.assertEqual(self.ok("-m", plain, *chat).out, self.ok("-m", self.model(), *chat, *given).out)
+
+    def test_gguf_files_of_others_say_it_with_keys(self):
+        tiny_models.gguf(self.folder / "k.gguf", [
+            ("general.sampling.temp", 6, 0.6), ("general.sampling.top_k", 4, 20),
+            ("general.sampling.top_p", 6, 0.95)])
+        wanted = "--temp 0.6 --top-k 20 --top-p 0.95 --min-p 0 "
+        self.assertIn(wanted, self.note("k.gguf"))
+        self.ok("k.gguf", "-o", "k.lathe", tool="convert")
+        self.assertIn(wanted, self.note("k.lathe"))
 
     def test_options_come_before_it(self):
         model = self.model(generation_config__json=self.CONFIG)
