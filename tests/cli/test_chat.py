@@ -531,6 +531,12 @@ class Talk(ChatTest):
         self.assertIn("context", err)
         self.assertEqual(json.loads((self.folder / "h.json").read_text())[0]["content"], "a")
 
+    def test_options_that_mean_nothing_here_are_refused(self):
+        for option in (["--cache-dir", "c"], ["--echo"]):
+            self.start(*option)
+            self.assertEqual(self.process.wait(60), 2)
+            self.assertIn(option[0], self.process.stderr.read().decode())
+
     def test_a_pipe_stays_a_filter(self):
         result = self.ok("-m", self.model(), "--chat", "--chat-template", self.plain, "-n", "2", stdin="Hi\n")
         self.assertNotIn("\x1b", result.out)
