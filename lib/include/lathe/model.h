@@ -14,12 +14,12 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
-#include "lathe/model_config.h"
 
 namespace lathe {
 
-class LoadedModel;  // what a model is made of, for the library alone
-class LoraAdapter;  // lathe/lora.h
+class LoadedModel;   // what a model is made of, for the library alone
+class LoraAdapter;   // lathe/lora.h
+struct ModelConfig;  // lathe/model_config.h
 
 struct LoadOptions {
   // Reads the weights into memory of the process; otherwise they are used where the file is

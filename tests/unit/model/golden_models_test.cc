@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/model_config.h"
 #include "lathe/session.h"
 
 #include "support/paths.h"
