@@ -9,8 +9,8 @@
 #include "lathe/error.h"
 
 #include "checkpoint/lathe_file.h"
+#include "quant/mixture.h"
 #include "quant/recipe.h"
-#include "quant/scheme.h"
 
 namespace lathe {
 namespace {
@@ -105,7 +105,7 @@ std::string mixture_name(const Checkpoint& checkpoint) {
   if (recipe == checkpoint.metadata().end()) return "";
   try {
     const Recipe how = parse_recipe(recipe->second, checkpoint.path());
-    return how.scheme == kMixture && how.rules.empty() ? how.scheme : "";
+    return is_mixture(how.scheme) && how.rules.empty() ? how.scheme : "";
   } catch (const Error&) {  // somebody else's words
     return "";
   }

@@ -24,12 +24,14 @@ struct ForwardKernels {
                        std::int64_t y_stride);
 
   // ---- quantized matrices (tensor/packed_matrix.h)
-  // Tokens that packed_matmul multiplies together at best: the largest QuantizedRows::block.
+  // Tokens that packed_matmul multiplies together at best, an even number: the largest
+  // QuantizedRows::width().
   std::int64_t block_tokens;
   // One token's activations (n of them, in to.inputs) to signed bytes, as token t of `to`.
   // scale = max|x| / 127 of a span, q = x · (127 / max|x|) rounded to nearest even. A span whose
   // largest magnitude is below 2^-100 counts as zeros; the scale of one that holds a NaN or an
-  // infinity is no number.
+  // infinity is no number. What is lost in units of scale goes to the second plane if there is one:
+  // scale / 254, and q = lost · 254 rounded to nearest even.
   void (*quantize_row)(const float* x, std::int64_t n, const QuantizedRows& to, std::int64_t t);
   // Any vector to signed bytes with one scale, which is returned; q has room for n rounded up to
   // 16. Arithmetic as above.

@@ -8,7 +8,7 @@ namespace lathe {
 struct SearchKernels {
   // values: n × 16, element (k, row); importance: n weights >= 0 of the squared error.
   // Finds for each row what makes Σ importance · (value - approximation)² small; codes are
-  // 0 … top_code (15 or 255).
+  // 0 … top_code (a power of two less 1, 255 at most).
   // approximation: scale · (code - (top_code + 1) / 2)
   void (*find_scales)(const float* values, const float* importance, std::int64_t n,
                       std::int32_t top_code, float* scales);

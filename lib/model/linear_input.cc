@@ -19,8 +19,9 @@ void make_room(std::vector<T>* v, std::int64_t size) {
 
 // Forms are told apart by all that says what they are.
 auto is_for(const PackedScheme& scheme) noexcept {
-  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme)](const auto& form) {
-    return form.rows.span == span && form.rows.group == group;
+  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme),
+          planes = input_planes(scheme)](const auto& form) {
+    return form.rows.span == span && form.rows.group == group && form.rows.planes == planes;
   };
 }
 
@@ -71,14 +72,15 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   const ForwardKernels& table = kernels().forward;
   // Blocks as even as they come: a last one of a token or two would have too few independent
   // sums.
-  const std::int64_t block = divide_up(rows_, divide_up(rows_, table.block_tokens));
   QuantizedRows& to = q.rows;
+  to.planes = input_planes(scheme);
+  const std::int64_t block = divide_up(rows_, divide_up(rows_, table.block_tokens / to.planes));
   to.rows = rows_;
   to.block = block;
   to.inputs = round_up(cols_, 32);
   to.span = inputs_per_span(scheme);
   to.group = inputs_per_group(scheme);
-  const std::int64_t room = to.blocks() * block;
+  const std::int64_t room = to.blocks() * to.width();
   make_room(&q.q, room * to.inputs);
   make_room(&q.scale, room * to.spans());
   make_room(&q.sum, room * to.groups());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "quant/mixture.h"
 #include "quant/scheme.h"
 
 namespace lathe {
@@ -11,10 +12,10 @@ namespace {
 // What a name begins with, in lower case and without its separators, and what is near to it. The
 // first that fits counts. Fewer bits than four are not made here: four are nearest.
 constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
-    {"q2", "w4"},   {"q3", "w4"},   {"q4", "w4"},  {"q5", "w4g32a"}, {"q6", "w8"},
-    {"q8", "w8"},   {"iq", "w4"},   {"tq", "w4"},  {"mxfp4", "w4"},  {"fp4", "w4"},
-    {"nf4", "w4"},  {"int4", "w4"}, {"i4", "w4"},  {"gptq", "w4"},   {"awq", "w4"},
-    {"int8", "w8"}, {"i8", "w8"},   {"fp8", "w8"}, {"fp16", "f16"},  {"fp32", "f32"},
+    {"q2", "w4"},   {"q3", "w4"},   {"q4", "w4"},  {"q5", "w5"},    {"q6", "w6"},
+    {"q8", "w8"},   {"iq", "w4"},   {"tq", "w4"},  {"mxfp4", "w4"}, {"fp4", "w4"},
+    {"nf4", "w4"},  {"int4", "w4"}, {"i4", "w4"},  {"gptq", "w4"},  {"awq", "w4"},
+    {"int8", "w8"}, {"i8", "w8"},   {"fp8", "w8"}, {"fp16", "f16"}, {"fp32", "f32"},
 };
 
 std::string plain(std::string_view name) {
@@ -26,7 +27,9 @@ std::string plain(std::string_view name) {
   return out;
 }
 
-bool is_scheme(const std::string& name) { return name == "w4" || scheme_by_name(name).has_value(); }
+bool is_scheme(const std::string& name) {
+  return is_mixture(name) || scheme_by_name(name).has_value();
+}
 
 }  // namespace
 
@@ -41,7 +44,7 @@ std::string nearest_scheme(std::string_view name) {
   }
   if (word == "bfloat16") return "bf16";
   if (word == "float32" || word == "float") return "f32";
-  // "w4g48", "w8nlg32", "w5": the longest beginning that is a scheme.
+  // "w4g48", "w8nlg32", "w4x": the longest beginning that is a scheme.
   for (std::string start = word; start.size() > 1; start.pop_back()) {
     if (is_scheme(start)) return start;
   }
@@ -49,7 +52,7 @@ std::string nearest_scheme(std::string_view name) {
 }
 
 std::string nearest_gguf_scheme(std::string_view name) {
-  return name.starts_with("w8") ? "q8_0" : "q4_1";
+  return name.starts_with("w8") || name.starts_with("w6") ? "q8_0" : "q4_1";
 }
 
 }  // namespace lathe

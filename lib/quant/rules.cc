@@ -7,12 +7,13 @@
 #include "base/fail.h"
 #include "base/regex.h"
 #include "quant/foreign_scheme.h"
+#include "quant/mixture.h"
 
 namespace lathe {
 namespace {
 
 void check_scheme_name(const std::string& name) {
-  if (name == kMixture || scheme_by_name(name)) return;
+  if (is_mixture(name) || scheme_by_name(name)) return;
   const std::string near = nearest_scheme(name);
   std::string advice;
   if (!near.empty()) advice = fmt::format("; the nearest is {}", near);
@@ -83,14 +84,14 @@ MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, CheckpointFormat 
 
 MatrixScheme SchemeRules::resolve(const std::string& scheme, const TensorInfo& matrix,
                                   CheckpointFormat format) const {
-  if (scheme != kMixture) return *scheme_by_name(scheme);
+  if (!is_mixture(scheme)) return *scheme_by_name(scheme);
   if (format == CheckpointFormat::kGguf) {
     fail(ErrorCode::kUsage,
          "a GGUF file cannot hold the scheme {}; choose one of {} ({} is nearest), or write a "
          ".lathe file",
-         kMixture, gguf_scheme_list(), nearest_gguf_scheme(kMixture));
+         scheme, gguf_scheme_list(), nearest_gguf_scheme(scheme));
   }
-  return mixture_scheme(matrix.id, matrix.rows(), matrix.cols(), tied_);
+  return mixture_scheme(scheme, matrix.id, matrix.rows(), matrix.cols(), tied_);
 }
 
 }  // namespace lathe

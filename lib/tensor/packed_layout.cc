@@ -153,10 +153,14 @@ PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& w
     fail_invalid("{}: a packed matrix must begin with LPK1", what);
   }
   PackedMatrix m;
-  m.scheme = {header.bits, header.group, static_cast<ScaleForm>(header.form),
-              (header.flags & 1u) != 0, (header.flags & 2u) != 0};
+  m.scheme = {header.bits,
+              header.group,
+              static_cast<ScaleForm>(header.form),
+              (header.flags & 1u) != 0,
+              (header.flags & 2u) != 0,
+              (header.flags & 4u) != 0};
   if (const auto error = packed_scheme_error(m.scheme)) fail_invalid("{}: {}", what, *error);
-  if (header.flags > 3 || header.zero != 0 ||
+  if (header.flags > 7 || header.zero != 0 ||
       std::abs(static_cast<std::int64_t>(header.unit_exponent)) > kLargestUnitExponent) {
     fail_invalid("{}: the packed header has fields out of range", what);
   }
@@ -241,7 +245,8 @@ PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::i
   std::memcpy(header.magic, "LPK1", 4);
   header.bits = scheme.bits;
   header.form = static_cast<std::uint8_t>(scheme.form);
-  header.flags = static_cast<std::uint8_t>((scheme.minimums ? 1 : 0) | (scheme.grid ? 2 : 0));
+  header.flags = static_cast<std::uint8_t>((scheme.minimums ? 1 : 0) | (scheme.grid ? 2 : 0) |
+                                           (scheme.wide_inputs ? 4 : 0));
   header.group = scheme.group;
   header.unit_exponent = unit_exponent;
   header.rows = rows;

@@ -19,7 +19,7 @@ struct PackedHeader {
   char magic[4];  // "LPK1"
   std::uint8_t bits;
   std::uint8_t form;
-  std::uint8_t flags;  // 1: minimums, 2: grid
+  std::uint8_t flags;  // 1: minimums, 2: grid, 4: wide inputs
   std::uint8_t zero;
   std::int32_t group;
   std::int32_t unit_exponent;  // scales and minimums are multiplied with 2^unit_exponent

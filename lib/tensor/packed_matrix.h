@@ -7,8 +7,9 @@
 //   w[r][k] = scale[r][k / group] ·  q[r][k] + minimum[r][k / group]
 //
 // q is unsigned, because int8 dot instructions take one unsigned operand (the weights) and
-// one signed (the activations). zero is 8 for 4 bits and 128 for 8 bits. With a grid, q is
-// an index into sixteen signed bytes, and w = scale · grid[q]. packed_scheme.h lists what there is.
+// one signed (the activations). zero is half of what the bits can count: 8 for 4 bits, 128 for 8.
+// With a grid, q is an index into sixteen signed bytes, and w = scale · grid[q]. packed_scheme.h
+// lists what there is.
 //
 // The bytes of the weights. Sixteen rows make a tile, because sixteen 32-bit sums are one
 // AVX-512 register or two AVX2 registers: each output row has a lane of its own, so its sum
@@ -21,6 +22,8 @@
 //                                      of the 8-bit line for k would hold, and in its high
 //                                      nibble that of the line for k + 4
 //                                      lines of a tile: k = 0, 8, 16, …
+//   5 and 6 bits: their low four as above, then a line of the bits above those
+//                 (packed_scheme.h)
 //   tiles follow each other: the matrix is one stream of memory.
 //
 // Scales stand beside the weights, as [tile][group][16 rows], in one of two forms:
@@ -67,25 +70,31 @@ struct PackedMatrix {
   const std::uint16_t* super_minimums = nullptr;
 };
 
-// Activations of several tokens, quantized: x[t][k] ≈ scale[t][k / span] · q[t][k], q in
-// -127..127. Tokens stand in blocks, and within a block side by side, four inputs at a time: a
-// kernel that multiplies a block reads one stream. The last block may be partly empty.
+// Activations of several tokens, quantized: x[t][k] ≈ Σ over planes of scale[t][k / span] ·
+// q[t][k], q in -127..127. One plane is a byte per input; a second holds what the first has rounded
+// away, in 254ths of its scale: two bytes together are sixteen bits but for a quarter of one.
+// Tokens stand in blocks, and within a block side by side, four inputs at a time: a kernel that
+// multiplies a block reads one stream. Two planes of a token are neighbours, as two tokens would
+// be. The last block may be partly empty.
 struct QuantizedRows {
   std::int64_t rows = 0;     // tokens
   std::int64_t block = 1;    // tokens per block
+  std::int64_t planes = 1;   // 1 or 2
   std::int64_t inputs = 0;   // per token, padded with zeros to 32
   std::int64_t span = 0;     // inputs per scale: one of kActivationSpans, a multiple of the group
   std::int64_t group = 0;    // of the weights: one of kPackedGroups
-  std::int8_t* q = nullptr;  // [blocks][inputs / 4][block][4]
-  float* scale = nullptr;    // [blocks][spans][block]
-  // Per group of the weights, [blocks][groups][block]: Σ q as a float, and -8 · Σ q, what the
-  // sums of weights with zero = 8 start from.
+  std::int8_t* q = nullptr;  // [blocks][inputs / 4][block][planes][4]
+  float* scale = nullptr;    // [blocks][spans][block][planes]
+  // Per group of the weights, [blocks][groups][block][planes]: Σ q as a float, and -8 · Σ q, what
+  // the sums of weights with zero = 8 start from.
   float* sum = nullptr;
   std::int32_t* minus_eight_sum = nullptr;
 
   std::int64_t spans() const noexcept { return (inputs + span - 1) / span; }
   std::int64_t groups() const noexcept { return (inputs + group - 1) / group; }
   std::int64_t blocks() const noexcept { return (rows + block - 1) / block; }
+  // Bytes of a block per input.
+  std::int64_t width() const noexcept { return block * planes; }
 };
 
 }  // namespace lathe

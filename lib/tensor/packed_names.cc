@@ -50,9 +50,9 @@ std::vector<int> widths(bool (*wanted)(const CodeWidth&)) {
 }  // namespace
 
 std::string packed_scheme_name(const PackedScheme& s) {
-  return fmt::format("w{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
-                     s.group == 0 ? "" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
-                     s.form == ScaleForm::kTwoLevel ? "d" : "");
+  return fmt::format("w{}{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
+                     s.group == 0 ? "r" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
+                     s.form == ScaleForm::kTwoLevel ? "d" : "", s.wide_inputs ? "x" : "");
 }
 
 std::optional<PackedScheme> packed_scheme_by_name(std::string_view name) {
@@ -64,11 +64,12 @@ std::optional<PackedScheme> packed_scheme_by_name(std::string_view name) {
   scheme.grid = take(name, "nl");
   if (take(name, "g")) {
     if (!take_number(name, scheme.group)) return std::nullopt;
-  } else if (!width->whole_rows) {
+  } else if (!width->whole_rows || !take(name, "r")) {
     return std::nullopt;
   }
   scheme.minimums = take(name, "a");
   scheme.form = take(name, "d") ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
+  scheme.wide_inputs = take(name, "x");
   if (!name.empty() || packed_scheme_error(scheme)) return std::nullopt;
   return scheme;
 }
@@ -96,20 +97,24 @@ std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
     return fmt::format("a grid needs {} bits and no minimums",
                        joined(widths([](const CodeWidth& w) { return w.grid; }), "or"));
   }
+  if (s.wide_inputs && (s.bits != 8 || s.minimums)) {
+    return "inputs in two bytes need 8 bits and no minimums";
+  }
   return std::nullopt;
 }
 
 std::string packed_scheme_list() {
   std::vector<std::string> names;
   for (const CodeWidth& w : kCodeWidths) {
-    if (w.whole_rows) names.push_back(fmt::format("w{}", w.bits));
+    if (w.whole_rows) names.push_back(fmt::format("w{}r", w.bits));
   }
   for (const CodeWidth& w : kCodeWidths) names.push_back(fmt::format("w{}gN", w.bits));
   for (const CodeWidth& w : kCodeWidths) {
     if (w.grid) names.push_back(fmt::format("w{}nlgN (non-linear)", w.bits));
   }
-  return fmt::format("{} with N = {} (then a: asymmetric, d: double quantization)",
-                     joined(names, "and"), joined(list(kPackedGroups), "or"));
+  return fmt::format(
+      "{} with N = {} (then a: asymmetric, d: double quantization, x: inputs in two bytes)",
+      joined(names, "and"), joined(list(kPackedGroups), "or"));
 }
 
 double bits_per_weight(const PackedScheme& scheme) noexcept {

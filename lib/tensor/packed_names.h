@@ -1,9 +1,9 @@
 // Names of packed schemes, for files, people and error messages: all made of packed_scheme.h.
 //
-//   w BITS [nl] [g GROUP] [a] [d]     w8  w4g64  w4nlg32d  w8g32a  w4g32ad
+//   w BITS [nl] (g GROUP | r) [a] [d] [x]     w8r  w4g64  w4nlg32d  w8g32a  w4g32ad  w8g32x
 //
-// nl: on a grid (non-linear); no group: one scale for the whole row; a: minimums (asymmetric);
-// d: scales in two levels (double quantization).
+// nl: on a grid (non-linear); r: one scale for the whole row; a: minimums (asymmetric);
+// d: scales in two levels (double quantization); x: inputs in two bytes (extended).
 #pragma once
 
 #include <optional>
@@ -22,8 +22,8 @@ std::optional<PackedScheme> packed_scheme_by_name(std::string_view name);
 // Why a scheme cannot be, or nothing.
 std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
 
-// Those that are offered, for messages: "w8, w4gN, w8gN and w4nlgN (non-linear) with N = 16, 32, 64
-// or 128 (then a: asymmetric, d: double quantization)".
+// Those that are offered, for messages: "w8r, w4gN, w8gN and w4nlgN (non-linear) with N = 16, 32,
+// 64 or 128 (then a: asymmetric, d: double quantization, x: inputs in two bytes)".
 std::string packed_scheme_list();
 
 // Bits per weight of a large matrix, scales included.

@@ -23,16 +23,20 @@ namespace lathe {
 //
 //   width   planes   quads per block   lines: of the low plane, then of the high one
 //     4       4            2             1
+//     5       4 and 1      8             4, 1
+//     6       4 and 2      4             2, 1
 //     8       8            1             1
 //
 struct CodeWidth {
   std::uint8_t bits;
   std::uint8_t planes[2];  // bits of the low plane and of the high one, 0 without
   bool grid;               // whether codes may be positions of a grid of sixteen values
-  bool whole_rows;         // whether quantize offers one scale for a whole row ("w8")
+  bool whole_rows;         // whether quantize offers one scale for a whole row ("w8r")
 };
 inline constexpr CodeWidth kCodeWidths[] = {
     {.bits = 4, .planes = {4, 0}, .grid = true, .whole_rows = false},
+    {.bits = 5, .planes = {4, 1}, .grid = false, .whole_rows = false},
+    {.bits = 6, .planes = {4, 2}, .grid = false, .whole_rows = false},
     {.bits = 8, .planes = {8, 0}, .grid = false, .whole_rows = true},
 };
 inline constexpr int kCodeWidthCount = sizeof(kCodeWidths) / sizeof(kCodeWidths[0]);
@@ -55,6 +59,9 @@ struct PackedScheme {
   ScaleForm form = ScaleForm::kHalf;
   bool minimums = false;  // not together with a grid
   bool grid = false;      // where the width has one
+  // Whether activations are two bytes each in place of one (QuantizedRows): beside 8 bits, without
+  // minimums.
+  bool wide_inputs = false;
 
   bool operator==(const PackedScheme&) const = default;
 };
@@ -92,8 +99,13 @@ constexpr std::int64_t inputs_per_group(const PackedScheme& scheme) noexcept {
 // or with one scale for a whole row, nobody notices narrow ones (KL of w4 on stories260K 0.087 with
 // 32 and with 128); beside 8 bits in small groups they are a third of the error.
 constexpr std::int64_t inputs_per_span(const PackedScheme& scheme) noexcept {
-  if (scheme.bits == 4 || scheme.group == 0) return kWideSpan;
+  if (scheme.bits == 4 || scheme.group == 0 || scheme.wide_inputs) return kWideSpan;
   return scheme.group < kNarrowSpan ? kNarrowSpan : scheme.group;
+}
+
+// Bytes per input.
+constexpr std::int64_t input_planes(const PackedScheme& scheme) noexcept {
+  return scheme.wide_inputs ? 2 : 1;
 }
 
 namespace packed_scheme_checks {

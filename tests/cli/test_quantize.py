@@ -35,7 +35,7 @@ class Quantize(ToolTest):
 
     def test_more_bits_lose_less(self):
         losses, sizes = [], []
-        for scheme in ["w8g32", "w8", "w4g32a", "w4g128"]:
+        for scheme in ["w8", "w8r", "w6", "w5", "w4g32a", "w4g128"]:
             out = self.folder / f"{scheme}.lathe"
             self.ok("-m", self.model, "-o", out, "-s", scheme)
             losses.append(self.divergence(out))
@@ -59,7 +59,7 @@ class Quantize(ToolTest):
     def test_same_file_for_threads_and_instruction_sets(self):
         files = set()
         isas = [isa for isa in ISAS if self.has_isa(isa)]
-        for scheme in ("w4", "w4nlg32", "w4g32ad", "w8"):
+        for scheme in ("w4", "w4nlg32", "w4g32ad", "w8", "w6g16ad", "w5g32d"):
             files = set()
             for threads, isa in [("1", None), ("3", None)] + [("2", isa) for isa in isas]:
                 out = self.folder / "out.lathe"
@@ -69,10 +69,10 @@ class Quantize(ToolTest):
             self.assertEqual(len(files), 1, scheme)
 
     def test_help_and_documents_name_every_scheme(self):
-        error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w5", message="w5").err
+        error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w7", message="w7").err
         listed = error.split("there are ", 1)[1].strip()
         self.assertIn(" ".join(listed.split()), " ".join(self.ok("--help").out.split()))
-        names = re.findall(r"\b(?:w\d+(?:nl)?(?:gN)?|[qf]\d+(?:_\d)?|bf16|keep)\b", listed)
+        names = re.findall(r"\b(?:w\d+(?:nl)?(?:r|gN)?|[qf]\d+(?:_\d)?|bf16|keep)\b", listed)
         self.assertIn("w4nlgN", names)
         groups = re.findall(r"\d+", listed.split("N = ", 1)[1].split("(", 1)[0])
         for document in ("man/quantize.1", "lib/include/lathe/quantize.h"):
@@ -135,7 +135,7 @@ class Quantize(ToolTest):
         self.assertEqual(all_w8["model.embed_tokens.weight"], "keep")
         self.assertEqual(all_w8["model.layers.0.self_attn.v_proj.weight"], "w8g64")
         self.assertEqual(all_w8["model.layers.1.self_attn.v_proj.weight"], "w4g32")
-        self.assertEqual(all_w8["model.layers.1.self_attn.q_proj.weight"], "w8")
+        self.assertEqual(all_w8["model.layers.1.self_attn.q_proj.weight"], "w8g32")
         self.assertEqual(all_w8["model.norm.weight"], "keep")
         only = schemes("-s", "w8", "--include", "down_proj")
         self.assertEqual({n for n, s in only.items() if s != "keep"},
@@ -354,7 +354,7 @@ class Quantize(ToolTest):
         self.assertNotIn("packed", text)
 
     def test_refusals(self):
-        self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w5", message="w5")
+        self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w7", message="w7")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w8nlg32", message="w8nlg32")
         self.fails(2, "-o", "x.lathe", message="-m MODEL")
         self.fails(2, "-m", self.model, "-o", "x.lathe", "--tensor", "(=w8", message="(")
@@ -401,7 +401,7 @@ class Quantize(ToolTest):
 
     def test_names_of_others_lead_to_the_nearest_scheme(self):
         for name, nearest in [("q4_k_m", "w4"), ("Q4_K_S", "w4"), ("IQ4_XS", "w4"), ("Q8_K", "w8"),
-                              ("Q6_K", "w8"), ("Q5_K_M", "w4g32a"), ("nf4", "w4"), ("int8", "w8"),
+                              ("Q6_K", "w6"), ("Q5_K_M", "w5"), ("nf4", "w4"), ("int8", "w8"),
                               ("fp16", "f16"), ("bfloat16", "bf16"), ("W4-G64", "w4g64"),
                               ("w4g48", "w4"), ("q2_k", "w4")]:
             self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,

@@ -23,8 +23,10 @@ inline std::vector<PackedScheme> all_packed_schemes() {
       for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
         for (const bool minimums : {false, true}) {
           for (const bool grid : {false, true}) {
-            const PackedScheme s = {width.bits, group, form, minimums, grid};
-            if (!packed_scheme_error(s)) schemes.push_back(s);
+            for (const bool wide_inputs : {false, true}) {
+              const PackedScheme s = {width.bits, group, form, minimums, grid, wide_inputs};
+              if (!packed_scheme_error(s)) schemes.push_back(s);
+            }
           }
         }
       }

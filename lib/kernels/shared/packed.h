@@ -8,7 +8,7 @@
 //       d    = Σ (q - zero)·x                      exact, 32 bits
 //       part = fma(float(d), scale[r][g], part)
 //       part = fma(float(Σ x), minimum[r][g], part)          with minimums
-//     acc = fma(part, xscale[t][s], acc)
+//     acc = fma(part, xscale[t][s], acc)         with two planes of x: the high one, then the low
 //   y = acc · unit
 // With one scale for the whole row, it waits for the end:
 //     acc = fma(float(d), xscale[t][s], acc)
@@ -159,13 +159,14 @@ Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t f
 // A stretch of a tile against the first `Tokens` tokens of a block. The sums of a stretch that is
 // not the last wait in y for the next. Never inlined: the registers of the loops around it would
 // be missed in here.
-template <typename C, Scales kScales, bool kPrepared, int Tokens>
+template <typename C, Scales kScales, int kPlanes, bool kPrepared, int Tokens>
 __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int64_t tile,
                                                 const Stretch& stretch, const QuantizedRows& x,
                                                 std::int64_t block, float* y,
                                                 std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
-  const std::int64_t step = x.block;
+  const std::int64_t step = x.width();
+  constexpr int kInputRows = kPlanes * Tokens;
   constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;
   const std::uint8_t* weights = stretch.weights;
   std::int64_t g = stretch.from / x.group;
@@ -178,7 +179,7 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
   TileValues minimums(m, m.minimums, m.super_minimums, tile);
 
   const std::int64_t left = m.rows - tile * 16;
-  float* out = y + block * step * y_stride + tile * 16;
+  float* out = y + block * x.block * y_stride + tile * 16;
   // Each token's row of y is elsewhere: asked for now, its line is there when it is written.
   for (int t = 0; t < Tokens; ++t) prefetch(out + t * y_stride);
 
@@ -196,37 +197,40 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
     const std::int64_t span_end = span + x.span < stretch.to ? span + x.span : stretch.to;
     scales.start_span(span);
     if constexpr (kMinimums) minimums.start_span(span);
-    Lanes part[Tokens];
+    Lanes part[kInputRows];
 #pragma GCC unroll 8
-    for (int t = 0; t < Tokens; ++t) part[t] = Lanes::zero();
+    for (int t = 0; t < kInputRows; ++t) part[t] = Lanes::zero();
     for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
       const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
       const std::int64_t count = inputs / C::kBlockInputs;
-      IntLanes dots[Tokens];
-      for (int t = 0; t < Tokens; ++t) dots[t] = start_of<C, kScales>(starts[t]);
+      IntLanes dots[kInputRows];
+      for (int t = 0; t < kInputRows; ++t) dots[t] = start_of<C, kScales>(starts[t]);
       if constexpr (kPrepared) {
         // The same inputs of the next block, which lie too far off to be expected.
         prefetch_all(q + x.inputs * step, inputs * step);
-        weights = add_prepared<C, Tokens>(weights, count, q, 4 * step, dots);
+        weights = add_prepared<C, kInputRows>(weights, count, q, 4 * step, dots);
       } else {
-        add_dots<C, Tokens>(grid, weights, count, q, 4 * step, dots);
+        add_dots<C, kInputRows>(grid, weights, count, q, 4 * step, dots);
         weights += C::kBlockBytes * count;
       }
       q += inputs * step;
       starts += step;
       if constexpr (kScales == Scales::kPerRow) {
-        for (int t = 0; t < Tokens; ++t) part[t] = to_float(dots[t]);
+        for (int t = 0; t < kInputRows; ++t) part[t] = to_float(dots[t]);
       } else {
         const Lanes scale = scales.group(g);
-        for (int t = 0; t < Tokens; ++t) part[t] = fma(to_float(dots[t]), scale, part[t]);
+        for (int t = 0; t < kInputRows; ++t) part[t] = fma(to_float(dots[t]), scale, part[t]);
       }
       if constexpr (kMinimums) {
         const Lanes minimum = minimums.group(g);
-        for (int t = 0; t < Tokens; ++t) part[t] = fma(Lanes::all(sums[t]), minimum, part[t]);
+        for (int t = 0; t < kInputRows; ++t) part[t] = fma(Lanes::all(sums[t]), minimum, part[t]);
         sums += step;
       }
     }
-    for (int t = 0; t < Tokens; ++t) acc[t] = fma(part[t], Lanes::all(xscale[t]), acc[t]);
+#pragma GCC unroll 8
+    for (int t = 0; t < kInputRows; ++t) {
+      acc[t / kPlanes] = fma(part[t], Lanes::all(xscale[t]), acc[t / kPlanes]);
+    }
     xscale += step;
   }
   const bool last = !kPrepared || stretch.to == x.inputs;
@@ -242,76 +246,78 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
 }
 
 // The same for `count` tokens.
-template <typename C, Scales kScales, bool kPrepared,
-          int Tokens = kPrepared ? kBlockTokens : kDirectTokens>
+template <typename C, Scales kScales, int kPlanes, bool kPrepared,
+          int Tokens = (kPrepared ? kBlockTokens : kDirectTokens) / kPlanes>
 void multiply_block(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
                     const QuantizedRows& x, std::int64_t block, std::int64_t count, float* y,
                     std::int64_t y_stride) noexcept {
   if (count == Tokens) {
-    multiply_stretch<C, kScales, kPrepared, Tokens>(m, tile, stretch, x, block, y, y_stride);
+    multiply_stretch<C, kScales, kPlanes, kPrepared, Tokens>(m, tile, stretch, x, block, y,
+                                                             y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<C, kScales, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
-                                                      y_stride);
+    multiply_block<C, kScales, kPlanes, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
+                                                               y_stride);
   }
 }
 
 // One tile against blocks [first, last).
-template <typename C, Scales kScales, bool kPrepared>
+template <typename C, Scales kScales, int kPlanes, bool kPrepared>
 void multiply_blocks(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
                      const QuantizedRows& x, std::int64_t first, std::int64_t last, float* y,
                      std::int64_t y_stride) noexcept {
   for (std::int64_t block = first; block < last; ++block) {
     const std::int64_t left = x.rows - block * x.block;
-    multiply_block<C, kScales, kPrepared>(m, tile, stretch, x, block,
-                                          left < x.block ? left : x.block, y, y_stride);
+    multiply_block<C, kScales, kPlanes, kPrepared>(m, tile, stretch, x, block,
+                                                   left < x.block ? left : x.block, y, y_stride);
   }
 }
 
-template <typename C, Scales kScales>
+template <typename C, Scales kScales, int kPlanes>
 void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows& x,
                    std::int64_t first, std::int64_t last, float* y,
                    std::int64_t y_stride) noexcept {
   if constexpr (kDirectTokens < kBlockTokens) {
-    if (x.block > kDirectTokens) {
+    if (x.width() > kDirectTokens) {
       alignas(64) std::uint8_t memory[(32 * 16 + 64) * kStretchInputs / 16];
       for (std::int64_t from = 0; from < x.inputs; from += kStretchInputs) {
         const Stretch stretch = prepare_stretch<C>(m, tile, from, x.group, memory);
-        multiply_blocks<C, kScales, true>(m, tile, stretch, x, first, last, y, y_stride);
+        multiply_blocks<C, kScales, kPlanes, true>(m, tile, stretch, x, first, last, y, y_stride);
       }
       return;
     }
   }
   const Stretch whole = {0, x.inputs, m.weights + tile * m.tile_bytes};
-  multiply_blocks<C, kScales, false>(m, tile, whole, x, first, last, y, y_stride);
+  multiply_blocks<C, kScales, kPlanes, false>(m, tile, whole, x, first, last, y, y_stride);
 }
 
-template <typename C, Scales kScales>
+template <typename C, Scales kScales, int kPlanes>
 void multiply_tiles(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
                     const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
   const std::int64_t blocks = x.blocks();
-  const std::int64_t fit = kInputBytes / (x.inputs * x.block);
+  const std::int64_t fit = kInputBytes / (x.inputs * x.width());
   const std::int64_t run = fit > 1 ? fit : 1;
   for (std::int64_t start = 0; start < blocks; start += run) {
     const std::int64_t end = start + run < blocks ? start + run : blocks;
     prefetch_tile(m, first_tile);
     for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
       if (tile + 1 < last_tile) prefetch_tile(m, tile + 1);
-      multiply_tile<C, kScales>(m, tile, x, start, end, y, y_stride);
+      multiply_tile<C, kScales, kPlanes>(m, tile, x, start, end, y, y_stride);
     }
   }
 }
 
-template <typename C>
+// The form of the scales.
+template <typename C, int kPlanes>
 void multiply_codes(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
                     const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
   if (m.scheme.minimums) {
-    if constexpr (!C::kGrid) {  // has none
-      multiply_tiles<C, Scales::kPerGroupWithMinimums>(m, first_tile, last_tile, x, y, y_stride);
+    if constexpr (!C::kGrid && kPlanes == 1) {  // the others have none
+      multiply_tiles<C, Scales::kPerGroupWithMinimums, 1>(m, first_tile, last_tile, x, y, y_stride);
     }
   } else if (m.scheme.group == 0) {
-    multiply_tiles<C, Scales::kPerRow>(m, first_tile, last_tile, x, y, y_stride);
+    multiply_tiles<C, Scales::kPerRow, kPlanes>(m, first_tile, last_tile, x, y, y_stride);
   } else {
-    multiply_tiles<C, Scales::kPerGroup>(m, first_tile, last_tile, x, y, y_stride);
+    multiply_tiles<C, Scales::kPerGroup, kPlanes>(m, first_tile, last_tile, x, y, y_stride);
   }
 }
 
@@ -326,10 +332,16 @@ void multiply_width(const PackedMatrix& m, std::int64_t first_tile, std::int64_t
     }
     if constexpr (kWidth.grid) {
       if (m.scheme.grid) {
-        return multiply_codes<Codes<kWidth.bits, true>>(m, first_tile, last_tile, x, y, y_stride);
+        return multiply_codes<Codes<kWidth.bits, true>, 1>(m, first_tile, last_tile, x, y,
+                                                           y_stride);
       }
     }
-    multiply_codes<Codes<kWidth.bits, false>>(m, first_tile, last_tile, x, y, y_stride);
+    if constexpr (kWidth.bits == 8) {
+      if (x.planes == 2) {
+        return multiply_codes<Codes<8, false>, 2>(m, first_tile, last_tile, x, y, y_stride);
+      }
+    }
+    multiply_codes<Codes<kWidth.bits, false>, 1>(m, first_tile, last_tile, x, y, y_stride);
   } else {
     __builtin_trap();  // no such width: whoever made the matrix has checked its scheme
   }

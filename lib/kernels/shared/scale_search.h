@@ -100,6 +100,9 @@ inline Range range_of(const float* values, std::int64_t n) noexcept {
 // the fit to those is a little better again.
 constexpr int kRefinements = 3;
 
+// A finer grid than of 6 bits has nothing to gain from a search.
+constexpr std::int32_t kLargestSearched = 63;
+
 // See SearchKernels::find_scales.
 void search_scales(const float* values, const float* importance, std::int64_t n,
                    std::int32_t top_code, float* scales) noexcept {
@@ -111,8 +114,7 @@ void search_scales(const float* values, const float* importance, std::int64_t n,
   const Lanes extreme = where_less(negate(range.least), range.most, range.most, range.least);
   const Lanes reach = max(magnitude(extreme), Lanes::all(0x1p-100f));
   const Lanes sign = where_less(extreme, Lanes::zero(), Lanes::all(1.0f), Lanes::all(-1.0f));
-  if (top_code > 15) {
-    // So fine a grid has nothing to gain from a search.
+  if (top_code > kLargestSearched) {
     const Lanes half_range = Lanes::all(static_cast<float>(top_code) * 0.5f);
     div(mul(sign, reach), half_range).store(scales);
     return;
@@ -135,7 +137,7 @@ void search_lines(const float* values, const float* importance, std::int64_t n,
   const Lanes top = Lanes::all(static_cast<float>(top_code));
   const Range range = range_of(values, n);
   const Lanes span = max(sub(range.most, range.least), Lanes::all(0x1p-100f));
-  if (top_code > 15) {
+  if (top_code > kLargestSearched) {
     div(span, top).store(scales);
     range.least.store(minimums);
     return;

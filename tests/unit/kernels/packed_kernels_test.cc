@@ -43,13 +43,14 @@ struct Packed {
 struct Activations {
   Activations(const KernelTable& table, const Floats& x, std::int64_t first, std::int64_t rows,
               std::int64_t cols, std::int64_t group, std::int64_t block,
-              std::int64_t span = kWideSpan) {
+              std::int64_t span = kWideSpan, std::int64_t planes = 1) {
     view.rows = rows;
     view.block = block;
+    view.planes = planes;
     view.inputs = (cols + 31) / 32 * 32;
     view.span = span;
     view.group = group;
-    const std::int64_t room = view.blocks() * block;
+    const std::int64_t room = view.blocks() * view.width();
     q.assign(static_cast<std::size_t>(room * view.inputs), 99);
     scale.assign(static_cast<std::size_t>(room * view.spans()), -1.0f);
     sum.assign(static_cast<std::size_t>(room * view.groups()), -1.0f);
@@ -62,17 +63,27 @@ struct Activations {
       table.forward.quantize_row(x.data() + (first + t) * cols, cols, view, t);
     }
   }
-  // Where token t's values begin among those of `per_token` each, `wide` of them together.
-  std::int64_t at(std::int64_t t, std::int64_t per_token, std::int64_t i,
+  // Where token t's values of a plane begin among those of `per_token` each, `wide` of them
+  // together.
+  std::int64_t at(std::int64_t t, std::int64_t plane, std::int64_t per_token, std::int64_t i,
                   std::int64_t wide = 1) const {
     const std::int64_t block = t / view.block;
-    return (block * per_token + i / wide * wide) * view.block + t % view.block * wide + i % wide;
+    const std::int64_t in_block = t % view.block * view.planes + plane;
+    return (block * per_token + i / wide * wide) * view.width() + in_block * wide + i % wide;
   }
-  int code(std::int64_t t, std::int64_t k) const {
-    return q[static_cast<std::size_t>(at(t, view.inputs, k, 4))];
+  int code(std::int64_t t, std::int64_t k, std::int64_t plane = 0) const {
+    return q[static_cast<std::size_t>(at(t, plane, view.inputs, k, 4))];
   }
-  float scale_of(std::int64_t t, std::int64_t k) const {
-    return scale[static_cast<std::size_t>(at(t, view.spans(), k / view.span))];
+  float scale_of(std::int64_t t, std::int64_t k, std::int64_t plane = 0) const {
+    return scale[static_cast<std::size_t>(at(t, plane, view.spans(), k / view.span))];
+  }
+  // Input k of token t as the products see it.
+  double value(std::int64_t t, std::int64_t k) const {
+    double sum = 0;
+    for (std::int64_t p = 0; p < view.planes; ++p) {
+      sum += static_cast<double>(scale_of(t, k, p)) * code(t, k, p);
+    }
+    return sum;
   }
 
   std::vector<std::int8_t> q;
@@ -109,6 +120,32 @@ INSTANTIATE_TEST_SUITE_P(Tables, PackedKernels,
                                              available_kernels().end()),
                          [](const auto& info) { return info.param->name; });
 
+// Token t of `got` is row t of x to half a step of the last plane, and its sums are those of its
+// codes.
+void expect_close(const Activations& got, std::int64_t t, const Floats& x, std::int64_t cols) {
+  for (std::int64_t plane = 0; plane < got.view.planes; ++plane) {
+    std::int32_t sum = 0;
+    for (std::int64_t k = 0; k < got.view.inputs; ++k) {
+      EXPECT_GE(got.code(t, k, plane), -127);
+      sum += got.code(t, k, plane);
+      if ((k + 1) % got.view.group != 0 && k + 1 != got.view.inputs) continue;
+      const auto at =
+          static_cast<std::size_t>(got.at(t, plane, got.view.groups(), k / got.view.group));
+      EXPECT_EQ(got.minus_eight_sum[at], -8 * sum);
+      EXPECT_EQ(got.sum[at], static_cast<float>(sum));
+      sum = 0;
+    }
+  }
+  // Half a step, and what a float rounds in 127 of the first plane's.
+  const double share = got.view.planes == 1 ? 0.5001 : 0.51;
+  for (std::int64_t k = 0; k < got.view.inputs; ++k) {
+    const double real =
+        k < cols ? static_cast<double>(x[static_cast<std::size_t>(t * cols + k)]) : 0;
+    EXPECT_LE(std::abs(got.value(t, k) - real),
+              share * static_cast<double>(got.scale_of(t, k, got.view.planes - 1)));
+  }
+}
+
 TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
   for (const std::int64_t cols : {1, 15, 16, 31, 32, 33, 100, 172, 300}) {
     for (const std::int64_t group : {16, 32, 64, 128}) {
@@ -119,27 +156,15 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
       }
       for (const std::int64_t span : {32, 64, 128}) {
         if (span < group) continue;
-        const std::int64_t block = span == 32 ? 1 : span == 64 ? 8 : 2;
-        const Activations expected(generic(), x, 0, 3, cols, group, block, span);
-        const Activations got(table(), x, 0, 3, cols, group, block, span);
-        EXPECT_EQ(got.q, expected.q);
-        EXPECT_TRUE(same_bits(got.scale, expected.scale));
-        EXPECT_TRUE(same_bits(got.sum, expected.sum));
-        EXPECT_EQ(got.minus_eight_sum, expected.minus_eight_sum);
-        for (const std::int64_t t : {0, 2}) {
-          std::int32_t sum = 0;
-          for (std::int64_t k = 0; k < got.view.inputs; ++k) {
-            const float real = k < cols ? x[static_cast<std::size_t>(t * cols + k)] : 0.0f;
-            const float scale = got.scale_of(t, k);
-            EXPECT_LE(std::abs(scale * static_cast<float>(got.code(t, k)) - real), 0.5001f * scale);
-            EXPECT_GE(got.code(t, k), -127);
-            sum += got.code(t, k);
-            if ((k + 1) % group != 0 && k + 1 != got.view.inputs) continue;
-            const auto at = static_cast<std::size_t>(got.at(t, got.view.groups(), k / group));
-            EXPECT_EQ(got.minus_eight_sum[at], -8 * sum);
-            EXPECT_EQ(got.sum[at], static_cast<float>(sum));
-            sum = 0;
-          }
+        for (const std::int64_t planes : {1, 2}) {
+          const std::int64_t block = span == 32 ? 1 : span == 64 ? 8 / planes : 2;
+          const Activations expected(generic(), x, 0, 3, cols, group, block, span, planes);
+          const Activations got(table(), x, 0, 3, cols, group, block, span, planes);
+          EXPECT_EQ(got.q, expected.q);
+          EXPECT_TRUE(same_bits(got.scale, expected.scale));
+          EXPECT_TRUE(same_bits(got.sum, expected.sum));
+          EXPECT_EQ(got.minus_eight_sum, expected.minus_eight_sum);
+          for (const std::int64_t t : {0, 2}) expect_close(got, t, x, cols);
         }
       }
     }
@@ -153,24 +178,25 @@ TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
         SCOPED_TRACE(::testing::Message()
                      << int{s.bits} << " bits, group " << s.group << ", form "
                      << static_cast<int>(s.form) << (s.minimums ? ", minimums" : "")
-                     << (s.grid ? ", grid" : "") << ", " << rows << " x " << cols);
+                     << (s.grid ? ", grid" : "") << (s.wide_inputs ? ", wide inputs" : "") << ", "
+                     << rows << " x " << cols);
         constexpr std::int64_t kTokens = 15;
         const Packed packed(s, rows, cols, 2);
         const Floats x = random_floats(kTokens * cols, 1.0f, 3);
         const std::int64_t group = inputs_per_group(s);
         const std::int64_t span = inputs_per_span(s);
+        const std::int64_t planes = input_planes(s);
+        const std::int64_t most = table().forward.block_tokens / planes;
         const Activations activations(generic(), x, 0, kTokens, cols, group,
-                                      generic().forward.block_tokens, span);
+                                      generic().forward.block_tokens / planes, span, planes);
         const Floats expected = multiply(generic(), packed.matrix, activations.view);
-        const Activations whole(table(), x, 0, kTokens, cols, group, table().forward.block_tokens,
-                                span);
+        const Activations whole(table(), x, 0, kTokens, cols, group, most, span, planes);
         ASSERT_TRUE(same_bits(multiply(table(), packed.matrix, whole.view), expected));
         // Any number of tokens at once, in blocks of any size, gives the same bits for each.
         for (std::int64_t count = 1; count <= 7; ++count) {
           const std::int64_t first = (count * 2) % (kTokens - count);
-          const std::int64_t block =
-              std::min((count + 1) / 2 + first % 2, table().forward.block_tokens);
-          const Activations part(table(), x, first, count, cols, group, block, span);
+          const std::int64_t block = std::min((count + 1) / 2 + first % 2, most);
+          const Activations part(table(), x, first, count, cols, group, block, span, planes);
           const Floats some = multiply(table(), packed.matrix, part.view);
           const auto begin = expected.begin() + first * (rows + 3);
           ASSERT_TRUE(same_bits(some, Floats(begin, begin + count * (rows + 3)))) << count;
@@ -183,8 +209,7 @@ TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
             double sum = 0;
             double size = 0;
             for (std::int64_t k = 0; k < cols; ++k) {
-              const double input =
-                  static_cast<double>(activations.scale_of(t, k)) * activations.code(t, k);
+              const double input = activations.value(t, k);
               const double term = static_cast<double>(row[static_cast<std::size_t>(k)]) * input;
               sum += term;
               // With minimums a product is a difference of two larger ones.
@@ -235,8 +260,8 @@ TEST_P(PackedKernels, WhatIsNoNumberStaysNone) {
     Floats x = random_floats(3 * kCols, 1.0f, 7);
     const auto product = [&] {
       const Activations a(table(), x, 0, 3, kCols, inputs_per_group(s),
-                          std::min<std::int64_t>(3, table().forward.block_tokens),
-                          inputs_per_span(s));
+                          std::min<std::int64_t>(3, table().forward.block_tokens / input_planes(s)),
+                          inputs_per_span(s), input_planes(s));
       return multiply(table(), packed.matrix, a.view);
     };
     const Floats sound = product();

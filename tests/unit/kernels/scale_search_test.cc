@@ -62,9 +62,9 @@ double error_of(const Group& g, int row, double scale, double minimum, int top) 
 
 TEST(ScaleSearch, AllTablesAgreeToTheBit) {
   for (const std::int64_t n : {1, 31, 32, 64, 128}) {
-    for (const int kind : {0, 1, 2, 3}) {
-      const bool symmetric = kind < 2;
-      const int top = kind % 2 == 0 ? 15 : 255;
+    for (const int kind : {0, 1, 2, 3, 4, 5, 6, 7}) {
+      const bool symmetric = kind < 4;
+      const int top = (1 << (kind % 4 == 3 ? 8 : 4 + kind % 4)) - 1;
       const Group g = random_group(n, static_cast<unsigned>(n));
       const Found expected = search(*available_kernels()[0], g, top, symmetric);
       for (const KernelTable* table : available_kernels()) {

@@ -92,7 +92,10 @@ std::vector<float> seen_by(const Case& c, std::vector<float> x) {
       float top = 0.0f;
       for (std::int64_t k = 0; k < count; ++k) top = std::max(top, std::abs(values[k]));
       for (std::int64_t k = 0; k < count; ++k) {
-        values[k] = std::nearbyint(values[k] * (127.0f / top)) * (top / 127.0f);
+        const float steps = values[k] * (127.0f / top);
+        const float high = std::nearbyint(steps);
+        const float low = c.scheme.wide_inputs ? std::nearbyint((steps - high) * 254.0f) : 0.0f;
+        values[k] = (high + low / 254.0f) * (top / 127.0f);
       }
     }
   }

@@ -158,9 +158,21 @@ const Kind kKinds[] = {
      [] {
        return packed_model({4, 32, ScaleForm::kTwoLevel, false, true});
      }},
-    {"w8",
+    {"w8r",
      [] {
        return packed_model({8, 0, ScaleForm::kHalf, false, false});
+     }},
+    {"w8g32x",
+     [] {
+       return packed_model({8, 32, ScaleForm::kHalf, false, false, true});
+     }},
+    {"w6g32d",
+     [] {
+       return packed_model({6, 32, ScaleForm::kTwoLevel, false, false});
+     }},
+    {"w5g32d",
+     [] {
+       return packed_model({5, 32, ScaleForm::kTwoLevel, false, false});
      }},
     {"w4g64_with_all_options",
      [] {

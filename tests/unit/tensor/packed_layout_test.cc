@@ -84,6 +84,36 @@ TEST(PackedLayout, StandsEightBitCodesFourInputsToAWord) {
   EXPECT_EQ(out[32], 0.5f * (132 - 128));
 }
 
+TEST(PackedLayout, PutsTheBitsAboveFourIntoALineOfTheirOwn) {
+  for (const int width : {5, 6}) {
+    const auto bits = static_cast<std::uint8_t>(width);
+    const PackedScheme s = {bits, 32, ScaleForm::kHalf, false, false};
+    const std::size_t weights = 32u * 16 * bits / 8;
+    ASSERT_EQ(packed_bytes(s, 16, 32), 64 + weights + 64);
+    AlignedBytes buffer(64 + weights + 64);
+    PackedWriter writer(s, 16, 32, 0, kNoGrid, buffer.bytes);
+    const auto code = [bits](std::size_t k) {
+      return static_cast<std::uint8_t>((k * 7 + 3) % (1u << bits));
+    };
+    set_row(writer, 0, 2, code, f32_to_f16(1.0f));
+    const std::uint8_t* w = writer.view().weights;
+    const std::size_t quads = bits == 5 ? 8 : 4;  // that share a line of upper bits
+    const std::size_t upper = bits - 4u;
+    for (std::size_t k = 0; k < 32; ++k) {
+      const std::size_t quad = k / 4;
+      const std::size_t block = quad / quads * (quads / 2 + 1) * 64;
+      const std::size_t byte = 2 * 4 + k % 4;
+      const unsigned low = w[block + quad % quads / 2 * 64 + byte] >> (quad % 2 * 4) & 15u;
+      const unsigned high =
+          w[block + quads / 2 * 64 + byte] >> (quad % quads * upper) & ((1u << upper) - 1);
+      EXPECT_EQ(low | high << 4, code(k)) << int{bits} << " bits, input " << k;
+    }
+    std::vector<float> out(32);
+    unpack_row(view_packed(buffer.bytes, "m"), 2, out.data());
+    for (std::size_t k = 0; k < 32; ++k) EXPECT_EQ(out[k], code(k) - (1 << (bits - 1)));
+  }
+}
+
 TEST(PackedLayout, NearestPackingIsAsCloseAsItsStep) {
   std::mt19937 generator(1);
   std::normal_distribution<float> normal(0.0f, 1e-4f);
@@ -137,9 +167,11 @@ TEST(PackedLayout, RefusesUnsoundBytes) {
     }
   };
   expect_refused(0, {'G'});
-  expect_refused(4, {5});                        // bits
+  expect_refused(4, {7});                        // bits
   expect_refused(5, {2});                        // form
   expect_refused(6, {3});                        // minimums and grid
+  expect_refused(6, {5});                        // wide inputs beside 4 bits
+  expect_refused(6, {8});                        // no such flag
   expect_refused(8, {33});                       // group
   expect_refused(8, {0});                        // two levels of a whole row
   expect_refused(14, {1});                       // unit exponent

@@ -1,0 +1,23 @@
+// Mixtures: names that give each matrix of a model a scheme of its own, by what it is to the model.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lathe/checkpoint_parts.h"
+
+#include "tensor/packed_scheme.h"
+
+namespace lathe {
+
+bool is_mixture(std::string_view name);
+
+// Their names, for messages: "w4, w5, w6, w8".
+std::string mixture_list();
+
+// What a matrix [rows, cols] gets of a mixture. tied: the embedding is the output matrix too.
+PackedScheme mixture_scheme(std::string_view mixture, const TensorId& matrix, std::int64_t rows,
+                            std::int64_t cols, bool tied);
+
+}  // namespace lathe
