@@ -241,7 +241,7 @@ class Bench(ToolTest):
         self.assertEqual(len(out), 2)
         self.assertEqual(list(self.folder.iterdir()), [])  # nothing stays
         self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
-        self.fails(2, "--shape", "llama-42m", "--scheme", "w5", message="w5")
+        self.fails(2, "--shape", "llama-42m", "--scheme", "w7", message="w7")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
 
     def test_a_signal_takes_the_folder_of_random_weights_away(self):

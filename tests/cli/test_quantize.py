@@ -117,7 +117,7 @@ class Quantize(ToolTest):
                       "--json").stdout
         schemes = {t["name"]: t["scheme"] for t in json.loads(out)["outputs"][0]["tensors"]}
         self.assertEqual(schemes["model.layers.1.mlp.experts.3.down_proj.weight"], "w4g16")
-        self.assertEqual(schemes["model.layers.1.mlp.experts.4.down_proj.weight"], "w8")
+        self.assertEqual(schemes["model.layers.1.mlp.experts.4.down_proj.weight"], "w8g32x")
         self.assertEqual(schemes["model.layers.1.mlp.gate.weight"], "keep")
         self.ok("-m", model, "-o", "x.gguf", "-s", "q8_0")
         out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
