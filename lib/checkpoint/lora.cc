@@ -20,7 +20,7 @@
 namespace lathe {
 namespace {
 
-// Rows of q and k as Checkpoint has them, where the file has them as its format does.
+// Rows of q and k as Checkpoint has them, where the file has them in pairs.
 void turn_rows(LoraPair& pair, const HeadRows& rows) {
   const auto rank = static_cast<std::size_t>(pair.rank);
   std::vector<float> turned(pair.b.size());
@@ -30,6 +30,32 @@ void turn_rows(LoraPair& pair, const HeadRows& rows) {
                 turned.begin() + static_cast<std::ptrdiff_t>(row * pair.rank));
   }
   pair.b = std::move(turned);
+}
+
+// What a matrix's pair is called before fit().
+std::string name_in_file(const TensorPlace& place, bool gguf) {
+  const auto id = gguf ? tensor_by_gguf_name(place.name) : std::nullopt;
+  return id ? tensor_name(*id) : place.name;
+}
+
+// The part of a file's pair that is the slot's.
+LoraPair part_for(const TensorSlot& slot, const TensorPlace& place, const LoraPair& whole,
+                  const ModelConfig& config, const std::string& adapter) {
+  LoraPair part = whole;
+  if (place.fused()) {
+    if (whole.out != place.whole.front()) {
+      fail_invalid("{}: B of {} has {} rows, but the matrix has {}", quoted(adapter),
+                   quoted(place.name), whole.out, place.whole.front());
+    }
+    const auto begin = whole.b.begin() + place.first_row * whole.rank;
+    part.out = slot.shape[0];
+    part.b.assign(begin, begin + part.out * whole.rank);
+  }
+  if (place.interleaved && part.out == slot.shape[0]) {
+    const AttentionConfig& attention = config.layer(slot.id.layer).attention;
+    turn_rows(part, {attention.head_dim, attention.rotary_dims});
+  }
+  return part;
 }
 
 // One pair that computes what several do: A under A, B beside B with the scales in it.
@@ -100,23 +126,37 @@ std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& path) {
   adapter->pairs_ = std::move(contents.pairs);
   adapter->warnings_ = std::move(contents.warnings);
   adapter->gguf_architecture_ = std::move(contents.gguf_architecture);
+  adapter->form_ = folder ? Form::kHuggingFace : Form::kGguf;
   return adapter;
 }
 
 std::shared_ptr<const LoraAdapter> LoraAdapter::fit(std::shared_ptr<const LoraAdapter> adapter,
                                                     const Checkpoint& checkpoint) {
-  adapter->check_fits(checkpoint);
-  if (adapter->gguf_architecture_.empty()) return adapter;
-  std::shared_ptr<LoraAdapter> out(new LoraAdapter(*adapter));
-  out->gguf_architecture_.clear();
-  const ModelConfig& config = checkpoint.config();
-  for (const TensorSlot& slot : tensor_slots(config)) {
-    const auto pair = out->pairs_.find(slot.name());
-    if (pair == out->pairs_.end() || !slot.gguf.interleaved) continue;
-    const AttentionConfig& attention = config.layer(slot.id.layer).attention;
-    turn_rows(pair->second, {attention.head_dim, attention.rotary_dims});
+  if (adapter->form_ == Form::kCheckpoint || !checkpoint.has_model()) {
+    adapter->check_fits(checkpoint);
+    return adapter;
   }
-  return out;
+  const bool gguf = adapter->form_ == Form::kGguf;
+  std::shared_ptr<LoraAdapter> out(new LoraAdapter(*adapter));
+  out->form_ = Form::kCheckpoint;
+  bool changed = false;
+  std::vector<std::string> used;
+  std::map<std::string, LoraPair> pairs;
+  for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
+    const TensorPlace& place = gguf ? slot.gguf : slot.hugging_face;
+    const std::string name = name_in_file(place, gguf);
+    const auto whole = adapter->pairs_.find(name);
+    if (whole == adapter->pairs_.end()) continue;
+    used.push_back(name);
+    changed = changed || place.fused() || place.interleaved || name != slot.name();
+    pairs.emplace(slot.name(),
+                  part_for(slot, place, whole->second, checkpoint.config(), adapter->path_));
+  }
+  for (const std::string& name : used) out->pairs_.erase(name);
+  pairs.merge(out->pairs_);  // what has no place: it is told of below
+  out->pairs_ = std::move(pairs);
+  out->check_fits(checkpoint);
+  return changed ? out : adapter;
 }
 
 std::shared_ptr<const LoraAdapter> LoraAdapter::sum(std::span<const LoraTerm> terms,
@@ -126,6 +166,7 @@ std::shared_ptr<const LoraAdapter> LoraAdapter::sum(std::span<const LoraTerm> te
   for (LoraTerm& term : fitting) term.adapter = fit(std::move(term.adapter), checkpoint);
   if (fitting.size() == 1 && fitting.front().factor == 1.0) return fitting.front().adapter;
   std::shared_ptr<LoraAdapter> out(new LoraAdapter);
+  out->form_ = Form::kCheckpoint;
   std::map<std::string, std::vector<std::pair<const LoraPair*, double>>> parts;
   for (const LoraTerm& term : fitting) {
     const std::string factor = term.factor == 1.0 ? "" : fmt::format(":{}", term.factor);

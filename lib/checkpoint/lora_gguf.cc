@@ -103,12 +103,14 @@ LoraContents lora_from_gguf(const std::string& path) {
   out.gguf_architecture = gguf->require_string("general.architecture");
   const double alpha = gguf->get_double(gguf_lora::kAlpha).value_or(0.0);
   for (const auto& [name, found] : find_halves(*gguf)) {
+    // A name that is none of ours may be one of several matrices in one, which its family knows.
     const auto id = tensor_by_gguf_name(name);
-    if (!id || !is_matrix(id->role)) {
-      fail_unsupported("{}: adapts {}, which is no matrix known here", quoted(path), quoted(name));
+    if (id && !is_matrix(id->role)) {
+      fail_unsupported("{}: adapts {}, which is no matrix", quoted(path), quoted(name));
     }
-    const bool embedding = id->role == TensorRole::kEmbedding;
-    out.pairs.emplace(tensor_name(*id), read_pair(*gguf, name, found, embedding, alpha));
+    const bool embedding = id && id->role == TensorRole::kEmbedding;
+    out.pairs.emplace(id ? tensor_name(*id) : name,
+                      read_pair(*gguf, name, found, embedding, alpha));
   }
   return out;
 }

@@ -76,9 +76,11 @@ void require_apart(const TensorPlace& place, const TensorSlot& slot, const std::
                    quoted(slot.name()), quoted(place.name));
 }
 
-// ---- GGUF
-
-std::vector<float> rows_of_gguf(const LoraPair& pair, const HeadRows& rows) {
+// In pairs, as files of some families have rows of q and k.
+std::vector<float> paired_rows(const NamedPair& named, const ModelConfig& config) {
+  const LoraPair& pair = *named.pair;
+  const AttentionConfig& attention = config.layer(named.slot->id.layer).attention;
+  const HeadRows rows = {attention.head_dim, attention.rotary_dims};
   std::vector<float> out(pair.b.size());
   for (std::int64_t row = 0; row < pair.out; ++row) {
     std::copy_n(pair.b.begin() + row * pair.rank, pair.rank,
@@ -87,16 +89,15 @@ std::vector<float> rows_of_gguf(const LoraPair& pair, const HeadRows& rows) {
   return out;
 }
 
+// ---- GGUF
+
 std::vector<Matrix> gguf_matrices(const NamedPair& named, const ModelConfig& config, double alpha) {
   const LoraPair& pair = *named.pair;
   const std::string& name = named.slot->gguf.name;
   auto out =
       matrices_of(named, name + std::string(gguf_lora::kA), name + std::string(gguf_lora::kB));
   Matrix &a = out[0], &b = out[1];
-  if (named.slot->gguf.interleaved) {
-    const AttentionConfig& attention = config.layer(named.slot->id.layer).attention;
-    b.values = rows_of_gguf(pair, {attention.head_dim, attention.rotary_dims});
-  }
+  if (named.slot->gguf.interleaved) b.values = paired_rows(named, config);
   if (pair.embedding) {  // A stands on its side
     a.spec.shape = {pair.in, pair.rank};
     for (std::int64_t k = 0; k < pair.rank; ++k) {
@@ -202,7 +203,8 @@ std::string peft_config(const std::vector<NamedPair>& pairs, const std::vector<T
 }
 
 void write_folder(const std::vector<NamedPair>& pairs, const std::vector<TensorSlot>& slots,
-                  const LoraAdapter& adapter, const std::string& path, bool overwrite) {
+                  const ModelConfig& config, const LoraAdapter& adapter, const std::string& path,
+                  bool overwrite) {
   std::vector<Matrix> matrices;
   for (const NamedPair& named : pairs) {
     require_apart(named.slot->hugging_face, *named.slot, adapter.path());
@@ -210,14 +212,15 @@ void write_folder(const std::vector<NamedPair>& pairs, const std::vector<TensorS
     auto both = named.pair->embedding
                     ? matrices_of(named, module + ".lora_embedding_A", module + ".lora_embedding_B")
                     : matrices_of(named, module + ".lora_A.weight", module + ".lora_B.weight");
+    if (named.slot->hugging_face.interleaved) both[1].values = paired_rows(named, config);
     for (Matrix& m : both) matrices.push_back(std::move(m));
   }
   std::vector<TensorSpec> specs;
   for (const Matrix& m : matrices) specs.push_back(m.spec);
   OutputFolder folder(path, overwrite, "adapter_config.json");
-  OutputFile config(folder.file("adapter_config.json"), false);
-  config.write(peft_config(pairs, slots));
-  config.commit();
+  OutputFile settings(folder.file("adapter_config.json"), false);
+  settings.write(peft_config(pairs, slots));
+  settings.commit();
   OutputFile weights(folder.file("adapter_model.safetensors"), false);
   SafetensorsWriter writer(weights, specs, {{"format", "pt"}});
   for (const Matrix& m : matrices) writer.append(std::as_bytes(std::span(m.values)));
@@ -236,7 +239,7 @@ void write_lora(const std::shared_ptr<const LoraAdapter>& adapter, const Checkpo
   if (format == LoraFormat::kGguf) {
     write_gguf_adapter(pairs, base, *fitting, output, overwrite);
   } else {
-    write_folder(pairs, slots, *fitting, output, overwrite);
+    write_folder(pairs, slots, base.config(), *fitting, output, overwrite);
   }
 }
 

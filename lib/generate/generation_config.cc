@@ -1,5 +1,6 @@
 #include "lathe/generation_config.h"
 
+#include <array>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,35 @@ std::optional<double> number(const JsonView& object, std::string_view key, doubl
   return value;
 }
 
+// What transformers draws or searches by besides, each with the number at which it does nothing.
+// Other values that do nothing are null, false and empty lists.
+struct Other {
+  const char* key;
+  double neutral;
+};
+constexpr std::array<Other, 15> kOthers = {{
+    {"num_beams", 1},
+    {"num_beam_groups", 1},
+    {"penalty_alpha", 0},
+    {"typical_p", 1},
+    {"epsilon_cutoff", 0},
+    {"eta_cutoff", 0},
+    {"no_repeat_ngram_size", 0},
+    {"encoder_repetition_penalty", 1},
+    {"min_length", 0},
+    {"min_new_tokens", 0},
+    {"bad_words_ids", 0},
+    {"suppress_tokens", 0},
+    {"begin_suppress_tokens", 0},
+    {"sequence_bias", 0},
+    {"guidance_scale", 1},
+}};
+
+bool does_nothing(const nlohmann::json& value, double neutral) {
+  if (value.is_number()) return value.get<double>() == neutral;
+  return value.is_boolean() ? !value.get<bool>() : value.empty();
+}
+
 }  // namespace
 
 GenerationConfig generation_config(const Checkpoint& checkpoint) {
@@ -34,6 +64,10 @@ GenerationConfig generation_config(const Checkpoint& checkpoint) {
   out.repetition_penalty = number(root, "repetition_penalty", 1e-6, 1e6);
   out.top_k = root.get_int("top_k", -1, std::int64_t{1} << 40);
   if (out.top_k == -1) out.top_k = 0;
+  for (const auto& [key, neutral] : kOthers) {
+    const auto value = root.find(key);
+    if (value && !does_nothing(value->json(), neutral)) out.not_done.emplace_back(key);
+  }
   return out;
 }
 

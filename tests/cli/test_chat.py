@@ -363,6 +363,15 @@ class Defaults(ChatTest):
         config = json.dumps({"do_sample": False, "temperature": 0.5, "top_k": 7})
         self.assertIn("--temp 0 ", self.note(self.model(generation_config__json=config)))
 
+    def test_what_is_not_done_is_said(self):
+        config = json.dumps({"num_beams": 4, "typical_p": 1.0, "min_length": 0, "bad_words_ids": None,
+                             "no_repeat_ngram_size": 3})
+        result = self.ok("-m", self.model(generation_config__json=config), "--chat", "--chat-template",
+                         self.plain, "-p", "x", "-n", "1")
+        self.assertIn("num_beams, no_repeat_ngram_size", result.err)
+        for neutral in ("typical_p", "min_length", "bad_words"):
+            self.assertNotIn(neutral, result.err)
+
     def test_values_that_are_none_are_named(self):
         for config, name in (({"temperature": "hot"}, "temperature"), ({"top_p": 7}, "top_p"),
                              ({"repetition_penalty": 0}, "repetition_penalty"), ({"top_k": 1.5}, "top_k")):

@@ -1,6 +1,6 @@
 #include "generate/model_sampling.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lathe/generation_config.h"
 
@@ -9,6 +9,10 @@ namespace lathe::tool {
 void take_model_sampling(const Tool& tool, const Checkpoint& checkpoint, GenerateFlags& flags) {
   if (!flags.chat) return;
   const GenerationConfig config = generation_config(checkpoint);
+  if (!config.not_done.empty()) {
+    tool.warn(fmt::format("the model's generation_config.json asks for what is not done here: {}",
+                          fmt::join(config.not_done, ", ")));
+  }
   if (config.empty() && !config.do_sample) return;
   SamplingOptions& s = flags.sampling;
   const SamplingOptions wanted = sampling_of(config, s);

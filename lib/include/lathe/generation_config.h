@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
@@ -15,6 +17,8 @@ struct GenerationConfig {
   std::optional<bool> do_sample;
   std::optional<double> temperature, top_p, min_p, repetition_penalty;
   std::optional<std::int64_t> top_k;
+  // Keys that change an answer, are set so that they would, and are not done here ("num_beams").
+  std::vector<std::string> not_done;
 
   // Whether it says anything that changes an answer.
   bool empty() const noexcept {

@@ -53,8 +53,9 @@ class LATHE_API LoraAdapter {
  public:
   // A folder or a file.
   static std::shared_ptr<const LoraAdapter> open(const std::string& path);
-  // The adapter as it is applied to this model, whose rows of q and k a GGUF file has in another
-  // order. Throws as check_fits(). (Model::load and merge_lora do it themselves.)
+  // The adapter as it is applied to this model: files of its family may have rows of q and k in
+  // another order, and several matrices as one. Throws kInvalid for a pair that has no matrix of
+  // its shape there. (Model::load and merge_lora do it themselves.)
   static std::shared_ptr<const LoraAdapter> fit(std::shared_ptr<const LoraAdapter> adapter,
                                                 const Checkpoint& checkpoint);
   // Σ factor · adapter for this model. One with a factor of 1 is that adapter, bit for bit.
@@ -63,7 +64,8 @@ class LATHE_API LoraAdapter {
 
   // Of a sum: all of them, for messages.
   const std::string& path() const noexcept { return path_; }
-  // By the matrix's name as Checkpoint has it ("model.layers.0.self_attn.q_proj.weight").
+  // By the matrix's name as Checkpoint has it ("model.layers.0.self_attn.q_proj.weight"); before
+  // fit() as the file has it, which differs where a family joins matrices.
   const std::map<std::string, LoraPair>& pairs() const noexcept { return pairs_; }
 
   // Short, for provenance: "adapter", "a + b:0.5".
@@ -74,16 +76,18 @@ class LATHE_API LoraAdapter {
   // A hash of all pairs, as text: what a cache of keys and values must know beside the model's.
   std::string fingerprint() const;
 
-  // Throws unless each pair has its matrix in the model, with its shape.
-  void check_fits(const Checkpoint& checkpoint) const;
-
  private:
   LoraAdapter() = default;
+  void check_fits(const Checkpoint& checkpoint) const;
 
   std::string path_, label_;
   std::map<std::string, LoraPair> pairs_;
   std::vector<std::string> warnings_;
-  std::string gguf_architecture_;  // of a GGUF file that was not fitted yet
+  // How the pairs are named, joined and ordered: as the files of these formats have their matrices,
+  // or as Checkpoint does.
+  enum class Form { kHuggingFace, kGguf, kCheckpoint };
+  Form form_ = Form::kHuggingFace;
+  std::string gguf_architecture_;  // of a GGUF file
 };
 
 // Whether the path leads to an adapter rather than to a model. Throws kIo.

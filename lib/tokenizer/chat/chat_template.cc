@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/ranges.h>
+#include <iterator>
 #include <optional>
 
 #include "lathe/chat.h"
@@ -119,8 +120,13 @@ ChatTemplate ChatTemplate::find(const std::string& name_or_file, const Tokenizer
     const auto bytes = file->bytes();
     return from_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, title);
   }
+  std::vector<std::string> known;
+  for (const auto& [name, text] : tokenizer.named_chat_templates()) {
+    known.push_back(escape_for_terminal(name));
+  }
+  std::ranges::copy(names(), std::back_inserter(known));
   fail(ErrorCode::kUsage, "{} is neither a file nor the name of a chat template; known: {}",
-       quoted(name_or_file), fmt::join(names(), ", "));
+       quoted(name_or_file), fmt::join(known, ", "));
 }
 
 std::vector<std::string> ChatTemplate::names() { return builtin_chat_template_names(); }

@@ -11,7 +11,9 @@
 
 #include "container/gguf_reader.h"
 #include "container/gguf_writer.h"
+#include "container/safetensors_reader.h"
 #include "support/checkpoint_fixtures.h"
+#include "support/paths.h"
 
 namespace lathe {
 namespace {
@@ -217,6 +219,90 @@ TEST_F(Lora, NumbersThatAreNoneAreRefused) {
   EXPECT_EQ(error.code(), ErrorCode::kInvalid);
   EXPECT_NE(error.message().find("lora_B"), std::string::npos) << error.message();
 }
+
+// ---- families whose files are otherwise
+
+struct FamilyCase {
+  const char* model;  // of testdata/golden/models
+  const char* module;
+};
+
+class LoraOfFamily : public Lora, public testing::WithParamInterface<FamilyCase> {};
+
+// The sum in the file, before anything is known of what its rows mean, beside what merge_lora()
+// makes.
+TEST_P(LoraOfFamily, IsTheSumInItsOwnFiles) {
+  const std::string folder = testdata(std::string("golden/models/") + GetParam().model);
+  const std::string module = GetParam().module;
+  const auto file = SafetensorsReader::open(folder + "/model.safetensors");
+  const std::size_t index = file->find_tensor(module + ".weight").value();
+  const std::vector<std::int64_t> shape = file->tensors()[index].shape;
+  const Matrix a = random_matrix(module + ".lora_A.weight", 3, shape[1], 21);
+  const Matrix b = random_matrix(module + ".lora_B.weight", shape[0], 3, 22);
+  auto config = plain_config();
+  config["target_modules"] = {module.substr(module.rfind('.') + 1)};
+  write_adapter(temp_ / "adapter", config, {a, b});
+  const auto base = Checkpoint::open(folder);
+  const auto adapter = LoraAdapter::open(temp_ / "adapter");
+
+  // The folder with the sum in the place of the matrix.
+  std::filesystem::copy(folder, temp_ / "summed", std::filesystem::copy_options::recursive);
+  std::vector<TensorSpec> specs;
+  for (const TensorEntry& entry : file->tensors()) specs.push_back(entry);
+  specs[index].dtype = DType::kF32;
+  std::vector<float> sum(static_cast<std::size_t>(shape[0] * shape[1]));
+  decode_to_f32(file->tensors()[index].dtype, file->tensor_data(index), sum);
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const std::size_t cols = static_cast<std::size_t>(shape[1]), row = i / cols, col = i % cols;
+    double product = 0.0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      product += static_cast<double>(b.values[row * 3 + k]) *
+                 static_cast<double>(a.values[k * cols + col]);
+    }
+    sum[i] = static_cast<float>(static_cast<double>(sum[i]) + 2.0 * product);
+  }
+  OutputFile out(temp_ / "summed/model.safetensors", true);
+  SafetensorsWriter writer(out, specs, {});
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    writer.append(i == index ? std::as_bytes(std::span(sum)) : file->tensor_data(i));
+  }
+  writer.finish();
+  out.commit();
+
+  const auto want = Checkpoint::open(temp_ / "summed");
+  const auto got = merge_lora(base, adapter, DType::kF32);
+  for (const TensorInfo& info : want->tensors()) {
+    if (info.shape.size() < 2) continue;
+    const auto x = floats_of(*got, info.name), y = floats_of(*want, info.name);
+    ASSERT_EQ(x.size(), y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], y[i], 1e-5F) << info.name;
+  }
+  EXPECT_NE(test::read_weights(*want), test::read_weights(*base));
+  if (std::string_view(GetParam().module).find("qkv") != std::string_view::npos ||
+      std::string_view(GetParam().module).find("gate_up") != std::string_view::npos) {
+    EXPECT_EQ(test::error_of([&] {
+                write_lora(adapter, *base, temp_ / "a.gguf", LoraFormat::kGguf, false);
+              }).code(),
+              ErrorCode::kUnsupported);
+    return;
+  }
+  write_lora(adapter, *base, temp_ / "again", LoraFormat::kFolder, false);
+  EXPECT_EQ(LoraAdapter::open(temp_ / "again")->fingerprint(), adapter->fingerprint());
+  write_lora(adapter, *base, temp_ / "a.gguf", LoraFormat::kGguf, false);
+  EXPECT_EQ(LoraAdapter::fit(LoraAdapter::open(temp_ / "a.gguf"), *base)->fingerprint(),
+            LoraAdapter::fit(adapter, *base)->fingerprint());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Families, LoraOfFamily,
+    testing::Values(FamilyCase{"llama-plain", "model.layers.0.self_attn.q_proj"},
+                    FamilyCase{"phi3-short", "model.layers.1.self_attn.qkv_proj"},
+                    FamilyCase{"phi3-short", "model.layers.0.mlp.gate_up_proj"},
+                    FamilyCase{"glm4", "model.layers.0.self_attn.q_proj"},
+                    FamilyCase{"glm4", "model.layers.1.mlp.gate_up_proj"},
+                    FamilyCase{"ernie", "model.layers.1.self_attn.k_proj"},
+                    FamilyCase{"gemma3", "model.layers.0.self_attn.q_proj"},
+                    FamilyCase{"olmo2", "model.layers.0.self_attn.k_proj"}));
 
 // ---- several as one
 
