@@ -194,6 +194,30 @@ MODELS.update({
                                                    head_dim=8, pad_token_id=0)),
 })
 
+# Its experts' weights are what MXFP4 gives back.
+MODELS["gpt-oss"] = ("gpt_oss", "BF16", dict(
+    num_hidden_layers=2, hidden_size=64, intermediate_size=32, vocab_size=61, head_dim=16, num_local_experts=4,
+    num_experts_per_tok=2, sliding_window=24, attention_bias=True, rope_theta=150000.0, rope_scaling=dict(
+        rope_type="yarn", factor=8.0, beta_fast=32.0, beta_slow=1.0, original_max_position_embeddings=64,
+        truncate=False)))
+# The same with its experts as floats, turned.
+MODELS["gpt-oss-bf16"] = ("gpt_oss", "BF16", dict(MODELS["gpt-oss"][2], hidden_size=32, intermediate_size=20))
+
+CODES = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def to_mxfp4(value):
+    """Of [experts, in, out] the blocks and scales of [experts, out, in], and what they give back."""
+    turned = value.transpose(1, 2).contiguous()
+    blocks = turned.reshape(*turned.shape[:2], -1, 32)
+    exponent = torch.floor(torch.log2(blocks.abs().amax(-1, keepdim=True).clamp(min=1e-20))) - 2
+    scaled = blocks / torch.exp2(exponent)
+    codes = (scaled.unsqueeze(-1) - CODES).abs().argmin(-1)
+    back = (CODES[codes] * torch.exp2(exponent)).reshape(turned.shape).transpose(1, 2)
+    packed = (codes[..., 0::2] | codes[..., 1::2] << 4).to(torch.uint8)
+    return packed, (exponent.squeeze(-1) + 127).to(torch.uint8), back
+
+
 # Shorter texts would turn by the short factors, which Lathe does for no model of long contexts.
 LENGTHS_OF = {"phi3-long": (151, 70, 44)}
 
@@ -237,10 +261,12 @@ def build(family, options, dtype, seed):
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if "e_score_correction_bias" in name:
+            if name.endswith("proj_bias"):
+                p.normal_(0.0, 0.5)
+            elif "e_score_correction_bias" in name:
                 p.normal_(0.0, 0.1)
             elif p.dim() >= 2:
-                fan_in = p.shape[-1]
+                fan_in = p.shape[1] if family == "gpt_oss" and p.dim() == 3 else p.shape[-1]
                 if "embed_tokens" in name:
                     scale = 1.0 if not config.tie_word_embeddings else 2.0 / math.sqrt(fan_in)
                 elif "q_proj" in name or "k_proj" in name:
@@ -252,7 +278,7 @@ def build(family, options, dtype, seed):
                 else:
                     scale = 1.0 / math.sqrt(fan_in)
                 p.normal_(0.0, scale)
-            elif name.endswith("bias"):
+            elif name.endswith(("bias", "sinks")):
                 p.normal_(0.0, 0.5)
             elif family in LESS_ONE:
                 p.uniform_(-0.5, 0.5)
@@ -260,6 +286,8 @@ def build(family, options, dtype, seed):
                 p.uniform_(0.5, 1.5)
             # The stored type is what the model is: expectations are of the rounded weights.
             p.copy_(p.to(dtype).float())
+            if family == "gpt_oss" and p.dim() == 3 and p.shape[1] % 32 == 0 and config.hidden_size == 64:
+                p.copy_(to_mxfp4(p)[2])
     return model, config
 
 
@@ -300,7 +328,7 @@ def wrap(name, config, tensors):
     return outer, renamed
 
 
-def published(family, tensors):
+def published(family, tensors, mxfp4):
     """The names and forms that files have: transformers 5 puts experts together as it reads them."""
     out = {}
     for key, value in tensors.items():
@@ -313,7 +341,9 @@ def published(family, tensors):
                    .replace("block_sparse_moe.experts.down_proj", "block_sparse_moe.output_linear.weight")
                    .replace("block_sparse_moe.router.weight", "block_sparse_moe.router.layer.weight"))
         elif family == "gpt_oss":
-            pass
+            if value.dim() == 3 and mxfp4:
+                out[key + "_blocks"], out[key + "_scales"], _ = to_mxfp4(value.float())
+                continue
         elif last in ("gate_up_proj", "down_proj") and value.dim() == 3:
             names = dict(gate="w1", up="w3", down="w2") if family == "mixtral" else dict(
                 gate="gate_proj", up="up_proj", down="down_proj")
@@ -344,7 +374,7 @@ def write_model(folder, name, seed):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         tensors[key] = value.to(dtype).contiguous()
-    tensors = published(family, tensors)
+    tensors = published(family, tensors, config.hidden_size == 64)
     written = new_config(config, family, dtype_name) if name in NEW_STYLE else classic_config(family, options, dtype_name)
     if name in WRAPPED:
         written, tensors = wrap(name, written, tensors)

@@ -1,11 +1,15 @@
 // What families say in keys of their own: meaning, and what is refused.
 #include <array>
+#include <functional>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
 #include "checkpoint/config_json.h"
+#include "checkpoint/split_experts.h"
+#include "container/safetensors_reader.h"
 #include "support/checkpoint_fixtures.h"
+#include "support/paths.h"
 
 namespace lathe {
 namespace {
@@ -221,6 +225,58 @@ TEST(Families, ErniesExpertsBeginAtALayer) {
         R"(, "moe_num_shared_experts": -1)", R"(, "moe_num_shared_experts": 1000000)"}) {
     EXPECT_EQ(refusal("ernie4_5_moe", sizes + wrong), ErrorCode::kInvalid) << wrong;
   }
+}
+
+TEST(Families, GptOssHasSinksAndBiases) {
+  const std::string sizes = R"("num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 8)";
+  const ModelConfig c = parse("gpt_oss", sizes + R"(, "swiglu_limit": 7.0,
+      "quantization_config": {"quant_method": "mxfp4"})");
+  EXPECT_TRUE(attention(c).sinks);
+  EXPECT_TRUE(attention(c).qkv_bias);
+  EXPECT_TRUE(attention(c).output_bias);
+  EXPECT_TRUE(c.layer(0).mlp.bias);
+  EXPECT_TRUE(c.layer(0).experts.router_bias);
+  EXPECT_EQ(c.layer(0).mlp.activation, Activation::kClampedSwiglu);
+  EXPECT_EQ(attention(c, 0).window, 128);
+  EXPECT_EQ(attention(c, 1).window, 0);
+  for (const char* other : {R"(, "swiglu_limit": 10.0)", R"(, "hidden_act": "gelu")",
+                            R"(, "quantization_config": {"quant_method": "gptq"})"}) {
+    EXPECT_EQ(refusal("gpt_oss", sizes + other), ErrorCode::kUnsupported) << other;
+  }
+}
+
+// The folder's tensors, of which some are other ones.
+Error changed_experts(const std::function<void(std::vector<FoundTensor>&)>& change) {
+  return error_of([&] {
+    const std::string folder = testdata("golden/models/gpt-oss");
+    const auto file = SafetensorsReader::open(folder + "/model.safetensors");
+    auto found = list_tensors(*file);
+    change(found);
+    split_experts(*file, Checkpoint::open(folder)->config(), found);
+  });
+}
+
+TEST(Families, ExpertsOfGptOssOfAnotherShapeOrTypeAreNamed) {
+  const auto with = [](const char* end, auto&& change) {
+    return changed_experts([&](std::vector<FoundTensor>& found) {
+      for (FoundTensor& tensor : found) {
+        if (tensor.name.ends_with(end)) change(tensor);
+      }
+    });
+  };
+  for (const char* end : {"gate_up_proj_blocks", "gate_up_proj_scales", "down_proj_blocks",
+                          "down_proj_bias", "gate_up_proj_bias"}) {
+    const Error wide = with(end, [](FoundTensor& t) { ++t.shape[1]; });
+    EXPECT_EQ(wide.code(), ErrorCode::kInvalid) << end;
+    EXPECT_NE(wide.message().find(end), std::string::npos) << wide.message();
+    const Error few = with(end, [](FoundTensor& t) { --t.shape[0]; });
+    EXPECT_EQ(few.code(), ErrorCode::kInvalid) << end;
+    const Error typed = with(end, [](FoundTensor& t) { t.dtype = DType::kI32; });
+    EXPECT_EQ(typed.code(), ErrorCode::kInvalid) << end;
+  }
+  const Error half = with("_scales", [](FoundTensor& t) { t.name += "x"; });
+  EXPECT_EQ(half.code(), ErrorCode::kInvalid);
+  EXPECT_NE(half.message().find("_scales"), std::string::npos) << half.message();
 }
 
 }  // namespace

@@ -44,6 +44,11 @@ TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
                 ErrorCode::kUnsupported);
     }
     options.format = CheckpointFormat::kHuggingFace;
+    if (c.family == "gpt_oss") {
+      EXPECT_EQ(test::error_of([&] { convert(*last, temp / "c", options); }).code(),
+                ErrorCode::kUnsupported);
+      continue;
+    }
     convert(*last, temp / "c", options);
     last = Checkpoint::open(temp / "c");
     EXPECT_EQ(test::read_weights(*last), weights);
