@@ -366,6 +366,11 @@ bool is_matrix(TensorRole role) noexcept {
 
 std::string tensor_name(const TensorId& id) { return join(kLayers, row_of(id).name, id); }
 
+std::string joined_experts_name(TensorRole role, std::int64_t layer) {
+  return fmt::format("model.layers.{}.mlp.experts.{}", layer,
+                     role == TensorRole::kDown ? "down_proj" : "gate_up_proj");
+}
+
 std::string gguf_tensor_name(const TensorId& id) { return join(kGgufLayers, row_of(id).gguf, id); }
 
 std::optional<TensorId> tensor_by_name(std::string_view name) noexcept {

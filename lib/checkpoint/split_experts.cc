@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
+#include <string>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/model_tensors.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -51,15 +52,11 @@ class Splitter {
         experts_(config.layer(layer).experts.count) {}
 
   void run() {
-    split("gate_up_proj", {TensorRole::kGate, TensorRole::kUp}, width_, hidden_);
-    split("down_proj", {TensorRole::kDown}, hidden_, width_);
+    split({TensorRole::kGate, TensorRole::kUp}, width_, hidden_);
+    split({TensorRole::kDown}, hidden_, width_);
   }
 
  private:
-  std::string name(const char* stem, const char* end) const {
-    return fmt::format("model.layers.{}.mlp.experts.{}{}", layer_, stem, end);
-  }
-
   // Takes the tensor out of the list.
   std::optional<FoundTensor> take(const std::string& name) {
     const auto at = std::ranges::find(found_, name, &FoundTensor::name);
@@ -81,24 +78,24 @@ class Splitter {
   }
 
   // `rows`, `cols`: of each role's matrix, of which the rows stand in turns.
-  void split(const char* stem, const std::vector<TensorRole>& roles, std::int64_t rows,
-             std::int64_t cols) {
+  void split(const std::vector<TensorRole>& roles, std::int64_t rows, std::int64_t cols) {
+    const std::string stem = joined_experts_name(roles[0], layer_);
     const auto turns = static_cast<std::int64_t>(roles.size());
     const std::int64_t all = turns * rows;
-    if (const auto bias = take(name(stem, "_bias"))) {
+    if (const auto bias = take(stem + "_bias")) {
       check(*bias, {experts_, all}, false);
       add(*bias, roles, true, {rows}, all, turns, 1, {});
     }
-    if (const auto turned = take(name(stem, ""))) {
+    if (const auto turned = take(stem)) {
       check(*turned, {experts_, cols, all}, false);
       add(*turned, roles, false, {rows, cols}, all * cols, 1, all, {});
     }
-    const auto blocks = take(name(stem, "_blocks"));
-    const auto scales = take(name(stem, "_scales"));
+    const auto blocks = take(stem + "_blocks");
+    const auto scales = take(stem + "_scales");
     if (!blocks && !scales) return;
     if (!blocks || !scales) {
       fail_invalid("{}: the model lacks {}", quoted(file_.path()),
-                   quoted(name(stem, blocks ? "_scales" : "_blocks")));
+                   quoted(stem + (blocks ? "_scales" : "_blocks")));
     }
     check(*blocks, {experts_, all, cols / kBlock, kBlock / 2}, true);
     check(*scales, {experts_, all, cols / kBlock}, true);

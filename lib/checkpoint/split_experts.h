@@ -1,10 +1,15 @@
 // Experts that folders of gpt-oss hold in one tensor a layer, turned or in MXFP4, taken apart.
 //
-//   mlp.experts.gate_up_proj          [experts, hidden, 2 · width]  columns: gate, up, gate, up,
-//   ... mlp.experts.down_proj             [experts, width, hidden] mlp.experts.gate_up_proj_bias
-//   [experts, 2 · width] mlp.experts.gate_up_proj_blocks   [experts, 2 · width, hidden / 32, 16]
-//   two codes of 4 bits a byte mlp.experts.gate_up_proj_scales   [experts, 2 · width, hidden / 32]
-//   2^(scale - 127)
+// Turned, gate and up in columns by turns:
+//
+//   [experts, hidden, 2 * width], [experts, width, hidden]
+//
+// In MXFP4, gate and up in rows by turns, two codes of 4 bits in a byte:
+//
+//   "_blocks" [experts, 2 * width, hidden / 32, 16], "_scales" [experts, 2 * width, hidden / 32],
+//   where a scale s is 2^(s - 127)
+//
+// Biases beside either: [experts, 2 * width], [experts, hidden].
 //
 // MXFP4's values (OCP Microscaling Formats, 2023) are BF16's, too: they appear as such, exactly.
 //

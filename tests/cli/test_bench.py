@@ -69,7 +69,10 @@ class Bench(ToolTest):
         self.assertEqual(missed.status, 1, missed)
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
-        self.measure("--baseline", "base.json", "--fail-if", "<-99%")
+        for row in rows:  # a machine whose other work cannot make the gate miss
+            row["samples_ts"] = [x / 1e6 for x in row["samples_ts"]]
+        self.write("slow.json", json.dumps(rows))
+        self.measure("--baseline", "slow.json", "--fail-if", "<-99%")
         self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
 
     def test_gates_that_no_test_is_named_for(self):
