@@ -33,6 +33,7 @@ struct Options {
   std::vector<std::string> lora;
   std::uint64_t shard_size = 5'000'000'000;
   std::int64_t context_length = 0;
+  std::int64_t layers = 0;
   std::string model;  // -m
   std::string base;   // of an adapter
   bool list = false, verify = false, dry_run = false;
@@ -66,6 +67,7 @@ std::shared_ptr<const Checkpoint> open(const Tool& tool, const Options& options)
     }
     synthetic.tokenizer = options.tokenizer;
     synthetic.context_length = options.context_length;
+    synthetic.layers = options.layers;
     return synthetic_checkpoint(options.synthetic, synthetic);
   }
   OpenOptions open_options;
@@ -189,6 +191,8 @@ void check(const Tool& tool, const Options& options) {
     fail_usage("name the model to read");
   } else if (options.context_length > 0) {
     fail_usage("--context-length is of a --synthetic model; a model that is read keeps its own");
+  } else if (options.layers > 0) {
+    fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
   }
   if ((options.list || options.verify) && options.dry_run) {
     fail_usage("--dry-run is about a conversion, not about --list or --verify");
@@ -247,6 +251,9 @@ int main(int argc, char** argv) {
   tool.number("--ctx,--context-length", options.context_length,
               "Positions of a --synthetic model (default: as its shape has)", 1,
               std::int64_t{1} << 31)
+      ->default_str("");
+  tool.number("--layers", options.layers,
+              "Only the first N layers of a --synthetic model (default: all)", 1, 4096)
       ->default_str("");
   tool.size("--shard-size", options.shard_size,
             "Split the weights of a Hugging Face folder into files of at most SIZE bytes", "5G");

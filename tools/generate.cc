@@ -180,6 +180,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
                                   tokenizer,
                                   common.model,
                                   flags.echo ? &prompt.shown : nullptr,
+                                  opened.model->token_bytes(),
                                   flags.reasoning == "separate",
                                   load};
     output.write(to_json(record) + "\n");

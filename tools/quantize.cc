@@ -139,6 +139,20 @@ void warn_of_losses(const Tool& tool, const QuantizeReport& report) {
   }
 }
 
+void warn_of_unmet_experts(const Tool& tool, const QuantizeReport& report) {
+  const std::vector<std::string>& unmet = report.unmet_experts;
+  if (unmet.empty()) return;
+  constexpr std::size_t kShown = 20;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(unmet.size(), kShown); ++i) {
+    names += (i == 0 ? "" : "; ") + unmet[i];
+  }
+  if (unmet.size() > kShown) names += fmt::format("; and {} more", unmet.size() - kShown);
+  tool.warn(fmt::format(
+      "no token of the calibration text met {} experts, which are rounded without its help: {}",
+      unmet.size(), names));
+}
+
 // Most models come quantized, and the original is not always at hand: it is done, and said.
 void warn_of_requantizing(const Tool& tool, const Options& options, const QuantizeReport& report) {
   if (report.requantized == 0 || options.allow_requantize) return;
@@ -227,6 +241,7 @@ int run(const Tool& tool, const Options& options) {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!options.dry_run) {
       warn_of_losses(tool, reports[i]);
+      warn_of_unmet_experts(tool, reports[i]);
       tool.note(quantize_summary(reports[i], targets[i].output));
     }
     if (!options.dry_run && common.verbose == 0) continue;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "lathe/model_config.h"
+
 #include "bench/token_source.h"
 
 namespace lathe {

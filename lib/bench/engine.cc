@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lathe/bench/bench.h"
+#include "lathe/model_config.h"
 
 #include "bench/token_source.h"
 

@@ -1,6 +1,7 @@
 #include "lathe/bench/limit.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <map>
 #include <string>
@@ -43,7 +44,11 @@ StepTime step_time(double sequences, double tokens, double depth, const ModelCos
                    const MachineLimits& machine) {
   StepTime t;
   const double kv_bytes = sequences * (depth + tokens) * cost.kv_token_bytes;
-  t.memory = (static_cast<double>(cost.step_bytes) + kv_bytes) / machine.read_bytes;
+  // Each expert that any of the tokens meets, if they choose evenly.
+  const double met = 1.0 - std::pow(1.0 - cost.expert_share, sequences * tokens);
+  const double weight_bytes =
+      static_cast<double>(cost.step_bytes) + met * static_cast<double>(cost.expert_bytes);
+  t.memory = (weight_bytes + kv_bytes) / machine.read_bytes;
   const double ops = sequences * (tokens * cost.token_ops + cost.head_ops);
   t.arithmetic = ops / peak(cost.products, machine);
   return t;
@@ -62,13 +67,16 @@ ModelCost model_cost(const Checkpoint& checkpoint, double kv_element_bytes) {
     const bool head =
         tensor.id.role == TensorRole::kHead || (embedding && config.tie_word_embeddings);
     if (embedding && !head) continue;  // one row of it is read
-    cost.step_bytes += tensor.bytes;
+    const bool expert = tensor.id.expert >= 0;
+    (expert ? cost.expert_bytes : cost.step_bytes) += tensor.bytes;
     if (tensor.shape.size() < 2) continue;
-    if (head) {
-      cost.head_ops += 2.0 * elements;
-    } else {
-      cost.token_ops += 2.0 * elements;
+    double share = 1.0;
+    if (expert) {
+      const ExpertsConfig& experts = config.layer(tensor.id.layer).experts;
+      share = static_cast<double>(experts.used) / static_cast<double>(experts.count);
+      cost.expert_share = share;  // the same in all layers
     }
+    (head ? cost.head_ops : cost.token_ops) += 2.0 * elements * share;
     products[products_with(tensor.dtype)] += elements;
     if (products[products_with(tensor.dtype)] >= products[cost.products]) {
       cost.products = products_with(tensor.dtype);

@@ -42,6 +42,7 @@ Json record(const BenchRow& row) {
   r["model_type"] = s.model_type;
   r["model_size"] = s.model_size;
   r["model_n_params"] = s.model_n_params;
+  r["bytes_per_token"] = s.token_bytes;
   r["n_batch"] = s.n_batch;
   r["n_threads"] = s.n_threads;
   r["type_k"] = s.type_kv;

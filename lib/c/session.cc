@@ -5,6 +5,7 @@
 #include "lathe/c/lathe.h"
 #include "lathe/chat.h"
 #include "lathe/generate.h"
+#include "lathe/model_config.h"
 
 #include "c/guard.h"
 #include "c/handles.h"

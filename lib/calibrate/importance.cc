@@ -1,6 +1,7 @@
 #include "lathe/importance.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "lathe/activations.h"
 #include "lathe/session.h"
@@ -23,6 +24,10 @@ std::vector<TensorRole> readers_of(ActivationPoint point) {
       return {TensorRole::kGate, TensorRole::kUp};
     case ActivationPoint::kMlpHidden:
       return {TensorRole::kDown};
+    case ActivationPoint::kSharedInput:
+      return {TensorRole::kSharedGate, TensorRole::kSharedUp};
+    case ActivationPoint::kSharedHidden:
+      return {TensorRole::kSharedDown};
     case ActivationPoint::kHead:
       break;
   }
@@ -33,7 +38,7 @@ std::vector<TensorRole> readers_of(ActivationPoint point) {
 class SquareSums {
  public:
   void add(const ActivationRows& rows) {
-    Sum& sum = sums_[{rows.point, rows.layer}];
+    Sum& sum = sums_[{rows.point, rows.layer, rows.expert}];
     sum.squares.resize(static_cast<std::size_t>(rows.cols));
     for (std::int64_t r = 0; r < rows.rows; ++r) {
       const float* x = rows.x + r * rows.cols;
@@ -51,10 +56,10 @@ class SquareSums {
       for (std::size_t c = 0; c < mean.size(); ++c) {
         mean[c] = static_cast<float>(sum.squares[c] / static_cast<double>(sum.rows));
       }
-      const auto [point, layer] = key;
+      const auto [point, layer, expert] = key;
       const bool in_layer = point != ActivationPoint::kHead;
       for (const TensorRole role : readers_of(point)) {
-        out[tensor_name({role, in_layer ? layer : -1})] = mean;
+        out[tensor_name({role, in_layer ? layer : -1, false, expert})] = mean;
       }
     }
     return out;
@@ -65,7 +70,7 @@ class SquareSums {
     std::vector<double> squares;
     std::int64_t rows = 0;
   };
-  std::map<std::pair<ActivationPoint, std::int64_t>, Sum> sums_;
+  std::map<std::tuple<ActivationPoint, std::int64_t, std::int64_t>, Sum> sums_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/experts_gguf.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_fields.h"
 #include "checkpoint/gguf_keys.h"
@@ -92,7 +93,9 @@ LayerConfig read_layer(const GgufFields& keys, const Family& family, const Model
   layer.mlp.activation = family.activation;
   a.qkv_bias = has_tensor(gguf, {TensorRole::kQuery, 0, true});
   a.output_bias = has_tensor(gguf, {TensorRole::kAttentionOutput, 0, true});
-  layer.mlp.bias = has_tensor(gguf, {TensorRole::kUp, 0, true});
+  layer.mlp.bias = has_tensor(gguf, {TensorRole::kUp, 0, true}) ||
+                   has_tensor(gguf, {TensorRole::kUp, 0, true, 0});
+  a.sinks = family.sinks;
   return layer;
 }
 
@@ -100,7 +103,8 @@ LayerConfig read_layer(const GgufFields& keys, const Family& family, const Model
 const Family& family_of(const GgufFields& keys, std::string_view architecture) {
   const GgufReader& gguf = keys.gguf();
   const bool windowed = keys.integer("attention.sliding_window").value_or(0) > 0;
-  const Family* family = family_by_gguf(architecture, windowed);
+  const bool experts = keys.integer("expert_count").value_or(0) > 0;
+  const Family* family = family_by_gguf(architecture, windowed, experts);
   if (family == nullptr) {
     fail_unsupported("{}: architecture {} is not supported (supported: {})", quoted(gguf.path()),
                      quoted(architecture), supported_gguf());
@@ -121,9 +125,6 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   const std::string_view architecture = gguf.require_string("general.architecture");
   const GgufFields keys(gguf, architecture);
   const Family& family = family_of(keys, architecture);
-  if (keys.integer("expert_count").value_or(0) > 0) {
-    fail_unsupported("{}: mixtures of experts are not supported", quoted(gguf.path()));
-  }
   if (!gguf.get_bool(keys.key("attention.causal")).value_or(true)) {
     fail_unsupported("{}: attention to what follows (attention.causal is false) is not supported",
                      quoted(gguf.path()));
@@ -145,6 +146,7 @@ ModelConfig config_from_gguf(const GgufReader& gguf) {
   read_windows(keys, family, config);
   if (family.soft_caps) config.logit_soft_cap = keys.real(gguf_keys::kLogitCap).value_or(0.0);
   read_multipliers(keys, family, config);
+  read_experts(keys, family, config);
   apply_family(family, config);
   apply_gguf_rules(family, config);
 

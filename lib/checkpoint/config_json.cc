@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
+#include "checkpoint/experts_json.h"
 #include "checkpoint/family.h"
 #include "checkpoint/layer_json.h"
 #include "checkpoint/options_json.h"
@@ -63,13 +64,15 @@ void check_fixed_keys(const JsonView& fields, const Family& family) {
   }
 }
 
-void refuse_quantized(const JsonView& fields) {
+void refuse_quantized(const JsonView& fields, const Family& family) {
   const auto quantization = fields.find("quantization_config");
   if (!quantization) return;
+  const std::string method = quantization->get_string("quant_method").value_or("?");
+  if (family.hf_mxfp4 && method == "mxfp4") return;
   fail_unsupported(
       "{}: the weights are quantized by {}, which is not read here; start from the "
       "unquantized checkpoint",
-      quoted(fields.file()), quoted(quantization->get_string("quant_method").value_or("?")));
+      quoted(fields.file()), quoted(method));
 }
 }  // namespace
 
@@ -80,7 +83,7 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
   const JsonView fields = JsonView(json, file).noting(asked);
   if (!fields.is_object()) fields.fail_here("is not an object");
   const Family& family = family_of(fields);
-  refuse_quantized(fields);
+  refuse_quantized(fields, family);
   check_fixed_keys(fields, family);
 
   ModelConfig config;
@@ -103,6 +106,7 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
     if (!factors.empty()) a.rope.frequency_factors = std::move(factors);
   }
   read_options(fields, family, config);
+  read_experts(fields, family, config);
   apply_family(family, config);
 
   read_tokens(fields, family, config);

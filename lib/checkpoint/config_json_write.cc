@@ -9,6 +9,7 @@
 #include "checkpoint/common_layer.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/config_text.h"
+#include "checkpoint/experts_json.h"
 #include "checkpoint/family.h"
 #include "checkpoint/layer_json.h"
 #include "checkpoint/options_json.h"
@@ -42,7 +43,7 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   json["model_type"] = family->type;
   json["vocab_size"] = config.vocab_size;
   json["hidden_size"] = config.hidden_size;
-  json["intermediate_size"] = layer.mlp.width;
+  json["intermediate_size"] = dense_layer(config).mlp.width;
   json["num_hidden_layers"] = config.num_layers();
   json["num_attention_heads"] = a.heads;
   json["num_key_value_heads"] = a.kv_heads;
@@ -57,6 +58,7 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
         static_cast<double>(a.rotary_dims) / static_cast<double>(a.head_dim);
   }
   options_to_json(config, *family, json);
+  if (family->experts) experts_to_json(config, *family, json);
   layer_to_json(layer, *family, use, json);
   window_to_json(config, windowed.attention.window, *family, json);
   const auto put_token = [&](const char* key, std::int64_t id) {

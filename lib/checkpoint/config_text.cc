@@ -19,12 +19,12 @@ std::string describe(const RopeConfig& rope) {
 
 std::string describe(const AttentionConfig& a) {
   const auto& [heads, kv_heads, head_dim, window, rope, rotary_dims, scale, soft_cap, temperature,
-               temperature_span, qk_norm, norm_turned, qkv_bias, output_bias] = a;
+               temperature_span, qk_norm, norm_turned, qkv_bias, output_bias, sinks] = a;
   // What does not turn has no angles.
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", heads, kv_heads, head_dim, window,
-                     rotary_dims > 0 ? describe(rope) : "", rotary_dims, scale, soft_cap,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}{}", heads, kv_heads, head_dim,
+                     window, rotary_dims > 0 ? describe(rope) : "", rotary_dims, scale, soft_cap,
                      temperature, temperature_span, static_cast<int>(qk_norm), norm_turned,
-                     qkv_bias, output_bias);
+                     qkv_bias, output_bias, sinks ? " sinks" : "");
 }
 
 std::string describe(const MlpConfig& mlp) {
@@ -32,10 +32,18 @@ std::string describe(const MlpConfig& mlp) {
   return fmt::format("{} {} {} {}", width, gated, static_cast<int>(activation), bias);
 }
 
+std::string describe(const ExpertsConfig& experts) {
+  const auto& [count, used, normalized, router_bias, selection_bias, shared_width, shared_gated] =
+      experts;
+  if (count == 0) return "";
+  return fmt::format(" {} {} {} {} {} {} {}", count, used, normalized, router_bias, selection_bias,
+                     shared_width, shared_gated);
+}
+
 std::string describe(const LayerConfig& layer) {
-  const auto& [mixer, norms, attention, mlp] = layer;
-  return fmt::format("{} {} {} {}", static_cast<int>(mixer), static_cast<int>(norms),
-                     describe(attention), describe(mlp));
+  const auto& [mixer, norms, attention, mlp, experts] = layer;
+  return fmt::format("{} {} {} {}{}", static_cast<int>(mixer), static_cast<int>(norms),
+                     describe(attention), describe(mlp), describe(experts));
 }
 
 }  // namespace

@@ -37,6 +37,40 @@ constexpr std::array<TensorNames, 1> kSeedNorms = {{
     {TensorRole::kMlpNorm, "", "post_attention_norm"},
 }};
 
+constexpr std::array<TensorNames, 4> kMixtralNames = {{
+    {TensorRole::kRouter, "block_sparse_moe.gate"},
+    {TensorRole::kGate, "block_sparse_moe.experts.*.w1", "", true},
+    {TensorRole::kUp, "block_sparse_moe.experts.*.w3", "", true},
+    {TensorRole::kDown, "block_sparse_moe.experts.*.w2", "", true},
+}};
+
+constexpr std::array<TensorNames, 2> kGraniteMoeNames = {{
+    {TensorRole::kRouter, "block_sparse_moe.router.layer"},
+    {TensorRole::kDown, "block_sparse_moe.output_linear", "", true},
+}};
+
+constexpr std::array<TensorNames, 4> kErnieMoeNames = {{
+    {TensorRole::kSelectionBias, "mlp.moe_statics.e_score_correction_bias", "", false, true},
+    {TensorRole::kSharedGate, "mlp.shared_experts.gate_proj"},
+    {TensorRole::kSharedUp, "mlp.shared_experts.up_proj"},
+    {TensorRole::kSharedDown, "mlp.shared_experts.down_proj"},
+}};
+
+constexpr std::array<TensorNames, 6> kHunyuanMoeNames = {{
+    {TensorRole::kQueryNorm, "self_attn.query_layernorm"},
+    {TensorRole::kKeyNorm, "self_attn.key_layernorm"},
+    {TensorRole::kRouter, "mlp.gate.wg"},
+    {TensorRole::kSharedGate, "mlp.shared_mlp.gate_proj"},
+    {TensorRole::kSharedUp, "mlp.shared_mlp.up_proj"},
+    {TensorRole::kSharedDown, "mlp.shared_mlp.down_proj"},
+}};
+
+constexpr std::array<TensorNames, 3> kGptOssNames = {{
+    {TensorRole::kSinks, "self_attn.sinks", "", false, true},
+    {TensorRole::kMlpNorm, "", "post_attention_norm"},
+    {TensorRole::kRouter, "mlp.router"},
+}};
+
 constexpr std::array<std::int64_t, 2> kGlmEnds = {151336, 151338};
 
 // What the published configurations say besides.
@@ -66,10 +100,68 @@ constexpr FixedKey kHunyuanKeys[] = {
     {"num_shared_expert", "1"},
 };
 
+constexpr FixedKey kHunyuanMoeKeys[] = {
+    {"use_qk_norm", "true"},
+    {"use_cla", "false"},
+    {"use_rotary_pos_emb", "true"},
+    {"norm_type", "\"rms\""},
+    {"add_classification_head", "false"},
+    {"norm_topk_prob", "true"},
+    {"routed_scaling_factor", "1.0"},
+    {"use_mla", "false"},
+    {"use_mixed_mlp_moe", "true"},
+    {"moe_layer_num_skipped", "0"},
+    {"group_limited_greedy", "false"},
+    {"attention_head_dim"},
+    {"cla_share_factor"},
+    {"dense_list"},
+    {"class_num"},
+    {"pool_type"},
+    {"enable_lm_head_fp32"},
+    {"eod_token_id"},
+    {"im_end_id"},
+    {"im_newline_id"},
+    {"im_start_id"},
+    {"mask_init_id"},
+    {"org_vocab_size"},
+    {"pad_id"},
+    {"text_end_id"},
+    {"text_start_id"},
+    {"moe_drop_tokens"},
+    {"moe_random_routing_dropped_token"},
+    {"capacity_factor"},
+    {"n_group"},
+    {"topk_group"},
+    {"kv_lora_rank"},
+    {"q_lora_rank"},
+    {"qk_nope_head_dim"},
+    {"qk_rope_head_dim"},
+    {"v_head_dim"},
+    {"video_start_id"},
+    {"video_end_id"},
+};
+
+constexpr FixedKey kErnieMoeKeys[] = {
+    {"moe_norm_min"},
+    {"moe_capacity"},
+    {"moe_use_aux_free", "true"},
+    {"moe_gate", "\"topk\""},
+    {"num_nextn_predict_layers"},
+    {"moe_gate_act", "\"softmax\""},
+    {"use_rmsnorm", "true"},
+};
+
+constexpr FixedKey kGptOssKeys[] = {
+    {"hidden_act", "\"silu\""}, {"swiglu_limit", "7.0"},    {"swiglu_alpha", "1.702"},
+    {"experts_per_token"},      {"initial_context_length"}, {"quantization_config"},
+};
+
+constexpr FixedKey kMixtralKeys[] = {{"router_jitter_noise"}};
+
 constexpr FixedKey kMiniCpmKeys[] = {{"mup_denominator"}, {"rope_type"}};
 
 // Defaults are those of the classes' definitions in transformers 5.
-constexpr std::array<Family, 19> kFamilies = {{
+constexpr std::array<Family, 27> kFamilies = {{
     {.type = "llama",
      .architecture = "LlamaForCausalLM",
      .gguf = "llama",
@@ -363,6 +455,165 @@ constexpr std::array<Family, 19> kFamilies = {{
      .bos = 128000,
      .eos = 128001,
      .gguf_rope_factors = true},
+    {.type = "mixtral",
+     .architecture = "MixtralForCausalLM",
+     .gguf = "llama",
+     .names = kMixtralNames,
+     .gguf_interleaved = true,
+     .window = WindowRule::kAlways,
+     .fixed_keys = kMixtralKeys,
+     .experts = {.count_key = "num_local_experts",
+                 .count = 8,
+                 .used = 2,
+                 .width_key = "intermediate_size"},
+     .eps = 1e-5,
+     .max_position = 131072,
+     .window_size = 0,
+     .kv_heads = 8,
+     .bos = 1,
+     .eos = 2,
+     .gguf_rope_factors = true},
+    {.type = "qwen2_moe",
+     .architecture = "Qwen2MoeForCausalLM",
+     .gguf = "qwen2moe",
+     .qkv_bias_key = "qkv_bias",
+     .qkv_bias = true,
+     .window = WindowRule::kOptional,
+     .experts = {.count_key = "num_experts",
+                 .count = 60,
+                 .used = 4,
+                 .width = 1408,
+                 .layers = ExpertLayers::kSparseStep,
+                 .normalized_key = true,
+                 .gguf_normalized = false,
+                 .shared_width_key = "shared_expert_intermediate_size",
+                 .shared = 5632,
+                 .shared_gated = true},
+     .max_position = 32768,
+     .kv_heads = 16},
+    {.type = "qwen3_moe",
+     .architecture = "Qwen3MoeForCausalLM",
+     .gguf = "qwen3moe",
+     .also_type = "qwen3_vl_moe_text",
+     .also_gguf = "qwen3vlmoe",
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .qk_norm = QkNorm::kPerHead,
+     .window = WindowRule::kOptional,
+     .experts = {.count_key = "num_experts",
+                 .count = 128,
+                 .used = 8,
+                 .width = 768,
+                 .layers = ExpertLayers::kSparseStep,
+                 .normalized_key = true},
+     .max_position = 32768,
+     .kv_heads = 4},
+    {.type = "granitemoe",
+     .architecture = "GraniteMoeForCausalLM",
+     .gguf = "granitemoe",
+     .names = kGraniteMoeNames,
+     .fused_expert_gate_up = {TensorRole::kGate, "block_sparse_moe.input_linear"},
+     .gguf_interleaved = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .multipliers = Multipliers::kGranite,
+     .experts = {.count_key = "num_local_experts",
+                 .count = 8,
+                 .used = 2,
+                 .width_key = "intermediate_size"},
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2},
+    {.type = "olmoe",
+     .architecture = "OlmoeForCausalLM",
+     .gguf = "olmoe",
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .qk_norm = QkNorm::kWhole,
+     .experts = {.count_key = "num_experts",
+                 .count = 64,
+                 .used = 8,
+                 .width_key = "intermediate_size",
+                 .normalized_key = true,
+                 .gguf_normalized = false},
+     .eps = 1e-5,
+     .max_position = 4096,
+     .eos = 50279,
+     .pad = 1},
+    {.type = "ernie4_5_moe",
+     .architecture = "Ernie4_5_MoeForCausalLM",
+     .gguf = "ernie4_5-moe",
+     .names = kErnieMoeNames,
+     .hf_interleaved = true,
+     .gguf_interleaved = true,
+     .qkv_bias_key = "use_bias",
+     .output_bias_key = "use_bias",
+     .mlp_bias_key = "use_bias",
+     .fixed_keys = kErnieMoeKeys,
+     .experts = {.count_key = "moe_num_experts",
+                 .used_key = "moe_k",
+                 .count = 64,
+                 .used = 6,
+                 .width = 1536,
+                 .layers = ExpertLayers::kInterval,
+                 .selection_bias = true,
+                 .shared_count_key = "moe_num_shared_experts",
+                 .shared = 2},
+     .theta = 500000.0,
+     .eps = 1e-5,
+     .tied = true,
+     .max_position = 131072,
+     .kv_heads = 4,
+     .bos = 1,
+     .eos = 2,
+     .pad = 0},
+    {.type = "hunyuan_v1_moe",
+     .architecture = "HunYuanMoEV1ForCausalLM",
+     .gguf = "hunyuan-moe",
+     .names = kHunyuanMoeNames,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .qk_norm = QkNorm::kPerHead,
+     .norm_turned = true,
+     .rope_alpha = true,
+     .fixed_keys = kHunyuanMoeKeys,
+     .experts = {.count_key = "num_experts",
+                 .used_key = "moe_topk",
+                 .count = 1,
+                 .used = 1,
+                 .shared_count_key = "num_shared_expert",
+                 .shared = 1},
+     .eps = 1e-5,
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2,
+     .pad = 0},
+    {.type = "gpt_oss",
+     .architecture = "GptOssForCausalLM",
+     .gguf = "gpt-oss",
+     .names = kGptOssNames,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .qkv_bias = true,
+     .mlp_bias = true,
+     .sinks = true,
+     .hf_mxfp4 = true,
+     .window = WindowRule::kPattern,
+     .window_period = 2,
+     .fixed_keys = kGptOssKeys,
+     .experts = {.count_key = "num_local_experts",
+                 .count = 128,
+                 .used = 4,
+                 .width_key = "intermediate_size",
+                 .router_bias = true},
+     .activation = Activation::kClampedSwiglu,
+     .theta = 150000.0,
+     .eps = 1e-5,
+     .max_position = 131072,
+     .window_size = 128,
+     .kv_heads = 8,
+     .head_dim = 64,
+     .gguf_all_biases = true},
 }};
 
 template <typename Key>
@@ -398,15 +649,16 @@ const Family* family_by_architecture(std::string_view architecture) noexcept {
   return find(&Family::architecture, architecture);
 }
 
-const Family* family_by_gguf(std::string_view architecture, bool windowed) noexcept {
-  const auto is_it = [=](const Family& f) {
-    return f.gguf == architecture && f.gguf_if_windowed == windowed;
-  };
-  const auto found = std::find_if(kFamilies.begin(), kFamilies.end(), is_it);
-  if (found != kFamilies.end()) return &*found;
+const Family* family_by_gguf(std::string_view architecture, bool windowed, bool experts) noexcept {
+  const Family* of_that_name = nullptr;
+  for (const Family& family : kFamilies) {
+    if (family.gguf != architecture || bool(family.experts) != experts) continue;
+    if (family.gguf_if_windowed == windowed) return &family;
+    if (of_that_name == nullptr) of_that_name = &family;
+  }
+  if (of_that_name != nullptr || architecture.empty()) return of_that_name;
   const Family* family = find(&Family::gguf, architecture);
-  if (family != nullptr || architecture.empty()) return family;
-  return find(&Family::also_gguf, architecture);
+  return family != nullptr ? family : find(&Family::also_gguf, architecture);
 }
 
 void apply_family(const Family& family, ModelConfig& config) {
@@ -417,6 +669,7 @@ void apply_family(const Family& family, ModelConfig& config) {
     layer.norms = family.norms;
     layer.attention.qk_norm = family.qk_norm;
     layer.attention.norm_turned = family.norm_turned;
+    layer.attention.sinks = family.sinks;
     layer.mlp.gated = family.gated;
   }
 }
@@ -442,6 +695,8 @@ std::string_view activation_name(Activation activation) {
       return "gelu_pytorch_tanh";
     case Activation::kRelu2:
       return "relu2";
+    case Activation::kClampedSwiglu:
+      return "silu";  // what its family's files say
   }
   return "";
 }

@@ -33,6 +33,40 @@ enum class Multipliers {
   kMiniCpm,
 };
 
+// Which layers have experts.
+enum class ExpertLayers {
+  kAll,
+  // all but those of "mlp_only_layers", and of "decoder_sparse_step" layers the last
+  kSparseStep,
+  // from "moe_layer_start_index" to "moe_layer_end_index", of "moe_layer_interval" the last
+  kInterval,
+};
+
+// What a family that mixes experts calls their sizes; those that are empty it has no key for.
+struct ExpertRules {
+  std::string_view count_key = {};  // empty: a family without experts
+  std::string_view used_key = "num_experts_per_tok";
+  std::int64_t count = 0;  // what absent keys mean
+  std::int64_t used = 0;
+  std::string_view width_key = "moe_intermediate_size";
+  std::int64_t width = 0;  // 0: it must be there
+  ExpertLayers layers = ExpertLayers::kAll;
+  // "norm_topk_prob", false where it is absent; else the weights are normalized.
+  bool normalized_key = false;
+  bool gguf_normalized = true;  // what GGUF's readers take for granted
+  bool selection_bias = false;
+  bool router_bias = false;
+  std::string_view shared_width_key = {};
+  std::string_view shared_count_key = {};  // experts' widths that the shared one is wide
+  std::int64_t shared = 0;                 // what an absent one of these means
+  bool shared_gated = false;
+
+  bool has_shared() const noexcept {
+    return !shared_width_key.empty() || !shared_count_key.empty() || shared > 0;
+  }
+  explicit operator bool() const noexcept { return !count_key.empty(); }
+};
+
 // How config.json says that attention sees a window only.
 enum class WindowRule {
   kNone,      // the family has none
@@ -42,11 +76,14 @@ enum class WindowRule {
 };
 
 // What a family's files call a tensor: what follows "model.layers.N." or "blk.N.", or the whole
-// name, without ".weight". Empty: as the table of tensors has it.
+// name, without ".weight". Empty: as the table of tensors has it. In an expert's name '*' stands
+// for its number; without it one tensor holds those of all experts.
 struct TensorNames {
   TensorRole role = TensorRole::kOther;
   std::string_view hugging_face = {};
   std::string_view gguf = {};
+  bool experts = false;   // of experts
+  bool hf_exact = false;  // Hugging Face's name has no ".weight"
 };
 
 struct Family {
@@ -62,6 +99,7 @@ struct Family {
   // (as TensorNames); empty: apart.
   TensorNames fused_qkv = {};
   TensorNames fused_gate_up = {};
+  TensorNames fused_expert_gate_up = {};
 
   // Rows of q and k stand in the interleaved rotary order (pairs 2i, 2i + 1) in files of
   bool hf_interleaved = false;    // Hugging Face
@@ -72,6 +110,10 @@ struct Family {
   std::string_view output_bias_key = {};
   std::string_view mlp_bias_key = {};
   bool qkv_bias = false;  // what an absent key of the first means, or the lack of one
+  bool mlp_bias = false;  // the same of the last
+  bool sinks = false;     // AttentionConfig::sinks
+  // Folders hold experts as matrices turned, of gate and up the rows in turns, or as MXFP4.
+  bool hf_mxfp4 = false;
   QkNorm qk_norm = QkNorm::kNone;
   bool norm_turned = false;  // queries and keys are normed after they turn
   NormPlace norms = NormPlace::kBefore;
@@ -101,6 +143,7 @@ struct Family {
   std::int64_t no_rope_period = 0;
 
   std::span<const FixedKey> fixed_keys = {};
+  ExpertRules experts = {};
   bool gated = true;  // the feed-forward part
 
   // What an absent key of config.json means.
@@ -137,7 +180,7 @@ const Family* family_by_type(std::string_view type) noexcept;
 // By config.json's class name, for files without model_type.
 const Family* family_by_architecture(std::string_view architecture) noexcept;
 // The family that GGUF's architecture stands for; several may share the name.
-const Family* family_by_gguf(std::string_view architecture, bool windowed) noexcept;
+const Family* family_by_gguf(std::string_view architecture, bool windowed, bool experts) noexcept;
 
 // What the family fixes, whatever its files say: puts it into the configuration, whose sizes,
 // layers and windows are known.

@@ -15,6 +15,7 @@ namespace {
 Activation activation_of(const JsonView& fields, const Family& family) {
   // Where there are two keys, only the family's counts.
   fields.note({"hidden_act"});
+  if (family.activation == Activation::kClampedSwiglu) return family.activation;
   const auto written = fields.get_string(family.activation_key);
   if (!written) return family.activation;
   const std::string& name = *written;
@@ -54,7 +55,7 @@ void put_extensions(const LayerConfig& layer, const Family& family, ConfigUse us
   const bool output_said = !family.output_bias_key.empty() && a.output_bias;
   if (a.qkv_bias != qkv_said) extensions["qkv_bias"] = a.qkv_bias;
   if (a.output_bias != output_said) extensions["attention_output_bias"] = a.output_bias;
-  const bool mlp_said = family.mlp_bias_key.empty()                     ? false
+  const bool mlp_said = family.mlp_bias_key.empty()                     ? family.mlp_bias
                         : family.mlp_bias_key == family.output_bias_key ? a.output_bias
                                                                         : layer.mlp.bias;
   if (layer.mlp.bias != mlp_said) extensions["mlp_bias"] = layer.mlp.bias;
@@ -109,8 +110,10 @@ LayerConfig layer_from_json(const JsonView& fields, const Family& family,
     return key.empty() ? absent : fields.get_bool(key).value_or(absent);
   };
   a.qkv_bias = bias(family.qkv_bias_key, family.qkv_bias);
-  a.output_bias = bias(family.output_bias_key, false);
-  layer.mlp.bias = bias(family.mlp_bias_key, false);
+  const bool one_key =
+      !family.qkv_bias_key.empty() && family.output_bias_key == family.qkv_bias_key;
+  a.output_bias = bias(family.output_bias_key, one_key && family.qkv_bias);
+  layer.mlp.bias = bias(family.mlp_bias_key, family.mlp_bias);
   read_extensions(fields, layer);
   return layer;
 }

@@ -46,6 +46,21 @@ std::span<const std::byte> part_of(std::span<const std::byte> bytes, const Tenso
                        static_cast<std::size_t>(slot.shape[0]) * row);
 }
 
+void add_view(const TensorSlot& slot, const FoundTensor& tensor, const TensorFile& file,
+              CheckpointParts& parts) {
+  std::uint64_t elements = 1;
+  for (const std::int64_t size : slot.shape) elements *= static_cast<std::uint64_t>(size);
+  parts.facts.tensors.push_back({.name = slot.name(),
+                                 .dtype = tensor.dtype,
+                                 .shape = slot.shape,
+                                 .bytes = dtype_bytes(tensor.dtype, elements).value(),
+                                 .id = slot.id});
+  parts.stored.push_back({.bytes = file.tensor_data(tensor.index),
+                          .stored = tensor.dtype,
+                          .index = tensor.index,
+                          .view = tensor.view});
+}
+
 }  // namespace
 
 std::vector<FoundTensor> list_tensors(const TensorFile& file) {
@@ -74,6 +89,10 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
     const FoundTensor& tensor = found[it->second];
     check_tensor(tensor, slot, at, file.path());
     used[it->second] = true;
+    if (tensor.view) {
+      add_view(slot, tensor, file, parts);
+      continue;
+    }
     const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);
     const auto floats = static_cast<std::size_t>(slot.shape[0]) * sizeof(float);
     parts.facts.tensors.push_back({.name = slot.name(),

@@ -62,6 +62,9 @@ bool is_matrix(TensorRole role) noexcept;
 
 // As Checkpoint calls it, whether or not a given model has one.
 std::string tensor_name(const TensorId& id);
+// Of gpt-oss: how the name begins of what all experts of a layer have in one tensor; gate and up
+// are one.
+std::string joined_experts_name(TensorRole role, std::int64_t layer);
 // As GGUF does where the family does not differ.
 std::string gguf_tensor_name(const TensorId& id);
 // The inverses; nothing for a name that is none of ours.

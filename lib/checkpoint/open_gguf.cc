@@ -8,6 +8,7 @@
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
 #include "checkpoint/model_tensors.h"
+#include "checkpoint/sampling_gguf.h"
 #include "container/gguf_reader.h"
 
 namespace lathe {
@@ -41,6 +42,8 @@ void copy_metadata(const GgufReader& gguf, std::map<std::string, std::string>& o
   read_provenance(gguf, out);
   if (const auto text = gguf.get_string(gguf_keys::kGenerationConfig)) {
     out[metadata_keys::kGenerationConfig] = *text;
+  } else if (std::string made = generation_config_of(gguf); !made.empty()) {
+    out[metadata_keys::kGenerationConfig] = std::move(made);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/small_file.h"
+#include "checkpoint/split_experts.h"
 #include "checkpoint/tied_head.h"
 #include "checkpoint/wrapper.h"
 #include "io/folder_file.h"
@@ -84,6 +85,8 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
     facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
   }
   settle_tied_head(facts.config, *parts.file, found);
+  const Family* family = family_by_type(facts.config.family);
+  if (family != nullptr && family->hf_mxfp4) split_experts(*parts.file, facts.config, found);
   match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder, facts.config.vocab_size);
   return parts;

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
 #include "checkpoint/row_order.h"
+#include "checkpoint/split_experts.h"
 
 namespace lathe {
 namespace {
@@ -37,7 +38,7 @@ class StoredSource final : public TensorSource {
 
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     const StoredTensor& stored = stored_[tensor];
-    const bool as_is = !stored.interleaved && !stored.less_one &&
+    const bool as_is = !stored.view && !stored.interleaved && !stored.less_one &&
                        stored.stored == facts_->tensors[tensor].dtype && is_aligned(stored);
     return as_is ? stored.bytes : std::span<const std::byte>();
   }
@@ -68,6 +69,13 @@ void StoredSource::read_rows(std::size_t tensor, std::int64_t first, std::int64_
   }
   const StoredTensor& stored = stored_[tensor];
   const std::size_t row_bytes = out.size() / static_cast<std::size_t>(count);
+  if (stored.view) {
+    // A vector's elements are rows.
+    const TensorInfo& info = facts_->tensors[tensor];
+    const bool vector = info.shape.size() < 2;
+    return read_view(*stored.view, stored.bytes, stored.stored, first, vector ? info.cols() : count,
+                     vector ? 1 : info.cols(), out);
+  }
   if (facts_->tensors[tensor].shape.size() < 2) {
     read_vector(tensor, out);
   } else if (stored.interleaved) {

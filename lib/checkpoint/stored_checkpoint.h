@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,12 +19,21 @@
 
 namespace lathe {
 
+// Elements of a file's tensor that are not rows after rows (split_experts.h).
+struct TensorView {
+  std::int64_t first = 0;     // element, counted from the tensor's first; with scales: row
+  std::int64_t row_step = 1;  // to the next row's, in elements; with scales: in rows
+  std::int64_t col_step = 1;  // to the next column's
+  std::span<const std::byte> scales = {};  // of MXFP4's blocks; empty: elements of their type
+};
+
 struct StoredTensor {
-  std::span<const std::byte> bytes;  // as the file holds it
-  DType stored = DType::kF32;        // TensorInfo's, or F32 where a narrower type was widened
-  bool interleaved = false;          // rows (of a vector: elements) are in interleaved order
-  bool less_one = false;             // TensorInfo's are F32, one more than these
-  std::size_t index = 0;             // of the tensor in the file (of which it may be a part)
+  std::span<const std::byte> bytes;     // as the file holds it
+  DType stored = DType::kF32;           // TensorInfo's, or F32 where a narrower type was widened
+  bool interleaved = false;             // rows (of a vector: elements) are in interleaved order
+  bool less_one = false;                // TensorInfo's are F32, one more than these
+  std::size_t index = 0;                // of the tensor in the file (of which it may be a part)
+  std::optional<TensorView> view = {};  // then `bytes` are the whole tensor's
 };
 
 struct CheckpointParts {
@@ -44,6 +54,7 @@ std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);
 // those describe only bytes (.lathe) what the bytes are.
 struct FoundTensor : TensorSpec {
   std::size_t index = 0;  // in the file
+  std::optional<TensorView> view = {};
 };
 
 // All tensors of the file.

@@ -7,10 +7,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/config_json.h"
 #include "checkpoint/family.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/tokenizer_file.h"
@@ -48,13 +50,12 @@ constexpr std::array<Shape, 17> kShapes = {{
     {"smollm2-1.7b", "llama", 2048, 8192, 24, 32, 32, 64, 49152, 8192, 1.3e5, true},
 }};
 
-ModelConfig config_of(const Shape& s, std::int64_t context_length) {
+ModelConfig config_of(const Shape& s) {
   ModelConfig c;
   c.family = s.family;
-  c.name = s.name;
   c.hidden_size = s.hidden;
   c.vocab_size = s.vocab;
-  c.max_position = context_length == 0 ? s.positions : context_length;
+  c.max_position = s.positions;
   c.tie_word_embeddings = s.tied;
   LayerConfig layer;
   layer.attention.heads = s.heads;
@@ -65,8 +66,64 @@ ModelConfig config_of(const Shape& s, std::int64_t context_length) {
   layer.attention.qkv_bias = family_by_type(s.family)->qkv_bias;
   layer.mlp.width = s.intermediate;
   c.layers.assign(static_cast<std::size_t>(s.layers), layer);
-  validate(c, s.name);
   return c;
+}
+
+// Those that are more than a llama's sizes, in the words of their config.json.
+struct WrittenShape {
+  const char* name;
+  const char* config;
+};
+
+constexpr std::array<WrittenShape, 5> kWrittenShapes = {{
+    {"gemma-3-4b", R"({"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+        "num_hidden_layers": 34, "num_attention_heads": 8, "num_key_value_heads": 4,
+        "head_dim": 256, "vocab_size": 262208, "max_position_embeddings": 131072,
+        "sliding_window": 1024, "sliding_window_pattern": 6, "query_pre_attn_scalar": 256,
+        "rope_theta": 1e6, "rope_local_base_freq": 1e4,
+        "rope_scaling": {"rope_type": "linear", "factor": 8.0}})"},
+    {"phi-4-mini", R"({"model_type": "phi3", "hidden_size": 3072, "intermediate_size": 8192,
+        "num_hidden_layers": 32, "num_attention_heads": 24, "num_key_value_heads": 8,
+        "vocab_size": 200064, "max_position_embeddings": 131072, "partial_rotary_factor": 0.75,
+        "tie_word_embeddings": true, "eos_token_id": 199999, "pad_token_id": 199999})"},
+    {"qwen3-30b-a3b", R"({"model_type": "qwen3_moe", "hidden_size": 2048,
+        "intermediate_size": 6144, "moe_intermediate_size": 768, "num_hidden_layers": 48,
+        "num_attention_heads": 32, "num_key_value_heads": 4, "head_dim": 128, "num_experts": 128,
+        "num_experts_per_tok": 8, "norm_topk_prob": true, "vocab_size": 151936,
+        "max_position_embeddings": 40960, "rope_theta": 1e6})"},
+    {"mixtral-8x7b", R"({"model_type": "mixtral", "hidden_size": 4096, "intermediate_size": 14336,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_size": 32000,
+        "max_position_embeddings": 32768, "rope_theta": 1e6})"},
+    {"gpt-oss-20b", R"({"model_type": "gpt_oss", "hidden_size": 2880, "intermediate_size": 2880,
+        "num_hidden_layers": 24, "num_attention_heads": 64, "num_key_value_heads": 8,
+        "head_dim": 64, "num_local_experts": 32, "num_experts_per_tok": 4, "vocab_size": 201088,
+        "sliding_window": 128, "max_position_embeddings": 131072, "rope_theta": 150000,
+        "rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0,
+                         "beta_slow": 1.0, "original_max_position_embeddings": 4096,
+                         "truncate": false}})"},
+}};
+
+std::optional<ModelConfig> config_by_name(const std::string& name) {
+  for (const Shape& shape : kShapes) {
+    if (shape.name == name) return config_of(shape);
+  }
+  for (const WrittenShape& shape : kWrittenShapes) {
+    if (shape.name == name) return config_from_json(shape.config, "", name);
+  }
+  return std::nullopt;
+}
+
+ModelConfig shaped(ModelConfig config, const std::string& name, const SyntheticOptions& options) {
+  config.name = name;
+  if (options.context_length > 0) config.max_position = options.context_length;
+  if (options.layers > config.num_layers()) {
+    fail(ErrorCode::kUsage, "{} has {} layers, of which there cannot be {}", name,
+         config.num_layers(), options.layers);
+  }
+  if (options.layers > 0) config.layers.resize(static_cast<std::size_t>(options.layers));
+  validate(config, name);
+  return config;
 }
 
 // SplitMix64 (Steele, Lea and Flood 2014): any state is as good as another, so rows can be
@@ -93,12 +150,12 @@ std::vector<float> make_values() {
   return values;
 }
 
-std::shared_ptr<const CheckpointFacts> facts_of(const Shape& shape,
+std::shared_ptr<const CheckpointFacts> facts_of(ModelConfig config,
                                                 const SyntheticOptions& options) {
   CheckpointFacts facts;
   facts.format = CheckpointFormat::kHuggingFace;
-  facts.path = fmt::format("synthetic {}", shape.name);
-  facts.config = config_of(shape, options.context_length);
+  facts.path = fmt::format("synthetic {}", config.name);
+  facts.config = std::move(config);
   for (const TensorSlot& slot : tensor_slots(facts.config)) {
     TensorInfo info;
     info.name = slot.name();
@@ -183,6 +240,7 @@ class SyntheticSource final : public TensorSource {
 std::vector<std::string> synthetic_shapes() {
   std::vector<std::string> names;
   for (const Shape& shape : kShapes) names.emplace_back(shape.name);
+  for (const WrittenShape& shape : kWrittenShapes) names.emplace_back(shape.name);
   return names;
 }
 
@@ -192,9 +250,8 @@ std::shared_ptr<const Checkpoint> synthetic_checkpoint(const std::string& name,
     fail(ErrorCode::kUsage, "random weights are made in f32, f16 or bf16, not in {}",
          dtype_info(options.type).name);
   }
-  for (const Shape& shape : kShapes) {
-    if (shape.name != name) continue;
-    const auto facts = facts_of(shape, options);
+  if (auto config = config_by_name(name)) {
+    const auto facts = facts_of(shaped(*std::move(config), name, options), options);
     return std::make_shared<const Checkpoint>(
         facts, std::make_shared<SyntheticSource>(facts, options.type));
   }

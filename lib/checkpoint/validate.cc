@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t kMostVocab = std::int64_t{1} << 24;
 constexpr std::int64_t kMostWidth = std::int64_t{1} << 20;
 constexpr std::int64_t kMostLayers = 4096;
+constexpr std::int64_t kMostExperts = 4096;
 constexpr std::int64_t kMostHeads = 8192;
 constexpr std::int64_t kMostHeadDim = 8192;
 constexpr std::int64_t kMostPosition = std::int64_t{1} << 31;
@@ -125,8 +126,16 @@ void check_attention(const AttentionConfig& a, const Checker& check) {
   if (a.rotary_dims > 0) check_rope(a.rope, a.rotary_dims, check);
 }
 
+void check_experts(const ExpertsConfig& experts, const Checker& check) {
+  check.range("the number of experts", experts.count, 0, kMostExperts);
+  if (experts.count == 0) return;
+  check.range("the number of experts of a token", experts.used, 1, experts.count);
+  check.range("the width of the shared expert", experts.shared_width, 0, kMostWidth * 4);
+}
+
 void check_layer(const LayerConfig& layer, const Checker& check) {
   check.range("intermediate_size", layer.mlp.width, 1, kMostWidth * 4);
+  check_experts(layer.experts, check);
   check_attention(layer.attention, check);
 }
 

@@ -29,6 +29,7 @@ class Keys {
   void real(std::string_view name, double value) {
     keys_.set_f32(key(name), static_cast<float>(value));
   }
+  void boolean(std::string_view name, bool value) { keys_.set_bool(key(name), value); }
   void string(std::string_view name, std::string_view value) { keys_.set_string(key(name), value); }
   void i32s(std::string_view name, std::span<const std::int32_t> values) {
     keys_.set_i32s(key(name), values);
@@ -111,6 +112,42 @@ void put_window(const ModelConfig& config, const Family& family, Keys& out) {
   out.i32s("attention.sliding_window_pattern", pattern);
 }
 
+// The experts of a layer as readers would find them.
+ExpertsConfig said_experts(const Family& family, const ExpertsConfig& e) {
+  ExpertsConfig said;
+  said.count = e.count;
+  said.used = e.used;
+  said.normalized = e.normalized;
+  said.router_bias = family.experts.router_bias;
+  said.selection_bias = family.experts.selection_bias;
+  if (family.experts.has_shared()) said.shared_width = e.shared_width;
+  said.shared_gated = family.experts.shared_gated && said.shared_width > 0;
+  return said;
+}
+
+void put_experts(const ModelConfig& config, const Family& family, Keys& out) {
+  const LayerConfig& layer = sparse_layer(config);
+  const ExpertsConfig& experts = layer.experts;
+  out.integer("expert_count", experts.count);
+  out.integer("expert_used_count", experts.used);
+  if (experts.normalized != family.experts.gguf_normalized) {
+    out.boolean("expert_weights_norm", experts.normalized);
+  }
+  if (family.experts.width_key != "intermediate_size" || family.sinks) {
+    out.integer("expert_feed_forward_length", layer.mlp.width);
+  }
+  if (experts.shared_width > 0) {
+    out.integer("expert_shared_feed_forward_length", experts.shared_width);
+    if (experts.shared_width % layer.mlp.width == 0) {
+      out.integer("expert_shared_count", experts.shared_width / layer.mlp.width);
+    }
+  }
+  if (family.experts.layers != ExpertLayers::kInterval) return;
+  const auto [first, step] = interval_of_experts(config);
+  out.integer("leading_dense_block_count", first);
+  out.integer("interleave_moe_layer_step", step);
+}
+
 }  // namespace
 
 bool gguf_can_say(const ModelConfig& config) {
@@ -132,15 +169,24 @@ bool gguf_can_say(const ModelConfig& config) {
   if (layer.attention.temperature != 0.0) {
     layer.attention.temperature_span = a.rope.original_max_position;
   }
-  layer.mlp = {
-      .width = typical.mlp.width, .activation = family.activation, .bias = typical.mlp.bias};
+  layer.mlp = {.width = dense_layer(config).mlp.width,
+               .activation = family.activation,
+               .bias = typical.mlp.bias};
   ModelConfig said = config;
   const bool scaled = family.multipliers != Multipliers::kNone;
   if (!scaled) said.embedding_scale = said.residual_scale = said.logit_scale = 1.0;
   if (!family.soft_caps) said.logit_soft_cap = 0.0;
-  for (LayerConfig& to : said.layers) {
+  const auto [first, step] = interval_of_experts(config);
+  const LayerConfig& sparse = sparse_layer(config);
+  for (std::int64_t i = 0; i < config.num_layers(); ++i) {
+    LayerConfig& to = said.layers[static_cast<std::size_t>(i)];
     const bool has_window = to.attention.window > 0;
     to = layer;
+    const bool by_interval = family.experts.layers == ExpertLayers::kInterval;
+    if (family.experts && (!by_interval || (i >= first && (i + 1) % step == 0))) {
+      to.mlp.width = sparse.mlp.width;
+      to.experts = said_experts(family, sparse.experts);
+    }
     if (!has_window) continue;
     to.attention.window = windowed.attention.window;
     to.attention.rope = local_rope(family, a.rope, windowed.attention.rope.theta);
@@ -161,7 +207,7 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
   out.integer("block_count", config.num_layers());
   out.integer("context_length", config.max_position);
   out.integer("embedding_length", config.hidden_size);
-  out.integer("feed_forward_length", layer.mlp.width);
+  out.integer("feed_forward_length", dense_layer(config).mlp.width);
   out.integer("attention.head_count", a.heads);
   out.integer("attention.head_count_kv", a.kv_heads);
   out.integer("attention.key_length", a.head_dim);
@@ -179,9 +225,10 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
     out.real(gguf_keys::kResidualScale, config.residual_scale);
     out.real(gguf_keys::kLogitDivisor, 1.0 / config.logit_scale);
   }
+  if (family->experts) put_experts(config, *family, out);
   put_window(config, *family, out);
   // Where the architecture alone would read back as another family.
-  if (family_by_gguf(family->gguf, windowed.attention.window > 0) != family)
+  if (family_by_gguf(family->gguf, windowed.attention.window > 0, bool(family->experts)) != family)
     keys.set_string(gguf_keys::kModelType, family->type);
 }
 

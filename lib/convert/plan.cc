@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 
 #include "lathe/tokenizer.h"
 #include "lathe/tokenizer_files.h"
@@ -91,6 +92,26 @@ void check_tokenizer(const Checkpoint& checkpoint, Plan& plan) {
   }
 }
 
+// The slots, with those that stand in one tensor of the output together, in the order of rows.
+std::vector<TensorSlot> in_order_of_output(const ModelConfig& config,
+                                           TensorPlace TensorSlot::*place) {
+  std::vector<TensorSlot> slots = tensor_slots(config);
+  std::map<std::string_view, std::size_t> first_of;
+  std::vector<std::pair<std::size_t, std::int64_t>> order;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const TensorPlace& at = slots[i].*place;
+    const std::size_t first = at.fused() ? first_of.emplace(at.name, i).first->second : i;
+    order.emplace_back(first, at.first_row);
+  }
+  std::vector<std::size_t> by_order(slots.size());
+  std::iota(by_order.begin(), by_order.end(), std::size_t{0});
+  std::ranges::stable_sort(by_order, {}, [&](std::size_t i) { return order[i]; });
+  std::vector<TensorSlot> out;
+  out.reserve(slots.size());
+  for (const std::size_t i : by_order) out.push_back(std::move(slots[i]));
+  return out;
+}
+
 // What one tensor of the output holds has one type there.
 void check_types_of_parts(const Checkpoint& checkpoint, std::span<const PlannedTensor> tensors) {
   for (std::size_t i = 1; i < tensors.size(); ++i) {
@@ -135,7 +156,7 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
         fmt::format("the text part alone is taken; left out: {}", left_out->second));
   }
   std::map<DType, std::uint64_t> matrix_bytes;
-  for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
+  for (const TensorSlot& slot : in_order_of_output(checkpoint.config(), writer.place)) {
     const auto source = checkpoint.find(slot.name());
     if (!source) fail(ErrorCode::kBug, "{} has no {}", quoted(checkpoint.path()), slot.name());
     const TensorInfo& info = checkpoint.tensors()[*source];

@@ -2,8 +2,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/family.h"
 #include "checkpoint/gguf_provenance.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
@@ -97,6 +99,10 @@ void write_file(const OutputFolder& folder, const std::string& name, std::string
 }  // namespace
 
 void check_hugging_face_can_hold(const Checkpoint& checkpoint, const Plan& plan) {
+  if (family_by_type(checkpoint.config().family)->hf_mxfp4) {
+    fail_unsupported("{}: folders of family {} hold experts turned, and are read, not written",
+                     quoted(checkpoint.path()), checkpoint.config().family);
+  }
   config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lathe/host/available_memory.h"
+#include "lathe/model_config.h"
 
 #include "base/fail.h"
 #include "engine/no_text.h"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lathe/model_config.h"
+
 #include "base/fail.h"
 #include "base/seconds.h"
 

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "lathe/model_config.h"
+
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "generate/finite_logits.h"

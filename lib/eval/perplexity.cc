@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/model_config.h"
+
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "eval/log_softmax.h"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lathe/model_config.h"
+
 #include "generate/common_length.h"
 #include "generate/decode.h"
 #include "model/sequence_file.h"

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "lathe/model_config.h"
+
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "generate/finite_logits.h"

@@ -54,6 +54,15 @@ void merge_state(float m, float l, const float* o, std::int64_t head_dim, float&
   }
 }
 
+// What sums of values are multiplied by at the end, whose weights are e^(score - m) and add up to
+// l, where a sink is one weight more.
+float divisor_with(const float* sink, float m, float l) {
+  if (sink == nullptr) return 1.0F / l;
+  const float max = std::max(m, *sink);
+  const float scale = exp_minus(m, max);
+  return scale / (l * scale + exp_minus(*sink, max));
+}
+
 }  // namespace
 
 // Some rows of one sequence and one KV head.
@@ -199,7 +208,8 @@ void Attention::finish(const Piece& piece, const State& total) const noexcept {
     for (std::int64_t g = 0; g < shape_.group; ++g) {
       const std::int64_t row = r * shape_.group + g;
       const float* from = total.o + row * shape_.head_dim;
-      const float inverse = 1.0F / total.l[row];
+      const float* sink = sinks_ == nullptr ? nullptr : sinks_ + piece.kv_head * shape_.group + g;
+      const float inverse = divisor_with(sink, total.m[row], total.l[row]);
       float* head = to + g * shape_.head_dim;
       for (std::int64_t i = 0; i < shape_.head_dim; ++i) head[i] = from[i] * inverse;
     }
@@ -297,7 +307,9 @@ void Attention::merge_slots(const Call& call, const Share& share, std::int64_t k
 }
 
 void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
-                    std::span<const Segment> segments, const float* queries, float* out) noexcept {
+                    std::span<const Segment> segments, const float* queries, float* out,
+                    const float* sinks) noexcept {
+  sinks_ = sinks;
   shape_ = layers_[static_cast<std::size_t>(layer)];
   Call call = {cache, layer, segments, queries, out, 0};
   for (const Segment& s : segments) call.products += products_of(s);

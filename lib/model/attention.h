@@ -38,9 +38,11 @@ class Attention {
   // Memory for batches of up to `segments` segments. Throws std::bad_alloc.
   void reserve(std::int64_t segments) { shares_.reserve(static_cast<std::size_t>(segments)); }
 
-  // Allocates nothing.
+  // `sinks`: of each head one more score, which takes part in the softmax and has no value; or
+  // null. Allocates nothing.
   void run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
-           std::span<const Segment> segments, const float* queries, float* out) noexcept;
+           std::span<const Segment> segments, const float* queries, float* out,
+           const float* sinks = nullptr) noexcept;
 
  private:
   // What counts of a layer's configuration.
@@ -94,6 +96,7 @@ class Attention {
 
   std::vector<Shape> layers_;
   Shape shape_;  // of the layer at hand
+  const float* sinks_ = nullptr;
   int workers_;
   std::int64_t scratch_floats_ = 0;
   FloatBuffer scratch_;  // [workers][scratch_floats_]

@@ -8,6 +8,7 @@
 #include "base/portable_math.h"
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
+#include "model/activate.h"
 #include "model/kv_page.h"
 #include "parallel/worth_sharing.h"
 
@@ -24,14 +25,6 @@ float temperature_at(std::int64_t position, const AttentionConfig& a) noexcept {
   return static_cast<float>(1.0 + a.temperature * portable_log(spans));
 }
 
-// As the kernels' silu_mul.
-void relu2_mul(const float* gate, const float* up, std::int64_t n, float* out) noexcept {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float x = std::max(gate[i], 0.0F);
-    out[i] = x * x * up[i];
-  }
-}
-
 }  // namespace
 
 Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
@@ -41,16 +34,15 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
       cache_(cache),
       pool_(pool),
       attention_(config_.layers, std::min(config_.max_position, cache.max_tokens()), pool.size()),
+      mixture_(config_, pool),
       observer_(std::move(observer)),
       cosines_(model.ropes().size()),
       sines_(model.ropes().size()) {
   for (const LayerConfig& layer : config_.layers) {
     query_rows_ = std::max(query_rows_, layer.attention.query_rows());
     kv_rows_ = std::max(kv_rows_, layer.attention.kv_rows());
-    mlp_width_ = std::max(mlp_width_, layer.mlp.width);
+    if (layer.experts.count == 0) mlp_width_ = std::max(mlp_width_, layer.mlp.width);
   }
-  ones_.ensure(mlp_width_);
-  std::fill_n(ones_.data(), mlp_width_, 1.0F);
 }
 
 void Forward::reserve(std::int64_t rows) {
@@ -67,6 +59,7 @@ void Forward::reserve(std::int64_t rows) {
     cosines_[i].ensure(rows * model_.ropes()[i].half());
     sines_[i].ensure(rows * model_.ropes()[i].half());
   }
+  mixture_.reserve(rows);
   attention_.reserve(rows);
   kept_.reserve(static_cast<std::size_t>(rows));
 }
@@ -184,8 +177,8 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
     segments = kept_;
     rows = batch.wanted_rows();
   }
-  attention_.run(pool_, cache_, layer, segments, queries_.data(),
-                 attended_.data());  // [rows][query_rows]
+  attention_.run(pool_, cache_, layer, segments, queries_.data(), attended_.data(),
+                 w.sinks.empty() ? nullptr : w.sinks.data());  // -> attended [rows][query_rows]
   set_input(ActivationPoint::kAttentionOutput, layer, attended_.data(), rows, query_rows);
   const std::array<LinearCall, 1> o = {{{w.o.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, o);
@@ -273,31 +266,34 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
   const MlpConfig& mlp = config_.layer(layer).mlp;
   const std::int64_t size = mlp.width;
+  if (config_.layer(layer).experts.count > 0) {
+    mixture_.run(w.mixture, config_.layer(layer), layer, normed_.data(), rows, update_.data(),
+                 observer_);
+    return;
+  }
   set_input(ActivationPoint::kMlpInput, layer, normed_.data(), rows, config_.hidden_size);
   if (mlp.gated) {
     const std::array<LinearCall, 2> gate_up = {
-        {{w.gate.get(), gate_.data(), size}, {w.up.get(), up_.data(), size}}};
+        {{w.mlp.gate.get(), gate_.data(), size}, {w.mlp.up.get(), up_.data(), size}}};
     Linear::apply(pool_, input_, gate_up);
   } else {
-    const std::array<LinearCall, 1> up = {{{w.up.get(), gate_.data(), size}}};
+    const std::array<LinearCall, 1> up = {{{w.mlp.up.get(), gate_.data(), size}}};
     Linear::apply(pool_, input_, up);
   }
-  activate(mlp, rows);  // gate [rows][size]
+  activate_rows(mlp, rows);  // gate [rows][size]
 
   set_input(ActivationPoint::kMlpHidden, layer, gate_.data(), rows, size);
-  const std::array<LinearCall, 1> down = {{{w.down.get(), update_.data(), config_.hidden_size}}};
+  const std::array<LinearCall, 1> down = {
+      {{w.mlp.down.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, down);
 }
 
 // gate = activation(gate) · up, [rows][width].
-void Forward::activate(const MlpConfig& mlp, std::int64_t rows) noexcept {
-  const auto function = mlp.activation == Activation::kSilu       ? kernels().forward.silu_mul
-                        : mlp.activation == Activation::kGeluTanh ? kernels().forward.gelu_mul
-                                                                  : relu2_mul;
+void Forward::activate_rows(const MlpConfig& mlp, std::int64_t rows) noexcept {
   for_rows(rows, mlp.width, [&](std::int64_t row) {
-    float* gate = gate_.data() + row * mlp.width;
-    const float* up = mlp.gated ? up_.data() + row * mlp.width : ones_.data();
-    function(gate, up, mlp.width, gate);
+    float* up = up_.data() + row * mlp.width;
+    if (!mlp.gated) std::fill_n(up, mlp.width, 1.0F);
+    activate(mlp.activation, mlp.width, gate_.data() + row * mlp.width, up);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "model/float_buffer.h"
 #include "model/kv_cache.h"
 #include "model/loaded_model.h"
+#include "model/mixture.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -45,7 +46,7 @@ class Forward {
   void mix_tokens(std::int64_t layer, const Batch& batch);
   void attention_block(std::int64_t layer, const Batch& batch);
   void mlp_block(std::int64_t layer, std::int64_t rows);
-  void activate(const MlpConfig& mlp, std::int64_t rows) noexcept;
+  void activate_rows(const MlpConfig& mlp, std::int64_t rows) noexcept;
   void rotate_and_store(std::int64_t layer, const Batch& batch);
   void store_row(std::int64_t layer, SequenceId sequence, std::int64_t position, const float* key,
                  const float* value) noexcept;
@@ -68,6 +69,7 @@ class Forward {
   KvCache& cache_;
   ThreadPool& pool_;
   Attention attention_;
+  Mixture mixture_;
   LinearInput input_;
   ActivationObserver observer_;
 
@@ -84,7 +86,6 @@ class Forward {
   FloatBuffer attended_;  // [rows][query_rows]
   FloatBuffer gate_;      // [rows][mlp_width]
   FloatBuffer up_;        // [rows][mlp_width]
-  FloatBuffer ones_;      // [mlp_width], what stands for the gate of those without
   // Of each of the model's kinds of rotation, [kinds][rows][half].
   std::vector<FloatBuffer> cosines_;
   std::vector<FloatBuffer> sines_;

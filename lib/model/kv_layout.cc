@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "lathe/model_config.h"
+
 #include "base/fail.h"
 #include "model/kv_page.h"
 

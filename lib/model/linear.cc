@@ -43,23 +43,32 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
 
 void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearCall> calls) {
   if (input.rows() == 0 || calls.empty()) return;
+  const LinearGroup group = {&input, calls};
+  apply(pool, std::span(&group, 1));
+}
+
+void Linear::apply(ThreadPool& pool, std::span<const LinearGroup> groups) {
   std::int64_t total = 0;
   std::int64_t products = 0;
-  for (const LinearCall& call : calls) {
-    const WeightMatrix& matrix = *call.linear->matrix_;
-    products += matrix.rows() * matrix.cols() * input.rows();
-    total += divide_up(matrix.rows(), matrix.pieces(input.rows()).rows);
-    matrix.prepare(pool, input);
+  for (const LinearGroup& group : groups) {
+    for (const LinearCall& call : group.calls) {
+      const WeightMatrix& matrix = *call.linear->matrix_;
+      products += matrix.rows() * matrix.cols() * group.input->rows();
+      total += divide_up(matrix.rows(), matrix.pieces(group.input->rows()).rows);
+      matrix.prepare(pool, *group.input);
+    }
   }
   // The pieces of all matrices in one row, handed out to whichever worker is free.
   const auto compute_pieces = [&](int worker, std::int64_t first, std::int64_t last) {
-    for (const LinearCall& call : calls) {
-      const WeightMatrix::Pieces pieces = call.linear->matrix_->pieces(input.rows());
-      const std::int64_t count = divide_up(call.linear->rows(), pieces.rows);
-      call.linear->compute(input, worker, std::max<std::int64_t>(first, 0), std::min(last, count),
-                           pieces, call);
-      first -= count;
-      last -= count;
+    for (const LinearGroup& group : groups) {
+      for (const LinearCall& call : group.calls) {
+        const WeightMatrix::Pieces pieces = call.linear->matrix_->pieces(group.input->rows());
+        const std::int64_t count = divide_up(call.linear->rows(), pieces.rows);
+        call.linear->compute(*group.input, worker, std::max<std::int64_t>(first, 0),
+                             std::min(last, count), pieces, call);
+        first -= count;
+        last -= count;
+      }
     }
   };
   if (products < kProductsWorthSharing) {
@@ -67,8 +76,11 @@ void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearC
   } else {
     pool.parallel_shares(total, 1, compute_pieces);
   }
-  for (const LinearCall& call : calls) {
-    if (call.linear->adapter_) call.linear->adapter_->add(pool, input, call.y, call.y_stride);
+  for (const LinearGroup& group : groups) {
+    for (const LinearCall& call : group.calls) {
+      if (!call.linear->adapter_) continue;
+      call.linear->adapter_->add(pool, *group.input, call.y, call.y_stride);
+    }
   }
 }
 

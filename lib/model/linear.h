@@ -39,6 +39,12 @@ struct LinearCall {
   std::int64_t y_stride = 0;
 };
 
+// Products with the same rows of input.
+struct LinearGroup {
+  LinearInput* input = nullptr;
+  std::span<const LinearCall> calls;
+};
+
 class Linear {
  public:
   // A bias of the matrix's rows, or nothing.
@@ -66,6 +72,8 @@ class Linear {
 
   // All calls have the input's cols(). May throw std::bad_alloc.
   static void apply(ThreadPool& pool, LinearInput& input, std::span<const LinearCall> calls);
+  // The products of several inputs at once.
+  static void apply(ThreadPool& pool, std::span<const LinearGroup> groups);
 
  private:
   // The pieces [first, last) of the product with its bias; none when last <= first.

@@ -20,14 +20,23 @@ namespace lathe {
 
 namespace {
 
+template <typename Call>
+void for_each_matrix(const ExpertWeights& weights, Call&& call) {
+  for (const auto* linear : {&weights.gate, &weights.up, &weights.down}) {
+    if (*linear != nullptr) call(**linear);
+  }
+}
+
 // In the order of a step. It reads all of each but of an embedding that is not the head: rows.
+// Which experts it reads, nobody knows before.
 template <typename Call>
 void for_each_matrix_of_step(const Weights& weights, Call&& call) {
   for (const LayerWeights& layer : weights.layers) {
-    for (const auto* linear :
-         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+    for (const auto* linear : {&layer.q, &layer.k, &layer.v, &layer.o}) {
       if (*linear != nullptr) call(**linear);
     }
+    for_each_matrix(layer.mlp, call);
+    for_each_matrix(layer.mixture.shared, call);
   }
   call(weights.head != nullptr ? *weights.head : *weights.embedding);
 }
@@ -35,6 +44,9 @@ void for_each_matrix_of_step(const Weights& weights, Call&& call) {
 template <typename Call>
 void for_each_matrix(const Weights& weights, Call&& call) {
   for_each_matrix_of_step(weights, call);
+  for (const LayerWeights& layer : weights.layers) {
+    for (const ExpertWeights& expert : layer.mixture.experts) for_each_matrix(expert, call);
+  }
   if (weights.head != nullptr) call(*weights.embedding);
 }
 
@@ -95,6 +107,26 @@ const ModelConfig& Model::config() const noexcept { return loaded_->config(); }
 std::uint64_t Model::parameters() const noexcept { return loaded_->weights().parameters; }
 
 std::uint64_t Model::weight_bytes() const noexcept { return loaded_->weights().bytes; }
+
+std::uint64_t Model::token_bytes() const noexcept {
+  const Weights& weights = loaded_->weights();
+  std::uint64_t bytes = 0;
+  const auto add = [&](const Linear& linear) { bytes += linear.bytes(); };
+  for_each_matrix_of_step(weights, add);
+  for (std::size_t layer = 0; layer < weights.layers.size(); ++layer) {
+    const std::uint64_t before = std::exchange(bytes, 0);
+    for (const ExpertWeights& expert : weights.layers[layer].mixture.experts) {
+      for_each_matrix(expert, add);
+    }
+    const ExpertsConfig& experts = config().layers[layer].experts;
+    if (experts.count > 0) {
+      bytes = bytes * static_cast<std::uint64_t>(experts.used) /
+              static_cast<std::uint64_t>(experts.count);
+    }
+    bytes += before + weights.layers[layer].mixture.router.size() * sizeof(float);
+  }
+  return bytes;
+}
 
 bool Model::batch_invariant() const noexcept { return loaded_->batch_invariant(); }
 

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "lathe/host/output_file.h"
+#include "lathe/model_config.h"
 
 #include "base/byte_reader.h"
 #include "base/escape.h"

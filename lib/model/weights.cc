@@ -26,9 +26,10 @@ class WeightLoader {
   }
 
   // The matrix of that role, with its bias where it has one.
-  std::unique_ptr<Linear> matrix(TensorRole role, std::int64_t layer = -1) {
-    const std::size_t weight = at({role, layer});
-    const std::optional<std::size_t> bias = find({role, layer, true});
+  std::unique_ptr<Linear> matrix(TensorRole role, std::int64_t layer = -1,
+                                 std::int64_t expert = -1) {
+    const std::size_t weight = at({role, layer, false, expert});
+    const std::optional<std::size_t> bias = find({role, layer, true, expert});
     auto linear = Linear::load(checkpoint_, weight, bias, pool_);
     adapt(*linear, checkpoint_.tensors()[weight].name);
     weights_.bytes += linear->bytes();
@@ -41,9 +42,25 @@ class WeightLoader {
   }
 
   // Empty where the model has none.
-  std::vector<float> vector_if_there(TensorRole role, std::int64_t layer) {
-    const std::optional<std::size_t> index = find({role, layer});
+  std::vector<float> vector_if_there(TensorRole role, std::int64_t layer, bool bias = false) {
+    const std::optional<std::size_t> index = find({role, layer, bias});
     return index ? read(*index) : std::vector<float>();
+  }
+
+  // A matrix as floats, columns as rows.
+  std::vector<float> turned(TensorRole role, std::int64_t layer) {
+    const std::size_t index = at({role, layer});
+    const TensorInfo& info = checkpoint_.tensors()[index];
+    const auto rows = static_cast<std::size_t>(info.rows());
+    const auto cols = static_cast<std::size_t>(info.cols());
+    std::vector<float> row(cols);
+    std::vector<float> out(rows * cols);
+    for (std::size_t r = 0; r < rows; ++r) {
+      checkpoint_.read_rows_f32(index, static_cast<std::int64_t>(r), 1, row);
+      for (std::size_t c = 0; c < cols; ++c) out[c * rows + r] = row[c];
+    }
+    weights_.bytes += out.size() * sizeof(float);
+    return out;
   }
 
   Weights take() { return std::move(weights_); }
@@ -85,6 +102,26 @@ class WeightLoader {
   Weights weights_;
 };
 
+MixtureWeights load_mixture(WeightLoader& loader, const LayerConfig& config, std::int64_t layer) {
+  MixtureWeights w;
+  w.router = loader.turned(TensorRole::kRouter, layer);
+  w.router_bias = loader.vector_if_there(TensorRole::kRouter, layer, true);
+  w.selection_bias = loader.vector_if_there(TensorRole::kSelectionBias, layer);
+  for (std::int64_t e = 0; e < config.experts.count; ++e) {
+    ExpertWeights expert;
+    if (config.mlp.gated) expert.gate = loader.matrix(TensorRole::kGate, layer, e);
+    expert.up = loader.matrix(TensorRole::kUp, layer, e);
+    expert.down = loader.matrix(TensorRole::kDown, layer, e);
+    w.experts.push_back(std::move(expert));
+  }
+  if (config.experts.shared_width == 0) return w;
+  w.shared_switch = loader.vector_if_there(TensorRole::kSharedSwitch, layer);
+  if (config.mlp.gated) w.shared.gate = loader.matrix(TensorRole::kSharedGate, layer);
+  w.shared.up = loader.matrix(TensorRole::kSharedUp, layer);
+  w.shared.down = loader.matrix(TensorRole::kSharedDown, layer);
+  return w;
+}
+
 LayerWeights load_layer(WeightLoader& loader, const LayerConfig& config, std::int64_t layer) {
   LayerWeights w;
   w.attention_norm = loader.vector_if_there(TensorRole::kAttentionNorm, layer);
@@ -94,11 +131,16 @@ LayerWeights load_layer(WeightLoader& loader, const LayerConfig& config, std::in
   w.q_norm = loader.vector_if_there(TensorRole::kQueryNorm, layer);
   w.k_norm = loader.vector_if_there(TensorRole::kKeyNorm, layer);
   w.o = loader.matrix(TensorRole::kAttentionOutput, layer);
+  w.sinks = loader.vector_if_there(TensorRole::kSinks, layer);
   w.attention_post_norm = loader.vector_if_there(TensorRole::kAttentionPostNorm, layer);
   w.mlp_norm = loader.vector_if_there(TensorRole::kMlpNorm, layer);
-  if (config.mlp.gated) w.gate = loader.matrix(TensorRole::kGate, layer);
-  w.up = loader.matrix(TensorRole::kUp, layer);
-  w.down = loader.matrix(TensorRole::kDown, layer);
+  if (config.experts.count > 0) {
+    w.mixture = load_mixture(loader, config, layer);
+  } else {
+    if (config.mlp.gated) w.mlp.gate = loader.matrix(TensorRole::kGate, layer);
+    w.mlp.up = loader.matrix(TensorRole::kUp, layer);
+    w.mlp.down = loader.matrix(TensorRole::kDown, layer);
+  }
   w.mlp_post_norm = loader.vector_if_there(TensorRole::kMlpPostNorm, layer);
   return w;
 }

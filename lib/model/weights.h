@@ -19,6 +19,23 @@
 
 namespace lathe {
 
+// A feed-forward part.
+struct ExpertWeights {
+  std::unique_ptr<Linear> gate;  // [width, hidden], or nothing
+  std::unique_ptr<Linear> up;    // [width, hidden]
+  std::unique_ptr<Linear> down;  // [hidden, width]
+};
+
+// Several, where a layer has experts.
+struct MixtureWeights {
+  std::vector<float> router;          // [hidden][experts], turned
+  std::vector<float> router_bias;     // [experts], or empty
+  std::vector<float> selection_bias;  // [experts], or empty
+  std::vector<ExpertWeights> experts;
+  std::vector<float> shared_switch;  // [hidden], or empty
+  ExpertWeights shared;              // or nothing
+};
+
 struct LayerWeights {
   std::vector<float> attention_norm;       // [hidden], or empty
   std::unique_ptr<Linear> q;               // [heads · head_dim, hidden]
@@ -27,11 +44,11 @@ struct LayerWeights {
   std::vector<float> q_norm;               // [head_dim] or [heads · head_dim], or empty
   std::vector<float> k_norm;               // [head_dim] or [kv_heads · head_dim], or empty
   std::unique_ptr<Linear> o;               // [hidden, heads · head_dim]
+  std::vector<float> sinks;                // [heads], or empty
   std::vector<float> attention_post_norm;  // [hidden], or empty
   std::vector<float> mlp_norm;             // [hidden], or empty
-  std::unique_ptr<Linear> gate;            // [width, hidden], or nothing
-  std::unique_ptr<Linear> up;              // [width, hidden]
-  std::unique_ptr<Linear> down;            // [hidden, width]
+  ExpertWeights mlp;                       // where there are no experts
+  MixtureWeights mixture;                  // where there are
   std::vector<float> mlp_post_norm;        // [hidden], or empty
 };
 

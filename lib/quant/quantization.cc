@@ -70,6 +70,19 @@ void check_importance(const Checkpoint& checkpoint, const QuantizeOptions& optio
   }
 }
 
+// Experts that the importance matrix does not know.
+std::vector<std::string> unmet_experts(const Checkpoint& checkpoint,
+                                       const QuantizeOptions& options) {
+  std::vector<std::string> unmet;
+  if (options.importance.empty()) return unmet;
+  for (const TensorInfo& info : checkpoint.tensors()) {
+    const bool counts = info.id.expert >= 0 && info.id.role == TensorRole::kUp && !info.id.bias;
+    if (!counts || options.importance.contains(info.name)) continue;
+    unmet.push_back(fmt::format("layer {}, expert {}", info.id.layer, info.id.expert));
+  }
+  return unmet;
+}
+
 // The kernels' conversions are several times as fast as reading floats from the checkpoint.
 MatrixSource source_of(const Checkpoint& checkpoint, std::size_t tensor) {
   const TensorInfo& info = checkpoint.tensors()[tensor];
@@ -158,6 +171,7 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   convert_.recipe = make_recipe(options).text();
   plan_ = make_plan(checkpoint, convert_);
   check_importance(checkpoint, options);
+  report_.unmet_experts = unmet_experts(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
   for (std::size_t i = 0; i < plan_.tensors.size();) i = decide_together(i);
   finish_plan();

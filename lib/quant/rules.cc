@@ -77,6 +77,8 @@ MatrixScheme SchemeRules::scheme_for(const TensorInfo& matrix, CheckpointFormat 
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
     if (rule->matches(matrix.name)) return resolve(rule->scheme, matrix, format);
   }
+  // A small matrix, and what it decides cannot be nearly right.
+  if (matrix.id.role == TensorRole::kRouter) return KeepAsIs{};
   return resolve(scheme_, matrix, format);
 }
 

@@ -26,6 +26,10 @@ import tempfile
 import torch
 import transformers
 from safetensors.torch import save_file
+from transformers import (Ernie4_5_MoeConfig, Ernie4_5_MoeForCausalLM, GptOssConfig, GptOssForCausalLM,
+                          GraniteMoeConfig, GraniteMoeForCausalLM, HunYuanMoEV1Config, HunYuanMoEV1ForCausalLM,
+                          MixtralConfig, MixtralForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen2MoeConfig,
+                          Qwen2MoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
 from transformers import (ArceeConfig, ArceeForCausalLM, Ernie4_5Config, Ernie4_5ForCausalLM, Exaone4Config,
                           Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, HunYuanDenseV1Config,
                           HunYuanDenseV1ForCausalLM, Ministral3Config, Ministral3ForCausalLM, Olmo3Config,
@@ -56,6 +60,14 @@ CLASSES = {
     "ernie4_5": (Ernie4_5Config, Ernie4_5ForCausalLM),
     "seed_oss": (SeedOssConfig, SeedOssForCausalLM),
     "arcee": (ArceeConfig, ArceeForCausalLM),
+    "mixtral": (MixtralConfig, MixtralForCausalLM),
+    "qwen2_moe": (Qwen2MoeConfig, Qwen2MoeForCausalLM),
+    "qwen3_moe": (Qwen3MoeConfig, Qwen3MoeForCausalLM),
+    "granitemoe": (GraniteMoeConfig, GraniteMoeForCausalLM),
+    "olmoe": (OlmoeConfig, OlmoeForCausalLM),
+    "ernie4_5_moe": (Ernie4_5_MoeConfig, Ernie4_5_MoeForCausalLM),
+    "hunyuan_v1_moe": (HunYuanMoEV1Config, HunYuanMoEV1ForCausalLM),
+    "gpt_oss": (GptOssConfig, GptOssForCausalLM),
 }
 
 ARCHITECTURES = {"minicpm": "MiniCPMForCausalLM"}
@@ -155,6 +167,57 @@ MODELS = {
         rope_type="yarn", factor=4.0, original_max_position_embeddings=64))),
 }
 
+# Small, since experts are many.
+MOE = dict(num_hidden_layers=2, hidden_size=32, vocab_size=61)
+
+MODELS.update({
+    "mixtral": ("mixtral", "BF16", dict(MOE, intermediate_size=24, num_local_experts=4, num_experts_per_tok=2,
+                                        sliding_window=None)),
+    "qwen2-moe": ("qwen2_moe", "BF16", dict(MOE, moe_intermediate_size=16, num_experts=6, num_experts_per_tok=3,
+                                            shared_expert_intermediate_size=40)),
+    "qwen3-moe": ("qwen3_moe", "BF16", dict(MOE, moe_intermediate_size=16, num_experts=8, num_experts_per_tok=3,
+                                            head_dim=12, norm_topk_prob=True)),
+    "qwen3-moe-dense-layer": ("qwen3_moe", "BF16", dict(MOE, num_hidden_layers=3, moe_intermediate_size=12,
+                                                        num_experts=4, num_experts_per_tok=2, head_dim=8,
+                                                        mlp_only_layers=[1], norm_topk_prob=False)),
+    "granite-moe": ("granitemoe", "BF16", dict(MOE, intermediate_size=20, num_local_experts=5, num_experts_per_tok=2,
+                                               embedding_multiplier=3.0, residual_multiplier=0.5,
+                                               attention_multiplier=0.25, logits_scaling=0.8,
+                                               tie_word_embeddings=True)),
+    "olmoe": ("olmoe", "BF16", dict(MOE, intermediate_size=16, num_experts=8, num_experts_per_tok=4, pad_token_id=1)),
+    "ernie-moe": ("ernie4_5_moe", "BF16", dict(MOE, num_hidden_layers=3, moe_intermediate_size=12, moe_num_experts=6,
+                                               moe_k=2, moe_num_shared_experts=2, moe_layer_start_index=1,
+                                               intermediate_size=48, rope_theta=500000.0, tie_word_embeddings=True,
+                                               pad_token_id=0)),
+    "hunyuan-moe": ("hunyuan_v1_moe", "BF16", dict(MOE, intermediate_size=16, moe_intermediate_size=[16, 16],
+                                                   num_experts=4, moe_topk=[2, 2], num_shared_expert=[1, 1],
+                                                   head_dim=8, pad_token_id=0)),
+})
+
+# Its experts' weights are what MXFP4 gives back.
+MODELS["gpt-oss"] = ("gpt_oss", "BF16", dict(
+    num_hidden_layers=2, hidden_size=64, intermediate_size=32, vocab_size=61, head_dim=16, num_local_experts=4,
+    num_experts_per_tok=2, sliding_window=24, attention_bias=True, rope_theta=150000.0, rope_scaling=dict(
+        rope_type="yarn", factor=8.0, beta_fast=32.0, beta_slow=1.0, original_max_position_embeddings=64,
+        truncate=False)))
+# The same with its experts as floats, turned.
+MODELS["gpt-oss-bf16"] = ("gpt_oss", "BF16", dict(MODELS["gpt-oss"][2], hidden_size=32, intermediate_size=20))
+
+CODES = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def to_mxfp4(value):
+    """Of [experts, in, out] the blocks and scales of [experts, out, in], and what they give back."""
+    turned = value.transpose(1, 2).contiguous()
+    blocks = turned.reshape(*turned.shape[:2], -1, 32)
+    exponent = torch.floor(torch.log2(blocks.abs().amax(-1, keepdim=True).clamp(min=1e-20))) - 2
+    scaled = blocks / torch.exp2(exponent)
+    codes = (scaled.unsqueeze(-1) - CODES).abs().argmin(-1)
+    back = (CODES[codes] * torch.exp2(exponent)).reshape(turned.shape).transpose(1, 2)
+    packed = (codes[..., 0::2] | codes[..., 1::2] << 4).to(torch.uint8)
+    return packed, (exponent.squeeze(-1) + 127).to(torch.uint8), back
+
+
 # Shorter texts would turn by the short factors, which Lathe does for no model of long contexts.
 LENGTHS_OF = {"phi3-long": (151, 70, 44)}
 
@@ -191,23 +254,31 @@ def build(family, options, dtype, seed):
     if family == "olmo3":
         local = dict(rope_type="default", rope_theta=rope["rope_theta"])
         rope = dict(full_attention=rope, sliding_attention=local)
+    if family == "hunyuan_v1_moe":
+        values.pop("moe_intermediate_size"), values.pop("num_shared_expert")
     config = config_class(**values, rope_parameters=rope)
     config._attn_implementation = "eager"
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if p.dim() == 2:
-                fan_in = p.shape[1]
+            if name.endswith("proj_bias"):
+                p.normal_(0.0, 0.5)
+            elif "e_score_correction_bias" in name:
+                p.normal_(0.0, 0.1)
+            elif p.dim() >= 2:
+                fan_in = p.shape[1] if family == "gpt_oss" and p.dim() == 3 else p.shape[-1]
                 if "embed_tokens" in name:
                     scale = 1.0 if not config.tie_word_embeddings else 2.0 / math.sqrt(fan_in)
                 elif "q_proj" in name or "k_proj" in name:
                     scale = 1.2 / math.sqrt(fan_in)
+                elif name.endswith(("mlp.gate.weight", "router.weight", "gate.wg.weight")):
+                    scale = 3.0 / math.sqrt(fan_in)
                 elif "lm_head" in name:
                     scale = 2.0 / math.sqrt(fan_in)
                 else:
                     scale = 1.0 / math.sqrt(fan_in)
                 p.normal_(0.0, scale)
-            elif name.endswith("bias"):
+            elif name.endswith(("bias", "sinks")):
                 p.normal_(0.0, 0.5)
             elif family in LESS_ONE:
                 p.uniform_(-0.5, 0.5)
@@ -215,6 +286,8 @@ def build(family, options, dtype, seed):
                 p.uniform_(0.5, 1.5)
             # The stored type is what the model is: expectations are of the rounded weights.
             p.copy_(p.to(dtype).float())
+            if family == "gpt_oss" and p.dim() == 3 and p.shape[1] % 32 == 0 and config.hidden_size == 64:
+                p.copy_(to_mxfp4(p)[2])
     return model, config
 
 
@@ -255,6 +328,42 @@ def wrap(name, config, tensors):
     return outer, renamed
 
 
+def published(family, tensors, mxfp4):
+    """The names and forms that files have: transformers 5 puts experts together as it reads them."""
+    out = {}
+    for key, value in tensors.items():
+        stem, _, last = key.rpartition(".")
+        if family == "granitemoe":
+            key = (key.replace("mlp.gate.weight", "block_sparse_moe.router.layer.weight")
+                   .replace("mlp.experts.gate_up_proj", "block_sparse_moe.input_linear.weight")
+                   .replace("mlp.experts.down_proj", "block_sparse_moe.output_linear.weight")
+                   .replace("block_sparse_moe.experts.gate_up_proj", "block_sparse_moe.input_linear.weight")
+                   .replace("block_sparse_moe.experts.down_proj", "block_sparse_moe.output_linear.weight")
+                   .replace("block_sparse_moe.router.weight", "block_sparse_moe.router.layer.weight"))
+        elif family == "gpt_oss":
+            if value.dim() == 3 and mxfp4:
+                out[key + "_blocks"], out[key + "_scales"], _ = to_mxfp4(value.float())
+                continue
+        elif last in ("gate_up_proj", "down_proj") and value.dim() == 3:
+            names = dict(gate="w1", up="w3", down="w2") if family == "mixtral" else dict(
+                gate="gate_proj", up="up_proj", down="down_proj")
+            stem = stem.replace("mlp.experts", "block_sparse_moe.experts") if family == "mixtral" else stem
+            for e in range(value.shape[0]):
+                if last == "down_proj":
+                    out[f"{stem}.{e}.{names['down']}.weight"] = value[e].contiguous()
+                else:
+                    gate, up = value[e].chunk(2, dim=0)
+                    out[f"{stem}.{e}.{names['gate']}.weight"] = gate.contiguous()
+                    out[f"{stem}.{e}.{names['up']}.weight"] = up.contiguous()
+            continue
+        elif family == "mixtral":
+            key = key.replace("mlp.gate.weight", "block_sparse_moe.gate.weight")
+        elif family == "ernie4_5_moe":
+            key = key.replace("mlp.gate.moe_statics", "mlp.moe_statics")
+        out[key] = value
+    return out
+
+
 def write_model(folder, name, seed):
     family, dtype_name, options = MODELS[name]
     dtype = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[dtype_name]
@@ -265,6 +374,7 @@ def write_model(folder, name, seed):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         tensors[key] = value.to(dtype).contiguous()
+    tensors = published(family, tensors, config.hidden_size == 64)
     written = new_config(config, family, dtype_name) if name in NEW_STYLE else classic_config(family, options, dtype_name)
     if name in WRAPPED:
         written, tensors = wrap(name, written, tensors)

@@ -69,7 +69,10 @@ class Bench(ToolTest):
         self.assertEqual(missed.status, 1, missed)
         self.assertIn("gate missed", missed.err)
         self.measure("--compare", "base.json")
-        self.measure("--baseline", "base.json", "--fail-if", "<-99%")
+        for row in rows:  # a machine whose other work cannot make the gate miss
+            row["samples_ts"] = [x / 1e6 for x in row["samples_ts"]]
+        self.write("slow.json", json.dumps(rows))
+        self.measure("--baseline", "slow.json", "--fail-if", "<-99%")
         self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
 
     def test_gates_that_no_test_is_named_for(self):
@@ -241,7 +244,7 @@ class Bench(ToolTest):
         self.assertEqual(len(out), 2)
         self.assertEqual(list(self.folder.iterdir()), [])  # nothing stays
         self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
-        self.fails(2, "--shape", "llama-42m", "--scheme", "w5", message="w5")
+        self.fails(2, "--shape", "llama-42m", "--scheme", "w7", message="w7")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
 
     def test_a_signal_takes_the_folder_of_random_weights_away(self):

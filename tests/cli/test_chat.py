@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import tiny_models
 from harness import ToolTest, main, program
 
 # Prints everything that a template may be told.
@@ -350,6 +351,15 @@ class Defaults(ChatTest):
         (self.folder / "model").rename(plain)
         self.assertEqual(self.ok("-m", plain, *chat).out, self.ok("-m", self.model(), *chat, *given).out)
 
+    def test_gguf_files_of_others_say_it_with_keys(self):
+        tiny_models.gguf(self.folder / "k.gguf", [
+            ("general.sampling.temp", 6, 0.6), ("general.sampling.top_k", 4, 20),
+            ("general.sampling.top_p", 6, 0.95)])
+        wanted = "--temp 0.6 --top-k 20 --top-p 0.95 --min-p 0 "
+        self.assertIn(wanted, self.note("k.gguf"))
+        self.ok("k.gguf", "-o", "k.lathe", tool="convert")
+        self.assertIn(wanted, self.note("k.lathe"))
+
     def test_options_come_before_it(self):
         model = self.model(generation_config__json=self.CONFIG)
         self.assertIn("--temp 0 --top-k 7 --top-p 1 ", self.note(model, "--temp", "0", "--top-p", "1"))
@@ -520,6 +530,12 @@ class Talk(ChatTest):
         self.assertEqual(status, 0, err)
         self.assertIn("context", err)
         self.assertEqual(json.loads((self.folder / "h.json").read_text())[0]["content"], "a")
+
+    def test_options_that_mean_nothing_here_are_refused(self):
+        for option in (["--cache-dir", "c"], ["--echo"]):
+            self.start(*option)
+            self.assertEqual(self.process.wait(60), 2)
+            self.assertIn(option[0], self.process.stderr.read().decode())
 
     def test_a_pipe_stays_a_filter(self):
         result = self.ok("-m", self.model(), "--chat", "--chat-template", self.plain, "-n", "2", stdin="Hi\n")

@@ -120,6 +120,15 @@ class Reports(ToolTest):
         self.fails(2, self.data(MODEL), "-o", "", message="-o")
         self.fails(2, self.data(MODEL), "--list", "--output=", message="-o")
 
+    def test_layers_of_a_synthetic_mixture(self):
+        shape = ("--synthetic", "qwen3-30b-a3b")
+        out = self.ok(*shape, "--layers", "1", "-o", "a.lathe", "--dry-run", "--json").stdout
+        names = [t["name"] for t in json.loads(out)["tensors"]]
+        self.assertEqual(sum("experts" in name for name in names), 3 * 128)
+        self.assertFalse(any("layers.1." in name for name in names))
+        self.fails(2, *shape, "--layers", "49", "-o", "a.lathe", message="48 layers")
+        self.fails(2, "a.lathe", "--layers", "2", "-o", "b.lathe", message="--synthetic")
+
     def test_context_length_of_a_synthetic_model(self):
         shape = ("--synthetic", "llama-42m")
         for output in ("a.lathe", "a.gguf", "folder"):

@@ -111,6 +111,20 @@ class Quantize(ToolTest):
         self.assertEqual(types["blk.1.ffn_up.weight"], "BF16")
         self.assertEqual(types["blk.1.ffn_down.weight"], "Q4_0")
 
+    def test_experts_are_matrices_of_their_own(self):
+        model = self.data("golden/models/qwen3-moe")
+        out = self.ok("-m", model, "-o", "x.lathe", "-s", "w8", "--tensor", r"experts\.[0-3]\.=w4g16",
+                      "--json").stdout
+        schemes = {t["name"]: t["scheme"] for t in json.loads(out)["outputs"][0]["tensors"]}
+        self.assertEqual(schemes["model.layers.1.mlp.experts.3.down_proj.weight"], "w4g16")
+        self.assertEqual(schemes["model.layers.1.mlp.experts.4.down_proj.weight"], "w8g32x")
+        self.assertEqual(schemes["model.layers.1.mlp.gate.weight"], "keep")
+        self.ok("-m", model, "-o", "x.gguf", "-s", "q8_0")
+        out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
+        tensors = {t["name"]: (t["dtype"], t["shape"]) for t in json.loads(out)["tensors"]}
+        self.assertEqual(tensors["blk.0.ffn_up_exps.weight"][1], [8, 16, 32])
+        self.assertEqual(tensors["blk.0.ffn_gate_inp.weight"][0], "BF16")
+
     def test_rules(self):
         def schemes(*more):
             out = self.ok("-m", self.model, "-o", "x.lathe", "--dry-run", "--json", *more).stdout

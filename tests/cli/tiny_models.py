@@ -123,7 +123,7 @@ def strings(values):
     return struct.pack("<IQ", 8, len(values)) + b"".join(map(text, values))
 
 
-def gguf(path):
+def gguf(path, more_keys=()):
     pieces = spm_vocabulary()
     n = len(pieces)
     write_gguf(path, [
@@ -132,7 +132,8 @@ def gguf(path):
         ("tokenizer.ggml.scores", 9, struct.pack(f"<IQ{n}f", 6, n, *(p[1] for p in pieces))),
         ("tokenizer.ggml.token_type", 9, struct.pack(f"<IQ{n}i", 5, n, *(p[2] for p in pieces))),
         ("tokenizer.ggml.bos_token_id", 4, 1), ("tokenizer.ggml.eos_token_id", 4, 2),
-        ("tokenizer.ggml.unknown_token_id", 4, 0), ("tokenizer.ggml.add_bos_token", 7, b"\1")], n)
+        ("tokenizer.ggml.unknown_token_id", 4, 0), ("tokenizer.ggml.add_bos_token", 7, b"\1"),
+        *more_keys], n)
 
 
 def gguf_bpe(path):

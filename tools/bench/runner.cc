@@ -69,7 +69,8 @@ BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpo
   BenchRow row;
   row.setting.model_filename = name;
   row.setting.model_type = model_type_name(checkpoint, cost) + (adapter != nullptr ? " LoRA" : "");
-  row.setting.model_size = cost.step_bytes;
+  row.setting.model_size = cost.step_bytes + cost.expert_bytes;
+  row.setting.token_bytes = cost.token_bytes();
   row.setting.model_n_params = cost.parameters;
   row.setting.n_threads = setting.threads;
   row.setting.n_batch = setting.batch;

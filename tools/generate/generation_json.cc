@@ -17,7 +17,7 @@ Json json_of(const TokenLogprob& token, const Tokenizer& tokenizer) {
   return {{"id", token.id}, {"piece", tokenizer.piece(token.id)}, {"logprob", token.logprob}};
 }
 
-Json timings_of(const Generation& result, double load) {
+Json timings_of(const Generation& result, double load, std::uint64_t token_bytes) {
   const GenerateTimings& t = result.timings;
   // The first token comes out of the prefill; each further one takes a decode step.
   const double steps = static_cast<double>(result.ids.size()) - 1;
@@ -26,7 +26,8 @@ Json timings_of(const Generation& result, double load) {
           {"ttft", t.first_token},
           {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
           {"tokens_per_second", per_second(steps, t.decode)},
-          {"prompt_tokens_per_second", per_second(prompt, t.prefill)}};
+          {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
+          {"bytes_per_token", token_bytes}};
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ std::string to_json(const GenerationRecord& record) {
   if (result.end_token >= 0) out["end_token"] = result.end_token;
   out["prompt_tokens"] = result.prompt_tokens;
   out["tokens"] = result.ids.size();
-  out["timings"] = timings_of(result, record.load_seconds);
+  out["timings"] = timings_of(result, record.load_seconds, record.token_bytes);
   if (!result.tokens.empty()) {
     Json& list = out["logprobs"] = Json::array();
     for (const GeneratedToken& token : result.tokens) {

@@ -1,6 +1,7 @@
 // A generation as one line of JSON: what `generate --json` prints. generate(1) documents it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "lathe/generate.h"
@@ -12,6 +13,7 @@ struct GenerationRecord {
   const Tokenizer& tokenizer;
   std::string model;                    // as the user named it
   const std::string* prompt = nullptr;  // left out when null
+  std::uint64_t token_bytes = 0;        // of weights that are read for one token
   bool reasoning_apart = false;         // under "reasoning"
   double load_seconds = 0.0;            // from the start of the process to a model that is ready
 };

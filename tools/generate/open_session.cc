@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "lathe/host/available_memory.h"
+#include "lathe/model_config.h"
 
 #include "common/fail.h"
 #include "common/human_bytes.h"

@@ -12,6 +12,7 @@
 #include "lathe/host/escape.h"
 #include "lathe/host/output_file.h"
 
+#include "common/fail.h"
 #include "common/output.h"
 #include "generate/chat_form.h"
 #include "generate/history.h"
@@ -186,9 +187,17 @@ class Talk {
 
 bool wants_talk(const Tool& tool, const GenerateFlags& flags) {
   const CommonValues& common = tool.common();
-  return flags.chat && !flags.batch() && flags.prompt_option->count() == 0 &&
-         flags.input_option->count() == 0 && flags.messages.empty() && !common.json() &&
-         common.output == "-" && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  const bool talk = flags.chat && !flags.batch() && flags.prompt_option->count() == 0 &&
+                    flags.input_option->count() == 0 && flags.messages.empty() && !common.json() &&
+                    common.output == "-" && ::isatty(STDIN_FILENO) == 1 &&
+                    ::isatty(STDOUT_FILENO) == 1;
+  if (talk && flags.uses_engine()) {
+    fail_usage("--cache-dir has no use at the terminal: a conversation reads nothing twice");
+  }
+  if (talk && flags.echo) {
+    fail_usage("--echo has no use at the terminal: what was typed stands there");
+  }
+  return talk;
 }
 
 int run_talk(const Tool& tool, const GenerateFlags& flags, const OpenedModel& opened) {

@@ -7,7 +7,8 @@
 
 namespace lathe::tool {
 
-// Whether --chat means one: a person sits at both ends, and no message was given.
+// Whether --chat means one: a person sits at both ends, and no message was given. Throws kUsage for
+// options that mean nothing there.
 bool wants_talk(const Tool& tool, const GenerateFlags& flags);
 
 // Reads messages and answers them until Ctrl-D. Errors of a single turn are said, and the

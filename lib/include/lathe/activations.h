@@ -10,8 +10,10 @@ namespace lathe {
 enum class ActivationPoint {
   kAttentionInput,   // q, k and v
   kAttentionOutput,  // o
-  kMlpInput,         // gate and up
+  kMlpInput,         // gate and up (of an expert, where there are such)
   kMlpHidden,        // down
+  kSharedInput,      // the shared expert's gate and up
+  kSharedHidden,     // its down
   kHead,             // the output matrix (layer is num_layers)
 };
 
@@ -22,6 +24,7 @@ struct ActivationRows {
   const float* x = nullptr;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
+  std::int64_t expert = -1;  // whose input it is; -1: of none
 };
 
 }  // namespace lathe

@@ -31,11 +31,18 @@ enum class TensorRole {
   kQueryNorm,
   kKeyNorm,
   kAttentionOutput,
+  kSinks,              // [heads]
   kAttentionPostNorm,  // after attention
   kMlpNorm,            // before the feed-forward part
-  kGate,
+  kRouter,             // [experts, hidden]
+  kSelectionBias,      // [experts]
+  kGate,               // of the feed-forward part, or of one expert
   kUp,
   kDown,
+  kSharedSwitch,  // [hidden], what the shared expert is multiplied by
+  kSharedGate,
+  kSharedUp,
+  kSharedDown,
   kMlpPostNorm,  // after it
   kFinalNorm,
   kHead,  // the output matrix
@@ -44,8 +51,9 @@ enum class TensorRole {
 // Which one of a model's tensors.
 struct TensorId {
   TensorRole role = TensorRole::kOther;
-  std::int64_t layer = -1;  // from 0; -1: of none
-  bool bias = false;        // of the matrix that has the role
+  std::int64_t layer = -1;   // from 0; -1: of none
+  bool bias = false;         // of the matrix that has the role
+  std::int64_t expert = -1;  // from 0; -1: of none
 
   auto operator<=>(const TensorId&) const = default;
 };

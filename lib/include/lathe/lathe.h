@@ -11,6 +11,7 @@
 //
 // That much is the core, and included here. What fewer need is not:
 //
+//   model_config.h                 sizes of a model, and what its layers are
 //   checkpoint_parts.h, dtype.h    the tensors of a model file, and files of other kinds
 //   lora.h, synthetic.h            adapters; models of known shapes with random weights
 //   convert.h, list.h              files written in another format; what a file says it holds
@@ -36,7 +37,6 @@
 #include "lathe/failure.h"
 #include "lathe/generate.h"
 #include "lathe/model.h"
-#include "lathe/model_config.h"
 #include "lathe/sampler.h"
 #include "lathe/session.h"
 #include "lathe/tokenizer.h"

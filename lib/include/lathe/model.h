@@ -14,12 +14,12 @@
 
 #include "lathe/checkpoint.h"
 #include "lathe/export.h"
-#include "lathe/model_config.h"
 
 namespace lathe {
 
-class LoadedModel;  // what a model is made of, for the library alone
-class LoraAdapter;  // lathe/lora.h
+class LoadedModel;   // what a model is made of, for the library alone
+class LoraAdapter;   // lathe/lora.h
+struct ModelConfig;  // lathe/model_config.h
 
 struct LoadOptions {
   // Reads the weights into memory of the process; otherwise they are used where the file is
@@ -47,6 +47,8 @@ class LATHE_API Model {
   const ModelConfig& config() const noexcept;
   std::uint64_t parameters() const noexcept;
   std::uint64_t weight_bytes() const noexcept;
+  // Of the weights, what one token reads; of a layer's experts, those that it meets.
+  std::uint64_t token_bytes() const noexcept;
   // Whether the logits of a position have the same bits whatever else a step computes: true for
   // quantized models, with an adapter or without.
   bool batch_invariant() const noexcept;

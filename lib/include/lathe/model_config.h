@@ -22,6 +22,8 @@ enum class Activation {
   kSilu,      // x / (1 + e^-x)
   kGeluTanh,  // GELU's tanh form
   kRelu2,     // max(x, 0)²
+  // gpt-oss: gate and up clamped to 7, up on both sides; gate · sigmoid(1.702 · gate) · (up + 1)
+  kClampedSwiglu,
 };
 
 enum class RopeScalingKind { kNone, kLinear, kLlama3, kYarn, kLongRope };
@@ -76,6 +78,7 @@ struct AttentionConfig {
   bool norm_turned = false;  // queries and keys are normed after they turn, not before
   bool qkv_bias = false;
   bool output_bias = false;
+  bool sinks = false;  // a head has one more score, a weight, which has no value
 
   // Rows of the matrices of queries, and of keys and of values.
   std::int64_t query_rows() const noexcept { return heads * head_dim; }
@@ -94,6 +97,21 @@ struct MlpConfig {
   bool operator==(const MlpConfig&) const = default;
 };
 
+// A mixture of experts: each token goes through those `used` of `count` feed-forward parts that a
+// router scores highest; their outputs add up by the scores' softmax (Shazeer et al. 2017).
+struct ExpertsConfig {
+  std::int64_t count = 0;  // 0: the feed-forward part is one
+  std::int64_t used = 0;
+  bool normalized = true;       // weights of those chosen are divided by their sum
+  bool router_bias = false;     // of the scores
+  bool selection_bias = false;  // added to the weights to choose by, and not to multiply with
+  // A part that every token goes through besides; 0: none.
+  std::int64_t shared_width = 0;
+  bool shared_gated = false;  // its output is multiplied by the sigmoid of a product of its own
+
+  bool operator==(const ExpertsConfig&) const = default;
+};
+
 // What mixes the tokens of a layer.
 enum class Mixer { kAttention };
 
@@ -108,7 +126,8 @@ struct LayerConfig {
   Mixer mixer = Mixer::kAttention;
   NormPlace norms = NormPlace::kBefore;
   AttentionConfig attention;  // where the mixer is that
-  MlpConfig mlp;
+  MlpConfig mlp;              // or each of several
+  ExpertsConfig experts;
 
   bool operator==(const LayerConfig&) const = default;
 };

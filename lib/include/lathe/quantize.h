@@ -81,6 +81,9 @@ struct QuantizeReport {
   // Matrices that were quantized already, and the types they had ("Q8_0"), each once.
   std::size_t requantized = 0;
   std::vector<std::string> requantized_from;
+  // Experts whose importance is not known, though others' is: no token of the calibration text met
+  // them ("layer 3, expert 5").
+  std::vector<std::string> unmet_experts;
   std::size_t kept = 0;  // tensors that an earlier, killed run had finished
   bool done = false;     // all of it was there already: nothing was measured or written
   double seconds = 0.0;

@@ -23,10 +23,11 @@ struct SyntheticOptions {
   DType type = DType::kF16;         // of matrices: kF32, kF16 or kBF16
   std::string tokenizer = {};       // as OpenOptions::tokenizer_path; empty: none
   std::int64_t context_length = 0;  // 0: the shape's own
+  std::int64_t layers = 0;          // the first ones; 0: all
 };
 
 // Throws kUsage, naming the shapes, for one that is unknown; kInvalid for a context length that no
-// model may have. path() is "synthetic SHAPE".
+// model may have, kUsage for more layers than the shape has. path() is "synthetic SHAPE".
 LATHE_API std::shared_ptr<const Checkpoint> synthetic_checkpoint(
     const std::string& shape, const SyntheticOptions& options = {});
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iostream>
 #include <lathe/lathe.h>
+#include <lathe/model_config.h>
 #include <string>
 #include <vector>
 

@@ -135,7 +135,7 @@ TEST_F(ConfigGguf, WhatIsNotRunHereIsRefusedByName) {
   };
   names("general.architecture", "gemma3n");
   names("llama.rope.scaling.type", "longrope");
-  EXPECT_EQ(refused_u32("llama.expert_count", 8), ErrorCode::kUnsupported);
+  EXPECT_EQ(refused_u32("llama.expert_count", 8), ErrorCode::kInvalid);  // of which how many?
   EXPECT_EQ(refused("llama.attention.head_count_kv",
                     [](GgufMetadata& keys) {
                       const std::vector<std::int32_t> differing = {2, 4};

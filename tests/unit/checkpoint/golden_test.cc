@@ -32,7 +32,7 @@ TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
     const bool gguf = a.rope.truncate && !(c.family == "qwen3" && a.output_bias) &&
                       // Attention's scale is not the head's; other layers do not turn.
                       name != "gemma2" && name != "gemma3-wrapped" && name != "smollm3" &&
-                      name != "ernie-bias";
+                      name != "ernie-bias" && name != "qwen3-moe-dense-layer";
     if (gguf) {
       options.format = CheckpointFormat::kGguf;
       convert(*last, temp / "b.gguf", options);
@@ -44,6 +44,11 @@ TEST(Golden, EveryModelGoesThroughEveryFormatThatCanHoldIt) {
                 ErrorCode::kUnsupported);
     }
     options.format = CheckpointFormat::kHuggingFace;
+    if (c.family == "gpt_oss") {
+      EXPECT_EQ(test::error_of([&] { convert(*last, temp / "c", options); }).code(),
+                ErrorCode::kUnsupported);
+      continue;
+    }
     convert(*last, temp / "c", options);
     last = Checkpoint::open(temp / "c");
     EXPECT_EQ(test::read_weights(*last), weights);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <limits>
 
+#include "lathe/model_config.h"
+
 #include "fake_model.h"
 #include "support/refusal.h"
 

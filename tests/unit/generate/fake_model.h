@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lathe/generate.h"
+#include "lathe/model_config.h"
 
 #include "base/utf8.h"
 #include "generate/decode.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lathe/model.h"
+#include "lathe/model_config.h"
 #include "lathe/session.h"
 
 #include "support/paths.h"
@@ -160,19 +161,19 @@ std::string test_name(const testing::TestParamInfo<const char*>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenModel,
-                         testing::Values("llama-plain", "llama-tied", "llama-mha-f16",
-                                         "llama-one-kv-head", "llama-odd-sizes", "llama-wide-head",
-                                         "llama-biases", "llama-rope-linear", "llama-rope-llama3",
-                                         "llama-rope-yarn", "qwen2-rope-yarn-all", "mistral-window",
-                                         "mistral-full", "qwen2-bias", "qwen3-norm",
-                                         "qwen3-attention-bias", "smollm-like", "tinyllama-like",
-                                         "tiny-llama", "gemma2", "gemma3", "gemma3-wrapped",
-                                         "granite", "olmo2", "smollm3", "smollm3-tied",
-                                         "phi3-window", "phi3-long", "phi3-short", "olmo3",
-                                         "ministral3", "glm4", "exaone4", "exaone4-full", "hunyuan",
-                                         "minicpm", "ernie", "ernie-bias", "seed-oss", "arcee"),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(
+    All, GoldenModel,
+    testing::Values("llama-plain", "llama-tied", "llama-mha-f16", "llama-one-kv-head",
+                    "llama-odd-sizes", "llama-wide-head", "llama-biases", "llama-rope-linear",
+                    "llama-rope-llama3", "llama-rope-yarn", "qwen2-rope-yarn-all", "mistral-window",
+                    "mistral-full", "qwen2-bias", "qwen3-norm", "qwen3-attention-bias",
+                    "smollm-like", "tinyllama-like", "tiny-llama", "gemma2", "gemma3",
+                    "gemma3-wrapped", "granite", "olmo2", "smollm3", "smollm3-tied", "phi3-window",
+                    "phi3-long", "phi3-short", "olmo3", "ministral3", "glm4", "exaone4",
+                    "exaone4-full", "hunyuan", "minicpm", "ernie", "ernie-bias", "seed-oss",
+                    "arcee", "mixtral", "qwen2-moe", "qwen3-moe", "qwen3-moe-dense-layer",
+                    "granite-moe", "olmoe", "ernie-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-bf16"),
+    test_name);
 
 }  // namespace
 }  // namespace lathe

@@ -67,6 +67,33 @@ const Option kOptions[] = {
        l.mlp.activation = Activation::kGeluTanh;
        l.mlp.gated = false;
      }>},
+    {"clamped", in_each_layer<[](LayerConfig& l) {
+       l.mlp.activation = Activation::kClampedSwiglu;
+       l.mlp.bias = true;
+     }>},
+    {"sinks", in_each_layer<[](LayerConfig& l) { l.attention.sinks = true; }>},
+    {"experts", in_each_layer<[](LayerConfig& l) { l.experts = {.count = 5, .used = 2}; }>},
+    {"experts_in_every_second_layer",
+     [](ModelConfig& c) {
+       c.layers[1].experts = {.count = 4, .used = 3};
+       c.layers[1].mlp.width = 18;
+     }},
+    {"experts_whose_weights_are_less_than_one", in_each_layer<[](LayerConfig& l) {
+       l.experts = {.count = 5, .used = 2, .normalized = false};
+     }>},
+    {"experts_with_biases", in_each_layer<[](LayerConfig& l) {
+       l.experts = {.count = 20, .used = 4, .router_bias = true};
+       l.mlp.bias = true;
+     }>},
+    {"experts_chosen_by_a_bias", in_each_layer<[](LayerConfig& l) {
+       l.experts = {.count = 6, .used = 2, .selection_bias = true};
+     }>},
+    {"experts_beside_a_shared_one", in_each_layer<[](LayerConfig& l) {
+       l.experts = {.count = 4, .used = 1, .shared_width = 30};
+     }>},
+    {"experts_beside_a_shared_one_with_a_switch", in_each_layer<[](LayerConfig& l) {
+       l.experts = {.count = 4, .used = 4, .shared_width = 12, .shared_gated = true};
+     }>},
     {"embedding_scale", [](ModelConfig& c) { c.embedding_scale = 4.9; }},
     {"residual_scale", [](ModelConfig& c) { c.residual_scale = 0.22; }},
     {"logit_scale", [](ModelConfig& c) { c.logit_scale = 0.125; }},

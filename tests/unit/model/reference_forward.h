@@ -2,6 +2,7 @@
 // by their roles. It shares nothing with the forward pass but the rotary frequencies.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -68,7 +69,7 @@ class ReferenceForward {
       for (std::size_t i = 0; i < x.size(); ++i) sum += w[i] * x[i];
       y.push_back(sum);
     }
-    const TensorId bias = {id.role, id.layer, true};
+    const TensorId bias = {id.role, id.layer, true, id.expert};
     if (checkpoint_->find(tensor_name(bias))) {
       const Vector b = row(bias, 0);
       for (std::size_t i = 0; i < y.size(); ++i) y[i] += b[i];
@@ -157,6 +158,7 @@ class ReferenceForward {
           total += weight;
           for (std::size_t i = 0; i < dim; ++i) mixed[h * dim + i] += weight * v[s][kv * dim + i];
         }
+        if (a.sinks) total += std::exp(row({TensorRole::kSinks, layer}, 0)[h]);
         for (std::size_t i = 0; i < dim; ++i) mixed[h * dim + i] /= total;
       }
       out.push_back(product({TensorRole::kAttentionOutput, layer}, mixed));
@@ -171,21 +173,80 @@ class ReferenceForward {
       case Activation::kGeluTanh:
         return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
       case Activation::kRelu2:
+        return x > 0.0 ? x * x : 0.0;
+      case Activation::kClampedSwiglu:
         break;
     }
-    return x > 0.0 ? x * x : 0.0;
+    return x / (1.0 + std::exp(-1.702 * x));
+  }
+
+  // Of the feed-forward part, of one expert, or of what all tokens share.
+  Vector part(const Vector& x, const MlpConfig& mlp, const TensorId& gate_id, const TensorId& up_id,
+              const TensorId& down_id) const {
+    Vector up = product(up_id, x);
+    Vector gate = mlp.gated ? product(gate_id, x) : up;
+    for (std::size_t i = 0; i < up.size(); ++i) {
+      if (mlp.activation == Activation::kClampedSwiglu) {
+        gate[i] = std::min(gate[i], 7.0);
+        up[i] = std::min(std::max(up[i], -7.0), 7.0) + 1.0;
+      }
+      up[i] = activate(mlp.activation, gate[i]) * (mlp.gated ? up[i] : 1.0);
+    }
+    return product(down_id, up);
+  }
+
+  Vector mixture(const Vector& x, std::int64_t layer) const {
+    const MlpConfig& mlp = config_.layer(layer).mlp;
+    const ExpertsConfig& experts = config_.layer(layer).experts;
+    Vector weights = product({TensorRole::kRouter, layer}, x);
+    double all = 0.0;
+    for (double& w : weights) all += w = std::exp(w);
+    for (double& w : weights) w /= all;
+    Vector by = weights;
+    if (experts.selection_bias) {
+      const Vector bias = row({TensorRole::kSelectionBias, layer}, 0);
+      for (std::size_t i = 0; i < by.size(); ++i) by[i] += bias[i];
+    }
+    std::vector<std::int64_t> chosen;
+    double sum = 0.0;
+    while (chosen.size() < static_cast<std::size_t>(experts.used)) {
+      const auto best = std::max_element(by.begin(), by.end()) - by.begin();
+      chosen.push_back(best);
+      sum += weights[static_cast<std::size_t>(best)];
+      by[static_cast<std::size_t>(best)] = -1e9;
+    }
+    Vector out(x.size());
+    const auto add = [&](const Vector& y, double weight) {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] += weight * y[i];
+    };
+    for (const std::int64_t e : chosen) {
+      const double weight = weights[static_cast<std::size_t>(e)];
+      add(part(x, mlp, {TensorRole::kGate, layer, false, e}, {TensorRole::kUp, layer, false, e},
+               {TensorRole::kDown, layer, false, e}),
+          experts.normalized ? weight / sum : weight);
+    }
+    if (experts.shared_width == 0) return out;
+    double open = 1.0;
+    if (experts.shared_gated) {
+      const Vector w = row({TensorRole::kSharedSwitch, layer}, 0);
+      double dot = 0.0;
+      for (std::size_t i = 0; i < x.size(); ++i) dot += w[i] * x[i];
+      open = 1.0 / (1.0 + std::exp(-dot));
+    }
+    add(part(x, mlp, {TensorRole::kSharedGate, layer}, {TensorRole::kSharedUp, layer},
+             {TensorRole::kSharedDown, layer}),
+        open);
+    return out;
   }
 
   std::vector<Vector> feed_forward(const std::vector<Vector>& in, std::int64_t layer) const {
-    const MlpConfig& mlp = config_.layer(layer).mlp;
+    const LayerConfig& config = config_.layer(layer);
     std::vector<Vector> out;
     for (const Vector& x : in) {
-      Vector up = product({TensorRole::kUp, layer}, x);
-      const Vector gate = mlp.gated ? product({TensorRole::kGate, layer}, x) : up;
-      for (std::size_t i = 0; i < up.size(); ++i) {
-        up[i] = activate(mlp.activation, gate[i]) * (mlp.gated ? up[i] : 1.0);
-      }
-      out.push_back(product({TensorRole::kDown, layer}, up));
+      out.push_back(config.experts.count > 0
+                        ? mixture(x, layer)
+                        : part(x, config.mlp, {TensorRole::kGate, layer}, {TensorRole::kUp, layer},
+                               {TensorRole::kDown, layer}));
     }
     return out;
   }

@@ -54,12 +54,28 @@ ModelConfig with_all_options(ModelConfig c) {
   return c;
 }
 
+// A mixture: many small experts beside a shared one, sinks, and the clamped activation.
+ModelConfig with_experts(ModelConfig c) {
+  each_layer(c, [](LayerConfig& layer) {
+    layer.attention.sinks = true;
+    layer.mlp.activation = Activation::kClampedSwiglu;
+    layer.mlp.width = 64;
+    layer.mlp.bias = true;
+    layer.experts = {
+        .count = 20, .used = 3, .router_bias = true, .shared_width = 96, .shared_gated = true};
+  });
+  c.layers[1].experts.selection_bias = true;
+  c.layers[1].experts.normalized = false;
+  return c;
+}
+
 // A random checkpoint whose matrices are what `change` makes of each.
 template <typename Change>
 std::shared_ptr<const Model> changed_model(const ModelConfig& config, Change change) {
   MemoryCheckpoint checkpoint = random_checkpoint(config);
   for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
-    if (checkpoint.tensors()[i].shape.size() == 2) change(checkpoint, i);
+    const TensorInfo& info = checkpoint.tensors()[i];
+    if (info.shape.size() == 2 && info.id.role != TensorRole::kRouter) change(checkpoint, i);
   }
   return Model::load(checkpoint);
 }
@@ -162,6 +178,14 @@ const Kind kKinds[] = {
      [] {
        return packed_model({4, 64, ScaleForm::kHalf, false, false},
                            with_all_options(config_of(128)));
+     }},
+    {"w4g64_mixture",
+     [] {
+       return packed_model({4, 64, ScaleForm::kHalf, false, false}, with_experts(config_of(128)));
+     }},
+    {"w8_mixture",
+     [] {
+       return packed_model({8, 0, ScaleForm::kHalf, false, false}, with_experts(config_of(128)));
      }},
     {"Q4_0", [] { return block_model(DType::kQ4_0, {0}); }},
     {"Q4_K",

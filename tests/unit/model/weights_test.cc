@@ -27,8 +27,8 @@ TEST(Weights, EveryTensorIsFoundAndCounted) {
   const auto checkpoint = random_checkpoint(c).make();
   const Weights w = load(*checkpoint);
   ASSERT_EQ(w.layers.size(), 2U);
-  EXPECT_EQ(w.layers[1].down->rows(), c.hidden_size);
-  EXPECT_EQ(w.layers[1].down->cols(), c.layer(1).mlp.width);
+  EXPECT_EQ(w.layers[1].mlp.down->rows(), c.hidden_size);
+  EXPECT_EQ(w.layers[1].mlp.down->cols(), c.layer(1).mlp.width);
   EXPECT_TRUE(w.layers[0].q_norm.empty());
   EXPECT_EQ(&w.output(), w.head.get());
   std::uint64_t elements = 0;

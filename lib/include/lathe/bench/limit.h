@@ -17,10 +17,20 @@ namespace lathe {
 // What a forward pass must move and compute, from the shapes alone.
 struct ModelCost {
   std::uint64_t step_bytes = 0;  // weights read by one step, however many tokens it has
-  double token_ops = 0.0;        // multiplies and adds of one token in the layers' matrices
-  double head_ops = 0.0;         // of one row of logits
-  double kv_token_bytes = 0.0;   // written per position, read per later token, in all layers
+  // Besides, where layers have experts: of all experts, and the share of them that a token meets.
+  std::uint64_t expert_bytes = 0;
+  double expert_share = 0.0;
+  double token_ops = 0.0;       // multiplies and adds of one token in the layers' matrices
+  double head_ops = 0.0;        // of one row of logits
+  double kv_token_bytes = 0.0;  // written per position, read per later token, in all layers
   std::uint64_t parameters = 0;
+
+  // Weights read for one token.
+  std::uint64_t token_bytes() const noexcept {
+    return step_bytes +
+           static_cast<std::uint64_t>(expert_share * static_cast<double>(expert_bytes));
+  }
+
   // What most products are of, when there are many tokens at once.
   enum class Products { kFloat, kBf16, kInt8 };
   Products products = Products::kFloat;

@@ -20,6 +20,7 @@ struct BenchSetting {
   std::string model_type;        // "llama 1.1B w4"
   std::uint64_t model_size = 0;  // bytes of weights
   std::uint64_t model_n_params = 0;
+  std::uint64_t token_bytes = 0;  // of weights that are read for one token
   int n_threads = 0;
   std::int64_t n_batch = 0;  // longest piece of a prefill computed at once
   std::string type_kv;       // "f16"

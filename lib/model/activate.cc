@@ -1,0 +1,46 @@
+#include "model/activate.h"
+
+#include <algorithm>
+
+#include "kernels/forward_kernels.h"
+#include "kernels/select.h"
+
+namespace lathe {
+namespace {
+
+void relu2_mul(const float* gate, const float* up, std::int64_t n, float* out) noexcept {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float x = std::max(gate[i], 0.0F);
+    out[i] = x * x * up[i];
+  }
+}
+
+// g · sigmoid(a · g) is silu(a · g) / a.
+void prepare_clamped(std::int64_t n, float* gate, float* up) noexcept {
+  constexpr float kLimit = 7.0F;
+  constexpr float kAlpha = 1.702F;
+  for (std::int64_t i = 0; i < n; ++i) {
+    // In this order a gate or an up that is no number stays none.
+    gate[i] = kAlpha * std::min(gate[i], kLimit);
+    up[i] = (std::clamp(up[i], -kLimit, kLimit) + 1.0F) * (1.0F / kAlpha);
+  }
+}
+
+}  // namespace
+
+void activate(Activation activation, std::int64_t n, float* gate, float* up) noexcept {
+  const ForwardKernels& table = kernels().forward;
+  switch (activation) {
+    case Activation::kSilu:
+      return table.silu_mul(gate, up, n, gate);
+    case Activation::kGeluTanh:
+      return table.gelu_mul(gate, up, n, gate);
+    case Activation::kRelu2:
+      return relu2_mul(gate, up, n, gate);
+    case Activation::kClampedSwiglu:
+      prepare_clamped(n, gate, up);
+      return table.silu_mul(gate, up, n, gate);
+  }
+}
+
+}  // namespace lathe
