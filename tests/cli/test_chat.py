@@ -483,12 +483,14 @@ class Talk(ChatTest):
         history = json.loads((self.folder / "h.json").read_text())
         self.assertEqual(history[0]["content"], "one\ntwo\nthree")
 
-    def test_control_c_stops_an_answer_and_gives_a_line_up(self):
-        # An answer longer than what a terminal holds unread: it cannot end before it is stopped.
+    def start_endless(self, *arguments):
+        """Answers longer than what a terminal holds unread: they cannot end before they are stopped."""
         config = json.loads((pathlib.Path(self.data("golden/models/tiny-llama")) / "config.json").read_text())
         config["max_position_embeddings"] = 1 << 17
-        self.start("--loop-stop", "0", "--ignore-eos", "--history", "h.json", "-v",
-                   config__json=json.dumps(config))
+        self.start("--loop-stop", "0", "--ignore-eos", "-v", *arguments, config__json=json.dumps(config))
+
+    def test_control_c_stops_an_answer_and_gives_a_line_up(self):
+        self.start_endless("--history", "h.json")
         self.prompt()
         self.type("to be given up\x03")
         self.prompt()
@@ -502,6 +504,18 @@ class Talk(ChatTest):
         history = json.loads((self.folder / "h.json").read_text())
         self.assertEqual([m["content"] for m in history][:1], ["Go"])
         self.assertEqual(len(history), 2)
+
+    def test_control_c_before_the_first_word_stops_the_answer(self):
+        self.start_endless()
+        for _ in range(5):
+            self.prompt()
+            self.type("Go\n")
+            self.wait_for(re.escape("\x1b[?2004l"))
+            self.type("\x03")
+        self.prompt()
+        status, err = self.end()
+        self.assertEqual(status, 0, err)
+        self.assertEqual(err.count("(cancelled)"), 5, err)
 
     def test_commands_are_few_and_listed(self):
         self.start("-n", "2")

@@ -72,6 +72,8 @@ class Talk {
     const AnswerSignal signal;
     LineEditor editor("> ");
     for (;;) {
+      interrupted =
+          false;  // what comes from here on, also before the first word, is for the answer
       LineEditor::Line line = editor.read();
       if (line.end == LineEditor::End::kClosed) break;
       if (line.end == LineEditor::End::kCancelled || line.text.empty()) continue;
@@ -105,7 +107,6 @@ class Talk {
     GenerateOptions how = flags_.generate_options();
     how.sampling.seed += turn_;
     const Prompt prompt = form_.prompt(request_, how);
-    interrupted = false;
     const Generation answer = text_.generate(prompt.ids, how, [this](std::string_view piece) {
       output_.write(piece);
       output_.flush();
