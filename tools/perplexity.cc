@@ -93,6 +93,17 @@ bool is_records(const std::string& path) {
 
 int compare(const Tool& tool, const Options& options, const BenchGates& gates) {
   const std::string &ours = options.compare[0], &base = options.compare[1];
+  for (const std::string& path : options.compare) {
+    std::error_code ignored;
+    const bool model = std::filesystem::is_directory(path, ignored) ||
+                       (std::filesystem::is_regular_file(path, ignored) && !is_records(path) &&
+                        std::filesystem::file_size(path, ignored) > 0);
+    if (!model) continue;
+    fail_usage(
+        "--compare reads what --per-token printed, and {} is none of it; models are "
+        "compared by -m NEW -b BASE",
+        quoted(path));
+  }
   const PerplexityReport report =
       compare_scores(read_score_records(ours), ours, read_score_records(base), base);
   Output output(tool.common().output, tool.common().force);

@@ -1,6 +1,7 @@
 """perplexity: figures that must agree with each other, records, refusals."""
 import json
 import math
+import pathlib
 import shutil
 
 import tiny_models
@@ -167,6 +168,13 @@ class Perplexity(ToolTest):
         self.fails(2, "--compare", "a.jsonl", "old.jsonl", "--fail-if", "same-top<-1%", message="perplexity")
         self.fails(2, "--compare", "a.jsonl", "a.jsonl", "-m", self.model, message="--compare")
         self.fails(2, "-i", self.text, message=["-m MODEL", "--compare"])
+        for model in (self.model, pathlib.Path(self.model) / "model.safetensors"):
+            self.fails(2, "--compare", "a.jsonl", model, message=["-m NEW -b BASE", "village"])
+        noted = self.ok("--compare", "a.jsonl", "a.jsonl", "--fail-if", "<0%")
+        self.assertNotIn("gain", noted.err)
+        noted = self.run_tool("--compare", "a.jsonl", "a.jsonl", "--fail-if", "perplexity<2%")
+        self.assertEqual(noted.status, 1, noted)
+        self.assertIn("asks for a gain of 2 %", noted.err)
 
     def test_the_old_names_of_options_go_on(self):
         new = self.ok("-m", self.model, "--baseline", self.model, "--baseline-kv-type", "f32", "-i",

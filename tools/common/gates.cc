@@ -24,9 +24,18 @@ std::string certainty(const BenchRatio& ratio) {
 
 }  // namespace
 
+void note_gain(const Tool& tool, const BenchGate& gate, const std::string& text) {
+  if (gate.percent <= 0.0) return;
+  tool.note(fmt::format("--fail-if {} asks for a gain of {} %; a loss that is allowed has a minus",
+                        quoted(text), gate.percent));
+}
+
 BenchGates::BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what)
     : tool_(tool), what_(what) {
-  for (const std::string& text : texts) gates_.push_back({parse_gate(text), text});
+  for (const std::string& text : texts) {
+    gates_.push_back({parse_gate(text), text});
+    note_gain(tool, gates_.back().gate, text);
+  }
 }
 
 void BenchGates::check_concern(std::span<const std::string> tests) const {

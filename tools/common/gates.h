@@ -15,6 +15,9 @@
 
 namespace lathe::tool {
 
+// Says of a gate that asks for a gain that it does: who allows a loss may have left the minus out.
+void note_gain(const Tool& tool, const BenchGate& gate, const std::string& text);
+
 class BenchGates {
  public:
   BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what);

@@ -7,11 +7,15 @@
 #include "lathe/host/escape.h"
 
 #include "common/fail.h"
+#include "common/gates.h"
 
 namespace lathe::tool {
 
 SgpGates::SgpGates(const Tool& tool, const std::vector<std::string>& texts) : tool_(tool) {
-  for (const std::string& text : texts) gates_.push_back({parse_gate(text), text});
+  for (const std::string& text : texts) {
+    gates_.push_back({parse_gate(text), text});
+    note_gain(tool, gates_.back().gate, text);
+  }
 }
 
 void SgpGates::check_concern(const std::set<std::string>& names) const {
