@@ -91,14 +91,21 @@ bool is_records(const std::string& path) {
   return std::ifstream(path, std::ios::binary).get() == '{';
 }
 
+// A model rather than lines: a folder, or a file that begins with numbers.
+bool is_model(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    return std::filesystem::is_directory(path, ignored);
+  }
+  std::string begin(16, ' ');
+  std::ifstream(path, std::ios::binary).read(begin.data(), 16);
+  return begin.find('\0') != std::string::npos;
+}
+
 int compare(const Tool& tool, const Options& options, const BenchGates& gates) {
   const std::string &ours = options.compare[0], &base = options.compare[1];
   for (const std::string& path : options.compare) {
-    std::error_code ignored;
-    const bool model = std::filesystem::is_directory(path, ignored) ||
-                       (std::filesystem::is_regular_file(path, ignored) && !is_records(path) &&
-                        std::filesystem::file_size(path, ignored) > 0);
-    if (!model) continue;
+    if (!is_model(path)) continue;
     fail_usage(
         "--compare reads what --per-token printed, and {} is none of it; models are "
         "compared by -m NEW -b BASE",
