@@ -122,13 +122,13 @@ void check_options(const Tool& tool, const Options& options) {
 }
 
 // Below this a matrix says next to nothing of what it said.
-constexpr double kLeastSqnr = 3.0;  // decibels
+constexpr double kMinSqnr = 3.0;  // decibels
 constexpr std::size_t kNamedTensors = 5;
 
 void warn_of_losses(const Tool& tool, const QuantizeReport& report) {
   std::vector<const QuantizedTensor*> lost;
   for (const QuantizedTensor& tensor : report.tensors) {
-    if (tensor.sqnr && !(*tensor.sqnr >= kLeastSqnr)) lost.push_back(&tensor);
+    if (tensor.sqnr && !(*tensor.sqnr >= kMinSqnr)) lost.push_back(&tensor);
   }
   for (std::size_t i = 0; i < lost.size() && i < kNamedTensors; ++i) {
     tool.warn(fmt::format("tensor {} is mostly noise as {}: {:.2f} dB of signal are left",

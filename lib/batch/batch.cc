@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 
 // Records that wait in memory for an earlier one (on standard output). Beyond this no row is begun
 // until that one is there.
-constexpr std::size_t kMostHeld = 4096;
-constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxHeld = 4096;
+constexpr std::size_t kMaxHeldBytes = std::size_t{64} << 20;
 // How long a signal may go unnoticed while the input is awaited.
 constexpr milliseconds kPatience{100};
 
@@ -82,8 +82,8 @@ class Batch {
   }
 
   bool has_room() const {
-    return std::cmp_less(running_.size(), options_.submitted) && log_.held() < kMostHeld &&
-           log_.held_bytes() < kMostHeldBytes;
+    return std::cmp_less(running_.size(), options_.submitted) && log_.held() < kMaxHeld &&
+           log_.held_bytes() < kMaxHeldBytes;
   }
 
   bool input_ended() const { return rows_.ended() || broken_input_; }

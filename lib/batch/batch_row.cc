@@ -16,8 +16,8 @@ namespace lathe {
 namespace {
 
 constexpr std::int64_t kMany = std::int64_t{1} << 40;
-constexpr std::int64_t kMostAlternatives = 1000;
-constexpr std::int64_t kMostSamples = 1024;
+constexpr std::int64_t kMaxAlternatives = 1000;
+constexpr std::int64_t kMaxSamples = 1024;
 
 // What a row says before it is put together: some keys mean something only beside others.
 struct Draft {
@@ -110,7 +110,7 @@ void read_logprobs(Draft& draft, const JsonView& value) {
     }
     return;
   }
-  const auto count = static_cast<int>(value.as_int(0, kMostAlternatives));
+  const auto count = static_cast<int>(value.as_int(0, kMaxAlternatives));
   draft.row.alternatives = count;
   if (count == 0 && !draft.openai) draft.row.alternatives.reset();
 }
@@ -159,7 +159,7 @@ void read_penalty(Draft& draft, const JsonView& value) {
 }
 
 void read_samples(Draft& draft, const JsonView& value) {
-  draft.row.samples = static_cast<int>(value.as_int(1, kMostSamples));
+  draft.row.samples = static_cast<int>(value.as_int(1, kMaxSamples));
 }
 
 void pass_over(Draft&, const JsonView&) {}
@@ -250,7 +250,7 @@ constexpr Key kKeys[] = {
     {"n_best", read_samples},
     {"logprobs", read_logprobs},
     {"top_logprobs",
-     [](Draft& d, const JsonView& v) { d.top_logprobs = v.as_int(0, kMostAlternatives); }},
+     [](Draft& d, const JsonView& v) { d.top_logprobs = v.as_int(0, kMaxAlternatives); }},
     {"timeout", [](Draft& d, const JsonView& v) { d.row.timeout = number_in(v, 0, 1e9); }},
     {"metadata", pass_over},
     {"model", [](Draft& d, const JsonView& v) { d.row.model = v.as_string(); }},

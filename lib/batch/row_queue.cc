@@ -49,7 +49,7 @@ bool RowQueue::push(ReadyRow row, const InputLine& line) {
   slot->ready.bytes = sizeof *slot + slot->text.size();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] {
-    return closed_ || slots_.empty() || (slots_.size() < most_rows_ && bytes_ < kMostBytes);
+    return closed_ || slots_.empty() || (slots_.size() < most_rows_ && bytes_ < kMaxBytes);
   });
   if (closed_) return false;
   bytes_ += slot->ready.bytes;

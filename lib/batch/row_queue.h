@@ -5,7 +5,7 @@
 // them takes long (kHeldUp) to be read: then those behind it go on. A row whose time (its timeout)
 // is up before it is ready comes out with an error, and what is made of it later is thrown away.
 //
-// Bounded: push() waits while `most_rows` rows, or kMostBytes, were not taken yet. push() and end()
+// Bounded: push() waits while `most_rows` rows, or kMaxBytes, were not taken yet. push() and end()
 // belong to one thread, next() to another; an error that was handed to end() comes out of next()
 // after the rows that were pushed before.
 #pragma once
@@ -31,7 +31,7 @@ class RowQueue {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
   static constexpr std::chrono::milliseconds kHeldUp{1000};
 
   RowQueue(RowPreparation& preparation, std::size_t most_rows);

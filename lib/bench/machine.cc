@@ -20,7 +20,7 @@ namespace {
 constexpr int kRounds = 5;
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kReadBytes = std::size_t{512} << 20;
-constexpr std::size_t kLeastBytes = std::size_t{32} << 20;
+constexpr std::size_t kMinBytes = std::size_t{32} << 20;
 
 // The best of a few rounds: a limit is what the machine can do, not what it does on average.
 template <typename Round>
@@ -38,14 +38,14 @@ double best_rate(double amount, Round&& round) {
 // In large pages where the system has them, as weights are: with small ones the limit would be
 // the TLB's, and a model could be faster than "the limit".
 WeightMemory allocate_buffer() {
-  for (std::size_t size = kReadBytes; size > kLeastBytes; size /= 2) {
+  for (std::size_t size = kReadBytes; size > kMinBytes; size /= 2) {
     try {
       return WeightMemory(size, "the memory to read");
     } catch (const Error&) {
       // Less will do.
     }
   }
-  return WeightMemory(kLeastBytes, "the memory to read");
+  return WeightMemory(kMinBytes, "the memory to read");
 }
 
 double read_rate(ThreadPool& pool) {

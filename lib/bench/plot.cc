@@ -21,8 +21,8 @@ constexpr int kPlot = 440;     // the longest bar
 constexpr int kFigures = 190;  // the figures behind it
 constexpr int kMargin = 20;
 constexpr double kLetter = 7.8;
-constexpr int kLeastLabels = 90;
-constexpr int kMostLabels = 360;
+constexpr int kMinLabels = 90;
+constexpr int kMaxLabels = 360;
 
 // A limit many times as far away as the longest bar would leave no room for the bars.
 constexpr double kFarLimit = 4.0;
@@ -61,8 +61,8 @@ std::vector<Bars> panels_of(std::span<const BenchBar> bars) {
 int label_width(std::span<const BenchBar> bars) {
   std::size_t letters = 0;
   for (const BenchBar& bar : bars) letters = std::max(letters, bar.label.size());
-  return std::clamp(static_cast<int>(static_cast<double>(letters) * kLetter) + 12, kLeastLabels,
-                    kMostLabels);
+  return std::clamp(static_cast<int>(static_cast<double>(letters) * kLetter) + 12, kMinLabels,
+                    kMaxLabels);
 }
 
 class Panel {

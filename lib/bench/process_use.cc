@@ -11,7 +11,7 @@
 namespace lathe {
 namespace {
 
-constexpr double kLeastSeconds = 0.2;
+constexpr double kMinSeconds = 0.2;
 
 // The number after "name:" in a file of "name:  value" lines (/proc/self/status, cpuinfo).
 std::string value_of(const char* file, const std::string& name) {
@@ -97,7 +97,7 @@ ProcessUse UseMeter::read() const {
   const double seconds = static_cast<double>(now_ns() - started_ns_) * 1e-9;
   const auto processors = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   // It is counted in ticks: of a run of a few it says nothing.
-  if (seconds > kLeastSeconds) {
+  if (seconds > kMinSeconds) {
     use.steal_share = std::clamp(stolen / (seconds * processors), 0.0, 1.0);
   }
   const rusage usage = own_usage();

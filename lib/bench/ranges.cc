@@ -10,7 +10,7 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kMostValues = 10000;
+constexpr std::size_t kMaxValues = 10000;
 // Tokens, sequences, threads: products of two of them are no overflow yet.
 constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 
@@ -52,8 +52,8 @@ void append_range(std::string_view part, std::string_view whole, std::vector<std
     fail(ErrorCode::kUsage, "{}: the range never reaches its end", quoted(whole));
   }
   for (std::int64_t value = first; value <= last;) {
-    if (out.size() == kMostValues) {
-      fail(ErrorCode::kUsage, "{}: more than {} values", quoted(whole), kMostValues);
+    if (out.size() == kMaxValues) {
+      fail(ErrorCode::kUsage, "{}: more than {} values", quoted(whole), kMaxValues);
     }
     out.push_back(value);
     const auto next = multiply ? checked_mul(value, step) : checked_add(value, step);

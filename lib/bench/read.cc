@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 
 constexpr double kNs = 1e9;
 // Past this a number of tokens is no number of tokens, and products of it could overflow.
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 30;
 
 template <typename Is>
 const Json* find(const Json& row, const char* key, Is&& is) {
@@ -29,7 +29,7 @@ const Json* find(const Json& row, const char* key, Is&& is) {
 std::int64_t integer(const Json& row, const char* key, std::int64_t otherwise) {
   const Json* at = find(row, key, &Json::is_number_integer);
   return at == nullptr ? otherwise
-                       : std::clamp<std::int64_t>(at->get<std::int64_t>(), 0, kMostTokens);
+                       : std::clamp<std::int64_t>(at->get<std::int64_t>(), 0, kMaxTokens);
 }
 
 std::uint64_t size(const Json& row, const char* key) {

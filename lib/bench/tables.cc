@@ -53,9 +53,9 @@ std::vector<std::string> model_names(std::span<const BenchRow> rows) {
   }
   std::vector<std::string> out(rows.size());
   if (files.size() < 2) return out;
-  constexpr int kMostParts = 32;
+  constexpr int kMaxParts = 32;
   int parts = 1;
-  for (; parts < kMostParts; ++parts) {
+  for (; parts < kMaxParts; ++parts) {
     std::vector<std::string> short_names;
     for (const std::string& file : files) short_names.push_back(last_parts(file, parts));
     std::sort(short_names.begin(), short_names.end());

@@ -8,11 +8,11 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kLeastWidth = 3;  // of a column: Markdown's dashes
-constexpr std::size_t kLeastName = 8;
+constexpr std::size_t kMinWidth = 3;  // of a column: Markdown's dashes
+constexpr std::size_t kMinName = 8;
 
 std::vector<std::size_t> widths_of(const TableLines& lines) {
-  std::vector<std::size_t> widths(lines[0].size(), kLeastWidth);
+  std::vector<std::size_t> widths(lines[0].size(), kMinWidth);
   for (const auto& line : lines) {
     for (std::size_t c = 0; c < line.size(); ++c) {
       widths[c] = std::max(widths[c], width_of(line[c]));
@@ -71,8 +71,8 @@ void shorten_names(TableLines& lines, std::size_t text_columns, std::size_t widt
     const std::vector<std::size_t> widths = widths_of(lines);
     const std::size_t total = total_of(widths);
     if (total <= width) return;
-    if (widths[c] <= kLeastName) continue;
-    const std::size_t room = std::max(kLeastName, widths[c] - std::min(widths[c], total - width));
+    if (widths[c] <= kMinName) continue;
+    const std::size_t room = std::max(kMinName, widths[c] - std::min(widths[c], total - width));
     for (auto& line : lines) line[c] = shortened(line[c], room);
   }
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kSums = ".in_sum2";
 constexpr std::string_view kCounts = ".counts";
-constexpr std::int32_t kMostName = 512;
+constexpr std::int32_t kMaxName = 512;
 
 void add(ImportanceMatrix& matrix, std::string_view name, std::vector<float> sums, double count,
          const std::string& path) {
@@ -113,7 +113,7 @@ bool looks_like_imatrix_dat(std::span<const std::byte> bytes) noexcept {
   std::int32_t head[2] = {};
   if (bytes.size() < sizeof head) return false;
   std::memcpy(head, bytes.data(), sizeof head);
-  if (head[0] < 1 || head[0] > (1 << 20) || head[1] < 1 || head[1] > kMostName) return false;
+  if (head[0] < 1 || head[0] > (1 << 20) || head[1] < 1 || head[1] > kMaxName) return false;
   if (static_cast<std::size_t>(head[1]) > bytes.size() - sizeof head) return false;
   const auto name = bytes.subspan(sizeof head, static_cast<std::size_t>(head[1]));
   for (const std::byte b : name) {
@@ -128,7 +128,7 @@ ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::s
   const std::int32_t entries = cursor.number("the number of entries", 1, 1 << 20);
   for (std::int32_t i = 0; i < entries; ++i) {
     const std::string name =
-        cursor.text(cursor.number("the length of a name", 1, kMostName), "a name");
+        cursor.text(cursor.number("the length of a name", 1, kMaxName), "a name");
     const std::int32_t calls = cursor.number("the number of calls", 0, INT32_MAX);
     const std::int32_t values = cursor.number("the number of values", 1, INT32_MAX);
     const auto data =

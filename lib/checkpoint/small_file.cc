@@ -11,11 +11,11 @@ std::string read_small_file(const std::string& path) {
 }
 
 std::string read_small_file(const MappedFile& file) {
-  constexpr std::size_t kMostBytes = std::size_t{512} << 20;
+  constexpr std::size_t kMaxBytes = std::size_t{512} << 20;
   const auto bytes = file.bytes();
-  if (bytes.size() > kMostBytes) {
+  if (bytes.size() > kMaxBytes) {
     fail(ErrorCode::kLimit, "{}: has {} bytes; files of this kind may have {}", quoted(file.path()),
-         bytes.size(), kMostBytes);
+         bytes.size(), kMaxBytes);
   }
   return text_of(bytes);
 }

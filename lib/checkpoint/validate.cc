@@ -13,13 +13,13 @@
 namespace lathe {
 namespace {
 
-constexpr std::int64_t kMostVocab = std::int64_t{1} << 24;
-constexpr std::int64_t kMostWidth = std::int64_t{1} << 20;
-constexpr std::int64_t kMostLayers = 4096;
-constexpr std::int64_t kMostExperts = 4096;
-constexpr std::int64_t kMostHeads = 8192;
-constexpr std::int64_t kMostHeadDim = 8192;
-constexpr std::int64_t kMostPosition = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxVocab = std::int64_t{1} << 24;
+constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxLayers = 4096;
+constexpr std::int64_t kMaxExperts = 4096;
+constexpr std::int64_t kMaxHeads = 8192;
+constexpr std::int64_t kMaxHeadDim = 8192;
+constexpr std::int64_t kPositionLimit = std::int64_t{1} << 31;
 
 class Checker {
  public:
@@ -75,7 +75,7 @@ void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check)
                             rope.scaling == RopeScalingKind::kLongRope;
   if (has_original) {
     check.range("rope original_max_position_embeddings", rope.original_max_position, 1,
-                kMostPosition);
+                kPositionLimit);
   }
   if (rope.scaling == RopeScalingKind::kLlama3) {
     check.real("rope low_freq_factor", rope.low_freq_factor, 0.0, 1e6);
@@ -91,7 +91,7 @@ void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check)
   if (rope.scaling == RopeScalingKind::kLongRope) {
     // The usual attention factor divides by its logarithm.
     check.range("rope original_max_position_embeddings", rope.original_max_position, 2,
-                kMostPosition);
+                kPositionLimit);
     check.real("rope attention_factor", rope.attention_factor, 0.0, 1e6, true);
     check_factors(rope.long_factors, dims, check);
     check_factors(rope.frequency_factors, dims, check);
@@ -101,18 +101,18 @@ void check_rope(const RopeConfig& rope, std::int64_t dims, const Checker& check)
 }
 
 void check_attention(const AttentionConfig& a, const Checker& check) {
-  check.range("num_attention_heads", a.heads, 1, kMostHeads);
+  check.range("num_attention_heads", a.heads, 1, kMaxHeads);
   check.range("num_key_value_heads", a.kv_heads, 1, a.heads);
   if (a.heads % a.kv_heads != 0) {
     fail_invalid("{}: {} attention heads cannot share {} key-value heads evenly",
                  quoted(check.file()), a.heads, a.kv_heads);
   }
-  check.range("head_dim", a.head_dim, 2, kMostHeadDim);
+  check.range("head_dim", a.head_dim, 2, kMaxHeadDim);
   if (a.head_dim % 2 != 0) {
     fail_invalid("{}: head_dim is {}; rotary positions need an even one", quoted(check.file()),
                  a.head_dim);
   }
-  check.range("sliding_window", a.window, 0, kMostPosition);
+  check.range("sliding_window", a.window, 0, kPositionLimit);
   check.range("the number of rotary dimensions", a.rotary_dims, 0, a.head_dim);
   if (a.rotary_dims % 2 != 0) {
     fail_invalid("{}: {} dimensions of a head cannot turn in pairs", quoted(check.file()),
@@ -122,19 +122,19 @@ void check_attention(const AttentionConfig& a, const Checker& check) {
   check.real("the soft cap of attention", a.soft_cap, 0.0, 1e6, true);
   check.real("the temperature of attention", a.temperature, 0.0, 1e6, true);
   check.range("the span of the temperature of attention", a.temperature_span,
-              a.temperature > 0.0 ? 1 : 0, kMostPosition);
+              a.temperature > 0.0 ? 1 : 0, kPositionLimit);
   if (a.rotary_dims > 0) check_rope(a.rope, a.rotary_dims, check);
 }
 
 void check_experts(const ExpertsConfig& experts, const Checker& check) {
-  check.range("the number of experts", experts.count, 0, kMostExperts);
+  check.range("the number of experts", experts.count, 0, kMaxExperts);
   if (experts.count == 0) return;
   check.range("the number of experts of a token", experts.used, 1, experts.count);
-  check.range("the width of the shared expert", experts.shared_width, 0, kMostWidth * 4);
+  check.range("the width of the shared expert", experts.shared_width, 0, kMaxWidth * 4);
 }
 
 void check_layer(const LayerConfig& layer, const Checker& check) {
-  check.range("intermediate_size", layer.mlp.width, 1, kMostWidth * 4);
+  check.range("intermediate_size", layer.mlp.width, 1, kMaxWidth * 4);
   check_experts(layer.experts, check);
   check_attention(layer.attention, check);
 }
@@ -143,10 +143,10 @@ void check_layer(const LayerConfig& layer, const Checker& check) {
 
 void validate(const ModelConfig& config, const std::string& file) {
   const Checker check(file);
-  check.range("vocab_size", config.vocab_size, 1, kMostVocab);
-  check.range("hidden_size", config.hidden_size, 1, kMostWidth);
-  check.range("num_hidden_layers", config.num_layers(), 1, kMostLayers);
-  check.range("max_position_embeddings", config.max_position, 1, kMostPosition);
+  check.range("vocab_size", config.vocab_size, 1, kMaxVocab);
+  check.range("hidden_size", config.hidden_size, 1, kMaxWidth);
+  check.range("num_hidden_layers", config.num_layers(), 1, kMaxLayers);
+  check.range("max_position_embeddings", config.max_position, 1, kPositionLimit);
   check.real("rms_norm_eps", config.rms_norm_eps, 0.0, 1.0, true);
   check.real("the scale of the embedding", config.embedding_scale, 0.0, 1e6);
   check.real("the scale of residuals", config.residual_scale, 0.0, 1e6);

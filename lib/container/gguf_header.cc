@@ -35,9 +35,9 @@ constexpr std::array<TypeInfo, 13> kTypes = {{{"u8", 1},
                                               {"f64", 8}}};
 
 // The least bytes that an entry can take: what a count is compared with.
-constexpr std::uint64_t kLeastKeyBytes = 8 + 1 + 4 + 1;             // length, "k", type, u8
-constexpr std::uint64_t kLeastTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // one dimension
-constexpr std::uint32_t kMostDims = 4;                              // GGML_MAX_DIMS
+constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;             // length, "k", type, u8
+constexpr std::uint64_t kMinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // one dimension
+constexpr std::uint32_t kMaxDims = 4;                             // GGML_MAX_DIMS
 
 class HeaderParser {
  public:
@@ -48,8 +48,8 @@ class HeaderParser {
     read_version();
     const auto tensors = in_.read<std::uint64_t>("the tensor count");
     const auto keys = in_.read<std::uint64_t>("the key count");
-    check_count(keys, kLeastKeyBytes, "keys");
-    check_count(tensors, kLeastTensorBytes, "tensors");
+    check_count(keys, kMinKeyBytes, "keys");
+    check_count(tensors, kMinTensorBytes, "tensors");
     read_metadata(keys);
     find_alignment();
     read_tensors(tensors);
@@ -198,9 +198,9 @@ class HeaderParser {
     TensorEntry tensor;
     tensor.name = name;
     const auto dims = in_.read<std::uint32_t>("a tensor's number of dimensions");
-    if (dims == 0 || dims > kMostDims) {
+    if (dims == 0 || dims > kMaxDims) {
       fail_invalid("{}: tensor {} has {} dimensions; 1 to {} are possible", quoted(file_),
-                   quoted(name), dims, kMostDims);
+                   quoted(name), dims, kMaxDims);
     }
     tensor.shape.resize(dims);
     for (std::uint32_t d = 0; d < dims; ++d) {

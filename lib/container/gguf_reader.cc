@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kSplitNo = "split.no";
 constexpr std::string_view kSplitCount = "split.count";
 constexpr std::string_view kSplitTensors = "split.tensors.count";
-constexpr std::int64_t kMostSplits = 99999;  // five digits in the names
+constexpr std::int64_t kMaxSplits = 99999;  // five digits in the names
 
 bool is_integer(GgufType type) {
   switch (type) {
@@ -117,9 +117,9 @@ std::shared_ptr<const GgufReader> GgufReader::open(std::shared_ptr<const MappedF
 
 void GgufReader::open_splits() {
   const std::int64_t count = get_int(kSplitCount).value_or(1);
-  if (count < 0 || count > kMostSplits) {
+  if (count < 0 || count > kMaxSplits) {
     fail_invalid("{}: {} is {}; 1 to {} are possible", quoted(path()), kSplitCount, count,
-                 kMostSplits);
+                 kMaxSplits);
   }
   if (count > 1) {
     const std::int64_t no = require_int(kSplitNo, 0, count - 1);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kThisFile = "the GGUF output";
 constexpr std::string_view kAlignmentKey = "general.alignment";
-constexpr std::size_t kMostDims = 4;
+constexpr std::size_t kMaxDims = 4;
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -42,9 +42,9 @@ void check_tensor(const TensorSpec& tensor) {
     fail_unsupported("tensor {} cannot be written to GGUF: its name has more than {} bytes",
                      quoted(tensor.name), kGgmlMostNameBytes);
   }
-  if (tensor.shape.size() > kMostDims) {
+  if (tensor.shape.size() > kMaxDims) {
     fail_unsupported("tensor {} cannot be written to GGUF: it has {} dimensions, more than {}",
-                     quoted(tensor.name), tensor.shape.size(), kMostDims);
+                     quoted(tensor.name), tensor.shape.size(), kMaxDims);
   }
   if (!ggml_from_dtype(tensor.dtype)) {
     fail_unsupported("tensor {} cannot be written to GGUF: the format has no type {}",

@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 13> kKnownTypes = {
     "F4",      "U16",     "U32",     "U64",         "C64",         "C128"};
 
 constexpr std::string_view kMetadata = "__metadata__";
-constexpr std::size_t kMostDims = 32;
+constexpr std::size_t kMaxDims = 32;
 
 // Builds the list of tensors while the JSON is read.
 class HeaderEvents : public JsonEvents {
@@ -55,7 +55,7 @@ class HeaderEvents : public JsonEvents {
     if (place_ == Place::kShape) {
       const auto dim = checked_cast<std::int64_t>(value);
       if (!dim) unexpected("a dimension that does not fit 63 bits");
-      if (tensor_.shape.size() == kMostDims) unexpected("more than 32 dimensions");
+      if (tensor_.shape.size() == kMaxDims) unexpected("more than 32 dimensions");
       tensor_.shape.push_back(*dim);
     } else if (place_ == Place::kOffsets) {
       if (offsets_ == 2) unexpected("more than two offsets");

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kMagic = "lathe partial 1 ";
 constexpr std::size_t kSumDigits = 16;
 // A log is shorter than this, whatever the model: a line of some hundred bytes per tensor.
-constexpr std::uint64_t kMostLog = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMaxLog = std::uint64_t{64} << 20;
 
 std::string read_text(const OutputFile& file, std::uint64_t from, std::uint64_t to) {
   std::string text(static_cast<std::size_t>(to - from), '\0');
@@ -45,11 +45,11 @@ PartialLog::PartialLog(OutputFile& file, const std::string& path, std::uint64_t 
 void PartialLog::read(OutputFile& file, const std::string& path, std::uint64_t end,
                       const std::string& first_line) {
   const std::uint64_t left = file.left();
-  const std::string log = left > end ? read_text(file, end, std::min(left, end + kMostLog)) : "";
+  const std::string log = left > end ? read_text(file, end, std::min(left, end + kMaxLog)) : "";
   std::string_view rest = log;
   if (!rest.starts_with(first_line)) {
     // A file of another size has its log elsewhere: near its own end.
-    const std::string tail = read_text(file, left - std::min(left, kMostLog / 64), left);
+    const std::string tail = read_text(file, left - std::min(left, kMaxLog / 64), left);
     if (rest.starts_with(kMagic) || tail.find(kMagic) != std::string::npos) {
       fail_invalid(
           "{}.partial: was begun with another input, other options or another version; repeat "

@@ -7,7 +7,7 @@ namespace lathe {
 namespace {
 
 // A bound on the time of a search, and on the lists.
-constexpr std::size_t kMostEntries = 4096;
+constexpr std::size_t kMaxEntries = 4096;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ void PrefixStore::keep(SequenceId sequence, std::span<const TokenId> tokens) {
       drop(i);
     }
   }
-  if (entries_.size() >= kMostEntries) {
+  if (entries_.size() >= kMaxEntries) {
     const auto oldest =
         std::min_element(entries_.begin(), entries_.end(),
                          [](const Entry& a, const Entry& b) { return a.used < b.used; });

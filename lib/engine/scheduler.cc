@@ -171,7 +171,7 @@ std::int64_t Scheduler::prefill_room() const noexcept {
   }
   if (options_.prefill_chunk > 0) return options_.prefill_chunk;
   // With few answers under way the rate counts; with many, each waits for the step's end.
-  if (decoding == 0 || filling > decoding) return kMostPromptRows;
+  if (decoding == 0 || filling > decoding) return kMaxPromptRows;
   // What a float model computes beside a row changes the row's last bits: its steps follow counts,
   // so that a run can be repeated.
   return model().batch_invariant() ? pace_.prompt_room(decoding) : StepPace::usual_room(decoding);

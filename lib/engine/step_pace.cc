@@ -11,7 +11,7 @@ constexpr double kStretch = 2.0;
 // Rows are computed in blocks; part of one would be paid like the whole.
 constexpr std::int64_t kBlock = 4;
 // A prompt gets on by so many, whatever that costs those who wait.
-constexpr std::int64_t kLeastRows = 8;
+constexpr std::int64_t kMinRows = 8;
 // Prompts alone are computed in pieces of many rows, where the weights' way to the processor does
 // not count. In smaller ones it belongs to a step without prompts.
 constexpr std::int64_t kManyRows = 32;
@@ -24,7 +24,7 @@ void follow(double& mean, double value) noexcept {
 // Whole blocks in all, as near as can be.
 std::int64_t whole_blocks(std::int64_t decoding, std::int64_t rows) noexcept {
   const std::int64_t whole = (decoding + rows + kBlock / 2) / kBlock * kBlock - decoding;
-  return std::max(whole, kLeastRows);
+  return std::max(whole, kMinRows);
 }
 
 }  // namespace
@@ -52,13 +52,13 @@ double StepPace::alone(std::int64_t decoding) const noexcept {
 std::int64_t StepPace::prompt_room(std::int64_t decoding) const noexcept {
   if (alone_ == 0.0 || per_prompt_row_ == 0.0) return usual_room(decoding);
   const double rows = (kStretch - 1.0) * alone(decoding) / per_prompt_row_;
-  constexpr auto kMost = static_cast<double>(kMostPromptRows);
+  constexpr auto kMost = static_cast<double>(kMaxPromptRows);
   return whole_blocks(decoding, static_cast<std::int64_t>(std::min(rows, kMost)));
 }
 
 std::int64_t StepPace::usual_room(std::int64_t decoding) noexcept {
   // Where arithmetic is what costs, three times the rows take three times as long.
-  return whole_blocks(decoding, std::min(2 * decoding, kMostPromptRows));
+  return whole_blocks(decoding, std::min(2 * decoding, kMaxPromptRows));
 }
 
 }  // namespace lathe

@@ -13,7 +13,7 @@
 namespace lathe {
 
 // Of prompts, in one step; more at once are computed no faster.
-inline constexpr std::int64_t kMostPromptRows = 256;
+inline constexpr std::int64_t kMaxPromptRows = 256;
 
 class StepPace {
  public:

@@ -11,14 +11,14 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kMostBytes = 1024;
+constexpr std::size_t kMaxBytes = 1024;
 
 }  // namespace
 
 void refuse_lfs_pointer(std::span<const std::byte> bytes, const std::string& path) {
   constexpr std::string_view kBegin = "version https://git-lfs.github.com/spec/";
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.size() > kMostBytes || !text.starts_with(kBegin)) return;
+  if (text.size() > kMaxBytes || !text.starts_with(kBegin)) return;
   fail_invalid(
       "{}: is a pointer of Git LFS, not the file itself: fetch that with \"git lfs pull\", or "
       "download it",
@@ -28,8 +28,8 @@ void refuse_lfs_pointer(std::span<const std::byte> bytes, const std::string& pat
 void refuse_lfs_pointer(int descriptor, const std::string& path) {
   struct stat about {};
   if (::fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode)) return;
-  if (about.st_size > static_cast<off_t>(kMostBytes)) return;
-  std::array<std::byte, kMostBytes> bytes;
+  if (about.st_size > static_cast<off_t>(kMaxBytes)) return;
+  std::array<std::byte, kMaxBytes> bytes;
   const ssize_t n = ::pread(descriptor, bytes.data(), bytes.size(), 0);
   if (n > 0) refuse_lfs_pointer(std::span(bytes).first(static_cast<std::size_t>(n)), path);
 }

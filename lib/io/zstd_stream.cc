@@ -66,7 +66,7 @@ struct ZstdReader::State {
       case ZSTD_error_frameParameter_windowTooLarge:
         fail(ErrorCode::kLimit,
              "{}: the zstd frame near offset {} asks for a window of more than {} MB", quoted(name),
-             at, (1 << kMostWindowLog) >> 20);
+             at, (1 << kMaxWindowLog) >> 20);
       case ZSTD_error_memory_allocation:
         fail(ErrorCode::kLimit, "{}: not enough memory to decompress zstd", quoted(name));
       case ZSTD_error_prefix_unknown:
@@ -98,7 +98,7 @@ ZstdReader::ZstdReader(ByteSource source, std::string name, std::uint64_t most_o
   s.buffer.resize(ZSTD_DStreamInSize());
   s.context = ZSTD_createDCtx();
   if (s.context == nullptr) fail(ErrorCode::kLimit, "not enough memory to decompress zstd");
-  ZSTD_DCtx_setParameter(s.context, ZSTD_d_windowLogMax, kMostWindowLog);
+  ZSTD_DCtx_setParameter(s.context, ZSTD_d_windowLogMax, kMaxWindowLog);
 }
 
 ZstdReader::~ZstdReader() = default;

@@ -36,7 +36,7 @@ bool looks_like_zstd(std::span<const std::byte> bytes) noexcept;
 
 class ZstdReader {
  public:
-  static constexpr int kMostWindowLog = 27;
+  static constexpr int kMaxWindowLog = 27;
 
   // `name` stands in messages. Reading past `most_output` plain bytes throws kLimit.
   ZstdReader(ByteSource source, std::string name, std::uint64_t most_output);

@@ -20,7 +20,7 @@ constexpr std::int64_t kStackedQueries = 32;
 constexpr std::int64_t kPiecesPerWorker = 4;
 
 // Memory for the states of spans: 32 MB. Beyond, pieces stay whole.
-constexpr std::int64_t kMostSlotFloats = 8 << 20;
+constexpr std::int64_t kMaxSlotFloats = 8 << 20;
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
@@ -146,7 +146,7 @@ Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, 
   scratch_.ensure(scratch_floats_ * workers);
   if (workers == 1) return;
   // Whether a span finds a slot changes nothing but the time that it takes.
-  slots_ = std::min(kMostSlotFloats / slot_floats_,
+  slots_ = std::min(kMaxSlotFloats / slot_floats_,
                     kPiecesPerWorker * workers * (context / kAttentionSpan + 1));
   slot_memory_.ensure(slots_ * slot_floats_);
 }

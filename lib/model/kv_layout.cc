@@ -29,9 +29,9 @@ KvShape kv_shape(const ModelConfig& config, KvType type) {
   shape.type = type;
   for (const LayerConfig& layer : config.layers) {
     const std::int64_t head_dim = layer.attention.head_dim;
-    if (head_dim > kMostKvHeadDim) {
+    if (head_dim > kMaxKvHeadDim) {
       fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", head_dim,
-                       kMostKvHeadDim);
+                       kMaxKvHeadDim);
     }
     shape.layers.push_back({layer.attention.kv_heads, head_dim});
   }

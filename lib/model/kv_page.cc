@@ -35,7 +35,7 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
 // The same with signed bytes, and the scale of them all.
 template <typename Put>
 float to_bytes(const float* x, std::int64_t n, Put put) noexcept {
-  std::int8_t bytes[kMostKvHeadDim];
+  std::int8_t bytes[kMaxKvHeadDim];
   const float scale = kernels().forward.quantize_vector(x, n, bytes);
   put(0, n, bytes);
   return scale;

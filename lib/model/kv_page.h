@@ -12,7 +12,7 @@
 
 namespace lathe {
 
-inline constexpr std::int64_t kMostKvHeadDim = 8192;
+inline constexpr std::int64_t kMaxKvHeadDim = 8192;
 
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept;

@@ -131,9 +131,9 @@ CsvRow CsvReader::read_row() {
     if (peek() != ',') break;
     take();
     // A row of nothing but commas must not take more memory than its bytes explain.
-    constexpr std::size_t kMostFields = 100000;
-    if (row.fields.size() >= kMostFields) {
-      row.fault = fmt::format("more than {} fields", kMostFields);
+    constexpr std::size_t kMaxFields = 100000;
+    if (row.fields.size() >= kMaxFields) {
+      row.fault = fmt::format("more than {} fields", kMaxFields);
       skip_line();
       return row;
     }

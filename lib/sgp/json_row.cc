@@ -20,7 +20,7 @@ std::string text_of(const JsonView& value) {
   value.fail_here("is neither a text nor a number");
 }
 
-constexpr std::size_t kMostOptions = 26;
+constexpr std::size_t kMaxOptions = 26;
 
 // An array says how many options there are: what is null or empty in it is the option "None".
 std::vector<std::string> options_in_array(const JsonView& array) {
@@ -29,7 +29,7 @@ std::vector<std::string> options_in_array(const JsonView& array) {
     out.push_back(item.json().is_null() ? "" : text_of(item));
     if (out.back().empty()) out.back() = "None";
   }
-  if (out.size() < 2 || out.size() > kMostOptions) array.fail_here("does not hold 2 to 26 options");
+  if (out.size() < 2 || out.size() > kMaxOptions) array.fail_here("does not hold 2 to 26 options");
   return out;
 }
 

@@ -11,7 +11,7 @@
 namespace lathe {
 namespace {
 
-constexpr int kMostCopies = 100;
+constexpr int kMaxCopies = 100;
 
 // The programs of one picture, in the order of the sets; empty when it was refused.
 struct Moved {
@@ -69,8 +69,8 @@ void add_field(std::string& out, std::string_view field) {
 }  // namespace
 
 SgpPerturbed perturb_sgp(const SgpQuestions& questions, const SgpPerturbOptions& options) {
-  if (options.copies < 1 || options.copies > kMostCopies) {
-    fail(ErrorCode::kUsage, "{} copies: give 1 to {}", options.copies, kMostCopies);
+  if (options.copies < 1 || options.copies > kMaxCopies) {
+    fail(ErrorCode::kUsage, "{} copies: give 1 to {}", options.copies, kMaxCopies);
   }
   SgpPerturbed out;
   const char letter = options.kind == SvgMoveKind::kRotate ? 'r' : 't';

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kTileRows = 16;
 constexpr std::int64_t kLineBytes = 64;
-constexpr int kMostBlockQuads = 8;
+constexpr int kMaxBlockQuads = 8;
 constexpr std::int64_t kInputPadding = 32;
 constexpr std::uint64_t kAlignment = 64;
 constexpr int kLargestUnitExponent = 100;
@@ -111,7 +111,7 @@ float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* s
 
 // The codes of a block of row r, four of a quad in each number, the first of them lowest.
 void read_block(const PackedMatrix& m, std::int64_t r, std::int64_t block,
-                std::uint32_t (&quads)[kMostBlockQuads]) noexcept {
+                std::uint32_t (&quads)[kMaxBlockQuads]) noexcept {
   const CodeWidth& width = *find_code_width(m.scheme.bits);
   const int count = block_quads(width);
   const std::uint8_t* line = m.weights + r / kTileRows * m.tile_bytes +
@@ -207,7 +207,7 @@ void unpack_row(const PackedMatrix& m, std::int64_t r, float* out) noexcept {
   const std::int64_t block = 4 * block_quads(*find_code_width(m.scheme.bits));
   float scale = 0.0f;
   float minimum = 0.0f;
-  std::uint32_t quads[kMostBlockQuads];
+  std::uint32_t quads[kMaxBlockQuads];
   // A group is a number of whole blocks.
   for (std::int64_t first = 0; first < m.cols; first += block) {
     if (first % group == 0) {
@@ -260,7 +260,7 @@ void PackedWriter::set_tile_codes(std::int64_t tile, Quad&& quad) noexcept {
   auto* to = const_cast<std::uint8_t*>(view_.weights) + tile * view_.tile_bytes;
   const CodeWidth& width = *find_code_width(view_.scheme.bits);
   const int quads = block_quads(width);
-  std::uint32_t codes[kMostBlockQuads][kTileRows];
+  std::uint32_t codes[kMaxBlockQuads][kTileRows];
   for (std::int64_t k = 0; k < view_.cols; k += 4 * quads) {
     for (int q = 0; q < quads; ++q) quad(k + 4 * q, codes[q]);
     int above = 0;

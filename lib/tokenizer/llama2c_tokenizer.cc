@@ -28,7 +28,7 @@ std::string with_space_marks(std::string_view text) {
 
 TokenizerFiles from_llama2c_tokenizer(std::span<const std::byte> bytes, std::int64_t vocab_size,
                                       const std::string& origin) {
-  constexpr std::size_t kLeastToken = 8;  // a score and a length
+  constexpr std::size_t kMinToken = 8;  // a score and a length
   ByteReader in(bytes, origin);
   const auto longest = in.read<std::int32_t>("the length of the longest token");
   if (longest <= 0) {
@@ -36,7 +36,7 @@ TokenizerFiles from_llama2c_tokenizer(std::span<const std::byte> bytes, std::int
                  quoted(origin), longest);
   }
   if (vocab_size < -1 || vocab_size == 0 ||
-      vocab_size > static_cast<std::int64_t>(in.remaining() / kLeastToken)) {
+      vocab_size > static_cast<std::int64_t>(in.remaining() / kMinToken)) {
     fail_invalid("{}: the file is too small for a vocabulary of {}", quoted(origin), vocab_size);
   }
   SpmModel model;

@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 14> kTexts{
     "\n\n\n\n\n"};
 
 // More than these tell nothing new.
-constexpr std::size_t kMostTokens = 10000;
+constexpr std::size_t kMaxTokens = 10000;
 
 class Comparison {
  public:
@@ -67,7 +67,7 @@ void require_same_ids(const TokenizerFiles& one, const TokenizerFiles& two,
   const Comparison both(one, two);
   for (const std::string_view text : kTexts) both.compare(text);
   std::size_t tried = 0;
-  for (std::size_t i = 0; i < gguf.types.size() && tried < kMostTokens; ++i) {
+  for (std::size_t i = 0; i < gguf.types.size() && tried < kMaxTokens; ++i) {
     if (gguf.types[i] < 2 || gguf.types[i] > 4) continue;
     const std::string& token = gguf.tokens[i];
     both.compare(token + " the" + token + "a" + token + token + " " + token + "\n" + token);

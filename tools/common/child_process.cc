@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostOutput = std::size_t{64} << 20;
+constexpr std::size_t kMaxOutput = std::size_t{64} << 20;
 constexpr std::size_t kKeptErrors = std::size_t{8} << 10;
 // Signals and the end of a child that keeps its pipes open are noticed within this.
 constexpr int kPollMilliseconds = 100;
@@ -168,8 +168,8 @@ ChildResult run_child(const std::vector<std::string>& arguments, const ChildOpti
     if (ready > 0 && streams[0].revents != 0) {
       if (result.output.empty()) result.first_byte_seconds = seconds();
       if (!read_some(streams[0].fd, result.output)) streams[0].fd = -1;
-      if (result.output.size() > kMostOutput) {
-        fail(ErrorCode::kLimit, "it printed more than {} bytes", kMostOutput);
+      if (result.output.size() > kMaxOutput) {
+        fail(ErrorCode::kLimit, "it printed more than {} bytes", kMaxOutput);
       }
     }
     if (ready > 0 && streams[1].revents != 0) {

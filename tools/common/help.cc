@@ -7,10 +7,10 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kHelpColumn = 26;
-constexpr std::size_t kMostTypeName = 40;  // longer lists of choices stand in the help's text
+constexpr std::size_t kMaxTypeName = 40;  // longer lists of choices stand in the help's text
 
 bool has_long_type(const CLI::Option& option) {
-  return option.get_type_name().size() > kMostTypeName;
+  return option.get_type_name().size() > kMaxTypeName;
 }
 
 std::string names_of(const CLI::Option& option) {

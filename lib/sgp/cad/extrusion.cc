@@ -131,7 +131,7 @@ class Solid {
       if (!value) return fail(fmt::format("{} has a value that is no number", call->name));
       curve.values.push_back(*value);
     }
-    if (++curves_ > kMostCurves) return fail("more curves than anybody draws");
+    if (++curves_ > kMaxCurves) return fail("more curves than anybody draws");
     open_.push_back(std::move(curve));
     return true;
   }

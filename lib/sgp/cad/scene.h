@@ -13,7 +13,7 @@ namespace lathe::cad {
 
 using svg::Point;
 
-inline constexpr std::size_t kMostCurves = 20'000;  // of one program
+inline constexpr std::size_t kMaxCurves = 20'000;  // of one program
 
 // "Name:(1,2)" or "Name(a=1, b=2)" -> its name and the texts between the commas.
 struct Call {

@@ -28,7 +28,7 @@ class Sketch {
       const std::string_view name = svg::trimmed(piece.substr(0, piece.find('(')));
       if (name == "External" || name == "Stop" || name.starts_with("SN_")) continue;
       const auto call = piece.empty() ? std::nullopt : read_call(piece);
-      if (++curves_ > kMostCurves) return problem("more curves than anybody draws");
+      if (++curves_ > kMaxCurves) return problem("more curves than anybody draws");
       if (!call || !entity(*call)) {
         const std::string kind(name.substr(0, 40));
         if (std::find(out_.left_out.begin(), out_.left_out.end(), kind) == out_.left_out.end()) {

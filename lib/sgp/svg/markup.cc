@@ -18,7 +18,7 @@ std::string_view local(std::string_view name) {
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-constexpr std::size_t kMostEntityText = 1 << 16;
+constexpr std::size_t kMaxEntityText = 1 << 16;
 
 }  // namespace
 
@@ -103,11 +103,11 @@ void Markup::doctype() {
 }
 
 void Markup::start_tag() {
-  if (elements_.size() >= kMostElements) {
-    fail(ErrorCode::kLimit, "more than {} elements", kMostElements);
+  if (elements_.size() >= kMaxElements) {
+    fail(ErrorCode::kLimit, "more than {} elements", kMaxElements);
   }
-  if (open_.size() >= static_cast<std::size_t>(kMostDepth)) {
-    fail(ErrorCode::kLimit, "elements nested more than {} deep", kMostDepth);
+  if (open_.size() >= static_cast<std::size_t>(kMaxDepth)) {
+    fail(ErrorCode::kLimit, "elements nested more than {} deep", kMaxDepth);
   }
   Element e;
   e.begin = at_++;
@@ -283,7 +283,7 @@ std::string Markup::value(const Attribute& a) const {
       out += '\'';
     } else if (const auto found = entities_.find(name); found != entities_.end()) {
       // One level, bounded: entities that hold entities are how such files explode.
-      if (out.size() + found->second.size() > raw.size() + kMostEntityText) return out;
+      if (out.size() + found->second.size() > raw.size() + kMaxEntityText) return out;
       out += found->second;
     } else {
       out += raw.substr(amp, at - amp);

@@ -5,7 +5,7 @@
 // model or a person wrote, and never changes a byte: changes are Edits, applied at the end.
 //
 // Errors: kInvalid for what no reader could follow (a tag or a quote that never ends), kLimit
-// for more than kMostElements or kMostDepth. Plain data; thread-safe.
+// for more than kMaxElements or kMaxDepth. Plain data; thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@
 
 namespace lathe::svg {
 
-inline constexpr std::size_t kMostElements = 200'000;
-inline constexpr int kMostDepth = 500;
+inline constexpr std::size_t kMaxElements = 200'000;
+inline constexpr int kMaxDepth = 500;
 
 struct Attribute {
   std::string_view name;                 // with its prefix

@@ -16,7 +16,7 @@ constexpr double kReach = 1.0 / 16.0;  // of the canvas: the longest shift
 // Of the benchmark's sets: at least and at most, in shares of the canvas.
 constexpr double kNear = 0.005, kFar = 0.01;
 constexpr int kDecimals = 3;
-constexpr int kLeastTurn = 5, kMostTurn = 30;  // degrees: what was above stays above
+constexpr int kMinTurn = 5, kMaxTurn = 30;  // degrees: what was above stays above
 constexpr double kUnknownSize = 100.0;
 
 // -n..n, all as likely.
@@ -47,9 +47,9 @@ double draw_small_shift(Pcg32& random, double size) {
     step /= 10.0;
     ++digits;
   }
-  constexpr double kMostSteps = 1e9;
-  const int low = static_cast<int>(std::min(std::ceil(kNear * size / step), kMostSteps));
-  const int high = static_cast<int>(std::min(std::floor(kFar * size / step), kMostSteps));
+  constexpr double kStepLimit = 1e9;
+  const int low = static_cast<int>(std::min(std::ceil(kNear * size / step), kStepLimit));
+  const int high = static_cast<int>(std::min(std::floor(kFar * size / step), kStepLimit));
   return svg::rounded(between(random, low, std::max(low, high)) * step, digits);
 }
 
@@ -86,7 +86,7 @@ SvgMove draw_svg_move(std::string_view text, SvgMoveKind kind, std::uint64_t see
   move.dx = draw_shift(random, canvas.width * kReach);
   move.dy = draw_shift(random, canvas.height * kReach);
   if (turn) {
-    const int degrees = between(random, kLeastTurn, kMostTurn);
+    const int degrees = between(random, kMinTurn, kMaxTurn);
     move.degrees = between(random, 0, 1) == 0 ? degrees : -degrees;
     move.center_x = canvas.x + canvas.width / 2.0;
     move.center_y = canvas.y + canvas.height / 2.0;

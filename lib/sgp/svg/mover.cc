@@ -13,7 +13,7 @@
 namespace lathe::svg {
 namespace {
 
-constexpr int kMostRounds = 24;
+constexpr int kMaxRounds = 24;
 constexpr double kFineness = 4000.0;  // steps across the canvas that may be rounded away
 constexpr double kUnknownCanvas = 100.0;
 
@@ -84,7 +84,7 @@ std::string Mover::run() {
   // Twice at least: what an element refers to may stand below it.
   int rounds = 0;
   while (plan() || rounds == 0) {
-    if (++rounds > kMostRounds) {
+    if (++rounds > kMaxRounds) {
       fail_unsupported("its clip paths, masks or gradients refer to each other in a circle");
     }
   }

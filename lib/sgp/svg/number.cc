@@ -11,7 +11,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-constexpr int kMostDigits = 9;
+constexpr int kMaxDigits = 9;
 
 }  // namespace
 
@@ -42,12 +42,12 @@ std::optional<Number> read_number(std::string_view text) {
     out.decimals = static_cast<int>(mantissa.size() - point - 1);
   }
   if (exponent != std::string_view::npos) out.decimals = decimals_of(out.value);
-  out.decimals = std::clamp(out.decimals, 0, kMostDigits);
+  out.decimals = std::clamp(out.decimals, 0, kMaxDigits);
   return out;
 }
 
 std::string short_number(double value, int digits) {
-  std::string text = fmt::format("{:.{}f}", value, std::clamp(digits, 0, kMostDigits));
+  std::string text = fmt::format("{:.{}f}", value, std::clamp(digits, 0, kMaxDigits));
   if (text.find('.') != std::string::npos) {
     while (text.back() == '0') text.pop_back();
     if (text.back() == '.') text.pop_back();
@@ -63,10 +63,10 @@ double rounded(double value, int digits) {
 }
 
 int decimals_of(double value) {
-  for (int digits = 0; digits < kMostDigits; ++digits) {
+  for (int digits = 0; digits < kMaxDigits; ++digits) {
     if (std::abs(rounded(value, digits) - value) <= 1e-9) return digits;
   }
-  return kMostDigits;
+  return kMaxDigits;
 }
 
 bool is_number_list(std::string_view text) {
@@ -80,9 +80,9 @@ bool is_number_list(std::string_view text) {
 }
 
 int digits_for_step(double step) {
-  if (!(step > 0.0)) return kMostDigits;
+  if (!(step > 0.0)) return kMaxDigits;
   // Half a unit of the last digit is the error.
-  return std::clamp(static_cast<int>(std::ceil(-std::log10(step))), 0, kMostDigits);
+  return std::clamp(static_cast<int>(std::ceil(-std::log10(step))), 0, kMaxDigits);
 }
 
 std::optional<Length> read_length(std::string_view text, double percent) {

@@ -6,7 +6,7 @@
 namespace lathe::svg {
 namespace {
 
-constexpr int kMostLinks = 16;
+constexpr int kMaxLinks = 16;
 
 constexpr std::array<std::string_view, 9> kCoordinates = {
     "x1", "y1", "x2", "y2", "cx", "cy", "fx", "fy", "gradientTransform"};
@@ -38,7 +38,7 @@ int referred(const Markup& markup, const Element& e) {
 }
 
 std::string inherited_attribute(const Markup& markup, int definition, std::string_view name) {
-  for (int i = 0; i < kMostLinks && definition >= 0; ++i) {
+  for (int i = 0; i < kMaxLinks && definition >= 0; ++i) {
     if (const Attribute* a = markup.find(markup[definition], name)) return markup.value(*a);
     definition = referred(markup, markup[definition]);
   }

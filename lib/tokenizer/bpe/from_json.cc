@@ -17,12 +17,12 @@ namespace lathe {
 namespace {
 
 // The most ids that a template may put around a text; real ones put one or two.
-constexpr std::size_t kMostTemplateIds = 256;
+constexpr std::size_t kMaxTemplateIds = 256;
 
 void check_id_count(std::size_t ids, std::string_view file) {
-  if (ids <= kMostTemplateIds) return;
+  if (ids <= kMaxTemplateIds) return;
   fail(ErrorCode::kLimit, "{}: the post-processor puts more than {} ids around a text",
-       quoted(file), kMostTemplateIds);
+       quoted(file), kMaxTemplateIds);
 }
 
 // Adds the ids that a template writes for one of its special tokens.

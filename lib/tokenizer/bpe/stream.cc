@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kContext = 16;
 
 // An unfinished character is a few ids; more than these that show no text show none.
-constexpr std::size_t kMostPending = 64;
+constexpr std::size_t kMaxPending = 64;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ WindowStream::WindowStream(const Tokenizer& tokenizer, std::span<const TokenId> 
 
 std::string WindowStream::push(TokenId id) {
   window_.push_back(id);
-  if (window_.size() - shown_ <= kMostPending) return advance(false);
+  if (window_.size() - shown_ <= kMaxPending) return advance(false);
   std::string out = advance(true);
   if (out.empty()) {
     window_.resize(shown_);

@@ -16,7 +16,7 @@ namespace lathe::jinja {
 namespace {
 
 // Digits after the point beyond which nothing changes but the number of zeros.
-constexpr std::int64_t kMostPrecision = 4000;
+constexpr std::int64_t kMaxPrecision = 4000;
 
 bool is_align(char c) { return c == '<' || c == '>' || c == '^' || c == '='; }
 
@@ -155,7 +155,7 @@ FormatSpec parse_format_spec(std::string_view spec) {
   if (take(rest, '.')) {
     out.precision = take_number(rest);
     if (out.precision < 0) fail_invalid("the format {} lacks its precision", quoted(spec));
-    if (out.precision > kMostPrecision) fail_invalid("the format {} is too precise", quoted(spec));
+    if (out.precision > kMaxPrecision) fail_invalid("the format {} is too precise", quoted(spec));
   }
   if (rest.size() == 1) {
     out.type = rest.front();

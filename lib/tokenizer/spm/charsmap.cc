@@ -13,7 +13,7 @@ namespace lathe {
 namespace {
 
 // One key's end per level at most, and the library keeps room for 32 of them.
-constexpr int kMostPrefixes = 31;
+constexpr int kMaxPrefixes = 31;
 
 struct Unit {
   std::uint32_t bits;
@@ -61,7 +61,7 @@ void validate_charsmap(std::string_view charsmap, const std::string& file) {
       if (units[at].has_leaf()) {
         if (base >= units.size()) broken("a value lies outside");
         if (units[base].value() >= texts.size()) broken("a text lies outside");
-        if (++leaves > kMostPrefixes) broken("too many rules begin alike");
+        if (++leaves > kMaxPrefixes) broken("too many rules begin alike");
       }
       todo.push_back({base, leaves});
     }

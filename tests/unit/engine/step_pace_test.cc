@@ -52,7 +52,7 @@ TEST(StepPace, BeforeAnythingIsKnownItGoesByCounts) {
   EXPECT_EQ(pace.prompt_room(8), StepPace::usual_room(8));
   EXPECT_EQ(StepPace::usual_room(8), 16);
   EXPECT_EQ(StepPace::usual_room(1), 8);
-  EXPECT_LE(StepPace::usual_room(4096), kMostPromptRows);
+  EXPECT_LE(StepPace::usual_room(4096), kMaxPromptRows);
   pace.note(0, 256, 0.8);
   EXPECT_NEAR(pace.seconds_per_prompt_row(), 0.8 / 256, 1e-9);
   EXPECT_EQ(pace.prompt_room(8), StepPace::usual_room(8));

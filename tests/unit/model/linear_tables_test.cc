@@ -27,7 +27,7 @@ namespace {
 
 using test::random_floats;
 
-constexpr std::int64_t kMostInputs = 40;
+constexpr std::int64_t kMaxInputs = 40;
 constexpr std::int64_t kMatrixRows[] = {1, 47, 101};
 
 // A matrix in a checkpoint, and its weights as plain numbers.
@@ -85,7 +85,7 @@ std::vector<float> seen_by(const Case& c, std::vector<float> x) {
   }
   if (!c.quantized()) return x;
   const std::int64_t span = inputs_per_span(c.scheme);
-  for (std::int64_t m = 0; m < kMostInputs; ++m) {
+  for (std::int64_t m = 0; m < kMaxInputs; ++m) {
     for (std::int64_t first = 0; first < c.cols; first += span) {
       float* values = x.data() + m * c.cols + first;
       const std::int64_t count = std::min(span, c.cols - first);
@@ -109,7 +109,7 @@ struct Expected {
 
 Expected plain_products(const Case& c, const std::vector<float>& x) {
   Expected e;
-  for (std::int64_t m = 0; m < kMostInputs; ++m) {
+  for (std::int64_t m = 0; m < kMaxInputs; ++m) {
     for (std::int64_t r = 0; r < c.rows; ++r) {
       const float* w = c.weights.data() + r * c.cols;
       const float* in = x.data() + m * c.cols;
@@ -140,12 +140,12 @@ std::vector<float> multiply(const Linear& linear, ThreadPool& pool, const std::v
 
 // Checks the table in use; `same` keeps the bits that quantized weights must give everywhere.
 void check(const Case& c, std::vector<float>& same) {
-  const std::vector<float> x = random_floats(kMostInputs * c.cols, 4);
+  const std::vector<float> x = random_floats(kMaxInputs * c.cols, 4);
   const Expected want = plain_products(c, seen_by(c, x));
   ThreadPool one(1);
   ThreadPool three(3);
   const auto linear = Linear::load(c.checkpoint, 0, 1, three);
-  for (std::int64_t inputs = 1; inputs <= kMostInputs; ++inputs) {
+  for (std::int64_t inputs = 1; inputs <= kMaxInputs; ++inputs) {
     for (ThreadPool* pool : {&one, &three}) {
       const std::vector<float> y = multiply(*linear, *pool, x, inputs);
       for (std::size_t i = 0; i < y.size(); ++i) {
