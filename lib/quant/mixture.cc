@@ -108,11 +108,9 @@ const Mixture* find_mixture(std::string_view name) {
 
 bool is_mixture(std::string_view name) { return find_mixture(name) != nullptr; }
 
-std::string mixture_list() {
-  std::string names;
-  for (const Mixture& mixture : kMixtures) {
-    names += (names.empty() ? "" : ", ") + std::string(mixture.name);
-  }
+std::vector<std::string> mixture_names() {
+  std::vector<std::string> names;
+  for (const Mixture& mixture : kMixtures) names.emplace_back(mixture.name);
   return names;
 }
 

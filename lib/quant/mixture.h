@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lathe/checkpoint_parts.h"
 
@@ -13,8 +14,7 @@ namespace lathe {
 
 bool is_mixture(std::string_view name);
 
-// Their names, for messages: "w4, w5, w6, w8".
-std::string mixture_list();
+std::vector<std::string> mixture_names();
 
 // What a matrix [rows, cols] gets of a mixture. tied: the embedding is the output matrix too.
 PackedScheme mixture_scheme(std::string_view mixture, const TensorId& matrix, std::int64_t rows,

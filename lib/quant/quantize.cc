@@ -53,6 +53,8 @@ bool is_done(const Checkpoint& checkpoint, const QuantizeTarget& target, Quantiz
 
 std::string quantize_schemes() { return scheme_list(); }
 
+std::vector<std::string> quantize_scheme_names() { return scheme_names(); }
+
 QuantizeReport plan_quantization(const Checkpoint& checkpoint, const std::string& output,
                                  const QuantizeOptions& options) {
   return std::move(Quantization(checkpoint, options, format_of_output(output)).report());

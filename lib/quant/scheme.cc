@@ -1,6 +1,8 @@
 #include "quant/scheme.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <utility>
 #include <vector>
 
 #include "quant/mixture.h"
@@ -38,10 +40,23 @@ std::string scheme_name(const MatrixScheme& scheme) {
   return "keep";
 }
 
+std::vector<std::string> scheme_names() {
+  std::vector<std::string> names = mixture_names();
+  for (const PackedScheme& packed : all_packed_schemes()) {
+    std::string name = packed_scheme_name(packed);
+    // Not all that can be are offered.
+    if (packed_scheme_by_name(name)) names.push_back(std::move(name));
+  }
+  for (const DType type : kTypes) names.push_back(type_name(type));
+  names.emplace_back("keep");
+  return names;
+}
+
 std::string scheme_list() {
   std::string types;
   for (const DType type : kTypes) types += ", " + type_name(type);
-  return fmt::format("{} (mixtures), {}{} and keep", mixture_list(), packed_scheme_list(), types);
+  return fmt::format("{} (mixtures), {}{} and keep", fmt::join(mixture_names(), ", "),
+                     packed_scheme_list(), types);
 }
 
 std::string gguf_scheme_list() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "lathe/dtype.h"
 
@@ -23,6 +24,9 @@ using MatrixScheme = std::variant<KeepAsIs, DType, PackedScheme>;
 // (mixture.h).
 std::optional<MatrixScheme> scheme_by_name(std::string_view name);
 std::string scheme_name(const MatrixScheme& scheme);
+
+// Every name that scheme_by_name() and mixtures have.
+std::vector<std::string> scheme_names();
 
 // All names there are, for messages: "w4, w5, w6, w8 (mixtures), w8r, ... and keep"; and ggml's
 // types, which a GGUF file can hold: "q8_0, q4_0, q4_1".

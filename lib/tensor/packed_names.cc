@@ -103,6 +103,27 @@ std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
   return std::nullopt;
 }
 
+std::vector<PackedScheme> all_packed_schemes() {
+  std::vector<std::int32_t> groups = list(kPackedGroups);
+  groups.push_back(0);
+  std::vector<PackedScheme> schemes;
+  for (const CodeWidth& width : kCodeWidths) {
+    for (const std::int32_t group : groups) {
+      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
+        for (const bool minimums : {false, true}) {
+          for (const bool grid : {false, true}) {
+            for (const bool wide_inputs : {false, true}) {
+              const PackedScheme s = {width.bits, group, form, minimums, grid, wide_inputs};
+              if (!packed_scheme_error(s)) schemes.push_back(s);
+            }
+          }
+        }
+      }
+    }
+  }
+  return schemes;
+}
+
 std::string packed_scheme_list() {
   std::vector<std::string> names;
   for (const CodeWidth& w : kCodeWidths) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tensor/packed_scheme.h"
 
@@ -21,6 +22,9 @@ std::optional<PackedScheme> packed_scheme_by_name(std::string_view name);
 
 // Why a scheme cannot be, or nothing.
 std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
+
+// Every scheme that can be.
+std::vector<PackedScheme> all_packed_schemes();
 
 // Those that are offered, for messages: "w8r, w4gN, w8gN and w4nlgN (non-linear) with N = 16, 32,
 // 64 or 128 (then a: asymmetric, d: double quantization, x: inputs in two bytes)".

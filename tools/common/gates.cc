@@ -24,22 +24,23 @@ std::string certainty(const BenchRatio& ratio) {
 
 }  // namespace
 
-void note_gain(const Tool& tool, const BenchGate& gate, const std::string& text) {
-  if (gate.percent <= 0.0) return;
-  tool.note(fmt::format("--fail-if {} asks for a gain of {} %; a loss that is allowed has a minus",
-                        quoted(text), gate.percent));
+std::vector<TypedGate> read_gates(const Tool& tool, const std::vector<std::string>& texts) {
+  std::vector<TypedGate> gates;
+  for (const std::string& text : texts) {
+    const BenchGate& gate = gates.emplace_back(parse_gate(text), text).gate;
+    if (gate.percent <= 0.0) continue;
+    tool.note(
+        fmt::format("--fail-if {} asks for a gain of {} %; a loss that is allowed has a minus",
+                    quoted(text), gate.percent));
+  }
+  return gates;
 }
 
 BenchGates::BenchGates(const Tool& tool, const std::vector<std::string>& texts, GateOf what)
-    : tool_(tool), what_(what) {
-  for (const std::string& text : texts) {
-    gates_.push_back({parse_gate(text), text});
-    note_gain(tool, gates_.back().gate, text);
-  }
-}
+    : tool_(tool), what_(what), gates_(read_gates(tool, texts)) {}
 
 void BenchGates::check_concern(std::span<const std::string> tests) const {
-  for (const Gate& gate : gates_) {
+  for (const TypedGate& gate : gates_) {
     const bool some = std::any_of(tests.begin(), tests.end(), [&](const std::string& test) {
       return gate_concerns(gate.gate, test);
     });
@@ -52,7 +53,7 @@ void BenchGates::check_concern(std::span<const std::string> tests) const {
 
 bool BenchGates::hold(const BenchComparison& row, const std::string& beside) const {
   bool hold = true;
-  for (const Gate& gate : gates_) {
+  for (const TypedGate& gate : gates_) {
     if (!gate_missed(gate.gate, row, what_)) continue;
     hold = false;
     tool_.warn(fmt::format("gate missed: {}: {} is {:+.2f} % beside {} ({})", gate.text, row.test,

@@ -15,8 +15,14 @@
 
 namespace lathe::tool {
 
-// Says of a gate that asks for a gain that it does: who allows a loss may have left the minus out.
-void note_gain(const Tool& tool, const BenchGate& gate, const std::string& text);
+// A gate, and how it was typed.
+struct TypedGate {
+  BenchGate gate;
+  std::string text;
+};
+
+// Says of one that asks for a gain that it does: who allows a loss may have left the minus out.
+std::vector<TypedGate> read_gates(const Tool& tool, const std::vector<std::string>& texts);
 
 class BenchGates {
  public:
@@ -30,14 +36,9 @@ class BenchGates {
   bool hold(const BenchComparison& row, const std::string& beside) const;
 
  private:
-  struct Gate {
-    BenchGate gate;
-    std::string text;
-  };
-
   const Tool& tool_;
   GateOf what_;
-  std::vector<Gate> gates_;
+  std::vector<TypedGate> gates_;
 };
 
 // The table, for people.

@@ -8,7 +8,7 @@
 
 namespace lathe::tool {
 
-// Empty where there is no such list. Of schemes those of every kind, not all that can be spelled.
+// Empty where there is no such list.
 std::vector<std::string> value_words(std::string_view type_name);
 
 }  // namespace lathe::tool

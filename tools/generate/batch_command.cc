@@ -167,10 +167,6 @@ std::string stop_message(const RecordLog& log) {
                      lathe::quoted(file));
 }
 
-}  // namespace
-
-namespace {
-
 // Says when conversations name today, so that rows that are resumed tomorrow differ.
 void note_dates(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer) {
   if (!flags.chat && !flags.jsonl) return;

@@ -7,19 +7,14 @@
 #include "lathe/host/escape.h"
 
 #include "common/fail.h"
-#include "common/gates.h"
 
 namespace lathe::tool {
 
-SgpGates::SgpGates(const Tool& tool, const std::vector<std::string>& texts) : tool_(tool) {
-  for (const std::string& text : texts) {
-    gates_.push_back({parse_gate(text), text});
-    note_gain(tool, gates_.back().gate, text);
-  }
-}
+SgpGates::SgpGates(const Tool& tool, const std::vector<std::string>& texts)
+    : tool_(tool), gates_(read_gates(tool, texts)) {}
 
 void SgpGates::check_concern(const std::set<std::string>& names) const {
-  for (const Gate& gate : gates_) {
+  for (const TypedGate& gate : gates_) {
     const std::string& name = gate.gate.test_prefix;
     if (name.empty() || names.contains(name)) continue;
     fail_usage("--fail-if {}: nothing that is compared has such a name; there {} {}",
@@ -31,7 +26,7 @@ void SgpGates::check_concern(const std::set<std::string>& names) const {
 bool SgpGates::hold(const SgpComparison& comparison) const {
   constexpr double kSure = 0.05;
   bool hold = true;
-  for (const Gate& gate : gates_) {
+  for (const TypedGate& gate : gates_) {
     const auto& rows = comparison.rows;
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const SgpPaired& one) {
       return one.name == gate.gate.test_prefix && one.count > 0;

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "lathe/bench/compare.h"
 #include "lathe/sgp/measures.h"
 
+#include "common/gates.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -26,13 +26,8 @@ class SgpGates {
   bool hold(const SgpComparison& comparison) const;
 
  private:
-  struct Gate {
-    BenchGate gate;
-    std::string text;
-  };
-
   const Tool& tool_;
-  std::vector<Gate> gates_;
+  std::vector<TypedGate> gates_;
 };
 
 }  // namespace lathe::tool

@@ -39,6 +39,8 @@ namespace lathe {
 
 // All names of schemes, for people: "w4, w5, w6, w8 (mixtures), w8r, w4gN, ... and keep".
 LATHE_API std::string quantize_schemes();
+// Each of them, as it is spelled, for programs: "w4", ..., "w4g16", "w4g16d", ..., "keep".
+LATHE_API std::vector<std::string> quantize_scheme_names();
 
 // Matrices whose name matches get this scheme; the last rule that matches wins.
 struct QuantizeRule {

@@ -172,7 +172,7 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
 }
 
 TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
-  for (const PackedScheme& s : test::all_packed_schemes()) {
+  for (const PackedScheme& s : all_packed_schemes()) {
     for (const std::int64_t cols : {1, 32, 100, 172, 256, 600, 1056}) {
       for (const std::int64_t rows : {1, 16, 53}) {
         SCOPED_TRACE(::testing::Message()
@@ -255,7 +255,7 @@ TEST_P(PackedKernels, WhatIsNoNumberStaysNone) {
   const float bad_values[] = {std::numeric_limits<float>::quiet_NaN(),
                               std::numeric_limits<float>::infinity(),
                               -std::numeric_limits<float>::infinity()};
-  for (const PackedScheme& s : test::all_packed_schemes()) {
+  for (const PackedScheme& s : all_packed_schemes()) {
     const Packed packed(s, kRows, kCols, 6);
     Floats x = random_floats(3 * kCols, 1.0f, 7);
     const auto product = [&] {

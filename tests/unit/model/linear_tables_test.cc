@@ -195,7 +195,7 @@ TEST_F(LinearTables, MultiplyFloats) {
 }
 
 TEST_F(LinearTables, MultiplyEveryPackedScheme) {
-  for (const PackedScheme& scheme : test::all_packed_schemes()) {
+  for (const PackedScheme& scheme : all_packed_schemes()) {
     check_all(172, [&](Case& c) { add_packed(c, scheme); });
   }
 }

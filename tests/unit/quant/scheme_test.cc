@@ -1,6 +1,9 @@
 #include "quant/scheme.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <string>
+#include <vector>
 
 #include "checkpoint/model_tensors.h"
 #include "quant/mixture.h"
@@ -17,6 +20,17 @@ TEST(Scheme, NamesComeBack) {
     const auto scheme = scheme_by_name(name);
     ASSERT_TRUE(scheme.has_value()) << name;
     EXPECT_EQ(scheme_name(*scheme), name);
+  }
+}
+
+TEST(Scheme, EachNameThatIsListedIsOne) {
+  const std::vector<std::string> names = scheme_names();
+  for (const std::string& name : names) {
+    EXPECT_TRUE(is_mixture(name) || scheme_by_name(name)) << name;
+    EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
+  }
+  for (const char* name : {"w4", "w8r", "w4nlg16d", "w8g128x", "w6g16ad", "q4_1", "keep"}) {
+    EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
   }
 }
 
