@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/checked.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
@@ -36,8 +37,9 @@ std::int64_t shared_width(const JsonView& fields, const ExpertRules& rules, std:
   }
   if (rules.shared_count_key.empty()) return 0;
   const std::int64_t count = same_in_all(fields, rules.shared_count_key, rules.shared, 0);
-  if (count > 4096) fields.at(rules.shared_count_key).fail_here("is out of range");
-  return count * width;
+  const auto product = checked_mul(count, width);
+  if (count > 4096 || !product) fields.at(rules.shared_count_key).fail_here("is out of range");
+  return *product;
 }
 
 // Of each layer, whether it has experts.
@@ -88,7 +90,6 @@ void read_experts(const JsonView& fields, const Family& family, ModelConfig& con
   const ExpertRules& rules = family.experts;
   if (!rules) return;
   ExpertsConfig experts;
-  // More than any model has, but products of theirs stay numbers.
   experts.count = same_in_all(fields, rules.count_key, rules.count, 1);
   experts.used = same_in_all(fields, rules.used_key, rules.used, 1);
   const std::int64_t dense_width = config.layers.front().mlp.width;

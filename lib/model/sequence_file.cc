@@ -76,8 +76,9 @@ class SequenceReader {
     if (tokens > size_ / sizeof(TokenId) || text > kLongestText || text > size_) damaged();
     Header out;
     out.size = kFixed + text + tokens * sizeof(TokenId) + kSum;
+    if (out.size > size_) damaged();
     std::vector<std::byte> bytes(static_cast<std::size_t>(out.size));
-    if (out.size > size_ || !file_.read_at(0, bytes)) damaged();
+    if (!file_.read_at(0, bytes)) damaged();
     ByteReader reader(bytes, path_);
     reader.take(kFixed, "the header");
     out.identity = reader.take_string(text, "the model's name");
@@ -101,6 +102,7 @@ class SequenceReader {
     const std::uint64_t each = layout.page_bytes + kSum;
     if (header.page_bytes != layout.page_bytes || header.first_page < 0 ||
         header.first_page > whole || header.pages != whole - header.first_page ||
+        (whole > 0 && header.pages == 0) ||  // the last positions are always there
         (size_ - header.size) % each != 0 ||
         std::cmp_not_equal((size_ - header.size) / each, header.pages)) {
       damaged();

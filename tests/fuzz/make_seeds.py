@@ -138,7 +138,8 @@ def make_sequence_file():
             ("good", 0, whole, []), ("cut", 3, 1000, []), ("tokens", 1, whole, [(8, 65)]),
             ("first_page", 1, whole, [(16, 1)]), ("pages", 1, whole, [(24, 3)]),
             ("page_bytes", 1, whole, [(33, 9)]), ("text", 1, whole, [(40, 1)]),
-            ("page", 3, whole, [(1500, 0x7c), (1501, 0x7c)])):
+            ("page", 3, whole, [(1500, 0x7c), (1501, 0x7c)]),
+            ("no_pages", 1, 535, [(16, 2), (24, 0)])):  # cut behind the header
         write("sequence_file", name, struct.pack("<BH", flags, cut)
               + b"".join(struct.pack("<HB", *change) for change in changes))
 

@@ -225,6 +225,11 @@ TEST(Families, ErniesExpertsBeginAtALayer) {
         R"(, "moe_num_shared_experts": -1)", R"(, "moe_num_shared_experts": 1000000)"}) {
     EXPECT_EQ(refusal("ernie4_5_moe", sizes + wrong), ErrorCode::kInvalid) << wrong;
   }
+  // Three times so much is no number of 64 bits.
+  EXPECT_EQ(
+      refusal("ernie4_5_moe", R"("moe_num_experts": 4, "moe_k": 2, "moe_num_shared_experts": 3,
+      "moe_intermediate_size": 4611686018427387904)"),
+      ErrorCode::kInvalid);
 }
 
 TEST(Families, GptOssHasSinksAndBiases) {
