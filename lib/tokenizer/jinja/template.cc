@@ -1,5 +1,6 @@
 #include "tokenizer/jinja/template.h"
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "tokenizer/jinja/globals.h"
@@ -15,6 +16,7 @@ Template::Template(const std::string& source, std::string name, const Limits& li
          limits_.source >> 20);
   }
   if (!is_valid_utf8(source)) fail_invalid("{} is not valid UTF-8", name_);
+  const CLocale c;
   try {
     std::vector<Token> tokens = tokenize(source);
     for (const Token& token : tokens) {
@@ -32,6 +34,7 @@ Template::~Template() = default;
 
 Text Template::render(Heap& heap, const Variables& variables,
                       const std::function<std::tm()>& now) const {
+  const CLocale c;
   Runtime runtime(heap, limits_, now);
   Text out;
   try {
