@@ -137,26 +137,36 @@ std::shared_ptr<const LoraAdapter> LoraAdapter::fit(std::shared_ptr<const LoraAd
     return adapter;
   }
   const bool gguf = adapter->form_ == Form::kGguf;
+  struct Use {
+    TensorSlot slot;
+    std::string name;  // of the pair in the file
+  };
+  std::vector<Use> uses;
+  bool changed = false;
+  for (TensorSlot& slot : tensor_slots(checkpoint.config())) {
+    const TensorPlace& place = gguf ? slot.gguf : slot.hugging_face;
+    std::string name = name_in_file(place, gguf);
+    if (!adapter->pairs_.contains(name)) continue;
+    changed = changed || place.fused() || place.interleaved || name != slot.name();
+    uses.push_back({std::move(slot), std::move(name)});
+  }
+  if (!changed) {
+    adapter->check_fits(checkpoint);
+    return adapter;
+  }
   std::shared_ptr<LoraAdapter> out(new LoraAdapter(*adapter));
   out->form_ = Form::kCheckpoint;
-  bool changed = false;
-  std::vector<std::string> used;
   std::map<std::string, LoraPair> pairs;
-  for (const TensorSlot& slot : tensor_slots(checkpoint.config())) {
+  for (const auto& [slot, name] : uses) {
     const TensorPlace& place = gguf ? slot.gguf : slot.hugging_face;
-    const std::string name = name_in_file(place, gguf);
-    const auto whole = adapter->pairs_.find(name);
-    if (whole == adapter->pairs_.end()) continue;
-    used.push_back(name);
-    changed = changed || place.fused() || place.interleaved || name != slot.name();
-    pairs.emplace(slot.name(),
-                  part_for(slot, place, whole->second, checkpoint.config(), adapter->path_));
+    pairs.emplace(slot.name(), part_for(slot, place, adapter->pairs_.at(name), checkpoint.config(),
+                                        adapter->path_));
+    out->pairs_.erase(name);
   }
-  for (const std::string& name : used) out->pairs_.erase(name);
   pairs.merge(out->pairs_);  // what has no place: it is told of below
   out->pairs_ = std::move(pairs);
   out->check_fits(checkpoint);
-  return changed ? out : adapter;
+  return out;
 }
 
 std::shared_ptr<const LoraAdapter> LoraAdapter::sum(std::span<const LoraTerm> terms,
