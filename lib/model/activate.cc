@@ -4,6 +4,7 @@
 
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
+#include "model/for_rows.h"
 
 namespace lathe {
 namespace {
@@ -26,8 +27,7 @@ void prepare_clamped(std::int64_t n, float* gate, float* up) noexcept {
   }
 }
 
-}  // namespace
-
+// gate = activation(gate) · up, n floats each; the clamped one writes to `up` as well.
 void activate(Activation activation, std::int64_t n, float* gate, float* up) noexcept {
   const ForwardKernels& table = kernels().forward;
   switch (activation) {
@@ -41,6 +41,17 @@ void activate(Activation activation, std::int64_t n, float* gate, float* up) noe
       prepare_clamped(n, gate, up);
       return table.silu_mul(gate, up, n, gate);
   }
+}
+
+}  // namespace
+
+void activate_rows(ThreadPool& pool, const MlpConfig& mlp, std::int64_t width, std::int64_t rows,
+                   float* gate, float* up) noexcept {
+  for_rows(pool, rows, width, [&](std::int64_t row) {
+    float* ups = up + row * width;
+    if (!mlp.gated) std::fill_n(ups, width, 1.0F);
+    activate(mlp.activation, width, gate + row * width, ups);
+  });
 }
 
 }  // namespace lathe

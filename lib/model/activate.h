@@ -5,10 +5,13 @@
 
 #include "lathe/model_config.h"
 
+#include "parallel/thread_pool.h"
+
 namespace lathe {
 
-// gate = activation(gate) · up, n floats each; the clamped one writes to `up` as well. Without a
-// gate `up` is ones.
-void activate(Activation activation, std::int64_t n, float* gate, float* up) noexcept;
+// gate = activation(gate) · up for each of `rows` rows, [rows][width] both; `up` is written to as
+// well. Without a gate `up` is ones.
+void activate_rows(ThreadPool& pool, const MlpConfig& mlp, std::int64_t width, std::int64_t rows,
+                   float* gate, float* up) noexcept;
 
 }  // namespace lathe

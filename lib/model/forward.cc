@@ -9,8 +9,8 @@
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/activate.h"
+#include "model/for_rows.h"
 #include "model/kv_page.h"
-#include "parallel/worth_sharing.h"
 
 namespace lathe {
 namespace {
@@ -120,7 +120,7 @@ void Forward::scale_logits(float* logits, std::int64_t rows) noexcept {
   const auto cap = static_cast<float>(config_.logit_soft_cap);
   if (scale == 1.0F && cap == 0.0F) return;
   const std::int64_t vocab = config_.vocab_size;
-  for_rows(rows, vocab, [&](std::int64_t row) {
+  for_rows(pool_, rows, vocab, [&](std::int64_t row) {
     float* x = logits + row * vocab;
     if (scale != 1.0F) multiply(x, vocab, scale);
     if (cap != 0.0F) kernels().forward.soft_cap(x, vocab, cap);
@@ -135,7 +135,7 @@ void Forward::set_input(ActivationPoint point, std::int64_t layer, const float* 
 
 void Forward::embed(const Batch& batch) {
   const std::int64_t hidden = config_.hidden_size;
-  for_rows(batch.rows(), hidden, [&](std::int64_t row) {
+  for_rows(pool_, batch.rows(), hidden, [&](std::int64_t row) {
     const auto index = static_cast<std::size_t>(row);
     float* x = hidden_.data() + row * hidden;
     model_.weights().embedding->row_f32(batch.tokens[index], x);
@@ -198,7 +198,7 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   // Sixteen keys share their cache lines: a thread takes as many rows together.
   for_rows(
-      batch.rows(), query_rows + 2 * kv_rows,
+      pool_, batch.rows(), query_rows + 2 * kv_rows,
       [&](std::int64_t row) {
         const float* cosines = cosines_[rope].data() + row * half;
         const float* sines = sines_[rope].data() + row * half;
@@ -280,21 +280,12 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
     const std::array<LinearCall, 1> up = {{{w.mlp.up.get(), gate_.data(), size}}};
     Linear::apply(pool_, input_, up);
   }
-  activate_rows(mlp, rows);  // gate [rows][size]
+  activate_rows(pool_, mlp, mlp.width, rows, gate_.data(), up_.data());  // gate [rows][size]
 
   set_input(ActivationPoint::kMlpHidden, layer, gate_.data(), rows, size);
   const std::array<LinearCall, 1> down = {
       {{w.mlp.down.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, down);
-}
-
-// gate = activation(gate) · up, [rows][width].
-void Forward::activate_rows(const MlpConfig& mlp, std::int64_t rows) noexcept {
-  for_rows(rows, mlp.width, [&](std::int64_t row) {
-    float* up = up_.data() + row * mlp.width;
-    if (!mlp.gated) std::fill_n(up, mlp.width, 1.0F);
-    activate(mlp.activation, mlp.width, gate_.data() + row * mlp.width, up);
-  });
 }
 
 void Forward::add_and_norm(float* update, const std::vector<float>& post,
@@ -303,7 +294,7 @@ void Forward::add_and_norm(float* update, const std::vector<float>& post,
   const std::int64_t n = config_.hidden_size;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const auto scale = static_cast<float>(config_.residual_scale);
-  for_rows(rows, n, [&](std::int64_t row) {
+  for_rows(pool_, rows, n, [&](std::int64_t row) {
     float* hidden = hidden_.data() + row * n;
     float* normed = normed_.data() + row * n;
     if (update != nullptr) {
@@ -317,20 +308,6 @@ void Forward::add_and_norm(float* update, const std::vector<float>& post,
     } else {
       table.rms_norm(hidden, norm.data(), eps, n, normed);
     }
-  });
-}
-
-template <typename Body>
-void Forward::for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body,
-                       std::int64_t together) noexcept {
-  if (rows * floats_per_row < kFloatsWorthSharing) {
-    for (std::int64_t row = 0; row < rows; ++row) body(row);
-    return;
-  }
-  std::int64_t grain = std::max<std::int64_t>(1, kFloatsWorthSharing / 2 / floats_per_row);
-  if (rows > together) grain = (grain + together - 1) / together * together;
-  pool_.parallel_for(rows, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) body(row);
   });
 }
 

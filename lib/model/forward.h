@@ -46,7 +46,6 @@ class Forward {
   void mix_tokens(std::int64_t layer, const Batch& batch);
   void attention_block(std::int64_t layer, const Batch& batch);
   void mlp_block(std::int64_t layer, std::int64_t rows);
-  void activate_rows(const MlpConfig& mlp, std::int64_t rows) noexcept;
   void rotate_and_store(std::int64_t layer, const Batch& batch);
   void store_row(std::int64_t layer, SequenceId sequence, std::int64_t position, const float* key,
                  const float* value) noexcept;
@@ -58,11 +57,6 @@ class Forward {
   void scale_logits(float* logits, std::int64_t rows) noexcept;
   // From here on only the wanted rows: moves their hidden states (and queries) to the front.
   void keep_wanted(const Batch& batch, std::int64_t query_rows);
-  // Calls body(row) for all rows, shared among threads where that pays: in pieces of a multiple
-  // of `together` rows when there are more than that.
-  template <typename Body>
-  void for_rows(std::int64_t rows, std::int64_t floats_per_row, Body&& body,
-                std::int64_t together = 1) noexcept;
 
   const LoadedModel& model_;
   const ModelConfig& config_;

@@ -7,23 +7,10 @@
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/activate.h"
-#include "parallel/worth_sharing.h"
+#include "model/for_rows.h"
 
 namespace lathe {
 namespace {
-
-// In pieces where that pays.
-template <typename Body>
-void for_rows(ThreadPool& pool, std::int64_t rows, std::int64_t floats_per_row, Body&& body) {
-  if (rows * floats_per_row < kFloatsWorthSharing) {
-    for (std::int64_t row = 0; row < rows; ++row) body(row);
-    return;
-  }
-  const std::int64_t grain = std::max<std::int64_t>(1, kFloatsWorthSharing / 2 / floats_per_row);
-  pool.parallel_for(rows, grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) body(row);
-  });
-}
 
 float sigmoid(double x) noexcept {
   const double e = exp_nonpositive(-std::abs(x));
@@ -127,7 +114,7 @@ void Mixture::run_some(const MixtureWeights& weights, const MlpConfig& mlp, std:
     groups[i] = {&inputs_[i], std::span(calls[i]).first(mlp.gated ? 2 : 1)};
   }
   Linear::apply(pool_, std::span(groups).first(shares.size()));
-  activate_rows(mlp, width, pairs);
+  activate_rows(pool_, mlp, width, pairs, gate_.data(), up_.data());
 
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const ExpertWeights& w = weights.experts[static_cast<std::size_t>(shares[i].expert)];
@@ -154,19 +141,11 @@ void Mixture::run_shared(const MixtureWeights& weights, const LayerConfig& layer
   const std::array<LinearCall, 2> gate_up = {
       {{gated ? w.gate.get() : w.up.get(), gate_.data(), width}, {w.up.get(), up_.data(), width}}};
   Linear::apply(pool_, inputs_[0], std::span(gate_up).first(gated ? 2 : 1));
-  activate_rows(layer.mlp, width, rows);
+  activate_rows(pool_, layer.mlp, width, rows, gate_.data(), up_.data());
   inputs_[0].set(gate_.data(), rows, width, width);
   if (observe) observe({ActivationPoint::kSharedHidden, number, gate_.data(), rows, width});
   const std::array<LinearCall, 1> down = {{{w.down.get(), out_.data(), hidden_}}};
   Linear::apply(pool_, inputs_[0], down);
-}
-
-void Mixture::activate_rows(const MlpConfig& mlp, std::int64_t width, std::int64_t rows) noexcept {
-  for_rows(pool_, rows, width, [&](std::int64_t row) {
-    float* up = up_.data() + row * width;
-    if (!mlp.gated) std::fill_n(up, width, 1.0F);
-    activate(mlp.activation, width, gate_.data() + row * width, up);
-  });
 }
 
 void Mixture::add_up(const Routes& routes, std::int64_t used, std::int64_t rows,

@@ -55,7 +55,6 @@ class Mixture {
   void add_up(const Routes& routes, std::int64_t used, std::int64_t rows, float* out) noexcept;
   void add_shared(const MixtureWeights& weights, const float* x, std::int64_t rows,
                   float* out) noexcept;
-  void activate_rows(const MlpConfig& mlp, std::int64_t width, std::int64_t rows) noexcept;
 
   ThreadPool& pool_;
   std::int64_t hidden_;

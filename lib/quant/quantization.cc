@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include "lathe/host/cpu_count.h"
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "kernels/conversion_kernels.h"
@@ -47,9 +47,7 @@ bool is_quantized(const TensorInfo& info) {
 }
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return to_lower_ascii(a) == to_lower_ascii(b);
 }
 
 // A matrix that was measured on another model is noticed before hours of work.

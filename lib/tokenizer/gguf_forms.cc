@@ -42,12 +42,6 @@ GgufVocabulary convert_to_gguf(const TokenizerFiles& files) {
   return checked(files, bpe_to_gguf(files));
 }
 
-void pop_token(GgufVocabulary& out) {
-  out.tokens.pop_back();
-  if (!out.types.empty()) out.types.pop_back();
-  if (!out.scores.empty()) out.scores.pop_back();
-}
-
 }  // namespace
 
 TokenizerFiles to_hugging_face(const TokenizerFiles& files) {

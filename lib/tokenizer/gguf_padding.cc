@@ -13,13 +13,17 @@ void put_padding(GgufVocabulary& out) {
   if (!out.scores.empty()) out.scores.push_back(-1000.0f);
 }
 
+void pop_token(GgufVocabulary& out) {
+  out.tokens.pop_back();
+  if (!out.types.empty()) out.types.pop_back();
+  if (!out.scores.empty()) out.scores.pop_back();
+}
+
 void drop_padding(GgufVocabulary& vocabulary) {
   while (!vocabulary.tokens.empty() && vocabulary.types.size() == vocabulary.tokens.size() &&
          vocabulary.types.back() == gguf_type(PieceType::kUnused) &&
          vocabulary.tokens.back() == padding_piece(vocabulary.tokens.size() - 1)) {
-    vocabulary.tokens.pop_back();
-    vocabulary.types.pop_back();
-    if (!vocabulary.scores.empty()) vocabulary.scores.pop_back();
+    pop_token(vocabulary);
   }
 }
 

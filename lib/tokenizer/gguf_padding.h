@@ -21,6 +21,9 @@ std::string padding_piece(std::size_t id);
 // Appends the padding token of the next id.
 void put_padding(GgufVocabulary& out);
 
+// Takes the last token off.
+void pop_token(GgufVocabulary& out);
+
 // Takes padding tokens off the end.
 void drop_padding(GgufVocabulary& vocabulary);
 

@@ -123,7 +123,7 @@ const GgufPre* recognise(const JsonView& root, const BpeSpec& spec, const GgufPr
   if (found == nullptr && !nfc) found = find_by_original(pre_tokenizer.steps());
   if (found == nullptr) {
     fail_unsupported("{}: GGUF has no name for the pre-tokenizer {}{}", quoted(file), quoted(seen),
-                     nfc ? "after NFC" : "");
+                     nfc ? " after NFC" : "");
   }
   if (found->ignore_merges != spec.ignore_merges && !finds_every_token(spec, file)) {
     fail_unsupported("{}: GGUF's pre-tokenizer {} means ignore_merges = {}", quoted(file),
