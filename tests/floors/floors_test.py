@@ -164,7 +164,7 @@ class Check:
             for kind, name in includes(path):
                 if kind == '"' and not name.startswith("lathe/"):
                     self.problem(path, f'"{name}": a public header includes public headers only')
-                if kind == "<" and name.startswith(("fmt/", "nlohmann/", "CLI/", "dnnl", "Eigen")):
+                if kind == "<" and name.startswith(("fmt/", "nlohmann/", "CLI/", "dnnl")):
                     self.problem(path, f"<{name}>: users of the library need not have it")
             self.check_library_file(path, room)
         self.check_tools()
