@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lathe/batch.h"
+#include "lathe/constraint.h"
 
 #include "base/json.h"
 
@@ -18,12 +19,13 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
   const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
-               edit_logits] = options;
+               edit_logits, constraint] = options;
   static_cast<void>(std::tie(edit_logits, reasoning));  // no row has one yet
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
   Json out = {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
               seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
   if (loop_tokens > 0) out.push_back(loop_tokens);
+  if (constraint) out.push_back({"constraint", constraint->constraint->grammar().source()});
   return out;
 }
 

@@ -34,6 +34,7 @@ struct Draft {
   std::string body = {};       // of OpenAI's form, as it was written
   ChatArguments arguments = {};
   std::string of_template = {};  // the last key that is for a chat template
+  bool lenient = false;          // as --lenient-schema
 };
 
 // The object that has the row's keys, as it was written.
@@ -137,6 +138,62 @@ double number_in(const JsonView& value, double least, double most) {
   return number;
 }
 
+// What an answer must be, which only one key can say.
+GrammarText& grammar_of(Draft& draft, const JsonView& value, GrammarText::Kind kind) {
+  if (draft.row.grammar) value.fail_here("says again what the answer must be");
+  return draft.row.grammar.emplace(GrammarText{.kind = kind});
+}
+
+template <GrammarText::Kind Kind>
+void read_text_as(Draft& draft, const JsonView& value) {
+  grammar_of(draft, value, Kind).text = value.as_string();
+}
+
+void read_choice(Draft& draft, const JsonView& value) {
+  GrammarText& grammar = grammar_of(draft, value, GrammarText::Kind::kChoice);
+  for (const JsonView& item : value.items()) grammar.texts.push_back(item.as_string());
+  if (grammar.texts.empty()) value.fail_here("is empty");
+}
+
+// A schema as an object, or as a text that holds one.
+void read_schema(Draft& draft, const JsonView& value) {
+  GrammarText& grammar = grammar_of(draft, value, GrammarText::Kind::kJsonSchema);
+  if (value.is_string()) {
+    grammar.text = value.as_string();
+    return;
+  }
+  const std::string key = value.path().substr(value.path().rfind('.') + 1);
+  // As it was written: the order of its members counts.
+  grammar.text = raw_json_member(value_text(draft), key).value_or("{}");
+}
+
+void read_json_object(Draft& draft, const JsonView& value) {
+  if (value.as_bool()) grammar_of(draft, value, GrammarText::Kind::kJsonObject);
+}
+
+// OpenAI's: {"type": "text"}, {"type": "json_object"}, or {"type": "json_schema", "json_schema":
+// {"name": …, "strict": true, "schema": {…}}}. Where "strict" is false, keywords
+// that are not enforced are passed over.
+void read_response_format(Draft& draft, const JsonView& value) {
+  const std::string type = value.at("type").as_string();
+  if (type == "text") return;
+  if (type == "json_object") {
+    grammar_of(draft, value, GrammarText::Kind::kJsonObject);
+    return;
+  }
+  if (type != "json_schema") {
+    fail_unsupported("{}: the type should be \"text\", \"json_object\" or \"json_schema\", not {}",
+                     value.path(), quoted(type));
+  }
+  GrammarText& grammar = grammar_of(draft, value, GrammarText::Kind::kJsonSchema);
+  const JsonView format = value.at("json_schema");
+  grammar.lenient = !format.get_bool("strict").value_or(true);
+  format.at("schema").size();
+  const auto outer = raw_json_member(value_text(draft), "response_format");
+  const auto inner = raw_json_member(outer.value_or("{}"), "json_schema");
+  grammar.text = raw_json_member(inner.value_or("{}"), "schema").value_or("{}");
+}
+
 using Reader = void (*)(Draft&, const JsonView&);
 
 struct Key {
@@ -195,13 +252,6 @@ void text_modality_only(Draft&, const JsonView& value) {
 void empty_text_only(Draft&, const JsonView& value) {
   if (!value.as_string().empty())
     fail_unsupported("{}: is not supported unless empty", value.path());
-}
-
-void text_format_only(Draft&, const JsonView& value) {
-  const std::string type = value.at("type").as_string();
-  if (type != "text") {
-    fail_unsupported("{}: only the type \"text\" is supported, not {}", value.path(), quoted(type));
-  }
 }
 
 // What answers are without being asked for more or less of them.
@@ -272,7 +322,17 @@ constexpr Key kKeys[] = {
     {"function_call", no_choice_only},
     {"modalities", text_modality_only},
     {"suffix", empty_text_only},
-    {"response_format", text_format_only},
+    {"response_format", read_response_format},
+    {"grammar", read_text_as<GrammarText::Kind::kGbnf>},
+    {"guided_grammar", read_text_as<GrammarText::Kind::kGbnf>},
+    {"regex", read_text_as<GrammarText::Kind::kRegex>},
+    {"guided_regex", read_text_as<GrammarText::Kind::kRegex>},
+    {"choice", read_choice},
+    {"guided_choice", read_choice},
+    {"json_schema", read_schema},
+    {"guided_json", read_schema},
+    {"json_object", read_json_object},
+    {"lenient_schema", [](Draft& d, const JsonView& v) { d.lenient = v.as_bool(); }},
     {"best_of", one_only},
     {"verbosity", medium_only},
 };
@@ -348,6 +408,7 @@ void put_together(Draft& draft) {
     if (!draft.max_tokens_given) row.options.max_tokens = draft.defaults.chat_tokens;
   }
   put_together_template(draft);
+  if (row.grammar && draft.lenient) row.grammar->lenient = true;
   if (draft.top_logprobs) {
     if (!row.alternatives && *draft.top_logprobs > 0) {
       fail_invalid("line {}: \"top_logprobs\" needs \"logprobs\": true", draft.line);

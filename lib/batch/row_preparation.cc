@@ -63,16 +63,18 @@ void RowPreparation::encode(ReadyRow& ready) {
   try {
     if (!row.ids.empty()) {
       ready.prompt = row.ids;
+      constrain(row, nullptr);
     } else if (row.messages.empty()) {
       ready.prompt = encode_prompt(*tokenizer_, row.prompt, row.special);
+      constrain(row, nullptr);
     } else {
       const auto& [chat, end] = chat_of(row);
       const ChatPrompt prompt = chat.render(*tokenizer_, request_of(chat, row));
       ready.prompt = chat.encode(*tokenizer_, prompt);
-      if (row.reasoning_apart || row.reasoning_dropped) {
-        row.options.reasoning =
-            std::make_shared<const ReasoningMarks>(reasoning_marks(*tokenizer_, prompt));
-      }
+      const auto marks =
+          std::make_shared<const ReasoningMarks>(reasoning_marks(*tokenizer_, prompt));
+      if (row.reasoning_apart || row.reasoning_dropped) row.options.reasoning = marks;
+      constrain(row, marks);
       row.options.end_tokens.insert(row.options.end_tokens.end(), end.end_tokens.begin(),
                                     end.end_tokens.end());
       row.options.stop.insert(row.options.stop.end(), end.stop.begin(), end.stop.end());
@@ -83,6 +85,28 @@ void RowPreparation::encode(ReadyRow& ready) {
     ready.prompt = {};
     row.error = too_much(ready.index + 1);
   }
+}
+
+void RowPreparation::constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning) {
+  if (!row.grammar && row.options.constraint == nullptr) return;
+  auto constraint = std::make_shared<AnswerConstraint>();
+  if (row.options.constraint != nullptr) *constraint = *row.options.constraint;
+  if (row.grammar) constraint->constraint = constraint_of(*row.grammar);
+  constraint->reasoning = std::move(reasoning);
+  row.options.constraint = std::move(constraint);
+}
+
+std::shared_ptr<const Constraint> RowPreparation::constraint_of(const GrammarText& text) {
+  constexpr std::size_t kKept = 32;
+  const std::lock_guard lock(mutex_);
+  for (const Known& known : constraints_) {
+    if (known.text == text) return known.constraint;
+  }
+  if (vocabulary_ == nullptr) vocabulary_ = make_vocabulary(*tokenizer_);
+  auto made = Constraint::create(Grammar::create(text, "grammar"), vocabulary_);
+  if (constraints_.size() == kKept) constraints_.pop_front();
+  constraints_.push_back({text, made});
+  return made;
 }
 
 const RowPreparation::Chat& RowPreparation::chat_of(const BatchRow& row) {

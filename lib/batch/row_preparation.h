@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@
 
 #include "lathe/batch.h"
 #include "lathe/chat.h"
+#include "lathe/constraint.h"
 #include "lathe/host/lines.h"
 
 #include "batch/ready_row.h"
@@ -36,12 +38,22 @@ class RowPreparation {
     GenerateOptions end;
   };
   const Chat& chat_of(const BatchRow& row);
+  // Gives the row what holds for its answer; `reasoning` may be null.
+  void constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning);
+  std::shared_ptr<const Constraint> constraint_of(const GrammarText& text);
   ChatTemplate find_template(const BatchRow& row) const;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   const BatchOptions& options_;
   std::mutex mutex_;
   std::map<std::string, Chat> chats_;  // by name; "" is the model's own
+  // The last of the rows' grammars: rows often share one.
+  struct Known {
+    GrammarText text;
+    std::shared_ptr<const Constraint> constraint;
+  };
+  std::deque<Known> constraints_;
+  std::shared_ptr<const Vocabulary> vocabulary_;
 };
 
 }  // namespace lathe

@@ -45,6 +45,9 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
     fail(ErrorCode::kUsage, "logprobs {} is out of range: it must be ≥ 0", options_.logprobs);
   }
   if (options_.reasoning != nullptr) splitter_.emplace(*options_.reasoning);
+  if (options_.constraint != nullptr) {
+    guided_.emplace(*options_.constraint, tokenizer, history_, end_tokens_);
+  }
   stream_ = tokenizer.stream(history_);
   result_.prompt_tokens = static_cast<std::int64_t>(prompt.size());
   if (options_.max_tokens == 0) finish(FinishReason::kLength);
@@ -67,8 +70,9 @@ void GenerationState::advance() {
   const Clock::time_point now = Clock::now();
   computed_ = history_.size();
   if (!choice_ && finite_) {
-    fail_invalid("after {} tokens no token is left to choose from: all are forbidden",
-                 history_.size());
+    fail_invalid("after {} tokens no token is left to choose from: all are forbidden{}",
+                 history_.size(),
+                 guided_ ? ", or the vocabulary has none for what the grammar asks for" : "");
   }
   if (!choice_) fail_not_numbers(history_.size());
   const TokenId id = *choice_;
@@ -86,9 +90,10 @@ void GenerationState::advance() {
   if (options_.logprobs > 0) result_.tokens.push_back(std::move(chosen_));
   history_.push_back(id);
   result_.ids.push_back(id);
+  if (guided_) guided_->accept(id, history_);
   show(stops_.push(text_of(id)));
   if (finished_) return;
-  if (stops_.matched()) {
+  if (stops_.matched() || (guided_ && guided_->over())) {
     finish(FinishReason::kStop);
   } else if (std::cmp_equal(result_.ids.size(), options_.max_tokens)) {
     finish(FinishReason::kLength);
@@ -118,9 +123,13 @@ bool GenerationState::ends(TokenId id) const noexcept {
 }
 
 std::span<const float> GenerationState::edited(std::span<const float> logits) {
-  if (!options_.edit_logits) return logits;
+  const bool guided = guided_ && guided_->forbids();
+  if (!options_.edit_logits && !guided) return logits;
   edited_.assign(logits.begin(), logits.end());
-  options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = result_.prompt_tokens});
+  if (options_.edit_logits) {
+    options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = result_.prompt_tokens});
+  }
+  if (guided) guided_->forbid(edited_);
   return edited_;
 }
 

@@ -21,6 +21,7 @@
 
 #include "lathe/generate.h"
 
+#include "generate/guided_answer.h"
 #include "generate/reasoning.h"
 #include "generate/select.h"
 #include "generate/stop_matcher.h"
@@ -63,7 +64,7 @@ class GenerationState {
   using Clock = std::chrono::steady_clock;
 
   bool ends(TokenId id) const noexcept;
-  // The logits as options_.edit_logits leaves them.
+  // The logits as options_.edit_logits and the constraint leave them.
   std::span<const float> edited(std::span<const float> logits);
   GeneratedToken describe(std::span<const float> logits, TokenId id);
   // What of the answer's next token is to be shown.
@@ -78,8 +79,9 @@ class GenerationState {
   std::vector<TokenId> history_;
   std::size_t computed_ = 0;  // ids of history_ that are in the sequence
   Sampler sampler_;
-  std::vector<float> edited_;  // logits, where options_.edit_logits sees them
+  std::vector<float> edited_;  // logits, where somebody changes them
   const Tokenizer& tokenizer_;
+  std::optional<GuidedAnswer> guided_;
   std::optional<ReasoningSplitter> splitter_;
   StopMatcher stops_;
   std::unique_ptr<Tokenizer::Stream> stream_;

@@ -147,6 +147,12 @@ void Decoder::add(const JsonView& value, const std::string& file) {
   steps_.push_back(std::move(step));
 }
 
+int Decoder::byte_of(const std::string& token) const noexcept {
+  const bool bytes = std::ranges::any_of(
+      steps_, [](const DecoderStep& s) { return s.kind == DecoderStep::Kind::kByteFallback; });
+  return bytes ? byte_token_value(token) : -1;
+}
+
 std::string Decoder::decode(Tokens tokens) const {
   std::string out;
   if (steps_.empty()) {

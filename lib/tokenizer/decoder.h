@@ -35,6 +35,8 @@ class Decoder {
     return steps_.size() == 1 && steps_[0].kind == DecoderStep::Kind::kByteLevel;
   }
 
+  // The byte that a token stands for, -1 where it is a text.
+  int byte_of(const std::string& token) const noexcept;
   // Throws kLimit when the text becomes many times as long as its tokens.
   std::string decode(std::vector<std::string> tokens) const;
 

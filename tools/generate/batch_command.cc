@@ -193,6 +193,7 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   warn_of(tool, *opened.tokenizer);
   take_model_sampling(tool, *opened.checkpoint, flags);
   note_dates(tool, flags, *opened.tokenizer);
+  flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   const auto engine =
       Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));

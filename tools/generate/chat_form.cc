@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "lathe/constraint.h"
 #include "lathe/host/terminal_text.h"
 #include "lathe/reasoning.h"
 
@@ -52,6 +53,12 @@ Prompt ChatForm::prompt(const ChatRequest& request, GenerateOptions& how) {
   }
   how.end_tokens.insert(how.end_tokens.end(), ends_.end_tokens.begin(), ends_.end_tokens.end());
   how.stop.insert(how.stop.end(), ends_.stop.begin(), ends_.stop.end());
+  if (how.constraint != nullptr) {  // the answer, not what is thought in front of it
+    auto constraint = std::make_shared<AnswerConstraint>(*how.constraint);
+    constraint->reasoning =
+        std::make_shared<const ReasoningMarks>(reasoning_marks(tokenizer_, prompt));
+    how.constraint = std::move(constraint);
+  }
   if (flags_.reasoning != "keep") {
     ReasoningMarks marks = reasoning_marks(tokenizer_, prompt);
     if (flags_.reasoning == "separate" && !tool_.common().json()) marks.on_text = show_reasoning;

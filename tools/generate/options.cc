@@ -105,6 +105,7 @@ GenerateOptions GenerateFlags::generate_options() const {
   how.stop = stop;
   how.ignore_eos = ignore_eos;
   how.logprobs = static_cast<int>(logprobs);
+  how.constraint = answer_constraint;
   if (chat || loop_option->count() > 0) how.loop_tokens = loop_stop;
   return how;
 }
@@ -136,6 +137,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
               "With --json or --jsonl: log-probabilities, with the N best tokens", 0, 1000);
 
   add_conversation_options(tool, o);
+  add_constraint_options(tool, o.constraint);
 
   constexpr const char* kSampling = "Sampling, in this order";
   SamplingOptions& s = o.sampling;
@@ -198,7 +200,7 @@ void check_conversation_options(const GenerateFlags& o) {
 
 }  // namespace
 
-void check_generate_options(const Tool& tool, const GenerateFlags& o) {
+void check_generate_options(const Tool& tool, GenerateFlags& o) {
   const bool prompt = o.prompt_option->count() > 0;
   if (prompt && o.input_option->count() > 0) {
     fail_usage("-p and -i exclude each other: a prompt has one source");
@@ -227,6 +229,7 @@ void check_generate_options(const Tool& tool, const GenerateFlags& o) {
     }
   }
   check_conversation_options(o);
+  o.grammar = read_grammar(o.constraint);
   if (o.chat && o.special) {
     fail_usage("--special and --chat exclude each other: a message is plain text");
   }

@@ -10,6 +10,7 @@
 
 #include "common/chat_options.h"
 #include "common/tool.h"
+#include "generate/constraint_options.h"
 
 namespace lathe::tool {
 
@@ -26,6 +27,10 @@ struct GenerateFlags {
   std::int64_t loop_stop = 256;
 
   LoadOptions load;
+
+  ConstraintFlags constraint;
+  std::shared_ptr<const Grammar> grammar;                     // of them, once they are checked
+  std::shared_ptr<const AnswerConstraint> answer_constraint;  // once the model is open
 
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
@@ -56,7 +61,8 @@ struct GenerateFlags {
 };
 
 void add_generate_options(Tool& tool, GenerateFlags& flags);
-// Combinations that mean nothing, or not what they seem to: throws kUsage, or warns.
-void check_generate_options(const Tool& tool, const GenerateFlags& flags);
+// Combinations that mean nothing, or not what they seem to: throws kUsage, or warns. Reads the
+// grammar, so that what is wrong with it is known before a model is read.
+void check_generate_options(const Tool& tool, GenerateFlags& flags);
 
 }  // namespace lathe::tool

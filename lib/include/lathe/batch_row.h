@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "lathe/chat.h"
+#include "lathe/constraint.h"
 #include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/generate.h"
@@ -56,6 +57,7 @@ struct BatchRow {
   std::string tools, template_args;  // of a conversation
 
   GenerateOptions options;
+  std::optional<GrammarText> grammar;  // of its own; else that of `options`, if any
   std::optional<int> alternatives;  // with log-probabilities: how many more to list per token
   int samples = 1;
   double timeout = 0.0;

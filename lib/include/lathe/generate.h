@@ -17,7 +17,8 @@
 
 namespace lathe {
 
-struct ReasoningMarks;  // lathe/reasoning.h
+struct AnswerConstraint;  // lathe/constraint.h
+struct ReasoningMarks;    // lathe/reasoning.h
 
 struct TokenLogprob {
   TokenId id = 0;
@@ -49,6 +50,8 @@ struct GenerateOptions {
   std::shared_ptr<const ReasoningMarks> reasoning = {};  // reasoning goes there, not into the text
   // Before `sampling`; log-probabilities stay those of the model. May be empty.
   LogitsHook edit_logits = {};
+  // What may be written. An answer that can't go on ends with kStop.
+  std::shared_ptr<const AnswerConstraint> constraint = {};
 };
 
 // kStop: an end token or a stop text; kLength: max_tokens; kContext: the context is full;

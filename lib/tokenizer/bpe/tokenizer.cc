@@ -288,6 +288,22 @@ std::int64_t BpeTokenizer::vocab_size() const noexcept {
 
 std::string BpeTokenizer::piece(TokenId id) const { return token(id); }
 
+std::string BpeTokenizer::token_bytes(TokenId id) const {
+  std::string out;
+  if (parts_.decoder.is_byte_level()) {
+    append_bytes(id, false, out);
+    return out;
+  }
+  const std::string& text = shown_token(id);
+  if (text.empty() || is_special(id)) return {};
+  // Behind another one, since the first may lose a space.
+  const std::string begun = parts_.decoder.decode({"x"});
+  const int byte = parts_.decoder.byte_of(text);
+  if (byte >= 0) return std::string(1, static_cast<char>(byte));
+  out = parts_.decoder.decode({"x", text});
+  return out.starts_with(begun) ? out.substr(begun.size()) : std::string();
+}
+
 std::optional<TokenId> BpeTokenizer::token_id(std::string_view piece) const {
   return model_->find(piece);
 }

@@ -203,6 +203,21 @@ std::int64_t SpmTokenizer::vocab_size() const noexcept {
 
 std::string SpmTokenizer::piece(TokenId id) const { return std::string(entry(id).text); }
 
+std::string SpmTokenizer::token_bytes(TokenId id) const {
+  const Entry entry = this->entry(id);
+  if (entry.kind == Kind::kByte) {
+    return std::string(1, static_cast<char>(byte_piece_value(entry.text)));
+  }
+  if (entry.kind != Kind::kText) return {};
+  std::string out(entry.text);
+  if (entry.literal) return out;
+  for (std::size_t at = out.find(kSpaceMark); at != std::string::npos;
+       at = out.find(kSpaceMark, at)) {
+    out.replace(at, kSpaceMark.size(), " ");
+  }
+  return out;
+}
+
 std::optional<TokenId> SpmTokenizer::token_id(std::string_view piece) const {
   const std::int32_t id = ids_.find(piece);
   return id < 0 ? std::nullopt : std::optional<TokenId>(id);

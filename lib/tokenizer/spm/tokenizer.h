@@ -43,6 +43,7 @@ class SpmTokenizer final : public Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool keep_special) const override;
   std::int64_t vocab_size() const noexcept override;
   std::string piece(TokenId id) const override;
+  std::string token_bytes(TokenId id) const;  // see tokenizer/token_bytes.h
   std::optional<TokenId> token_id(std::string_view piece) const override;
   bool is_special(TokenId id) const noexcept override;
   std::optional<TokenId> bos() const noexcept override { return settings_.bos; }

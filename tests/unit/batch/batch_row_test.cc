@@ -204,7 +204,7 @@ TEST(BatchRow, RowsOfOpenAi) {
   bad("/v1/completions", R"("x")", ErrorCode::kInvalid, "object");
   for (const std::string key :
        {R"("stream":true)", R"("presence_penalty":0.5)", R"("tools":[{}])",
-        R"("response_format":{"type":"json_object"})", R"("logit_bias":{"1":5})", R"("best_of":4)",
+        R"("response_format":{"type":"xml"})", R"("logit_bias":{"1":5})", R"("best_of":4)",
         R"("verbosity":"high")", R"("reasoning_effort":"low")"}) {
     bad("/v1/completions", R"({"prompt":"a",)" + key + "}", ErrorCode::kUnsupported,
         key.substr(1, key.find(':') - 2));
