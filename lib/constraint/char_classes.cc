@@ -1,5 +1,9 @@
 #include "constraint/char_classes.h"
 
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
 #include <utf8proc.h>
 
 namespace lathe {
@@ -55,6 +59,10 @@ std::optional<CharSet> category_chars(std::string_view name) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
   if (name.empty() || name.size() > 2) return std::nullopt;
+  static std::mutex mutex;
+  static std::map<std::string, CharSet, std::less<>> known;
+  const std::lock_guard lock(mutex);
+  if (const auto at = known.find(name); at != known.end()) return at->second;
   CharSet out;
   char32_t first = 0;
   bool inside = false;
@@ -67,7 +75,9 @@ std::optional<CharSet> category_chars(std::string_view name) {
     inside = in;
   }
   if (inside) out.add(first, 0x10ffff);
-  return out.empty() ? std::nullopt : std::optional(out);
+  if (out.empty()) return std::nullopt;
+  known.emplace(name, out);
+  return out;
 }
 
 }  // namespace lathe

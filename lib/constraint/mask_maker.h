@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -44,7 +45,19 @@ class MaskMaker {
     std::unique_ptr<TokenMask> many;  // or
     std::vector<TokenId> few;
     TokenTrie rest;  // of tokens that pass the rule's end
+    // They are too many to be taken apart: its rule may end almost anywhere.
+    bool ends_anywhere = false;
   };
+
+  // A set of which any text may stand at a place, up to so many characters.
+  struct Run {
+    RunChars chars;
+    std::size_t longest = 0;
+  };
+  // Whether a state reads any text of a large set; ASCII is looked at, and all others together.
+  std::optional<Run> run_of(ConfigId from);
+  // Where each character beyond ASCII leads to; nothing where not all lead to the same.
+  std::optional<ConfigId> after_others(ConfigId from);
 
   Key key_of(const Item& item) const noexcept;
   const Local& local(const Item& item);

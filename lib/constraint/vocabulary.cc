@@ -36,6 +36,16 @@ Vocabulary::Vocabulary(std::vector<std::string> texts) {
     if (spaced_ < 0 && is_spaced) spaced_ = id;
   }
   trie_ = TokenTrie(std::move(entries));
+  runs(RunChars::of_json_strings());
+}
+
+const CharRuns& Vocabulary::runs(const RunChars& chars) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [known, runs] : runs_) {
+    if (known == chars) return *runs;
+  }
+  runs_.emplace_back(chars, std::make_unique<const CharRuns>(*this, chars));
+  return *runs_.back().second;
 }
 
 const TokenTrie& Vocabulary::trie_at_beginning() const {

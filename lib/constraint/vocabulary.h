@@ -5,14 +5,17 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lathe/tokenizer.h"
 
+#include "constraint/char_runs.h"
 #include "constraint/token_trie.h"
 
 namespace lathe {
@@ -33,6 +36,8 @@ class Vocabulary {
   // The same where a token shows no space at its beginning; tokens that begin with two, or are
   // nothing else, are not in it. Made when it is first asked for.
   const TokenTrie& trie_at_beginning() const;
+  // The runs of a set; made when they are first asked for, those of JSON's strings at once.
+  const CharRuns& runs(const RunChars& chars) const;
   // A token that is a space and a letter, to ask a tokenizer with; -1 where there is none.
   TokenId spaced() const noexcept { return spaced_; }
 
@@ -40,6 +45,8 @@ class Vocabulary {
   mutable std::once_flag once_;
   mutable TokenTrie trie_at_beginning_;
   TokenId spaced_ = -1;
+  mutable std::mutex mutex_;
+  mutable std::deque<std::pair<RunChars, std::unique_ptr<const CharRuns>>> runs_;
   std::string bytes_;
   std::vector<std::size_t> begins_;
   TokenTrie trie_;
