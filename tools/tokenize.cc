@@ -19,6 +19,7 @@
 #include "common/output.h"
 #include "common/text.h"
 #include "common/tool.h"
+#include "tokenize/grammar_check.h"
 #include "tokenize/words.h"
 
 namespace {
@@ -30,7 +31,8 @@ using Json = nlohmann::ordered_json;
 struct Options {
   bool decode = false, ids = false, pieces = false, count = false, lines = false;
   bool no_special = false, special = false, check = false, render = false;
-  std::string chat;  // a file with a conversation
+  std::string chat;     // a file with a conversation
+  std::string grammar;  // a file with one, which the lines are checked against
   ChatOptions form;
 
   bool shows_text() const { return decode || render; }
@@ -279,6 +281,11 @@ void add_options(Tool& tool, Options& options) {
   app.add_flag("--check", options.check,
                "Decode the ids and say where another text comes back; the status is 1 then")
       ->excludes("--decode");
+  app.add_option("--grammar", options.grammar,
+                 "With --check, and without a model: say of each line whether the grammar in FILE "
+                 "accepts it, and where not")
+      ->type_name("FILE")
+      ->excludes("--decode");
   app.add_flag("--no-special", options.no_special, "Do not add BOS and EOS");
   app.add_flag("--special", options.special,
                "Recognise control tokens in the text; with --decode, show them");
@@ -301,7 +308,13 @@ void add_options(Tool& tool, Options& options) {
   add_chat_options(tool, options.form, "With --chat: ", kChat);
 }
 
-void check_options(const Options& options) {
+void check_options(const Tool& tool, const Options& options) {
+  if (!options.grammar.empty()) {
+    if (!options.check) fail_usage("--grammar checks lines: add --check");
+    if (!options.chat.empty()) fail_usage("--grammar and --chat exclude each other");
+    return;
+  }
+  if (tool.common().model.empty()) fail_usage("--model is required");
   if (!options.chat.empty()) return;
   if (options.render) fail_usage("--render shows a conversation: add --chat FILE");
   if (const CLI::Option* option = options.form.given()) {
@@ -314,7 +327,7 @@ void check_options(const Options& options) {
 int main(int argc, char** argv) {
   Tool tool("tokenize", "turn text into token ids and back");
   Options options;
-  tool.add_common(kModel | kInput | kOutput | kThreads | kJson);
+  tool.add_common(kModelOptional | kInput | kOutput | kThreads | kJson);
   add_options(tool, options);
   tool.synopsis("-m MODEL [-i FILE | --chat FILE] [-o FILE] [OPTION]...");
   tool.example("echo 'Hello world' | tokenize -m model.gguf", "The ids of a text");
@@ -324,9 +337,12 @@ int main(int argc, char** argv) {
                "There and back");
   tool.example("tokenize -m model.gguf --chat talk.json --render",
                "The prompt that a conversation becomes");
+  tool.example("tokenize --grammar list.gbnf --check -i answers.txt",
+               "Which lines a grammar accepts, and where others go wrong");
   tool.see_also("generate(1), convert(1), lathe(7)");
   return tool.run(argc, argv, [&] {
-    check_options(options);
+    check_options(tool, options);
+    if (!options.grammar.empty()) return check_lines(tool, options.grammar);
     return Job(tool, options).run();
   });
 }

@@ -186,5 +186,28 @@ for word in the t the; do echo "$word" >&"${{COPROC[1]}}"; read -r -t 60 ids <&"
         self.assertEqual(result.out, "<s> ▁Once ▁upon ▁a ▁time\n")
 
 
+class GrammarCheck(ToolTest):
+    tool = "tokenize"
+
+    def test_says_of_each_line_whether_a_grammar_accepts_it(self):
+        self.write("g.gbnf", 'root ::= "a"+ "\\x1b"? | "é"\n')
+        result = self.run_tool("--grammar", "g.gbnf", "--check", stdin="aaa\n\nab\x1b\né\r\n".encode())
+        self.assertEqual(result.status, 1, result)
+        self.assertEqual(result.out, 'accepted\nunfinished at byte 0\nwrong at byte 1: "b\\x1b"\naccepted\n')
+
+    def test_gives_json(self):
+        self.write("g.gbnf", 'root ::= "ab"\n')
+        result = self.run_tool("--grammar", "g.gbnf", "--check", "--json", stdin="ab\na\nb\n")
+        self.assertEqual([json.loads(line) for line in result.out.splitlines()],
+                         [{"accepted": True, "read": 2}, {"accepted": False, "read": 1, "unfinished": True},
+                          {"accepted": False, "read": 0, "unfinished": False}])
+
+    def test_refuses_what_makes_no_sense(self):
+        self.write("g.gbnf", 'root ::= "ab"\nx ::= (')
+        self.fails(3, "--grammar", "g.gbnf", "--check", message="line 2, column 7")
+        self.fails(2, "--grammar", "g.gbnf", message="--check")
+        self.fails(2, "--check", message="--model is required")
+
+
 if __name__ == "__main__":
     main()
