@@ -10,6 +10,14 @@ constexpr std::size_t kFew = 512;
 // Places at which tokens pass a rule's end.
 constexpr std::size_t kManyEnds = 20000;
 
+// Inside of a character: how many bytes are left, and the bounds of the next.
+struct Place {
+  ConfigId config;
+  int left;
+  std::uint8_t low, high;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
 }  // namespace
 
 template <typename Tokens, typename End>
@@ -78,13 +86,6 @@ MaskMaker::Key MaskMaker::key_of(const Item& item) const noexcept {
 }
 
 std::optional<ConfigId> MaskMaker::after_others(ConfigId from) {
-  // By what is left of a character: how many bytes, and the bounds of the first of them.
-  struct Place {
-    ConfigId config;
-    int left;
-    std::uint8_t low, high;
-    friend bool operator==(const Place&, const Place&) = default;
-  };
   std::vector<Place> places;
   const auto add = [&](Place place) {
     if (std::ranges::find(places, place) == places.end()) places.push_back(place);
