@@ -125,10 +125,9 @@ TEST(JsonSchema, RefusesByNameWhatItDoesNotEnforce) {
   expect_unsupported(R"({"format":"regex"})", "\"regex\"");
   expect_unsupported(R"({"oneOf":[{"type":"string"},{"maxLength":3}]})", "number 1 and 2");
   expect_unsupported(R"({"$ref":"http://example.com/x"})", "another document");
-  expect_unsupported(R"({"pattern":"(?=a)"
-})", "looking ahead");
+  expect_unsupported("{\"pattern\":\"(?=a)\"}", "looking ahead");
   const auto lenient = Grammar::json_schema(R"({"type":"array","uniqueItems":true})", "s", true);
-EXPECT_TRUE(lenient->match("[1,1]").complete);
+  EXPECT_TRUE(lenient->match("[1,1]").complete);
 }
 
 TEST(JsonSchema, RefusesWhatMakesNoSense) {
