@@ -10,6 +10,7 @@
 // has what follows, too. Immutable, so thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -94,6 +95,13 @@ struct Program {
     const Loop& loop = loops[states[from].loop];
     // Beyond what is needed an endless loop need not count.
     return loop.max == kUnbounded && count + 1 > loop.min ? loop.min : count + 1;
+  }
+  // Whether a step may be taken.
+  bool goes_on(StateId id, std::uint32_t count) const noexcept {
+    const State& s = states[id];
+    if (s.loop == 0) return s.goes_on();
+    const auto allowed = [&](const auto& step) { return allows(step.step.when, id, count); };
+    return std::ranges::any_of(bytes(s), allowed) || std::ranges::any_of(uses(s), allowed);
   }
   bool accepts(StateId id, std::uint32_t count) const noexcept {
     const State& s = states[id];

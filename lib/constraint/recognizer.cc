@@ -180,7 +180,8 @@ ConfigId Recognizer::finish_draft() {
     }
     if (all.size() > kMaxClosure) too_ambiguous();
   }
-  std::erase_if(all, [&](const Item& item) { return !program_->states[item.state].goes_on(); });
+  std::erase_if(all,
+                [&](const Item& item) { return !program_->goes_on(item.state, item.counter); });
   if (all.size() > kMaxItems) too_ambiguous();
   std::sort(all.begin(), all.end());
   return intern(all, draft_.complete);
