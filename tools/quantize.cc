@@ -12,10 +12,10 @@
 #include "lathe/importance.h"
 #include "lathe/lathe.h"
 
+#include "common/calibration_text.h"
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/text.h"
 #include "common/tool.h"
 #include "quantize/report.h"
 
@@ -76,23 +76,14 @@ ImportanceMatrix find_importance(const Tool& tool, const Options& options,
                                  const std::shared_ptr<const Checkpoint>& checkpoint) {
   if (!options.importance.empty()) return read_importance(options.importance);
   if (options.calibration.empty()) return {};
-  if (!checkpoint->tokenizer_files()) {
-    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer to read the calibration text with",
-         lathe::quoted(checkpoint->path()));
-  }
-  const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
-  warn_of(tool, *tokenizer);
-  EncodeOptions plain;
-  plain.add_special = false;
-  const std::vector<TokenId> tokens = tokenizer->encode(read_text(options.calibration), plain);
+  const CalibrationText text = read_calibration_text(tool, *checkpoint, options.calibration);
   CalibrationOptions how;
   how.threads = tool.common().threads_or_default();
   ProgressBar bar(tool, "calibrate");
   LoadOptions load;
   load.threads = how.threads;
-  ImportanceMatrix matrix = measure_importance(
-      Model::load(checkpoint, nullptr, load), tokens,
-      tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt, how, bar.callback());
+  ImportanceMatrix matrix = measure_importance(Model::load(checkpoint, nullptr, load), text.tokens,
+                                               text.bos, how, bar.callback());
   bar.finish();
   if (!options.importance_out.empty()) {
     write_importance(matrix, options.importance_out, tool.common().force);

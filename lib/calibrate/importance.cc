@@ -4,9 +4,8 @@
 #include <tuple>
 
 #include "lathe/activations.h"
-#include "lathe/session.h"
 
-#include "base/fail.h"
+#include "calibrate/run_text.h"
 #include "checkpoint/model_tensors.h"
 
 namespace lathe {
@@ -28,6 +27,8 @@ std::vector<TensorRole> readers_of(ActivationPoint point) {
       return {TensorRole::kSharedGate, TensorRole::kSharedUp};
     case ActivationPoint::kSharedHidden:
       return {TensorRole::kSharedDown};
+    case ActivationPoint::kRouting:
+      return {};
     case ActivationPoint::kHead:
       break;
   }
@@ -38,6 +39,7 @@ std::vector<TensorRole> readers_of(ActivationPoint point) {
 class SquareSums {
  public:
   void add(const ActivationRows& rows) {
+    if (rows.point == ActivationPoint::kRouting) return;
     Sum& sum = sums_[{rows.point, rows.layer, rows.expert}];
     sum.squares.resize(static_cast<std::size_t>(rows.cols));
     for (std::int64_t r = 0; r < rows.rows; ++r) {
@@ -79,34 +81,10 @@ ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
                                     std::span<const TokenId> tokens, std::optional<TokenId> bos,
                                     const CalibrationOptions& options,
                                     const ProgressCallback& progress) {
-  const auto length = static_cast<std::int64_t>(tokens.size());
-  if (length == 0) fail_invalid("the calibration text is empty");
-  // A text shorter than a chunk is one chunk.
-  const std::int64_t context = std::min({options.context, model->config().max_position, length});
-  std::int64_t chunks = length / context;
-  if (options.max_chunks > 0) chunks = std::min(chunks, options.max_chunks);
-
   SquareSums sums;
-  SessionOptions session_options;
-  session_options.threads = options.threads;
-  session_options.max_tokens = context;
-  session_options.observer = [&sums](const ActivationRows& rows) { sums.add(rows); };
-  const auto session = Session::create(std::move(model), session_options);
-  std::vector<TokenId> chunk;
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    if (progress) {
-      progress(static_cast<std::uint64_t>(c), static_cast<std::uint64_t>(chunks), "calibration");
-    }
-    const auto begin = tokens.begin() + c * context;
-    chunk.assign(begin, begin + context);
-    if (bos) chunk[0] = *bos;
-    const SequenceId sequence = session->add();
-    // All rows reach the last layers only when their logits are wanted.
-    const SequenceInput input{sequence, chunk, true};
-    session->forward(std::span(&input, 1));
-    session->drop(sequence);
-  }
-  return {sums.means(), chunks * context};
+  const std::int64_t seen = run_text(std::move(model), tokens, bos, options, progress,
+                                     [&sums](const ActivationRows& rows) { sums.add(rows); });
+  return {sums.means(), seen};
 }
 
 }  // namespace lathe
