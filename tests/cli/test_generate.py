@@ -266,6 +266,52 @@ class Sampling(GenerateTest):
             self.fails(2, "-m", self.model(), "-p", "x", option, value)
 
 
+class Lookup(GenerateTest):
+    PROMPT = ("A heron painted seven apples under the stairs in early March. "
+              "A heron painted seven apples under the stairs")
+
+    def village(self):
+        model = self.folder / "village.lathe"
+        if not model.exists():
+            self.ok("-m", self.data("examples/village"), "-s", "w8", "-o", model, tool="quantize")
+        return model
+
+    def answer(self, *arguments):
+        return json.loads(self.ok("-m", self.village(), "-p", self.PROMPT, "-n", "60",
+                                  "--ignore-eos", "--json", *arguments).stdout)
+
+    def test_copies_change_no_token(self):
+        for sampling in ([], ["--temp", "0.8", "--seed", "5"]):
+            plain = self.answer("--lookup", "off", *sampling)
+            self.assertNotIn("drafts", plain["timings"])
+            copied = self.answer(*sampling)
+            self.assertEqual(copied["ids"], plain["ids"])
+            drafts = copied["timings"]["drafts"]
+            self.assertGreater(drafts["drafted"], 0)
+            self.assertLessEqual(drafts["accepted"], drafts["drafted"])
+            self.assertEqual(drafts["passes"] + drafts["accepted"], 59)
+
+    def test_a_given_text_is_copied_from(self):
+        answer = self.answer("--lookup", "off")["text"]
+        corpus = self.write("corpus.txt", self.PROMPT + answer)
+        copied = self.answer("--lookup-corpus", corpus)
+        self.assertEqual(copied["text"], answer)
+        self.assertGreater(copied["timings"]["drafts"]["accepted"], 20)
+
+    def test_float_models_copy_on_request_only(self):
+        model = self.data("examples/village")
+        for how, drafts in (([], False), (["--lookup", "on"], True)):
+            out = json.loads(self.ok("-m", model, "-p", self.PROMPT, "-n", "9", "--json",
+                                     *how).stdout)
+            self.assertEqual("drafts" in out["timings"], drafts)
+
+    def test_a_corpus_that_nothing_reads_is_refused(self):
+        self.fails(2, "-m", self.village(), "-p", "A", "--lookup", "off", "--lookup-corpus", "x",
+                   message="--lookup-corpus")
+        self.fails(4, "-m", self.village(), "-p", "A", "--lookup-corpus", "missing.txt",
+                   message="missing.txt")
+
+
 class Json(GenerateTest):
     def test_is_one_line_with_the_documented_fields(self):
         result = self.ok("-m", self.model(), "-p", "Hello", "-n", "5", "--json")

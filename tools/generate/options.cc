@@ -71,6 +71,21 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
                               ->group(kMemory));
 }
 
+void add_lookup_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kDrafts = "Several tokens at once";
+  tool.choice(
+          "--lookup", o.lookup,
+          "Copy what followed the same words before, and check it in one pass, where that pays: "
+          "the answer stays the same. auto: for quantized models, whose bits it cannot change",
+          {"auto", "on", "off"})
+      ->group(kDrafts);
+  o.corpus_option = tool.app()
+                        .add_option("--lookup-corpus", o.lookup_corpus,
+                                    "A text to copy from too, such as earlier answers")
+                        ->type_name("FILE")
+                        ->group(kDrafts);
+}
+
 void add_conversation_options(Tool& tool, GenerateFlags& o) {
   constexpr const char* kChat = "Conversation";
   CLI::App& app = tool.app();
@@ -169,6 +184,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                   0, kMany)
           ->group(kSampling);
 
+  add_lookup_options(tool, o);
   add_batch_options(tool, o);
   add_memory_options(tool, o);
 }
@@ -227,6 +243,9 @@ void check_generate_options(const Tool& tool, const GenerateFlags& o) {
     }
   }
   check_conversation_options(o);
+  if (o.corpus_option->count() > 0 && o.lookup == "off") {
+    fail_usage("--lookup-corpus is what --lookup copies from, and --lookup off copies nothing");
+  }
   if (o.chat && o.special) {
     fail_usage("--special and --chat exclude each other: a message is plain text");
   }
