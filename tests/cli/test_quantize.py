@@ -82,6 +82,11 @@ class Quantize(ToolTest):
             for group in groups:
                 self.assertRegex(text, rf"(?<!\d){group}(?!\d)", document)
 
+    def test_standard_output_is_no_place_for_a_model(self):
+        self.assertNotIn("standard output", self.ok("--help").out.replace("\n", " "))
+        for output in ([], ["-o", "-"]):
+            self.fails(2, "-m", self.model, *output, message="-o FILE")
+
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
