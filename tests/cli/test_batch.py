@@ -580,6 +580,14 @@ class Pipes(BatchTest):
             self.assertEqual(partial.read_bytes().count(b"\n"), 3)
             self.assertFalse((self.folder / "out.jsonl").exists())
 
+    def test_an_error_before_the_first_record_leaves_nothing(self):
+        command = ["-m", self.model(), "--jsonl", "-i", "absent", "-o", "out.jsonl"]
+        self.fails(4, *command, message="absent")
+        self.assertEqual(sorted(self.folder.glob("out*")), [])
+        self.write("out.jsonl.partial", '{"index":0}\n')  # what an earlier run has written stays
+        self.fails(4, *command, message="out.jsonl")
+        self.assertEqual((self.folder / "out.jsonl.partial").read_text(), '{"index":0}\n')
+
     def endless_model(self):
         """One whose context nobody fills."""
         folder = self.folder / "long"
