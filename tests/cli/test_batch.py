@@ -639,7 +639,7 @@ class Pipes(BatchTest):
         self.assertEqual([json.loads(line)["index"] for line in out.splitlines()], list(range(1, 6)))
 
     def test_ids_come_back_as_they_were(self):
-        for raw in ("123456789012345678901234567890", "1.10", "-0.0", "1e50",
+        for raw in ("123456789012345678901234567890", "1.10", "-0.0", "-0", "0", "1e50",
                     '{"z":[1.50,2],"a":10000000000000000000001}'):
             line = '{"id": %s, "metadata": {"b": 1.0, "a": %s}, "prompt": "A", "max_tokens": 1}\n'
             got = self.ok("-m", self.model(), "--jsonl", stdin=line % (raw, raw)).out
