@@ -68,7 +68,8 @@ class Chains(ToolTest):
         self.ok(source, "-o", "a.lathe")
         self.ok("a.lathe", "-o", "b.gguf")
         self.ok("b.gguf", "-o", "c")
-        self.ok(source, "-o", "d.gguf")
+        shutil.copytree(source, self.folder / "a")  # GGUF says what the model was called
+        self.ok("a", "-o", "d.gguf")
         self.assertEqual(weights(self.folder / "c"), weights(source))
         self.assertEqual((self.folder / "b.gguf").read_bytes(), (self.folder / "d.gguf").read_bytes())
         config = json.loads((self.folder / "c/config.json").read_text())
