@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <span>
-#include <string_view>
 
 #include "base/escape.h"
 #include "base/fail.h"
@@ -14,17 +13,6 @@ namespace lathe {
 namespace {
 
 using R = TensorRole;
-
-// Names of what some files hold in one tensor, as that of one of the matrices in it.
-std::string plain_name(const std::string& name) {
-  for (const auto& [joined, one] :
-       {std::pair<std::string_view, std::string_view>{".attn_qkv.", ".attn_q."},
-        {".ffn_gate_up_exps.", ".ffn_up_exps."}}) {
-    const std::size_t at = name.find(joined);
-    if (at != name.npos) return std::string(name).replace(at, joined.size(), one);
-  }
-  return name;
-}
 
 // Whether the name is of what all experts of a layer have in one tensor.
 bool joins_experts(const std::string& name, TensorId id) {
@@ -43,7 +31,7 @@ class Assembly {
   }
 
   void add(const ImatrixEntry& entry) {
-    const std::string name = plain_name(entry.name);
+    const std::string name = matrix_in_gguf_tensor(entry.name);
     auto id = tensor_by_gguf_name(name);
     if (id && (id->bias || !is_matrix(id->role))) id.reset();
     if (!id || !joins_experts(name, *id)) {

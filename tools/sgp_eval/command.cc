@@ -192,9 +192,11 @@ class Command {
     tell_speed(model.engine->stats(), done.asked);
   }
 
-  // After INT, TERM or HUP: says what is left of the run, and ends as the signal would.
+  // After INT, TERM, HUP or QUIT: says what is left of the run, and ends as the signal would.
   [[noreturn]] void end_stopped(const SgpEvaluation& done) {
-    if (file_) {
+    if (file_ && file_->log().written() == 0) {
+      tool_.note("stopped before the first record");
+    } else if (file_) {
       tool_.note(fmt::format("stopped; {} of {} records are in {}; --resume continues",
                              file_->log().written(), data_.questions.size(),
                              lathe::quoted(options_.records + ".partial")));
