@@ -15,6 +15,7 @@
 #include "lathe/lora.h"
 #include "lathe/synthetic.h"
 
+#include "common/context.h"
 #include "common/human_bytes.h"
 #include "common/lora.h"
 #include "common/output.h"
@@ -195,7 +196,7 @@ void check(const Tool& tool, const Options& options) {
   } else if (options.input.empty()) {
     fail_usage("name the model to read");
   } else if (options.context_length > 0) {
-    fail_usage("--context-length is of a --synthetic model; a model that is read keeps its own");
+    fail_usage("--ctx is of a --synthetic model; a model that is read keeps its own");
   } else if (options.layers > 0) {
     fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
   }
@@ -259,7 +260,7 @@ int main(int argc, char** argv) {
   app.add_option("--synthetic", options.synthetic,
                  "Write a model of this shape with random weights, for measuring")
       ->type_name("SHAPE");
-  tool.number("--ctx,--context-length", options.context_length,
+  add_context(tool, "--ctx", options.context_length,
               "Positions of a --synthetic model (default: as its shape has)", 1,
               std::int64_t{1} << 31)
       ->default_str("");

@@ -74,6 +74,7 @@ class Bench(ToolTest):
         self.write("slow.json", json.dumps(rows))
         self.measure("--baseline", "slow.json", "--fail-if", "<-99%")
         self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
+        self.fails(2, "--compare", "base.json", message=["--compare NEW", "-m MODEL"])
 
     def test_gates_that_no_test_is_named_for(self):
         self.write("base.json", self.measure("--format", "json").stdout)
@@ -246,6 +247,11 @@ class Bench(ToolTest):
         self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
         self.fails(2, "--shape", "llama-42m", "--scheme", "w7", message="w7")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
+        self.fails(2, "-m", "x", "--layers", "2", message="--shape")
+        self.fails(2, "--shape", "llama-42m", "--layers", "9", message="8 layers")
+        few = json.loads(self.ok("--shape", "llama-42m", "--layers", "2", "-p", "8", "-n", "0", "-r", "1",
+                                 "--format", "json", env={"TMPDIR": str(self.folder)}).stdout)
+        self.assertLess(few[0]["model_n_params"], out[0]["model_n_params"])
 
     def test_a_signal_takes_the_folder_of_random_weights_away(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,

@@ -223,6 +223,13 @@ class Adapters(GenerateTest):
         result = self.ok("-m", self.model(), "--lora", adapter, "-p", "Hello", "-n", "4")
         self.assertIn('target_modules names "query_key_value"', result.err)
 
+    def test_an_adapter_alone_is_no_model(self):
+        adapter = self.data("golden/lora/tiny-llama")
+        self.ok(adapter, "--base", self.model(), "-o", "a.gguf", tool="convert")
+        for path in (adapter, "a.gguf"):
+            self.fails(3, "-m", path, "-p", "x", message=["is an adapter", "--lora"])
+            self.fails(3, "-m", path, "-o", "w4.lathe", tool="quantize", message=["is an adapter", "--lora"])
+
     def test_an_adapter_of_another_model_is_refused(self):
         self.fails(3, "-m", self.model(), "-p", "x", "--lora", self.data("golden/lora/all-linear"),
                    message="all-linear")

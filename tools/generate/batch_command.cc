@@ -164,6 +164,7 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
 }
 
 std::string stop_message(const RecordLog& log) {
+  if (log.written() == 0) return "stopped before the first record";
   const std::string file = log.unfinished_file();
   if (file.empty()) return fmt::format("stopped after {} records", log.written());
   return fmt::format("stopped; {} records are in {}; --resume continues", log.written(),

@@ -4,6 +4,7 @@
 
 #include "lathe/chat.h"
 
+#include "common/context.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/lora.h"
@@ -136,8 +137,8 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                   "Stop after N tokens; -1 is when the model ends the text or the context is "
                   "full (the default with --chat)",
                   -1, kMany);
-  tool.number("--ctx", o.context, "Positions for prompt and answer; 0 is all the model has", 0,
-              kMany);
+  add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
+              0, kMany);
   tool.repeatable("--stop", o.stop, "End before TEXT; may be repeated");
   app.add_flag("--ignore-eos", o.ignore_eos, "Go on when the model ends the text");
   app.add_flag("--echo", o.echo, "Print the prompt before the answer");
