@@ -89,9 +89,11 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
     }
   }
   if (info.dtype == DType::kPacked) {
-    const PackedMatrix matrix = parse_packed(bytes_in_place(tensor), quoted(info.name));
+    const std::span<const std::byte> bytes = bytes_in_place(tensor);
+    const PackedMatrix matrix = parse_packed(bytes, quoted(info.name));
     for (std::int64_t r = 0; r < count; ++r) {
       unpack_row(matrix, first + r, out.data() + r * cols);
+      to_input_order(packed_order(bytes), out.data() + r * cols);
     }
     return;
   }
