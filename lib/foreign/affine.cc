@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -24,6 +25,7 @@ class AffineMatrix final : public ForeignMatrix {
         group_(std::min(parts_.group, cols())),
         groups_(divide_up(cols(), group_)),
         middle_(static_cast<float>(1 << (parts_.shape.bits - 1))) {
+    form_.order = parts_.order;
     choose_scheme();
     choose_unit();
   }
@@ -32,7 +34,7 @@ class AffineMatrix final : public ForeignMatrix {
     std::vector<std::uint32_t> quads(static_cast<std::size_t>(divide_up(cols(), 4) * kRows));
     for (std::int64_t at = 0; at < count; at += kRows) {
       const std::int64_t now = std::min(kRows, count - at);
-      parts_.codes->read(first + at, now, quads.data());
+      read_places(first + at, now, quads);
       for (std::int64_t r = 0; r < now; ++r) {
         float* row = out + (at + r) * cols();
         for (std::int64_t g = 0; g < groups_; ++g) {
@@ -44,16 +46,23 @@ class AffineMatrix final : public ForeignMatrix {
             row[k] = (static_cast<float>(quad >> (8 * (k % 4)) & 255u) - zero) * scale;
           }
         }
+        to_input_order(form_.order, row);
       }
     }
   }
 
   void read_packed(std::int64_t first, std::int64_t count, ForeignRows& out) const override {
-    parts_.codes->read(first, count, out.quads.data());
+    read_places(first, count, out.quads);
     const std::int64_t stored = form_.scheme.group == 0 ? 1 : divide_up(cols(), form_.scheme.group);
     const float unit = std::ldexp(1.0f, -form_.unit_exponent);
     for (std::int64_t s = 0; s < stored; ++s) {
       const std::int64_t g = s * form_.scheme.group / group_;
+      if (as_they_are_) {
+        const std::int64_t from = (g * parts_.scales.group_step + first) * 2;
+        std::memcpy(out.scales.data() + s * kRows, parts_.scales.bytes.data() + from,
+                    static_cast<std::size_t>(2 * count));
+        continue;
+      }
       for (std::int64_t r = 0; r < count; ++r) {
         const auto at = static_cast<std::size_t>(s * kRows + r);
         const float scale = parts_.scales.at(g, first + r) * unit;
@@ -69,6 +78,25 @@ class AffineMatrix final : public ForeignMatrix {
  private:
   float zero_of(std::int64_t group, std::int64_t row) const {
     return parts_.zeros == ZeroPoints::kMiddle ? middle_ : parts_.zero(group, row);
+  }
+
+  // Codes by places, not by inputs.
+  void read_places(std::int64_t first, std::int64_t count,
+                   std::vector<std::uint32_t>& quads) const {
+    if (form_.order.empty()) return parts_.codes->read(first, count, quads.data());
+    std::vector<std::uint32_t> inputs(quads.size());
+    parts_.codes->read(first, count, inputs.data());
+    for (std::size_t place = 0; place < form_.order.size(); ++place) {
+      const std::size_t input = form_.order[place];
+      const std::uint32_t* from = inputs.data() + input / 4 * kRows;
+      std::uint32_t* to = quads.data() + place / 4 * kRows;
+      const auto down = static_cast<unsigned>(8 * (input % 4));
+      const auto up = static_cast<unsigned>(8 * (place % 4));
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const std::uint32_t others = place % 4 == 0 ? 0u : to[r];
+        to[r] = others | (from[r] >> down & 255u) << up;
+      }
+    }
   }
 
   void choose_scheme() {
@@ -91,7 +119,10 @@ class AffineMatrix final : public ForeignMatrix {
     form_.exact = !form_.scheme.minimums;
     const bool halves = parts_.scales.type == DType::kF16 && !parts_.scales.inverse &&
                         parts_.scales.multiplier == 1.0f;
-    if (halves && !form_.scheme.minimums) return;
+    if (halves && !form_.scheme.minimums) {
+      as_they_are_ = parts_.scales.row_step == 1 && parts_.scales.row_block == 1;
+      return;
+    }
     const float most = form_.scheme.minimums ? range.largest * largest_zero() : range.largest;
     form_.unit_exponent = FactorRange::unit_exponent(most);
     form_.exact = form_.exact && range.are_halves(form_.unit_exponent);
@@ -129,6 +160,7 @@ class AffineMatrix final : public ForeignMatrix {
   std::int64_t groups_;  // likewise
   float middle_;
   bool shifted_ = false;
+  bool as_they_are_ = false;  // scales are halves, those of a group side by side
 };
 
 }  // namespace

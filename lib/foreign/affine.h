@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "foreign/code_reader.h"
 #include "foreign/factors.h"
@@ -35,6 +36,9 @@ struct AffineParts {
   CodeShape shape;
   std::int64_t group = 0;  // inputs that share a scale; the whole row where it is longer
   std::unique_ptr<CodeReader> codes;
+  // Which input is at each place, so that groups are of neighbours (input_order.h); empty: they
+  // are.
+  std::vector<std::uint32_t> order;
   Factors scales;
   bool scales_may_be_zero = false;
   ZeroPoints zeros = ZeroPoints::kMiddle;

@@ -124,7 +124,7 @@ void read_packed(const std::string& stem, Parts& parts) {
   const Width width = width_of(parts, codes, cols, codes.shape[1]);
   matrix.shape = {rows, cols, width.bits};
   matrix.scales = scales_of(parts, scales, matrix);
-  require_order(stem + ".weight_g_idx", cols, matrix.group, parts);
+  matrix.order = take_order(stem + ".weight_g_idx", cols, matrix.group, parts);
   matrix.file = parts.file();
   matrix.name = codes.name;
   matrix.codes = codes_in_rows(matrix.shape, width.per_word, codes.bytes);

@@ -71,8 +71,46 @@ bool FactorRange::are_halves(int unit_exponent) const noexcept {
   return short_mantissas && std::ilogb(smallest) - unit_exponent >= kHalfLeastExponent;
 }
 
+namespace {
+
+// Of all that there are, in the order of their bits, which is that of the magnitudes: a model has
+// tens of megabytes of them.
+FactorRange range_of_halves(const Factors& factors) noexcept {
+  constexpr std::uint16_t kSign = 0x8000;
+  std::uint16_t most = 0;
+  std::uint16_t least_less_one = 0xffff;  // zero becomes the largest of all
+  const auto count = static_cast<std::int64_t>(factors.bytes.size() / sizeof(std::uint16_t));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto half = load<std::uint16_t>(factors.bytes.data(), i);
+    const auto magnitude = static_cast<std::uint16_t>(half & ~kSign);
+    most = std::max(most, magnitude);
+    least_less_one = std::min(least_less_one, static_cast<std::uint16_t>(magnitude - 1));
+  }
+  bool zero = false;
+  for (std::int64_t i = 0; i < count && !zero; ++i) {
+    zero = (load<std::uint16_t>(factors.bytes.data(), i) & ~kSign) == 0;
+  }
+  const auto as_float = [&](std::uint16_t half) {
+    return (factors.type == DType::kF16 ? f16_to_f32(half) : bf16_to_f32(half)) *
+           factors.multiplier;
+  };
+  FactorRange range;
+  range.any_zero = zero;
+  if (most != 0) range.add(as_float(static_cast<std::uint16_t>(least_less_one + 1)));
+  if (most != 0) range.add(as_float(most));
+  return range;
+}
+
+}  // namespace
+
 FactorRange look_through(const Factors& factors, std::int64_t groups, std::int64_t rows,
                          const std::string& file) {
+  const bool halves = factors.type == DType::kF16 || factors.type == DType::kBF16;
+  if (halves && factors.group_step == rows && factors.row_step == 1 && !factors.inverse) {
+    FactorRange range = range_of_halves(factors);
+    require_finite(range, factors.name, file);
+    return range;
+  }
   FactorRange range;
   // Those that stand next to each other in the inner loop.
   const bool rows_inside = factors.group_step > 1;

@@ -92,7 +92,8 @@ std::shared_ptr<const ForeignMatrix> select_rows(std::shared_ptr<const ForeignMa
 }
 
 std::uint64_t packed_bytes(const ForeignMatrix& matrix) {
-  const auto bytes = packed_bytes(matrix.form().scheme, matrix.rows(), matrix.cols());
+  const auto bytes = packed_bytes(matrix.form().scheme, matrix.rows(), matrix.cols(),
+                                  !matrix.form().order.empty());
   if (!bytes) fail(ErrorCode::kLimit, "a matrix of {} x {}", matrix.rows(), matrix.cols());
   return *bytes;
 }
@@ -100,7 +101,7 @@ std::uint64_t packed_bytes(const ForeignMatrix& matrix) {
 ForeignPacker::ForeignPacker(const ForeignMatrix& matrix, std::span<std::byte> out)
     : matrix_(matrix),
       writer_(matrix.form().scheme, matrix.rows(), matrix.cols(), matrix.form().unit_exponent,
-              matrix.form().grid, out) {}
+              matrix.form().grid, out, matrix.form().order) {}
 
 void ForeignPacker::pack(std::int64_t first, std::int64_t last) {
   ForeignRows rows(matrix_.form(), matrix_.cols());
@@ -128,6 +129,7 @@ double packed_sqnr(const ForeignMatrix& matrix, std::int64_t first) {
   for (std::int64_t r = 0; r < count; ++r) {
     matrix.read_f32(first + r, 1, was.data());
     unpack_row(packed, r, is.data());
+    to_input_order(packed_order(copy.bytes()), is.data());
     for (std::size_t c = 0; c < cols; ++c) {
       const double difference = static_cast<double>(is[c]) - static_cast<double>(was[c]);
       signal += static_cast<double>(was[c]) * static_cast<double>(was[c]);

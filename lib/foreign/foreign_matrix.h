@@ -24,6 +24,8 @@ struct ForeignForm {
   PackedScheme scheme;
   int unit_exponent = 0;               // PackedWriter's
   std::array<std::int8_t, 16> grid{};  // of a scheme with a grid
+  // Which input stands at each place of a packed row; empty: as they are.
+  std::vector<std::uint32_t> order;
   // Whether the layout holds the same numbers. If not, some scales are rounded, or codes.
   bool exact = true;
 };

@@ -78,7 +78,7 @@ void read_matrix(const Variant& variant, const std::string& stem, Parts& parts) 
     parts.fail(scales, "has {} groups of {} for {} inputs", groups, matrix.group,
                matrix.shape.cols);
   }
-  require_order(stem + ".g_idx", matrix.shape.cols, matrix.group, parts);
+  matrix.order = take_order(stem + ".g_idx", matrix.shape.cols, matrix.group, parts);
   matrix.file = parts.file();
   matrix.name = codes.name;
   matrix.codes = codes_in_columns(matrix.shape, codes.bytes);

@@ -1,7 +1,8 @@
 #include "foreign/input_order.h"
 
+#include <algorithm>
 #include <cstring>
-#include <vector>
+#include <numeric>
 
 #include "base/divide_up.h"
 #include "base/escape.h"
@@ -9,26 +10,29 @@
 
 namespace lathe {
 
-void require_order(const std::string& name, std::int64_t cols, std::int64_t group, Parts& parts) {
-  if (!parts.has(name)) return;
+std::vector<std::uint32_t> take_order(const std::string& name, std::int64_t cols,
+                                      std::int64_t group, Parts& parts) {
+  if (!parts.has(name)) return {};
   const Part index = parts.take(name);
   parts.require_type(index, {DType::kI32});
   parts.require_shape(index, std::vector{cols});
   const std::int64_t groups = divide_up(cols, group);
-  bool in_order = true;
-  for (std::int64_t i = 0; i < cols; ++i) {
-    std::int32_t value;
-    std::memcpy(&value, index.bytes.data() + 4 * i, sizeof(value));
-    if (value < 0 || value >= groups) {
-      parts.fail(index, "says that input {} is of group {}, of {}", i, value, groups);
-    }
-    in_order = in_order && value == i / group;
+  std::vector<std::int32_t> group_of(static_cast<std::size_t>(cols));
+  std::memcpy(group_of.data(), index.bytes.data(), index.bytes.size());
+  for (std::size_t i = 0; i < group_of.size(); ++i) {
+    if (group_of[i] >= 0 && group_of[i] < groups) continue;
+    parts.fail(index, "says that input {} is of group {}, of {}", i, group_of[i], groups);
   }
-  if (in_order) return;
-  fail_unsupported(
-      "{}: the tensor {} puts inputs into another order (desc_act), which is not read; quantize "
-      "without it, or start from the unquantized checkpoint",
-      quoted(parts.file()), quoted(index.name));
+  std::vector<std::uint32_t> order(group_of.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, {}, [&](std::uint32_t input) { return group_of[input]; });
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    if (group_of[order[place]] == static_cast<std::int64_t>(place) / group) continue;
+    fail_unsupported("{}: the tensor {} makes groups of other sizes than {}, which is not read",
+                     quoted(parts.file()), quoted(index.name), group);
+  }
+  if (std::ranges::is_sorted(order)) order.clear();
+  return order;
 }
 
 }  // namespace lathe

@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "foreign/parts.h"
 
 namespace lathe {
 
-// Takes the part, where there is one, and checks that it puts the inputs into their groups in
-// order: input i into group i / group. Throws kInvalid for a group that is none, kUnsupported for
-// another order (desc_act, actorder), which the layout has not.
-void require_order(const std::string& name, std::int64_t cols, std::int64_t group, Parts& parts);
+// Takes the part, where there is one: the group of each input. Gives the inputs in the order of
+// their groups, and within a group in their own; nothing where they are in that order. Throws
+// kInvalid for a group that is none, kUnsupported for groups of other sizes than `group` (but for
+// the last).
+std::vector<std::uint32_t> take_order(const std::string& name, std::int64_t cols,
+                                      std::int64_t group, Parts& parts);
 
 }  // namespace lathe

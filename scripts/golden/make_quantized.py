@@ -71,6 +71,15 @@ def spread(factors, cols):
     return factors.repeat_interleave(-(-cols // factors.shape[1]), dim=1)[:, :cols]
 
 
+def order_of(stem, count):
+    """The inputs in some order: one for those that meet the same activations, as the quantizers have it."""
+    same = stem.replace("k_proj", "q_proj").replace("v_proj", "q_proj").replace("up_proj", "gate_proj")
+    return torch.randperm(count, generator=torch.Generator().manual_seed(sum(same.encode())))
+
+
+plain_spread = spread
+
+
 class Format:
     """How one matrix is held: its parts by suffix, and what they stand for."""
 
@@ -85,12 +94,12 @@ class Format:
 
 
 class Gptq(Format):
-    def __init__(self, bits, group, symmetric, v2=False, zero_bias=False, dynamic=None, beside=False):
-        self.bits, self.group, self.symmetric, self.v2 = bits, group, symmetric, v2
+    def __init__(self, bits, group, symmetric, v2=False, zero_bias=False, dynamic=None, beside=False, order=False):
+        self.bits, self.group, self.symmetric, self.v2, self.order = bits, group, symmetric, v2, order
         self.zero_bias, self.dynamic, self.beside = zero_bias, dynamic, beside
 
     def config(self):
-        out = dict(bits=self.bits, group_size=self.group, sym=self.symmetric, desc_act=False, damp_percent=0.01,
+        out = dict(bits=self.bits, group_size=self.group, sym=self.symmetric, desc_act=self.order, damp_percent=0.01,
                    checkpoint_format="gptq_v2" if self.v2 else "gptq")
         if self.dynamic:
             out["dynamic"] = {f"+:.*{key}.*": dict(bits=bits) for key, bits in self.dynamic.items()}
@@ -103,13 +112,19 @@ class Gptq(Format):
 
     def pack(self, stem, w):
         bits = self.bits_of(stem)
-        codes, scale, zero = quantize(w, bits, self.group, self.symmetric)
-        stored = zero if self.v2 else (zero - 1) % 2 ** bits
         group = w.shape[1] if self.group <= 0 else self.group
+        index = torch.arange(w.shape[1]) // group
+        if self.order:
+            places = order_of(stem, w.shape[1])
+            codes, scale, zero = quantize(w[:, places], bits, self.group, self.symmetric)
+            codes[:, places], index[places] = codes.clone(), index.clone()
+        else:
+            codes, scale, zero = quantize(w, bits, self.group, self.symmetric)
+        stored = zero if self.v2 else (zero - 1) % 2 ** bits
         out = {"qweight": pack_words(codes.t().numpy(), bits),
                "qzeros": pack_words(stored.numpy(), bits).t().contiguous(),
                "scales": scale.t().to(torch.float16).contiguous(),
-               "g_idx": (torch.arange(w.shape[1]) // group).int()}
+               "g_idx": index.int()}
         if self.zero_bias:
             out["bias"] = torch.zeros(w.shape[0], dtype=torch.float16)
         return out
@@ -183,9 +198,10 @@ class AutoRoundGptq(Gptq):
 class CompressedTensors(Format):
     """Whole numbers, packed or as bytes."""
 
-    def __init__(self, bits, group, symmetric, packed=True, scale_type=torch.bfloat16, mixed=None, per_word=0):
+    def __init__(self, bits, group, symmetric, packed=True, scale_type=torch.bfloat16, mixed=None, per_word=0,
+                 order=False):
         self.bits, self.group, self.symmetric, self.packed = bits, group, symmetric, packed
-        self.scale_type, self.mixed, self.per_word = scale_type, mixed or {}, per_word
+        self.scale_type, self.mixed, self.per_word, self.order = scale_type, mixed or {}, per_word, order
 
     def args(self, bits):
         strategy = "group" if self.group > 0 else "channel"
@@ -218,8 +234,17 @@ class CompressedTensors(Format):
 
     def pack(self, stem, w):
         bits = self.bits_of(stem)
-        codes, scale, zero = quantize(w, bits, self.group, self.symmetric, self.scale_type)
-        out = {"weight_scale": scale.to(self.scale_type)}
+        out = {}
+        if self.order:
+            places = order_of(stem, w.shape[1])
+            codes, scale, zero = quantize(w[:, places], bits, self.group, self.symmetric, self.scale_type)
+            codes[:, places] = codes.clone()
+            index = torch.empty(w.shape[1], dtype=torch.int32)
+            index[places] = (torch.arange(w.shape[1]) // self.group).int()
+            out["weight_g_idx"] = index
+        else:
+            codes, scale, zero = quantize(w, bits, self.group, self.symmetric, self.scale_type)
+        out["weight_scale"] = scale.to(self.scale_type)
         half = 2 ** (bits - 1)
         if self.packed:
             out["weight_packed"] = self.words(codes, bits)
@@ -233,6 +258,9 @@ class CompressedTensors(Format):
         return out
 
     def unpack(self, parts, shape):
+        def spread(factors, cols):
+            index = parts.get("weight_g_idx")
+            return plain_spread(factors, cols) if index is None else factors[:, index.long()]
         scale = spread(parts["weight_scale"].float(), shape[1])
         if not self.packed:
             zero = parts.get("weight_zero_point")
@@ -532,6 +560,9 @@ FORMATS = {
     "compressed-mxfp8": Float8("compressed-tensors", exponents=True),
     "compressed-nvfp4": Float4("compressed-tensors", "nvfp4"),
     "compressed-mxfp4": Float4("compressed-tensors", "mxfp4"),
+    "compressed-4-order": CompressedTensors(4, 32, False, order=True),
+    "gptq-3-order-asym": Gptq(3, 16, False, order=True),
+    "gptq-4-order": Gptq(4, 32, True, order=True),
 }
 
 

@@ -127,7 +127,7 @@ class QuantizedFolders(ToolTest):
         self.refused("gptq-4", self.put(Q + "g_idx", "i", 5, 2), Q + "g_idx")
         self.refused("gptq-4", self.put(Q + "g_idx", "i", 5, -1), Q + "g_idx")
 
-    def test_refuses_inputs_in_another_order(self):
+    def test_refuses_groups_of_other_sizes(self):
         self.refused("gptq-4", self.put(Q + "g_idx", "i", 5, 1), Q + "g_idx", status=6)
 
     def test_refuses_scales_that_are_none(self):

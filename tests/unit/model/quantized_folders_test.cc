@@ -188,7 +188,9 @@ INSTANTIATE_TEST_SUITE_P(
         Quantized{"fp8-rows", "w8g32", 48}, Quantized{"modelopt-fp8", "w8g32", 48},
         Quantized{"modelopt-nvfp4", "w4nlg16", 70}, Quantized{"compressed-fp8-rows", "w8g32", 48},
         Quantized{"compressed-fp8-blocks", "w8g32", 48}, Quantized{"compressed-mxfp8", "w8g32", 48},
-        Quantized{"compressed-nvfp4", "w4nlg16", 70}, Quantized{"compressed-mxfp4", "w4nlg32"}),
+        Quantized{"compressed-nvfp4", "w4nlg16", 70}, Quantized{"compressed-mxfp4", "w4nlg32"},
+        Quantized{"gptq-4-order", "w4g32"}, Quantized{"gptq-3-order-asym", "w4g16"},
+        Quantized{"compressed-4-order", "w5g32"}),
     test_name);
 
 }  // namespace
