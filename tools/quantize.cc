@@ -15,7 +15,6 @@
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/text.h"
 #include "common/tool.h"
 #include "quantize/report.h"
 #include "quantize/statistics.h"
@@ -254,6 +253,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = tool.app();
   tool.add_common(kModelOptional | kOutput | kThreads | kJson);
+  app.get_option("--output")->description("The file to write")->default_str("");
   app.add_option("-s,--scheme", options.scheme,
                  fmt::format("How weights are stored: {}; q8_0, q4_0 and q4_1 are for GGUF",
                              quantize_schemes()))

@@ -20,6 +20,8 @@ std::vector<TensorRole> readers_of(ActivationPoint point) {
       return {TensorRole::kSharedGate, TensorRole::kSharedUp};
     case ActivationPoint::kSharedHidden:
       return {TensorRole::kSharedDown};
+    case ActivationPoint::kRouting:
+      return {};
     case ActivationPoint::kHead:
       break;
   }

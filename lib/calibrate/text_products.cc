@@ -13,7 +13,7 @@ TextProducts::TextProducts(const std::shared_ptr<const Checkpoint>& model, Chunk
       pool_(threads > 0 ? threads : available_cpus()),
       runner_(model, static_cast<std::int64_t>(chunks_.front().size()), threads,
               [this](const ActivationRows& rows) {
-                if (!watching_) return;
+                if (!watching_ || readers_of(rows.point).empty()) return;
                 sums_[{rows.point, rows.expert}].add(rows.x, rows.rows, rows.cols, pool_);
               }),
       hidden_(chunks_.size()),

@@ -74,6 +74,7 @@ class Bench(ToolTest):
         self.write("slow.json", json.dumps(rows))
         self.measure("--baseline", "slow.json", "--fail-if", "<-99%")
         self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
+        self.fails(2, "--compare", "base.json", message=["--compare NEW", "-m MODEL"])
 
     def test_gates_that_no_test_is_named_for(self):
         self.write("base.json", self.measure("--format", "json").stdout)

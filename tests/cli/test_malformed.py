@@ -365,6 +365,12 @@ class Links(MalformedTest):
                                    ["sgp-eval", "-m", village, "--data", "p.jsonl"],
                                    ["sgp-eval", "--baseline", "p.jsonl", "--responses", "p.jsonl"],
                                    ["generate", "-m", village, "--jsonl", "-i", "p.jsonl"],
+                                   ["generate", "-m", village, "-i", "p.jsonl"],
+                                   ["generate", "-m", village, "--chat", "--chat-template", "chatml",
+                                    "-p", "x", "--messages", "p.jsonl"],
+                                   ["tokenize", "-m", village, "--lines", "-i", "p.jsonl"],
+                                   ["perplexity", "-m", village, "-c", "8", "-i", "p.jsonl"],
+                                   ["bench", "--compare", "p.jsonl", "p.jsonl"],
                                    ["perplexity", "--compare", "p.jsonl", "p.jsonl"]):
             with self.subTest(tool=tool, name=name):
                 self.fails(3, *words, name, tool=tool, message=f'"{name}": is a pointer of Git LFS')

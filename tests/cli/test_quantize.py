@@ -82,6 +82,11 @@ class Quantize(ToolTest):
             for group in groups:
                 self.assertRegex(text, rf"(?<!\d){group}(?!\d)", document)
 
+    def test_standard_output_is_no_place_for_a_model(self):
+        self.assertNotIn("standard output", self.ok("--help").out.replace("\n", " "))
+        for output in ([], ["-o", "-"]):
+            self.fails(2, "-m", self.model, *output, message="-o FILE")
+
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
@@ -262,6 +267,66 @@ class Quantize(ToolTest):
         refuse(self.write("nan.dat", dat[:-4] + struct.pack("<f", float("nan"))), "not finite")
         refuse(self.write("other.gguf", self.gguf("model", tensors)), "imatrix")
         refuse(self.write("bare.gguf", self.gguf("imatrix", tensors[:1])), "counts")
+
+    def test_importance_of_llama_cpp_with_experts(self):
+        """Of a text so short that it meets few of them: both forms say what ours says, and who is
+        not met is named."""
+        model = tiny_models.mixture(self.model, self.folder / "moe")
+        self.write("short.txt", "A heron")
+        how = ("-m", model, "-f", "-s", "w4g32")
+        run = self.ok(*how, "-o", "a.lathe", "--calib", "short.txt", "--save-importance",
+                      "i.safetensors")
+        unmet = re.search(r"no token of the calibration text met (\d+) experts, .*", run.err)
+        self.assertTrue(0 < int(unmet[1]) <= 8, run.err)
+        raw = (self.folder / "i.safetensors").read_bytes()
+        start = 8 + int.from_bytes(raw[:8], "little")
+        ours = {name: array.array("f", raw[start + t["data_offsets"][0]:start + t["data_offsets"][1]])
+                for name, t in json.loads(raw[8:start]).items() if name != "__metadata__"}
+        met = {name for name in ours if ".experts." in name and "up_proj" in name}
+        self.assertEqual(len(met), 12 - int(unmet[1]))
+        missing = sorted((layer, e) for layer in range(2) for e in range(6)
+                         if f"model.layers.{layer}.mlp.experts.{e}.up_proj.weight" not in met)
+        self.assertIn("; ".join(f"layer {layer}, expert {e}" for layer, e in missing), unmet[0])
+
+        # (name, a vector or one per expert); q, k and v, and gate and up, stand in one as elsewhere.
+        entries = [("output.weight", [ours["lm_head.weight"]])]
+        for i in range(2):
+            of = lambda part: ours.get(f"model.layers.{i}.{part}.weight")
+            entries += [(f"blk.{i}.attn_qkv.weight", [of("self_attn.q_proj")]),
+                        (f"blk.{i}.attn_output.weight", [of("self_attn.o_proj")]),
+                        (f"blk.{i}.ffn_down_exps.weight",
+                         [of(f"mlp.experts.{e}.down_proj") for e in range(6)]),
+                        (f"blk.{i}.ffn_gate_inp.weight", [of("self_attn.q_proj")]),  # is kept
+                        (f"blk.{i}.ffn_{'gate_up' if i else 'gate'}_exps.weight",
+                         [of(f"mlp.experts.{e}.up_proj") for e in range(6)])]
+        dat, tensors = struct.pack("<i", len(entries)), []
+        for name, vectors in entries:
+            width = len(next(v for v in vectors if v))
+            values = [x * 4 for v in vectors for x in v or [1.0] * width]
+            dat += struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", 4, len(values))
+            dat += array.array("f", values).tobytes()
+            counts = [64.0 * 2 ** i if v else 0.0 for i, v in enumerate(vectors)]
+            sums = [x * c for v, c in zip(vectors, counts) for x in v or [0.0] * width]
+            tensors += [(f"{name}.in_sum2", [width, len(vectors)], array.array("f", sums).tobytes()),
+                        (f"{name}.counts", [1, len(vectors)], array.array("f", counts).tobytes())]
+        self.write("i.dat", dat)
+        self.write("i.gguf", self.gguf("imatrix", tensors))
+        for name in ("i.safetensors", "i.gguf", "i.dat"):
+            said = self.ok(*how, "-o", "b.lathe", "--importance", name).err
+            self.assertIn(unmet[0], said)
+            a, b = ((self.folder / f"{x}.lathe").read_bytes() for x in "ab")
+            # Recipes differ: theirs know the router, too.
+            same = lambda file: file[8 + int.from_bytes(file[:8], "little"):]
+            self.assertEqual(same(a), same(b), name)
+        # A layer that does not say how many experts there are, and counts of none.
+        bare = [t for t in tensors if "ffn_gate_inp" not in t[0]]
+        self.write("bare.dat", dat.replace(b"ffn_gate_inp", b"ffn_gate_xxx"))
+        self.fails(3, *how, "-o", "c.lathe", "--importance", "bare.dat", message="how many experts")
+        self.ok(*how, "-o", "c.lathe", "--importance", self.write("bare.gguf", self.gguf("imatrix", bare)))
+        odd = [(n, [1, 5], d[:20]) if "counts" in n and "down_exps" in n else (n, s, d)
+                for n, s, d in tensors]
+        self.fails(3, *how, "-o", "c.lathe", "--importance",
+                   self.write("odd.gguf", self.gguf("imatrix", odd)), message="experts")
 
     def importance(self, value):
         """An importance matrix of the model with this value everywhere."""

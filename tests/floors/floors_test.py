@@ -21,6 +21,7 @@ FLOORS = [
     ["convert"],
     ["quant"],
     ["model"],
+    ["speculate"],
     ["calibrate", "generate"],
     ["engine"],
     ["batch", "c", "eval"],
@@ -52,6 +53,7 @@ HEADER_ROOM = {
     "session": "model",
     "conversation": "generate",
     "sampler": "generate",
+    "speculation": "speculate",
     "version": "base",
     "lathe": "engine",  # the core: batches, benchmarks and SGP-Bench stand above it
 }

@@ -153,7 +153,15 @@ def make_importance():
                                     ("output.weight", 1, [4, 4])]))
     write("importance", "dat_with_text", dat([("blk.0.ffn_up.weight", 1, [1.0] * 3)],
                                              struct.pack("<ii", 7, 4) + b"text"))
+    # Two experts of two inputs; nothing met the second.
+    write("importance", "dat_with_experts", dat([("blk.0.ffn_down_exps.weight", 1, [3, 4, 5, 1, 1, 1]),
+                                                 ("blk.0.ffn_gate_exps.weight", 1, [2, 3, 1, 1]),
+                                                 ("blk.0.ffn_gate_inp.weight", 1, [2, 2])]))
     floats = struct.pack("<4f", 1, 2, 3, 4)
+    write("importance", "gguf_with_experts", gguf(
+        [("general.type", 8, text("imatrix"))],
+        [("blk.0.ffn_up_exps.weight.in_sum2", [2, 2], 0, floats),
+         ("blk.0.ffn_up_exps.weight.counts", [1, 2], 0, struct.pack("<2f", 2, 0))]))
     write("importance", "gguf", gguf(
         [("general.type", 8, text("imatrix")), ("imatrix.chunk_count", 4, b"\2\0\0\0"),
          ("imatrix.chunk_size", 4, b"\0\2\0\0"), ("imatrix.datasets", 9, array(8, ["a.txt"]))],

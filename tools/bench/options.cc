@@ -1,6 +1,7 @@
 #include "bench/options.h"
 
 #include "lathe/bench/report.h"
+#include "lathe/host/escape.h"
 
 #include "common/fail.h"
 #include "common/kv_type.h"
@@ -62,6 +63,7 @@ void add_comparison(Tool& tool, BenchOptions& o) {
       .add_option("--baseline", o.baseline, "Results to compare with: an earlier run's JSON")
       ->type_name("FILE")
       ->group(kComparing);
+  tool.app().add_option("--base", o.baseline)->group("");  // another tool's old name
   tool.app()
       .add_option("--compare", o.compare,
                   "Measure nothing: compare results of the first file with those of the second. "
@@ -137,6 +139,12 @@ void join_bench_options(BenchOptions& options) {
 void check_bench_options(const BenchOptions& options) {
   if (!options.gates.empty() && options.compare.empty() && options.interleave.empty()) {
     fail_usage("--fail-if needs --baseline, --compare or --interleave");
+  }
+  if (!options.has_model() && options.compare.size() == 1) {
+    fail_usage(
+        "--compare {0} compares with a second file: --compare NEW {0}; or with what is measured "
+        "now: add -m MODEL",
+        lathe::quoted(options.compare.front()));
   }
   if (!options.has_model() && options.compare.size() != 2) {
     fail_usage(
