@@ -11,6 +11,7 @@
 #include "lathe/host/json_text.h"
 #include "lathe/importance.h"
 #include "lathe/lathe.h"
+#include "lathe/synthetic.h"
 
 #include "common/left_out.h"
 #include "common/output.h"
@@ -39,6 +40,8 @@ struct Options {
   std::string importance_out;
   std::string effort;
   std::string tokenizer;
+  std::string synthetic;  // a shape
+  std::int64_t layers = 0;
   std::string verify;   // a file, to be rebuilt
   std::string against;  // from this
   bool dry_run = false;
@@ -106,7 +109,15 @@ void check_options(const Tool& tool, const Options& options) {
     }
     return;
   }
-  if (common.model.empty()) fail_usage("a model is needed: -m MODEL");
+  if (options.layers > 0 && options.synthetic.empty()) {
+    fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
+  }
+  if (!options.synthetic.empty() && !common.model.empty()) {
+    fail_usage("--synthetic makes a model, so there is none to read");
+  }
+  if (options.synthetic.empty() && common.model.empty()) {
+    fail_usage("a model is needed: -m MODEL");
+  }
   if (!options.dry_run && common.output == "-") fail_usage("an output file is needed: -o FILE");
 }
 
@@ -196,6 +207,20 @@ int verify(const Tool& tool, const Options& options) {
   return 1;
 }
 
+std::shared_ptr<const Checkpoint> open_source(const Tool& tool, const Options& options) {
+  if (!options.synthetic.empty()) {
+    SyntheticOptions synthetic;
+    synthetic.tokenizer = options.tokenizer;
+    synthetic.layers = options.layers;
+    return synthetic_checkpoint(options.synthetic, synthetic);
+  }
+  OpenOptions open;
+  open.tokenizer_path = options.tokenizer;
+  auto checkpoint = Checkpoint::open(tool.common().model, open);
+  note_left_out(tool, *checkpoint);
+  return checkpoint;
+}
+
 int run(const Tool& tool, const Options& options) {
   const CommonValues& common = tool.common();
   check_options(tool, options);
@@ -206,10 +231,7 @@ int run(const Tool& tool, const Options& options) {
     const auto [scheme, path] = split(also, "--also", also.find('='));
     targets.push_back({path, make_options(tool, options, scheme)});
   }
-  OpenOptions open;
-  open.tokenizer_path = options.tokenizer;
-  const auto checkpoint = Checkpoint::open(common.model, open);
-  note_left_out(tool, *checkpoint);
+  const auto checkpoint = open_source(tool, options);
 
   std::vector<QuantizeReport> reports;
   if (options.dry_run) {
@@ -283,6 +305,12 @@ int main(int argc, char** argv) {
       ->default_str("");
   app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")
       ->type_name("FILE");
+  app.add_option("--synthetic", options.synthetic,
+                 "Instead of a model, one of this shape with random weights, for measuring")
+      ->type_name("SHAPE");
+  tool.number("--layers", options.layers,
+              "Only the first N layers of a --synthetic model (default: all)", 1, 4096)
+      ->default_str("");
   app.add_flag("--resume", options.resume,
                "Go on with what a killed run left in FILE.partial; leave that when interrupted");
   app.add_option("--verify", options.verify,

@@ -114,6 +114,11 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
     const std::string generation_file = beside(file, "generation_config.json");
     const Json generation = parse_json(generation_text, generation_file, kLimits);
     const auto ids = token_ids(JsonView(generation, generation_file), "eos_token_id");
+    for (const std::int64_t id : ids) {
+      if (id < config.vocab_size) continue;
+      fail_invalid("{}: eos_token_id is {}, not in 0 to {}", quoted(generation_file), id,
+                   config.vocab_size - 1);
+    }
     if (!ids.empty()) config.eos_tokens = ids;
   }
   refuse_unread_keys(fields, asked);

@@ -104,6 +104,9 @@ float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* s
   if (m.scheme.form == ScaleForm::kHalf) {
     return f16_to_f32(static_cast<const std::uint16_t*>(scales)[at]);
   }
+  if (m.scheme.form == ScaleForm::kExponent) {
+    return f32_of_exponent(static_cast<const std::uint8_t*>(scales)[at]);
+  }
   const std::int64_t super = m.scheme.group == 0 ? 0 : g * m.scheme.group / kPackedSuperGroup;
   return static_cast<float>(static_cast<const std::int8_t*>(scales)[at]) *
          f16_to_f32(supers[scale_index(m, r, super, m.super_groups)]);
@@ -189,14 +192,17 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
   const auto tiles = static_cast<std::uint64_t>(m.tiles);
   const std::uint64_t scales = tiles * static_cast<std::uint64_t>(m.groups) * kTileRows;
   const std::uint64_t supers = tiles * static_cast<std::uint64_t>(m.super_groups) * kTileRows;
-  // A byte is always finite.
+  // A signed byte is always finite.
   const auto finite = [](const void* halves, std::uint64_t count) {
     return halves == nullptr || all_finite_f16({static_cast<const std::uint16_t*>(halves),
                                                 static_cast<std::size_t>(count)});
   };
-  const bool half = m.scheme.form == ScaleForm::kHalf;
-  const bool all = half ? finite(m.scales, scales) && finite(m.minimums, scales)
-                        : finite(m.super_scales, supers) && finite(m.super_minimums, supers);
+  bool all = finite(m.super_scales, supers) && finite(m.super_minimums, supers);
+  if (m.scheme.form == ScaleForm::kHalf) {
+    all = finite(m.scales, scales) && finite(m.minimums, scales);
+  } else if (m.scheme.form == ScaleForm::kExponent) {
+    all = std::memchr(m.scales, 255, static_cast<std::size_t>(scales)) == nullptr;
+  }
   if (!all) fail_invalid("{}: a scale is infinite or not a number", what);
   return m;
 }

@@ -247,6 +247,11 @@ class Bench(ToolTest):
         self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
         self.fails(2, "--shape", "llama-42m", "--scheme", "w7", message="w7")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
+        self.fails(2, "-m", "x", "--layers", "2", message="--shape")
+        self.fails(2, "--shape", "llama-42m", "--layers", "9", message="8 layers")
+        few = json.loads(self.ok("--shape", "llama-42m", "--layers", "2", "-p", "8", "-n", "0", "-r", "1",
+                                 "--format", "json", env={"TMPDIR": str(self.folder)}).stdout)
+        self.assertLess(few[0]["model_n_params"], out[0]["model_n_params"])
 
     def test_a_signal_takes_the_folder_of_random_weights_away(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,

@@ -63,6 +63,31 @@ class Chains(ToolTest):
         left = {p.name for p in self.folder.iterdir()}
         self.assertEqual(left, {"a.lathe", "b.gguf", "c", "d.gguf", "e.lathe", "f"})
 
+    def test_experts_in_mxfp4_stay_what_they_are(self):
+        source = self.data("golden/models/gpt-oss")
+        self.ok(source, "-o", "a.lathe")
+        self.ok("a.lathe", "-o", "b.gguf")
+        self.ok("b.gguf", "-o", "c")
+        shutil.copytree(source, self.folder / "a")  # GGUF says what the model was called
+        self.ok("a", "-o", "d.gguf")
+        self.assertEqual(weights(self.folder / "c"), weights(source))
+        self.assertEqual((self.folder / "b.gguf").read_bytes(), (self.folder / "d.gguf").read_bytes())
+        config = json.loads((self.folder / "c/config.json").read_text())
+        self.assertEqual(config["quantization_config"]["quant_method"], "mxfp4")
+        self.assertEqual(config["torch_dtype"], "bfloat16")
+        for file in ("a.lathe", "b.gguf"):
+            types = {row["name"]: (row["dtype"], row["bytes"])
+                     for row in json.loads(self.ok("--list", "--json", file).out)["tensors"]}
+            experts = [value for name, value in types.items() if "exp" in name and value[0] == "MXFP4"]
+            self.assertEqual(sum(size for _, size in experts), 2 * 4 * 3 * 64 * 32 * 17 // 32, file)
+        # As floats they are turned, and no longer said to be quantized.
+        self.ok("b.gguf", "--dtype", "bf16", "-o", "e")
+        floats = weights(self.folder / "e")
+        self.assertEqual(floats["model.layers.0.mlp.experts.down_proj"][:2], ("BF16", [4, 32, 64]))
+        self.assertNotIn("quantization_config", json.loads((self.folder / "e/config.json").read_text()))
+        self.ok(source, "--dtype", "bf16", "-o", "f")
+        self.assertEqual(weights(self.folder / "f"), floats)
+
     def test_llama2c(self):
         for vocab in (40, -40):
             self.write("m.bin", llama2c_file(vocab=vocab))
@@ -167,6 +192,12 @@ class Reports(ToolTest):
             self.assertNotIn(raw, result.stdout)
         json.loads(self.ok("--list", "--json", "m.safetensors").out)
 
+    def test_windows_that_llama_cpp_does_not_know_are_told_of(self):
+        for model, told in (("mistral-window", True), ("phi3-window", True), ("gemma3", False),
+                            ("gpt-oss-bf16", False)):
+            result = self.ok(self.data(f"golden/models/{model}"), "-o", f"{model}.gguf")
+            self.assertEqual("without a sliding window" in result.err, told, result)
+
     def test_dry_run_writes_nothing(self):
         result = self.ok(self.data(MODEL), "--dry-run", "--dtype", "f16", "-o", "m.gguf")
         self.assertIn("token_embd.weight", result.out)
@@ -208,6 +239,14 @@ class Refusals(ToolTest):
                 with self.subTest(name=name, option=option):
                     self.fails(status, name, *option, message=words)
         self.assertFalse((self.folder / "out.lathe").exists())
+
+    def test_exponents_out_of_range(self):
+        source = self.data("golden/models/gpt-oss")
+        for number, scale in enumerate((b"\xff", b"\xfc")):
+            folder = tiny_models.altered(source, self.folder / f"m{number}",
+                                         {"model.layers.1.mlp.experts.down_proj_scales": scale})
+            for options in (["-o", "out.lathe"], ["--dtype", "f32", "-o", "out.lathe"]):
+                self.fails(3, folder, *options, message="model.layers.1.mlp.experts.0.down_proj.weight")
 
     def test_truncated_inputs(self):
         self.ok(self.data(MODEL), "-o", "m.lathe")

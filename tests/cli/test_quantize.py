@@ -328,6 +328,18 @@ class Quantize(ToolTest):
         self.fails(3, *how, "-o", "c.lathe", "--importance",
                    self.write("odd.gguf", self.gguf("imatrix", odd)), message="experts")
 
+    def test_a_shape_is_quantized_as_it_is_made(self):
+        shape = ("--synthetic", "llama-42m")
+        self.ok(*shape, "--layers", "2", "-o", "a.lathe")
+        self.ok(*shape, "--layers", "2", "-o", "whole.lathe", tool="convert")
+        self.ok("-m", "whole.lathe", "-o", "b.lathe")
+        a, b = ((self.folder / f"{x}.lathe").read_bytes() for x in "ab")
+        data = lambda file: file[8 + int.from_bytes(file[:8], "little"):]
+        self.assertEqual(data(a), data(b))
+        self.fails(2, *shape, "-m", self.model, "-o", "c.lathe", message="--synthetic")
+        self.fails(2, "-m", self.model, "--layers", "1", "-o", "c.lathe", message="--synthetic")
+        self.fails(2, *shape, "--layers", "9", "-o", "c.lathe", message="8 layers")
+
     def importance(self, value):
         """An importance matrix of the model with this value everywhere."""
         self.divergence(self.model)  # writes story.txt

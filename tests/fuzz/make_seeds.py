@@ -60,6 +60,11 @@ def make_gguf():
     blocks = [("q4_0", 2, 32, 18), ("q4_1", 3, 32, 20), ("q5_0", 6, 32, 22), ("q5_1", 7, 32, 24),
               ("q8_0", 8, 32, 34), ("q4_k", 12, 256, 144), ("q5_k", 13, 256, 176),
               ("q6_k", 14, 256, 210)]
+    more = [("q2_k", 10, 256, 84), ("q3_k", 11, 256, 110), ("iq2_xxs", 16, 256, 66), ("iq2_xs", 17, 256, 74),
+            ("iq3_xxs", 18, 256, 98), ("iq1_s", 19, 256, 50), ("iq4_nl", 20, 32, 18), ("iq3_s", 21, 256, 110),
+            ("iq2_s", 22, 256, 82), ("iq4_xs", 23, 256, 136), ("iq1_m", 29, 256, 56), ("tq1_0", 34, 256, 54),
+            ("tq2_0", 35, 256, 66), ("mxfp4", 39, 32, 17), ("nvfp4", 40, 64, 36), ("q1_0", 41, 128, 18),
+            ("q2_0", 42, 64, 18)]
     write("gguf", "scalars", gguf(scalars, []))
     write("gguf", "vocabulary_v2", gguf(scalars[:1] + arrays, [], version=2))
     write("gguf", "floats", gguf(arrays, [("x", [4, 3], 0, floats), ("y", [24], 1, floats)]))
@@ -67,6 +72,7 @@ def make_gguf():
                                   [("x", [2, 2, 3], 0, floats), ("z", [1, 1, 1, 6], 27, floats)],
                                   alignment=64))
     write("gguf", "blocks", gguf([], [(n, [e], t, bytes(range(b))) for n, t, e, b in blocks]))
+    write("gguf", "more_blocks", gguf([], [(n, [e], t, bytes(range(b))) for n, t, e, b in more]))
     write("gguf", "split", gguf([("split.no", 2, b"\1\0"), ("split.count", 2, b"\2\0"),
                                  ("split.tensors.count", 5, b"\2\0\0\0")], [("x", [12], 0, floats)]))
 

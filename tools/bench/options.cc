@@ -19,6 +19,9 @@ void add_models(Tool& tool, BenchOptions& o) {
       .add_option("-s,--scheme", o.plan.scheme,
                   "How --shape is quantized: w4 (the default), w8, f16, ...")
       ->type_name("SCHEME");
+  tool.number("--layers", o.plan.layers, "Only the first N layers of --shape (default: all)", 1,
+              4096)
+      ->default_str("");
   add_lora(tool, o.plan.lora);
   tool.app().add_flag("--machine", o.machine, "Measure the machine's limits, and no model");
 }
@@ -169,6 +172,7 @@ BenchPlan plan_of(const Tool& tool, const BenchOptions& options) {
   plan.repetitions = static_cast<int>(options.repetitions);
   plan.warmup = !options.no_warmup;
   if (!plan.scheme.empty() && plan.shapes.empty()) fail_usage("--scheme needs --shape");
+  if (plan.layers > 0 && plan.shapes.empty()) fail_usage("--layers needs --shape");
   if (!options.first_token.empty()) {
     if (!plan.shapes.empty()) fail_usage("--first-token needs a model file: -m, not --shape");
     if (options.first_token != "warm") plan.starts.push_back(BenchStart::kCold);

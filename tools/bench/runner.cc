@@ -139,8 +139,9 @@ void BenchRunner::load(const std::string& name, bool is_shape) {
   loaded_ = {};
   LoadOptions load = plan_.load;
   load.threads = static_cast<int>(plan_.threads.front());
-  const auto checkpoint =
-      is_shape ? random_model(tool_, name, plan_.scheme, load.threads) : Checkpoint::open(name);
+  const auto checkpoint = is_shape
+                              ? random_model(tool_, name, plan_.scheme, plan_.layers, load.threads)
+                              : Checkpoint::open(name);
   const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
   loaded_ = {name, is_shape, checkpoint, adapter, Model::load(checkpoint, adapter, load)};
 }
