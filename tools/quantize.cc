@@ -13,18 +13,21 @@
 #include "lathe/lathe.h"
 #include "lathe/synthetic.h"
 
-#include "common/calibration_text.h"
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
 #include "quantize/report.h"
+#include "quantize/statistics.h"
 
 namespace {
 
 using namespace lathe;
 using namespace lathe::tool;
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kFast = "fast";
+constexpr const char* kGood = "good";
 
 struct Options {
   std::string scheme = "w4";
@@ -35,6 +38,7 @@ struct Options {
   std::string calibration;
   std::string importance;
   std::string importance_out;
+  std::string effort;
   std::string tokenizer;
   std::string synthetic;  // a shape
   std::int64_t layers = 0;
@@ -74,32 +78,26 @@ QuantizeOptions make_options(const Tool& tool, const Options& options, const std
   return out;
 }
 
-// The importance matrix from a file, or measured on a text by running the source.
-ImportanceMatrix find_importance(const Tool& tool, const Options& options,
-                                 const std::shared_ptr<const Checkpoint>& checkpoint) {
-  if (!options.importance.empty()) return read_importance(options.importance);
-  if (options.calibration.empty()) return {};
-  const CalibrationText text = read_calibration_text(tool, *checkpoint, options.calibration);
-  CalibrationOptions how;
-  how.threads = tool.common().threads_or_default();
-  ProgressBar bar(tool, "calibrate");
-  LoadOptions load;
-  load.threads = how.threads;
-  ImportanceMatrix matrix = measure_importance(Model::load(checkpoint, nullptr, load), text.tokens,
-                                               text.bos, how, bar.callback());
-  bar.finish();
-  if (!options.importance_out.empty()) {
-    write_importance(matrix, options.importance_out, tool.common().force);
-  }
-  return matrix;
+bool calibrates(const Options& options) {
+  return !options.calibration.empty() || options.effort == kGood;
+}
+
+StatisticsOptions statistics_options(const Options& options) {
+  StatisticsOptions out;
+  if (calibrates(options)) out.text = options.calibration;
+  out.importance = options.importance;
+  out.save_importance = options.importance_out;
+  out.products = options.effort != kFast;
+  return out;
 }
 
 void check_options(const Tool& tool, const Options& options) {
-  if (!options.calibration.empty() && !options.importance.empty()) {
-    fail_usage("--calib and --importance both say how much each input matters; give one");
+  if (calibrates(options) && !options.importance.empty()) {
+    fail_usage("{} and --importance both say how much each input matters; give one",
+               options.calibration.empty() ? "--effort good" : "--calib");
   }
-  if (!options.importance_out.empty() && options.calibration.empty()) {
-    fail_usage("--save-importance needs --calib TEXT");
+  if (!options.importance_out.empty() && !calibrates(options)) {
+    fail_usage("--save-importance needs --calib TEXT, or --effort good");
   }
   const CommonValues& common = tool.common();
   if (options.verify.empty() != options.against.empty()) {
@@ -178,7 +176,9 @@ int verify(const Tool& tool, const Options& options) {
   open.tokenizer_path = options.tokenizer;
   const auto checkpoint = Checkpoint::open(options.against, open);
   RebuildOptions how;
-  how.importance = find_importance(tool, options, checkpoint).columns;
+  TextStatistics statistics = find_statistics(tool, statistics_options(options), checkpoint);
+  how.importance = std::move(statistics.importance.columns);
+  how.products = std::move(statistics.products);
   how.threads = tool.common().threads_or_default();
   ProgressBar bar(tool, "verify", ProgressBar::Unit::kBytes);
   how.progress = bar.callback();
@@ -239,10 +239,12 @@ int run(const Tool& tool, const Options& options) {
       reports.push_back(plan_quantization(*checkpoint, target.output, target.options));
     }
   } else {
-    const ImportanceMatrix importance = find_importance(tool, options, checkpoint);
+    const TextStatistics statistics =
+        find_statistics(tool, statistics_options(options), checkpoint);
     ProgressBar bar(tool, "quantize", ProgressBar::Unit::kBytes);
     for (QuantizeTarget& target : targets) {
-      target.options.importance = importance.columns;
+      target.options.importance = statistics.importance.columns;
+      target.options.products = statistics.products;
       target.options.progress = bar.callback();
     }
     reports = quantize(*checkpoint, targets);
@@ -296,6 +298,11 @@ int main(int argc, char** argv) {
   app.add_option("--save-importance", options.importance_out,
                  "Write the importance matrix of --calib")
       ->type_name("FILE");
+  tool.choice("--effort", options.effort,
+              "fast: each weight rounded for itself; good: what that loses made good by others, as "
+              "a text says; the default with --calib, and without it of a text that comes along",
+              {kFast, kGood})
+      ->default_str("");
   app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")
       ->type_name("FILE");
   app.add_option("--synthetic", options.synthetic,

@@ -1,45 +1,25 @@
 #include "lathe/importance.h"
 
-#include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "lathe/activations.h"
+#include "lathe/host/cpu_count.h"
 
+#include "calibrate/chunks.h"
+#include "calibrate/product_sums.h"
+#include "calibrate/readers.h"
 #include "calibrate/run_text.h"
+#include "calibrate/text_products.h"
 #include "checkpoint/model_tensors.h"
 
 namespace lathe {
 namespace {
 
-// The matrices that read an activation point. With tied embeddings the head is the embedding:
-// both names get the vector.
-std::vector<TensorRole> readers_of(ActivationPoint point) {
-  switch (point) {
-    case ActivationPoint::kAttentionInput:
-      return {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
-    case ActivationPoint::kAttentionOutput:
-      return {TensorRole::kAttentionOutput};
-    case ActivationPoint::kMlpInput:
-      return {TensorRole::kGate, TensorRole::kUp};
-    case ActivationPoint::kMlpHidden:
-      return {TensorRole::kDown};
-    case ActivationPoint::kSharedInput:
-      return {TensorRole::kSharedGate, TensorRole::kSharedUp};
-    case ActivationPoint::kSharedHidden:
-      return {TensorRole::kSharedDown};
-    case ActivationPoint::kRouting:
-      return {};
-    case ActivationPoint::kHead:
-      break;
-  }
-  return {TensorRole::kHead, TensorRole::kEmbedding};
-}
-
 // Sums of squares per column, in double: a long text must not drown its last tokens.
 class SquareSums {
  public:
   void add(const ActivationRows& rows) {
-    if (rows.point == ActivationPoint::kRouting) return;
     Sum& sum = sums_[{rows.point, rows.layer, rows.expert}];
     sum.squares.resize(static_cast<std::size_t>(rows.cols));
     for (std::int64_t r = 0; r < rows.rows; ++r) {
@@ -85,6 +65,28 @@ ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
   const std::int64_t seen = run_text(std::move(model), tokens, bos, options, progress,
                                      [&sums](const ActivationRows& rows) { sums.add(rows); });
   return {sums.means(), seen};
+}
+
+TextStatistics measure_text(const std::shared_ptr<const Checkpoint>& model,
+                            std::span<const TokenId> tokens, std::optional<TokenId> bos,
+                            const CalibrationOptions& options, const ProgressCallback& progress) {
+  LoadOptions load;
+  load.threads = options.threads;
+  ThreadPool pool(options.threads > 0 ? options.threads : available_cpus());
+  SquareSums sums;
+  ProductSums head;
+  const auto add = [&](const ActivationRows& rows) {
+    sums.add(rows);
+    if (rows.point == ActivationPoint::kHead) head.add(rows.x, rows.rows, rows.cols, pool);
+  };
+  const std::int64_t seen =
+      run_text(Model::load(model, nullptr, load), tokens, bos, options, progress, add);
+  TextStatistics out;
+  out.importance = {sums.means(), seen};
+  out.products =
+      std::make_shared<TextProducts>(model, chunks_of(tokens, bos, model->config(), options),
+                                     head.take_mean(pool), options.threads);
+  return out;
 }
 
 }  // namespace lathe

@@ -213,7 +213,8 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   const auto windowed = [](const LayerConfig& layer) { return layer.attention.window > 0; };
   const auto& layers = checkpoint.config().layers;
   const auto first = std::find_if(layers.begin(), layers.end(), windowed);
-  if (gguf && first != layers.end()) {
+  // It knows of windows that layers have in turns.
+  if (gguf && first != layers.end() && family->window != WindowRule::kPattern) {
     plan.notes.push_back(
         fmt::format("llama.cpp runs architecture {} without a sliding window: its output "
                     "differs after {} tokens",

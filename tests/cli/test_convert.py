@@ -192,6 +192,12 @@ class Reports(ToolTest):
             self.assertNotIn(raw, result.stdout)
         json.loads(self.ok("--list", "--json", "m.safetensors").out)
 
+    def test_windows_that_llama_cpp_does_not_know_are_told_of(self):
+        for model, told in (("mistral-window", True), ("phi3-window", True), ("gemma3", False),
+                            ("gpt-oss-bf16", False)):
+            result = self.ok(self.data(f"golden/models/{model}"), "-o", f"{model}.gguf")
+            self.assertEqual("without a sliding window" in result.err, told, result)
+
     def test_dry_run_writes_nothing(self):
         result = self.ok(self.data(MODEL), "--dry-run", "--dtype", "f16", "-o", "m.gguf")
         self.assertIn("token_embd.weight", result.out)

@@ -422,6 +422,11 @@ class Wrong(GenerateTest):
             result = self.ok("-m", self.model(), "-n", "3", "--json", stdin=prompt)
             self.assertEqual(json.loads(result.stdout)["tokens"], 3)
 
+    def test_utf16_is_named(self):
+        for encoding in ("utf-16-le", "utf-16-be"):
+            prompt = "\ufeffHello".encode(encoding)
+            self.fails(3, "-m", self.model(), "-n", "3", stdin=prompt, message="UTF-16")
+
     def test_prompt_longer_than_the_context(self):
         self.fails(5, "-m", self.model(), "-p", "a b c d e f g h", "--ctx", "4", message=["4"])
         long = "word " * 600

@@ -173,7 +173,7 @@ class Quantize(ToolTest):
     def test_calibration(self):
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g128", "--calib", "story.txt",
-                "--save-importance", "importance.safetensors")
+                "--effort", "fast", "--save-importance", "importance.safetensors")
         self.ok("-m", self.model, "-o", "b.lathe", "-s", "w4g128", "--importance",
                 "importance.safetensors")
         self.ok("-m", self.model, "-o", "c.lathe", "-s", "w4g128")
@@ -191,6 +191,40 @@ class Quantize(ToolTest):
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "names.safetensors",
                    message="names none")
 
+    def test_error_feedback(self):
+        self.divergence(self.model)  # writes story.txt
+        calib = ["--calib", "story.txt"]
+        self.ok("-m", self.model, "-o", "fast.lathe", "-s", "w4g128", *calib, "--effort", "fast")
+        self.ok("-m", self.model, "-o", "good.lathe", "-s", "w4g128", *calib)
+        self.assertLess(self.divergence("good.lathe"), 0.8 * self.divergence("fast.lathe"))
+        # The recipe needs the text, not only what it says of each input.
+        self.ok("--verify", "good.lathe", "--against", self.model, *calib)
+        self.ok("-m", self.model, "-o", "x.lathe", *calib, "--save-importance", "i.safetensors")
+        self.fails(2, "--verify", "good.lathe", "--against", self.model, "--importance",
+                   "i.safetensors", message="--calib")
+        # The text that comes along.
+        self.ok("-m", self.model, "-o", "own.lathe", "--effort", "good")
+        self.ok("--verify", "own.lathe", "--against", self.model, "--effort", "good")
+        self.fails(2, "-m", self.model, "-o", "y.lathe", "--effort", "good", "--importance",
+                   "i.safetensors", message="give one")
+        # GGUF's types, and several outputs.
+        self.ok("-m", self.model, "-o", "fast.gguf", "-s", "q4_0", *calib, "--effort", "fast")
+        self.ok("-m", self.model, "-o", "good.gguf", "-s", "q4_0", *calib, "--also",
+                "w4g128=also.lathe")
+        self.assertLess(self.divergence("good.gguf"), self.divergence("fast.gguf"))
+        self.assertEqual((self.folder / "good.lathe").read_bytes(),
+                         (self.folder / "also.lathe").read_bytes())
+
+    def test_error_feedback_gives_the_same_bytes_everywhere(self):
+        self.divergence(self.model)  # writes story.txt
+        made = []
+        for isa in filter(self.has_isa, ISAS):
+            for threads in ("1", "3"):
+                self.ok("-m", self.model, "-o", "a.lathe", "-f", "-s", "w4", "--calib", "story.txt",
+                        "-t", threads, env={"LATHE_ISA": isa})
+                made.append((self.folder / "a.lathe").read_bytes())
+        self.assertEqual(len(set(made)), 1)
+
     def test_importance_of_llama_cpp(self):
         """Both of its forms say what ours says, to the same bytes."""
         names = {f"model.layers.{i}.{ours}.weight": f"blk.{i}.{theirs}.weight" for i in range(2)
@@ -201,7 +235,7 @@ class Quantize(ToolTest):
                                       ("mlp.down_proj", "ffn_down")]}
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g32", "--calib", "story.txt",
-                "--save-importance", "i.safetensors")
+                "--effort", "fast", "--save-importance", "i.safetensors")
         raw = (self.folder / "i.safetensors").read_bytes()
         start = 8 + int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8:start])
@@ -240,8 +274,8 @@ class Quantize(ToolTest):
         model = tiny_models.mixture(self.model, self.folder / "moe")
         self.write("short.txt", "A heron")
         how = ("-m", model, "-f", "-s", "w4g32")
-        run = self.ok(*how, "-o", "a.lathe", "--calib", "short.txt", "--save-importance",
-                      "i.safetensors")
+        run = self.ok(*how, "-o", "a.lathe", "--calib", "short.txt", "--effort", "fast",
+                      "--save-importance", "i.safetensors")
         unmet = re.search(r"no token of the calibration text met (\d+) experts, .*", run.err)
         self.assertTrue(0 < int(unmet[1]) <= 8, run.err)
         raw = (self.folder / "i.safetensors").read_bytes()
@@ -310,7 +344,7 @@ class Quantize(ToolTest):
         """An importance matrix of the model with this value everywhere."""
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "i.lathe", "-f", "-s", "w4g32", "--calib", "story.txt",
-                "--save-importance", "i.safetensors")
+                "--effort", "fast", "--save-importance", "i.safetensors")
         raw = bytearray((self.folder / "i.safetensors").read_bytes())
         start = 8 + int.from_bytes(raw[:8], "little")
         raw[start:] = struct.pack("<f", value) * ((len(raw) - start) // 4)
@@ -387,8 +421,8 @@ class Quantize(ToolTest):
         self.ok("-m", self.model, "-o", "a.lathe", "--also", "q4_0=b.gguf")
         self.ok("-m", self.model, "-o", "c.lathe", "-s", "w8", "--exclude", "k_proj",
                 "--tensor", "v_proj=w4g32a")
-        self.ok("-m", self.model, "-o", "d.lathe", "--calib", "story.txt", "--save-importance",
-                "i.safetensors")
+        self.ok("-m", self.model, "-o", "d.lathe", "--calib", "story.txt", "--effort", "fast",
+                "--save-importance", "i.safetensors")
         for name in ("a.lathe", "b.gguf", "c.lathe"):
             self.ok("--verify", name, "--against", self.model)
         self.ok("--verify", "d.lathe", "--against", self.model, "--importance", "i.safetensors")

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lathe/checkpoint.h"
@@ -20,5 +21,8 @@ struct CalibrationText {
 // `path`: a file, or "-". Throws kInvalid where the model has no tokenizer; as read_text().
 CalibrationText read_calibration_text(const Tool& tool, const Checkpoint& checkpoint,
                                       const std::string& path);
+// The same of a text that is there already.
+CalibrationText encode_calibration_text(const Tool& tool, const Checkpoint& checkpoint,
+                                        std::string_view text);
 
 }  // namespace lathe::tool
