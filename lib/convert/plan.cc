@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "lathe/quantized_source.h"
 #include "lathe/tokenizer.h"
 #include "lathe/tokenizer_files.h"
 
@@ -158,6 +159,10 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   if (left_out != checkpoint.metadata().end()) {
     plan.notes.push_back(
         fmt::format("the text part alone is taken; left out: {}", left_out->second));
+  }
+  const auto rounded = checkpoint.metadata().find(kRoundedMatrices);
+  if (rounded != checkpoint.metadata().end() && !options.dtype) {
+    plan.notes.push_back(rounded->second);
   }
   std::map<DType, std::uint64_t> matrix_bytes;
   for (const TensorSlot& slot : in_order_of_output(checkpoint.config(), writer.place)) {

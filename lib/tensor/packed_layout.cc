@@ -288,8 +288,15 @@ void PackedWriter::set_tile_codes(std::int64_t tile, Quad&& quad) noexcept {
 }
 
 void PackedWriter::set_tile(std::int64_t tile, const PackedTile& packed) noexcept {
-  // As they stand in memory, four codes of a row are one little-endian number.
-  if (packed.row_codes != nullptr) {
+  if (packed.quads != nullptr) {
+    set_tile_codes(tile, [&](std::int64_t k, std::uint32_t(&out)[kTileRows]) {
+      const auto count = std::clamp<std::int64_t>(view_.cols - k, 0, 4);
+      const std::uint32_t mask = count == 4 ? ~0u : (1u << (8 * count)) - 1u;
+      const std::uint32_t* from = packed.quads + k / 4 * kTileRows;
+      for (std::int64_t r = 0; r < kTileRows; ++r) out[r] = count == 0 ? 0 : from[r] & mask;
+    });
+    // As they stand in memory, four codes of a row are one little-endian number.
+  } else if (packed.row_codes != nullptr) {
     set_tile_codes(tile, [&](std::int64_t k, std::uint32_t(&out)[kTileRows]) {
       const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(view_.cols - k, 0, 4));
       for (std::int64_t r = 0; r < kTileRows; ++r) {

@@ -55,9 +55,11 @@ struct PackedTile {
     const std::int8_t* bytes = nullptr;     // [groups][16]
     const std::uint16_t* supers = nullptr;  // [super groups][16]
   };
-  // Either of the two.
+  // One of the three.
   const float* codes = nullptr;             // [cols][16], whole numbers
   const std::uint8_t* row_codes = nullptr;  // [16][cols]
+  // [ceil(cols / 4)][16]: of four inputs, the first lowest, anything beyond the last input.
+  const std::uint32_t* quads = nullptr;
   Section scales, minimums;
 };
 

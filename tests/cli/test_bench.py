@@ -46,6 +46,18 @@ class Bench(ToolTest):
         self.assertIn("pp8+tg2x4", out)
         self.assertIn("S_TG t/s", out)
 
+    def test_what_checking_a_draft_costs(self):
+        rows = json.loads(self.ok("-m", self.model, "--speculate", "-d", "0,9", "-r", "1",
+                                  "--json").stdout)
+        names = [f"check{n}{depth}" for depth in ("", "@d9") for n in range(1, 17)]
+        self.assertEqual([row["test"] for row in rows], names)
+        self.assertEqual([row["n_check"] for row in rows], 2 * list(range(1, 17)))
+        results = self.write("results.json", json.dumps(rows))
+        table = self.ok("-m", self.model, "--speculate", "-r", "1").out
+        self.assertRegex(table, r"\| +16 \| +0 \| +[0-9.]+ \| +[0-9.]+ \| +[0-9]+ % \|")
+        self.ok("--compare", results, results, "--fail-if", "check8<-5%")
+        self.fails(2, "-m", self.model, "--speculate", "--npl", "2", message="--npl")
+
     def test_an_adapter_counts(self):
         model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
         rows = [json.loads(self.ok("-m", model, "-p", "8", "-n", "0", "-r", "1", "--json", *more).out)[0]

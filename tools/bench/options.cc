@@ -49,6 +49,10 @@ void add_tests(Tool& tool, BenchOptions& o) {
                   "Requests of many lengths at once, as in=128..512,out=32..256,n=64")
       ->type_name("SPEC")
       ->group(kTests);
+  app.add_flag("--speculate", o.speculate,
+               "In place of -p and -n: passes over 1 to 16 tokens with logits behind each, as "
+               "generate --lookup checks what it copies")
+      ->group(kTests);
   tool.choice("--first-token", o.first_token,
               "Time generate from its start to the first token, the model on disk or in the "
               "page cache",
@@ -99,9 +103,15 @@ void add_output(Tool& tool, BenchOptions& o) {
   app.add_option("--plot", o.plot, "Draw the results")->type_name("FILE.svg");
 }
 
+constexpr std::int64_t kMostChecked = 16;
+
 std::vector<BenchCase> cases_of(const BenchOptions& options) {
   std::vector<BenchCase> cases;
   for (const std::string& text : options.mixed) cases.push_back({.traffic = parse_traffic(text)});
+  if (options.speculate) {
+    for (BenchCase& test : make_check_cases(kMostChecked, options.depth)) cases.push_back(test);
+    return cases;
+  }
   const bool nothing_else =
       options.prompt == "0" && options.gen == "0" && options.prompt_gen.empty();
   if (!cases.empty() || (nothing_else && !options.first_token.empty())) return cases;
@@ -173,6 +183,9 @@ BenchPlan plan_of(const Tool& tool, const BenchOptions& options) {
   plan.warmup = !options.no_warmup;
   if (!plan.scheme.empty() && plan.shapes.empty()) fail_usage("--scheme needs --shape");
   if (plan.layers > 0 && plan.shapes.empty()) fail_usage("--layers needs --shape");
+  if (options.speculate && options.sequences != "1") {
+    fail_usage("--speculate checks the draft of one sequence: leave --npl out");
+  }
   if (!options.first_token.empty()) {
     if (!plan.shapes.empty()) fail_usage("--first-token needs a model file: -m, not --shape");
     if (options.first_token != "warm") plan.starts.push_back(BenchStart::kCold);

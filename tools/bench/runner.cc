@@ -28,7 +28,7 @@ std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
   for (const BenchCase& c : cases) {
     if (c.batched()) continue;
     constexpr std::int64_t kRound = 256;
-    const std::int64_t each = c.n_prompt + c.n_gen + c.n_depth;
+    const std::int64_t each = c.n_prompt + c.n_gen + c.n_check + c.n_depth;
     most = std::max(most, (each + kRound) * (c.sequences + 1));
   }
   return most;

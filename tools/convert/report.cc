@@ -103,10 +103,10 @@ std::string dump(const Json& json) { return json_text(json, 2) + "\n"; }
 
 }  // namespace
 
-// "BF16", or the scheme of a packed matrix.
+// "BF16", or the scheme of a packed matrix, or the name of a type that has no other.
 static std::string type_text(const FileListing& listing, const TensorInfo& tensor) {
   const auto scheme = listing.schemes.find(tensor.name);
-  if (tensor.dtype == DType::kPacked && scheme != listing.schemes.end()) return scheme->second;
+  if (scheme != listing.schemes.end()) return scheme->second;
   return std::string(dtype_info(tensor.dtype).name);
 }
 

@@ -14,6 +14,15 @@ namespace {
 constexpr std::int64_t kRows = 40;
 constexpr std::int64_t kCols = 200;
 
+// Those that quantize offers.
+std::vector<PackedScheme> schemes() {
+  std::vector<PackedScheme> out = all_packed_schemes();
+  std::erase_if(out, [](const PackedScheme& scheme) {
+    return !packed_scheme_by_name(packed_scheme_name(scheme));
+  });
+  return out;
+}
+
 float draw(std::mt19937& random) { return static_cast<float>(random()) * 0x1p-31f - 1.0f; }
 
 std::vector<float> weights() {
@@ -89,7 +98,7 @@ TEST(ErrorFeedback, LosesLessOfTheProductsInEveryScheme) {
   const std::vector<float> importance = diagonal_of(h);
   ThreadPool pool(2);
   const ErrorFeedback feedback(h, kCols, pool);
-  for (const PackedScheme& scheme : all_packed_schemes()) {
+  for (const PackedScheme& scheme : schemes()) {
     const double without = loss(quantized(scheme, w, importance, nullptr, 2), w, h);
     const double with = loss(quantized(scheme, w, importance, &feedback, 2), w, h);
     EXPECT_LT(with, 0.6 * without) << packed_scheme_name(scheme);
@@ -102,7 +111,7 @@ TEST(ErrorFeedback, OfInputsThatHaveNothingInCommonChangesNothing) {
   for (std::size_t k = 0; k < kCols; ++k) h[k * kCols + k] = static_cast<float>(1 + k % 5);
   ThreadPool pool(1);
   const ErrorFeedback feedback(h, kCols, pool);
-  for (const PackedScheme& scheme : all_packed_schemes()) {
+  for (const PackedScheme& scheme : schemes()) {
     EXPECT_EQ(quantized(scheme, w, {}, &feedback, 1), quantized(scheme, w, {}, nullptr, 1))
         << packed_scheme_name(scheme);
   }
