@@ -15,11 +15,13 @@
 #include "lathe/lora.h"
 #include "lathe/synthetic.h"
 
+#include "common/context.h"
 #include "common/human_bytes.h"
 #include "common/lora.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
+#include "convert/experts.h"
 #include "convert/report.h"
 
 namespace {
@@ -36,6 +38,7 @@ struct Options {
   std::int64_t layers = 0;
   std::string model;  // -m
   std::string base;   // of an adapter
+  ExpertOptions experts;
   bool list = false, verify = false, dry_run = false;
 };
 
@@ -114,10 +117,10 @@ int verify(const Tool& tool, const Options& options) {
 int convert_adapter(const Tool& tool, const Options& options) {
   const CommonValues& common = tool.common();
   if (!options.dtype.empty() || !options.tokenizer.empty() || !options.lora.empty() ||
-      options.dry_run) {
+      options.dry_run || options.experts.any()) {
     fail_usage(
-        "an adapter is converted as it is: --dtype, --tokenizer, --lora and --dry-run are "
-        "about models");
+        "an adapter is converted as it is: --dtype, --tokenizer, --lora, --dry-run and those "
+        "for experts are about models");
   }
   const CheckpointFormat format = target_format(options, common.output);
   if (format == CheckpointFormat::kLathe) {
@@ -159,11 +162,14 @@ int convert(const Tool& tool, const Options& options) {
   }
   convert_options.overwrite = tool.common().force;
   convert_options.shard_size = options.shard_size;
-  const auto checkpoint = open(tool, options);
+  std::optional<ExpertEdit> edit;
+  const auto checkpoint = edit_experts(tool, open(tool, options), options.experts, edit);
+  if (edit) tool.note(expert_edit_text(*edit));
   if (options.dry_run) {
     const ConvertReport report = plan_conversion(*checkpoint, convert_options);
     Output out("-", false);
-    out.write(tool.common().json() ? plan_json(report) : plan_table(report, out.columns()));
+    out.write(tool.common().json() ? plan_json(report, edit ? &*edit : nullptr)
+                                   : plan_table(report, out.columns()));
     out.finish();
     for (const std::string& text : report.notes) tool.warn(text);
     return 0;
@@ -190,7 +196,7 @@ void check(const Tool& tool, const Options& options) {
   } else if (options.input.empty()) {
     fail_usage("name the model to read");
   } else if (options.context_length > 0) {
-    fail_usage("--context-length is of a --synthetic model; a model that is read keeps its own");
+    fail_usage("--ctx is of a --synthetic model; a model that is read keeps its own");
   } else if (options.layers > 0) {
     fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
   }
@@ -199,6 +205,11 @@ void check(const Tool& tool, const Options& options) {
   }
   if (!options.lora.empty() && (options.list || options.verify)) {
     fail_usage("--lora is about a conversion, not about --list or --verify");
+  }
+  check_expert_options(options.experts);
+  if (options.experts.any() && (options.list || options.verify || !options.synthetic.empty())) {
+    fail_usage(
+        "--keep-experts, --by-use and --replace-experts are about the conversion of a model");
   }
   const bool reports = options.list || options.verify || options.dry_run;
   if (tool.common().json() && !reports) {
@@ -221,7 +232,7 @@ void take_model(Options& options) {
 int main(int argc, char** argv) {
   Tool tool("convert", "write a model in another format, or look into a model file");
   Options options;
-  tool.add_common(kOutput | kJson);
+  tool.add_common(kOutput | kThreads | kJson);
   tool.synopsis("[OPTION]... MODEL -o OUTPUT");
   CLI::App& app = tool.app();
   app.get_option("--output")
@@ -245,10 +256,11 @@ int main(int argc, char** argv) {
           "Merge a LoRA adapter, a folder of PEFT's or a GGUF file, X times; may be repeated");
   app.add_option("--base", options.base, "IN is an adapter: convert it, which is of this model")
       ->type_name("MODEL");
+  add_expert_options(tool, options.experts);
   app.add_option("--synthetic", options.synthetic,
                  "Write a model of this shape with random weights, for measuring")
       ->type_name("SHAPE");
-  tool.number("--ctx,--context-length", options.context_length,
+  add_context(tool, "--ctx", options.context_length,
               "Positions of a --synthetic model (default: as its shape has)", 1,
               std::int64_t{1} << 31)
       ->default_str("");
@@ -268,6 +280,8 @@ int main(int argc, char** argv) {
   tool.example("convert stories260K.bin --tokenizer tok512.bin -o stories.lathe", "From llama2.c");
   tool.example("convert adapter --base base -o adapter.gguf", "An adapter for llama.cpp");
   tool.example("convert --synthetic tinyllama-1.1b -o random.gguf", "Random weights, real speed");
+  tool.example("convert moe.gguf --by-use book.txt --keep 64 -o small.lathe",
+               "The 64 experts of each layer that a text needs most");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {
     take_model(options);

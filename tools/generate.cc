@@ -19,6 +19,7 @@
 #include "common/tool.h"
 #include "generate/batch_command.h"
 #include "generate/chat_form.h"
+#include "generate/drafts.h"
 #include "generate/generation_json.h"
 #include "generate/history.h"
 #include "generate/model_sampling.h"
@@ -152,12 +153,14 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
   tell_of_chat(tool, flags, tokenizer);
+  const std::shared_ptr<Speculator> speculator = make_speculator(flags, opened);
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {
     check_room(tool, *opened.model, flags, prompt.ids.size());
-    engine =
-        Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
+    EngineOptions engine_how = engine_options(tool, *opened.model, flags);
+    engine_how.speculator = speculator;
+    engine = Engine::create(opened.model, opened.tokenizer, engine_how);
   } else {
     session = open_session(tool, opened.model, flags, prompt.ids.size());
   }
@@ -174,8 +177,9 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     }
     return true;
   };
-  const Generation result = engine ? generate_in_engine(*engine, prompt.ids, how, on_text)
-                                   : generate(*session, tokenizer, prompt.ids, how, on_text);
+  const Generation result =
+      engine ? generate_in_engine(*engine, prompt.ids, how, on_text)
+             : generate(*session, tokenizer, prompt.ids, how, on_text, speculator.get());
   if (!streams) {
     const GenerationRecord record{result,
                                   tokenizer,
@@ -183,7 +187,8 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
                                   flags.echo ? &prompt.shown : nullptr,
                                   opened.model->token_bytes(),
                                   flags.reasoning == "separate",
-                                  load};
+                                  load,
+                                  speculator.get()};
     output.write(to_json(record) + "\n");
   } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more
@@ -191,6 +196,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   output.finish();
   if (turn) turn->end(result);
   note_speed(tool, opened, result, load);
+  tell_of_drafts(tool, speculator.get());
   return 0;
 }
 

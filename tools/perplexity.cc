@@ -13,6 +13,7 @@
 #include "lathe/host/escape.h"
 #include "lathe/lathe.h"
 
+#include "common/context.h"
 #include "common/gates.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
@@ -218,7 +219,7 @@ int main(int argc, char** argv) {
   Tool tool("perplexity", "measure how well a model predicts a text");
   Options options;
   tool.add_common(kModelOptional | kInput | kOutput | kThreads | kJson);
-  tool.number("-c,--ctx", options.context, "Tokens per chunk; the second half is scored", 4,
+  add_context(tool, "-c,--ctx", options.context, "Tokens per chunk; the second half is scored", 4,
               1 << 24);
   tool.number("--chunks", options.chunks, "Score the first N chunks only; 0 is all", 0, 1 << 30);
   tool.app()

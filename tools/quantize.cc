@@ -11,19 +11,23 @@
 #include "lathe/host/json_text.h"
 #include "lathe/importance.h"
 #include "lathe/lathe.h"
+#include "lathe/synthetic.h"
 
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/text.h"
 #include "common/tool.h"
 #include "quantize/report.h"
+#include "quantize/statistics.h"
 
 namespace {
 
 using namespace lathe;
 using namespace lathe::tool;
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kFast = "fast";
+constexpr const char* kGood = "good";
 
 struct Options {
   std::string scheme = "w4";
@@ -34,7 +38,10 @@ struct Options {
   std::string calibration;
   std::string importance;
   std::string importance_out;
+  std::string effort;
   std::string tokenizer;
+  std::string synthetic;  // a shape
+  std::int64_t layers = 0;
   std::string verify;   // a file, to be rebuilt
   std::string against;  // from this
   bool dry_run = false;
@@ -71,41 +78,26 @@ QuantizeOptions make_options(const Tool& tool, const Options& options, const std
   return out;
 }
 
-// The importance matrix from a file, or measured on a text by running the source.
-ImportanceMatrix find_importance(const Tool& tool, const Options& options,
-                                 const std::shared_ptr<const Checkpoint>& checkpoint) {
-  if (!options.importance.empty()) return read_importance(options.importance);
-  if (options.calibration.empty()) return {};
-  if (!checkpoint->tokenizer_files()) {
-    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer to read the calibration text with",
-         lathe::quoted(checkpoint->path()));
-  }
-  const auto tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
-  warn_of(tool, *tokenizer);
-  EncodeOptions plain;
-  plain.add_special = false;
-  const std::vector<TokenId> tokens = tokenizer->encode(read_text(options.calibration), plain);
-  CalibrationOptions how;
-  how.threads = tool.common().threads_or_default();
-  ProgressBar bar(tool, "calibrate");
-  LoadOptions load;
-  load.threads = how.threads;
-  ImportanceMatrix matrix = measure_importance(
-      Model::load(checkpoint, nullptr, load), tokens,
-      tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt, how, bar.callback());
-  bar.finish();
-  if (!options.importance_out.empty()) {
-    write_importance(matrix, options.importance_out, tool.common().force);
-  }
-  return matrix;
+bool calibrates(const Options& options) {
+  return !options.calibration.empty() || options.effort == kGood;
+}
+
+StatisticsOptions statistics_options(const Options& options) {
+  StatisticsOptions out;
+  if (calibrates(options)) out.text = options.calibration;
+  out.importance = options.importance;
+  out.save_importance = options.importance_out;
+  out.products = options.effort != kFast;
+  return out;
 }
 
 void check_options(const Tool& tool, const Options& options) {
-  if (!options.calibration.empty() && !options.importance.empty()) {
-    fail_usage("--calib and --importance both say how much each input matters; give one");
+  if (calibrates(options) && !options.importance.empty()) {
+    fail_usage("{} and --importance both say how much each input matters; give one",
+               options.calibration.empty() ? "--effort good" : "--calib");
   }
-  if (!options.importance_out.empty() && options.calibration.empty()) {
-    fail_usage("--save-importance needs --calib TEXT");
+  if (!options.importance_out.empty() && !calibrates(options)) {
+    fail_usage("--save-importance needs --calib TEXT, or --effort good");
   }
   const CommonValues& common = tool.common();
   if (options.verify.empty() != options.against.empty()) {
@@ -117,7 +109,15 @@ void check_options(const Tool& tool, const Options& options) {
     }
     return;
   }
-  if (common.model.empty()) fail_usage("a model is needed: -m MODEL");
+  if (options.layers > 0 && options.synthetic.empty()) {
+    fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
+  }
+  if (!options.synthetic.empty() && !common.model.empty()) {
+    fail_usage("--synthetic makes a model, so there is none to read");
+  }
+  if (options.synthetic.empty() && common.model.empty()) {
+    fail_usage("a model is needed: -m MODEL");
+  }
   if (!options.dry_run && common.output == "-") fail_usage("an output file is needed: -o FILE");
 }
 
@@ -176,7 +176,9 @@ int verify(const Tool& tool, const Options& options) {
   open.tokenizer_path = options.tokenizer;
   const auto checkpoint = Checkpoint::open(options.against, open);
   RebuildOptions how;
-  how.importance = find_importance(tool, options, checkpoint).columns;
+  TextStatistics statistics = find_statistics(tool, statistics_options(options), checkpoint);
+  how.importance = std::move(statistics.importance.columns);
+  how.products = std::move(statistics.products);
   how.threads = tool.common().threads_or_default();
   ProgressBar bar(tool, "verify", ProgressBar::Unit::kBytes);
   how.progress = bar.callback();
@@ -205,6 +207,20 @@ int verify(const Tool& tool, const Options& options) {
   return 1;
 }
 
+std::shared_ptr<const Checkpoint> open_source(const Tool& tool, const Options& options) {
+  if (!options.synthetic.empty()) {
+    SyntheticOptions synthetic;
+    synthetic.tokenizer = options.tokenizer;
+    synthetic.layers = options.layers;
+    return synthetic_checkpoint(options.synthetic, synthetic);
+  }
+  OpenOptions open;
+  open.tokenizer_path = options.tokenizer;
+  auto checkpoint = Checkpoint::open(tool.common().model, open);
+  note_left_out(tool, *checkpoint);
+  return checkpoint;
+}
+
 int run(const Tool& tool, const Options& options) {
   const CommonValues& common = tool.common();
   check_options(tool, options);
@@ -215,10 +231,7 @@ int run(const Tool& tool, const Options& options) {
     const auto [scheme, path] = split(also, "--also", also.find('='));
     targets.push_back({path, make_options(tool, options, scheme)});
   }
-  OpenOptions open;
-  open.tokenizer_path = options.tokenizer;
-  const auto checkpoint = Checkpoint::open(common.model, open);
-  note_left_out(tool, *checkpoint);
+  const auto checkpoint = open_source(tool, options);
 
   std::vector<QuantizeReport> reports;
   if (options.dry_run) {
@@ -226,10 +239,12 @@ int run(const Tool& tool, const Options& options) {
       reports.push_back(plan_quantization(*checkpoint, target.output, target.options));
     }
   } else {
-    const ImportanceMatrix importance = find_importance(tool, options, checkpoint);
+    const TextStatistics statistics =
+        find_statistics(tool, statistics_options(options), checkpoint);
     ProgressBar bar(tool, "quantize", ProgressBar::Unit::kBytes);
     for (QuantizeTarget& target : targets) {
-      target.options.importance = importance.columns;
+      target.options.importance = statistics.importance.columns;
+      target.options.products = statistics.products;
       target.options.progress = bar.callback();
     }
     reports = quantize(*checkpoint, targets);
@@ -260,6 +275,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = tool.app();
   tool.add_common(kModelOptional | kOutput | kThreads | kJson);
+  app.get_option("--output")->description("The file to write")->default_str("");
   app.add_option("-s,--scheme", options.scheme,
                  fmt::format("How weights are stored: {}; q8_0, q4_0 and q4_1 are for GGUF",
                              quantize_schemes()))
@@ -282,8 +298,19 @@ int main(int argc, char** argv) {
   app.add_option("--save-importance", options.importance_out,
                  "Write the importance matrix of --calib")
       ->type_name("FILE");
+  tool.choice("--effort", options.effort,
+              "fast: each weight rounded for itself; good: what that loses made good by others, as "
+              "a text says; the default with --calib, and without it of a text that comes along",
+              {kFast, kGood})
+      ->default_str("");
   app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")
       ->type_name("FILE");
+  app.add_option("--synthetic", options.synthetic,
+                 "Instead of a model, one of this shape with random weights, for measuring")
+      ->type_name("SHAPE");
+  tool.number("--layers", options.layers,
+              "Only the first N layers of a --synthetic model (default: all)", 1, 4096)
+      ->default_str("");
   app.add_flag("--resume", options.resume,
                "Go on with what a killed run left in FILE.partial; leave that when interrupted");
   app.add_option("--verify", options.verify,

@@ -424,7 +424,8 @@ std::string repeated(const JsonView& root, const char* key, const Draft& draft) 
   const auto member = root.find(key);
   if (!member) return {};
   const nlohmann::json& value = member->json();
-  if (value.is_structured() || value.is_number_float()) {
+  const bool may_be_minus_zero = value.is_number_integer() && value == 0;
+  if (value.is_structured() || value.is_number_float() || may_be_minus_zero) {
     return raw_json_member(draft.text, key).value_or(std::string());
   }
   return dump(value);

@@ -12,6 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of one sample of a case with n_check: one takes milliseconds.
+constexpr std::int64_t kCheckPasses = 16;
+
 std::int64_t since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
 }
@@ -31,15 +34,20 @@ class Sequences {
   Sequences& operator=(const Sequences&) = delete;
 
   // Appends the same number of fresh tokens to each.
-  void step(std::int64_t count, TokenSource& source) {
+  void step(std::int64_t count, TokenSource& source, bool all_logits = false) {
     tokens_.clear();
     inputs_.clear();
     for (const SequenceId id : ids_) {
       (void)id;
       tokens_.push_back(source.next(count));
     }
-    for (std::size_t i = 0; i < ids_.size(); ++i) inputs_.push_back({ids_[i], tokens_[i], false});
+    for (std::size_t i = 0; i < ids_.size(); ++i)
+      inputs_.push_back({ids_[i], tokens_[i], all_logits});
     session_.forward(inputs_);
+  }
+  // Takes back all but the first `length` positions of each.
+  void truncate(std::int64_t length) {
+    for (const SequenceId id : ids_) session_.truncate(id, length);
   }
 
  private:
@@ -58,6 +66,13 @@ BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
     sequences.step(test.n_prompt, source);
     sample.prompt_ns = since(start);
   }
+  for (std::int64_t i = 0; test.n_check > 0 && i < kCheckPasses; ++i) {
+    const auto start = Clock::now();
+    sequences.step(test.n_check, source, true);
+    sample.step_ns.push_back(since(start));
+    sample.gen_ns += sample.step_ns.back();
+    sequences.truncate(test.n_depth);
+  }
   sample.step_ns.reserve(static_cast<std::size_t>(test.n_gen));
   for (std::int64_t i = 0; i < test.n_gen; ++i) {
     const auto start = Clock::now();
@@ -72,6 +87,7 @@ BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
 
 std::int64_t BenchResult::tokens() const {
   if (test.start) return 1;
+  if (test.n_check > 0) return test.n_check * kCheckPasses;
   if (!test.traffic) return (test.n_prompt + test.n_gen) * test.sequences;
   std::int64_t sum = 0;
   for (const BenchTraffic::Lengths& one : test.traffic->lengths()) sum += one.in + one.out;

@@ -17,6 +17,7 @@ std::string BenchCase::name() const {
     return fmt::format("mix{} in{}..{} out{}..{}", traffic->requests, traffic->in_min,
                        traffic->in_max, traffic->out_min, traffic->out_max);
   }
+  if (n_check > 0) name = fmt::format("check{}", n_check);
   if (n_prompt > 0) name = fmt::format("pp{}", n_prompt);
   if (n_gen > 0) name += fmt::format("{}tg{}", name.empty() ? "" : "+", n_gen);
   if (n_depth > 0) name += fmt::format("@d{}", n_depth);
@@ -74,6 +75,16 @@ BenchTraffic parse_traffic(std::string_view text) {
   }
   if (out.in_min == 0 || out.out_min == 0 || out.requests == 0) bad();
   return out;
+}
+
+std::vector<BenchCase> make_check_cases(std::int64_t most, std::string_view depths) {
+  std::vector<BenchCase> cases;
+  for (const std::int64_t depth : parse_ranges(depths)) {
+    for (std::int64_t count = 1; count <= most; ++count) {
+      cases.push_back({.n_depth = depth, .n_check = count});
+    }
+  }
+  return cases;
 }
 
 std::vector<BenchCase> make_cases(const BenchLists& lists) {

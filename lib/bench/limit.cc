@@ -138,6 +138,7 @@ BenchLimit bench_limit(const BenchCase& test, const ModelCost& cost, const Machi
   const auto depth = static_cast<double>(test.n_depth);
   const auto prompt = static_cast<double>(test.n_prompt);
   const auto gen = static_cast<double>(test.n_gen);
+  const auto check = static_cast<double>(test.n_check);
   double seconds = 0.0;
   double in_memory = 0.0;
   const auto add = [&](const StepTime& t, double times) {
@@ -145,13 +146,14 @@ BenchLimit bench_limit(const BenchCase& test, const ModelCost& cost, const Machi
     if (t.memory >= t.arithmetic) in_memory += times * t.seconds();
   };
   if (test.n_prompt > 0) add(step_time(sequences, prompt, depth, cost, machine), 1.0);
+  if (test.n_check > 0) add(step_time(sequences, check, depth, cost, machine), 1.0);
   // The depth grows by one each step: its middle stands for all.
   if (test.n_gen > 0) {
     add(step_time(sequences, 1.0, depth + prompt + gen / 2.0, cost, machine), gen);
   }
   BenchLimit limit;
   if (seconds <= 0.0) return limit;
-  limit.tokens_per_second = sequences * (prompt + gen) / seconds;
+  limit.tokens_per_second = sequences * (prompt + gen + check) / seconds;
   limit.kind = in_memory * 2.0 >= seconds ? "bandwidth" : "arithmetic";
   return limit;
 }

@@ -68,6 +68,7 @@ BenchCase case_of(const Json& row) {
   BenchCase test;
   test.n_prompt = integer(row, "n_prompt", integer(row, "pp", 0));
   test.n_gen = integer(row, "n_gen", integer(row, "tg", 0));
+  test.n_check = integer(row, "n_check", 0);
   test.n_depth = integer(row, "n_depth", 0);
   test.sequences = integer(row, "n_sequences", integer(row, "pl", 1));
   const std::string name = text(row, "test");
@@ -92,7 +93,8 @@ void read_samples(const Json& row, BenchResult& result) {
     const double seconds = static_cast<double>(result.tokens()) / rate;
     if (!(rate > 0.0) || !(seconds > 0.0) || seconds > 1e8) return result.samples.clear();
     BenchSample sample;  // the sum is known, not its parts
-    (result.test.n_gen > 0 ? sample.gen_ns : sample.prompt_ns) = std::llround(seconds * kNs);
+    (result.test.n_gen + result.test.n_check > 0 ? sample.gen_ns : sample.prompt_ns) =
+        std::llround(seconds * kNs);
     result.samples.push_back(std::move(sample));
   }
   // llama-batched-bench has no samples but the times of its one run.

@@ -49,6 +49,7 @@ Json record(const BenchRow& row) {
   r["type_v"] = s.type_kv;
   r["n_prompt"] = test.n_prompt;
   r["n_gen"] = test.n_gen;
+  r["n_check"] = test.n_check;
   r["n_depth"] = test.n_depth;
   r["n_sequences"] = test.sequences;
   r["test"] = test.name();

@@ -215,6 +215,30 @@ std::string starts(std::span<const BenchRow> rows, std::size_t width) {
   return table_of_models(std::move(lines), models, 1, width);
 }
 
+// What a pass over so many tokens costs, and from what share of held tokens on a draft of all but
+// the first pays.
+std::string checks(std::span<const BenchRow> rows, std::size_t width) {
+  Lines lines = {{"tokens checked", "depth", "ms a pass", "times one", "a draft pays above"}};
+  const std::vector<std::string> names = model_names(rows);
+  std::vector<std::string> models;
+  double one = 0.0;  // of the model and depth at hand
+  for (const BenchRow& row : rows) {
+    const BenchCase& test = row.result.test;
+    if (!is_ours(row) || test.n_check == 0) continue;
+    const double ms =
+        1e3 * static_cast<double>(test.n_check) / summarize(row.result.tokens_per_second()).median;
+    if (test.n_check == 1) one = ms;
+    const bool compares = test.n_check > 1 && one > 0.0;
+    const double share = (ms / one - 1.0) / static_cast<double>(test.n_check - 1);
+    models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
+    lines.push_back(
+        {fmt::format("{}", test.n_check), fmt::format("{}", test.n_depth),
+         fmt::format("{:.3f}", ms), one > 0.0 ? fmt::format("{:.2f}", ms / one) : std::string("-"),
+         compares ? fmt::format("{:.0f} %", 100.0 * std::max(0.0, share)) : std::string("-")});
+  }
+  return table_of_models(std::move(lines), models, 0, width);
+}
+
 // Sizes and faults of each test, and what the host took away. Of another program only its whole
 // run is known.
 std::string use_of(std::span<const BenchRow> rows, std::size_t width) {
@@ -289,6 +313,7 @@ std::string bench_tables(std::span<const BenchRow> rows, std::size_t width) {
   add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.sequences > 1; }), batches);
   add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.traffic; }), traffic_figures);
   add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.start; }), starts);
+  add(any([](const BenchRow& r) { return is_ours(r) && r.result.test.n_check > 0; }), checks);
   add(any([](const BenchRow& r) { return !is_ours(r); }), format_beside);
   add(any([](const BenchRow& r) { return r.use.peak_bytes.has_value(); }), use_of);
   return out;

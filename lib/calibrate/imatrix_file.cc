@@ -1,13 +1,14 @@
 #include "calibrate/imatrix_file.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/escape.h"
 #include "base/fail.h"
-#include "checkpoint/model_tensors.h"
+#include "calibrate/imatrix_entries.h"
 #include "container/gguf_reader.h"
 
 namespace lathe {
@@ -16,30 +17,6 @@ namespace {
 constexpr std::string_view kSums = ".in_sum2";
 constexpr std::string_view kCounts = ".counts";
 constexpr std::int32_t kMaxName = 512;
-
-void add(ImportanceMatrix& matrix, std::string_view name, std::vector<float> sums, double count,
-         const std::string& path) {
-  for (float& value : sums) {
-    value = static_cast<float>(static_cast<double>(value) / count);
-    if (!(value >= 0.0f) || !std::isfinite(value)) {
-      fail_invalid("{}: {} holds a value that is negative or not finite", quoted(path),
-                   quoted(name));
-    }
-  }
-  const auto id = tensor_by_gguf_name(name);
-  if (id && !id->bias && is_matrix(id->role)) matrix.columns[tensor_name(*id)] = std::move(sums);
-}
-
-// A model that ties its output matrix to the embedding has one name for both.
-void finish(ImportanceMatrix& matrix, const std::string& path) {
-  if (matrix.columns.empty()) {
-    fail_invalid("{}: is an importance matrix of no matrix that is known here", quoted(path));
-  }
-  const auto head = matrix.columns.find(tensor_name({TensorRole::kHead}));
-  if (head != matrix.columns.end()) {
-    matrix.columns.emplace(tensor_name({TensorRole::kEmbedding}), head->second);
-  }
-}
 
 std::vector<float> floats_of(std::span<const std::byte> bytes) {
   std::vector<float> out(bytes.size() / sizeof(float));
@@ -84,28 +61,30 @@ ImportanceMatrix read_imatrix_gguf(const std::string& path) {
   if (gguf->get_string("general.type").value_or("") != "imatrix") {
     fail_invalid("{}: is no importance matrix: its general.type is not imatrix", quoted(path));
   }
-  ImportanceMatrix matrix;
+  std::vector<ImatrixEntry> entries;
+  std::int64_t tokens = 0;
   for (std::size_t t = 0; t < gguf->tensors().size(); ++t) {
     const TensorEntry& entry = gguf->tensors()[t];
     if (!entry.name.ends_with(kSums)) continue;
-    const std::string name = entry.name.substr(0, entry.name.size() - kSums.size());
-    const auto counts = gguf->find_tensor(name + std::string(kCounts));
+    ImatrixEntry out;
+    out.name = entry.name.substr(0, entry.name.size() - kSums.size());
+    const auto counts = gguf->find_tensor(out.name + std::string(kCounts));
     if (!counts || entry.dtype != DType::kF32 || gguf->tensors()[*counts].dtype != DType::kF32) {
       fail_invalid("{}: {} is not F32, or has no counts", quoted(path), quoted(entry.name));
     }
-    const std::vector<float> count = floats_of(gguf->tensor_data(*counts));
-    if (count.size() != 1) {
-      fail_unsupported("{}: {} has {} experts, which is not supported", quoted(path), quoted(name),
-                       count.size());
+    for (const float count : floats_of(gguf->tensor_data(*counts))) {
+      if (!(count >= 0.0f) || count > 0x1p60f) {
+        fail_invalid("{}: {} counts {} inputs", quoted(path), quoted(out.name), count);
+      }
+      out.counts.push_back(static_cast<double>(count));
+      tokens = std::max(tokens, static_cast<std::int64_t>(count));
     }
-    if (!(count[0] >= 0.0f) || !std::isfinite(count[0])) {
-      fail_invalid("{}: {} counts {} inputs", quoted(path), quoted(name), count[0]);
-    }
-    if (count[0] == 0.0f) continue;
-    matrix.tokens = std::max(matrix.tokens, static_cast<std::int64_t>(count[0]));
-    add(matrix, name, floats_of(gguf->tensor_data(t)), static_cast<double>(count[0]), path);
+    if (out.counts.empty()) fail_invalid("{}: {} counts nothing", quoted(path), quoted(out.name));
+    out.sums = floats_of(gguf->tensor_data(t));
+    entries.push_back(std::move(out));
   }
-  finish(matrix, path);
+  ImportanceMatrix matrix = assemble_imatrix(std::move(entries), path);
+  matrix.tokens = tokens;
   return matrix;
 }
 
@@ -124,7 +103,7 @@ bool looks_like_imatrix_dat(std::span<const std::byte> bytes) noexcept {
 
 ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::string& path) {
   Cursor cursor(bytes, path);
-  ImportanceMatrix matrix;
+  std::vector<ImatrixEntry> out;
   const std::int32_t entries = cursor.number("the number of entries", 1, 1 << 20);
   for (std::int32_t i = 0; i < entries; ++i) {
     const std::string name =
@@ -133,7 +112,7 @@ ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::s
     const std::int32_t values = cursor.number("the number of values", 1, INT32_MAX);
     const auto data =
         cursor.take(static_cast<std::uint64_t>(values) * sizeof(float), "an entry's values");
-    if (calls > 0) add(matrix, name, floats_of(data), calls, path);
+    out.push_back({name, floats_of(data), {static_cast<double>(calls)}});
   }
   if (!cursor.done()) {
     cursor.number("the number of chunks", INT32_MIN, INT32_MAX);
@@ -142,8 +121,7 @@ ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::s
     }
   }
   if (!cursor.done()) fail_invalid("{}: goes on after its end", quoted(path));
-  finish(matrix, path);
-  return matrix;
+  return assemble_imatrix(std::move(out), path);
 }
 
 }  // namespace lathe

@@ -1,13 +1,14 @@
 // llama.cpp's importance matrices, in both of their forms.
 //
 // GGUF, general.type "imatrix": per matrix X two tensors of F32, "X.in_sum2" (Σ x² per input) and
-// "X.counts" (how many x there were). The older form has no magic number, little-endian:
+// "X.counts" (how many x there were); of experts a row and a count for each. The older form has no
+// magic number, little-endian:
 //
 //   int32 entries; per entry: int32 length, name, int32 calls, int32 values, float values[]
 //   then perhaps int32 chunks, int32 length, the name of the text
 //
-// where a value is calls · mean of x². Names are GGUF's ("blk.0.attn_q.weight"); they become
-// Hugging Face's. Matrices that saw nothing, and names that no model here has, are left out.
+// where a value is calls · mean of x². Names are GGUF's ("blk.0.attn_q.weight"); what they mean is
+// found by imatrix_entries.h.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,7 @@
 
 namespace lathe {
 
-// Throws kInvalid where the file is neither, or holds negative or non-finite values; kUnsupported
-// for matrices with several experts.
+// Throw kInvalid where the file is neither, or as assemble_imatrix() does.
 ImportanceMatrix read_imatrix_gguf(const std::string& path);
 ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::string& path);
 

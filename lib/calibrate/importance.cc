@@ -1,38 +1,20 @@
 #include "lathe/importance.h"
 
-#include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "lathe/activations.h"
-#include "lathe/session.h"
+#include "lathe/host/cpu_count.h"
 
-#include "base/fail.h"
+#include "calibrate/chunks.h"
+#include "calibrate/product_sums.h"
+#include "calibrate/readers.h"
+#include "calibrate/run_text.h"
+#include "calibrate/text_products.h"
 #include "checkpoint/model_tensors.h"
 
 namespace lathe {
 namespace {
-
-// The matrices that read an activation point. With tied embeddings the head is the embedding:
-// both names get the vector.
-std::vector<TensorRole> readers_of(ActivationPoint point) {
-  switch (point) {
-    case ActivationPoint::kAttentionInput:
-      return {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
-    case ActivationPoint::kAttentionOutput:
-      return {TensorRole::kAttentionOutput};
-    case ActivationPoint::kMlpInput:
-      return {TensorRole::kGate, TensorRole::kUp};
-    case ActivationPoint::kMlpHidden:
-      return {TensorRole::kDown};
-    case ActivationPoint::kSharedInput:
-      return {TensorRole::kSharedGate, TensorRole::kSharedUp};
-    case ActivationPoint::kSharedHidden:
-      return {TensorRole::kSharedDown};
-    case ActivationPoint::kHead:
-      break;
-  }
-  return {TensorRole::kHead, TensorRole::kEmbedding};
-}
 
 // Sums of squares per column, in double: a long text must not drown its last tokens.
 class SquareSums {
@@ -79,34 +61,32 @@ ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
                                     std::span<const TokenId> tokens, std::optional<TokenId> bos,
                                     const CalibrationOptions& options,
                                     const ProgressCallback& progress) {
-  const auto length = static_cast<std::int64_t>(tokens.size());
-  if (length == 0) fail_invalid("the calibration text is empty");
-  // A text shorter than a chunk is one chunk.
-  const std::int64_t context = std::min({options.context, model->config().max_position, length});
-  std::int64_t chunks = length / context;
-  if (options.max_chunks > 0) chunks = std::min(chunks, options.max_chunks);
-
   SquareSums sums;
-  SessionOptions session_options;
-  session_options.threads = options.threads;
-  session_options.max_tokens = context;
-  session_options.observer = [&sums](const ActivationRows& rows) { sums.add(rows); };
-  const auto session = Session::create(std::move(model), session_options);
-  std::vector<TokenId> chunk;
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    if (progress) {
-      progress(static_cast<std::uint64_t>(c), static_cast<std::uint64_t>(chunks), "calibration");
-    }
-    const auto begin = tokens.begin() + c * context;
-    chunk.assign(begin, begin + context);
-    if (bos) chunk[0] = *bos;
-    const SequenceId sequence = session->add();
-    // All rows reach the last layers only when their logits are wanted.
-    const SequenceInput input{sequence, chunk, true};
-    session->forward(std::span(&input, 1));
-    session->drop(sequence);
-  }
-  return {sums.means(), chunks * context};
+  const std::int64_t seen = run_text(std::move(model), tokens, bos, options, progress,
+                                     [&sums](const ActivationRows& rows) { sums.add(rows); });
+  return {sums.means(), seen};
+}
+
+TextStatistics measure_text(const std::shared_ptr<const Checkpoint>& model,
+                            std::span<const TokenId> tokens, std::optional<TokenId> bos,
+                            const CalibrationOptions& options, const ProgressCallback& progress) {
+  LoadOptions load;
+  load.threads = options.threads;
+  ThreadPool pool(options.threads > 0 ? options.threads : available_cpus());
+  SquareSums sums;
+  ProductSums head;
+  const auto add = [&](const ActivationRows& rows) {
+    sums.add(rows);
+    if (rows.point == ActivationPoint::kHead) head.add(rows.x, rows.rows, rows.cols, pool);
+  };
+  const std::int64_t seen =
+      run_text(Model::load(model, nullptr, load), tokens, bos, options, progress, add);
+  TextStatistics out;
+  out.importance = {sums.means(), seen};
+  out.products =
+      std::make_shared<TextProducts>(model, chunks_of(tokens, bos, model->config(), options),
+                                     head.take_mean(pool), options.threads);
+  return out;
 }
 
 }  // namespace lathe

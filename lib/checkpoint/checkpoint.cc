@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
+#include "checkpoint/foreign_source.h"
 #include "tensor/packed_layout.h"
 #include "tensor/packed_names.h"
 
@@ -81,10 +82,18 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
   const std::int64_t cols = info.cols();
   check_rows(tensor, first, count, out.size() == static_cast<std::size_t>(count * cols));
   if (count == 0 || info.bytes == 0) return;
+  if (const auto* source = dynamic_cast<const ForeignSource*>(source_.get())) {
+    // As the format defines them, which may be finer than what the layout holds.
+    if (const ForeignMatrix* matrix = source->foreign(tensor)) {
+      return matrix->read_f32(first, count, out.data());
+    }
+  }
   if (info.dtype == DType::kPacked) {
-    const PackedMatrix matrix = parse_packed(bytes_in_place(tensor), quoted(info.name));
+    const std::span<const std::byte> bytes = bytes_in_place(tensor);
+    const PackedMatrix matrix = parse_packed(bytes, quoted(info.name));
     for (std::int64_t r = 0; r < count; ++r) {
       unpack_row(matrix, first + r, out.data() + r * cols);
+      to_input_order(packed_order(bytes), out.data() + r * cols);
     }
     return;
   }

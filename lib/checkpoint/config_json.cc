@@ -16,6 +16,7 @@
 #include "checkpoint/unread_keys.h"
 #include "checkpoint/window_json.h"
 #include "checkpoint/wrapper.h"
+#include "foreign/foreign.h"
 
 namespace lathe {
 namespace {
@@ -68,11 +69,11 @@ void refuse_quantized(const JsonView& fields, const Family& family) {
   const auto quantization = fields.find("quantization_config");
   if (!quantization) return;
   const std::string method = quantization->get_string("quant_method").value_or("?");
-  if (family.hf_mxfp4 && method == "mxfp4") return;
+  if ((family.hf_mxfp4 && method == "mxfp4") || is_foreign_method(method)) return;
   fail_unsupported(
-      "{}: the weights are quantized by {}, which is not read here; start from the "
+      "{}: the weights are quantized by {}, which is not read here ({} are); start from the "
       "unquantized checkpoint",
-      quoted(fields.file()), quoted(method));
+      quoted(fields.file()), quoted(method), foreign_method_list());
 }
 }  // namespace
 
@@ -114,6 +115,11 @@ ModelConfig config_from_json(std::string_view config_text, std::string_view gene
     const std::string generation_file = beside(file, "generation_config.json");
     const Json generation = parse_json(generation_text, generation_file, kLimits);
     const auto ids = token_ids(JsonView(generation, generation_file), "eos_token_id");
+    for (const std::int64_t id : ids) {
+      if (id < config.vocab_size) continue;
+      fail_invalid("{}: eos_token_id is {}, not in 0 to {}", quoted(generation_file), id,
+                   config.vocab_size - 1);
+    }
     if (!ids.empty()) config.eos_tokens = ids;
   }
   refuse_unread_keys(fields, asked);

@@ -23,8 +23,10 @@ enum class ConfigUse {
   kLathe,        // for the native file: what the form cannot say stands under the key "lathe"
 };
 
-// config.json; `dtype` is what most weights are stored as ("torch_dtype").
-std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use);
+// config.json; `dtype` is what most weights are stored as ("torch_dtype"), or all but the quantized
+// ones where the family's experts are.
+std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use,
+                           bool quantized = false);
 
 // generation_config.json: the token ids, and what else `previous` (its text in the source, or
 // empty) says.

@@ -30,7 +30,7 @@ void check_reads_back(const std::string& text, const ModelConfig& config) {
 
 }  // namespace
 
-std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use) {
+std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use, bool quantized) {
   const Family* family = family_by_type(config.family);
   if (family == nullptr) {
     fail_unsupported("model family {} has no config.json form here", quoted(config.family));
@@ -78,6 +78,10 @@ std::string config_to_json(const ModelConfig& config, DType dtype, ConfigUse use
   json["torch_dtype"] = dtype == DType::kBF16  ? "bfloat16"
                         : dtype == DType::kF16 ? "float16"
                                                : "float32";
+  if (quantized) {
+    json["quantization_config"] = {{"modules_to_not_convert", family->hf_unquantized},
+                                   {"quant_method", "mxfp4"}};
+  }
   std::string text = json.dump(2) + "\n";
   check_reads_back(text, config);
   return text;

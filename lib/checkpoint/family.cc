@@ -71,6 +71,9 @@ constexpr std::array<TensorNames, 3> kGptOssNames = {{
     {TensorRole::kRouter, "mlp.router"},
 }};
 
+constexpr std::array<std::string_view, 4> kGptOssUnquantized = {
+    "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"};
+
 constexpr std::array<std::int64_t, 2> kGlmEnds = {151336, 151338};
 
 // What the published configurations say besides.
@@ -598,6 +601,7 @@ constexpr std::array<Family, 27> kFamilies = {{
      .mlp_bias = true,
      .sinks = true,
      .hf_mxfp4 = true,
+     .hf_unquantized = kGptOssUnquantized,
      .window = WindowRule::kPattern,
      .window_period = 2,
      .fixed_keys = kGptOssKeys,
@@ -613,6 +617,7 @@ constexpr std::array<Family, 27> kFamilies = {{
      .window_size = 128,
      .kv_heads = 8,
      .head_dim = 64,
+     .gguf_truncates = false,
      .gguf_all_biases = true},
 }};
 
@@ -728,6 +733,10 @@ void apply_gguf_rules(const Family& family, ModelConfig& config) {
   for (std::int64_t layer = period - 1; period > 0 && layer < config.num_layers();
        layer += period) {
     config.layers[static_cast<std::size_t>(layer)].attention.rotary_dims = 0;
+  }
+  for (LayerConfig& layer : config.layers) {
+    RopeConfig& rope = layer.attention.rope;
+    if (rope.scaling == RopeScalingKind::kYarn) rope.truncate = family.gguf_truncates;
   }
   if (family.query_scalar == 0) return;
   for (LayerConfig& layer : config.layers) {

@@ -114,6 +114,7 @@ struct Family {
   bool sinks = false;     // AttentionConfig::sinks
   // Folders hold experts as matrices turned, of gate and up the rows in turns, or as MXFP4.
   bool hf_mxfp4 = false;
+  std::span<const std::string_view> hf_unquantized = {};  // what config.json says MXFP4 leaves out
   QkNorm qk_norm = QkNorm::kNone;
   bool norm_turned = false;  // queries and keys are normed after they turn
   NormPlace norms = NormPlace::kBefore;
@@ -169,6 +170,7 @@ struct Family {
   // What GGUF's readers know of this architecture: Llama 3's rotary factors, and biases of the
   // attention's output and of the feed-forward part.
   bool gguf_rope_factors = false;
+  bool gguf_truncates = true;  // YaRN's ramp, of which its files say nothing
   bool gguf_all_biases = false;
   // GGUF has no key for query_scalar: it is head_dim, but hidden_size / heads in the model of so
   // many layers.

@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/lora_contents.h"
 #include "checkpoint/small_file.h"
 #include "io/folder_file.h"
 
@@ -14,6 +15,7 @@ namespace lathe {
 std::string require_config(const std::string& folder) {
   std::string path = folder + "/config.json";
   if (is_there(path)) return path;
+  if (is_there(folder + "/adapter_config.json")) fail_adapter_alone(folder);
   fail_invalid("{}: the folder has no config.json, so it is no Hugging Face model", quoted(folder));
 }
 

@@ -2,9 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "checkpoint/foreign_folder.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/hugging_face_folder.h"
 #include "checkpoint/small_file.h"
+#include "foreign/foreign_matrix.h"
+#include "tensor/packed_names.h"
 
 namespace lathe {
 namespace {
@@ -39,6 +42,9 @@ void list_safetensors(const SafetensorsReader& file, FileListing& out) {
   out.format = "safetensors";
   for (const auto& [key, value] : file.metadata()) out.metadata.push_back({key, "", value});
   list_entries(file, out);
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    if (!file.bytes_type(i).empty()) out.schemes[file.tensors()[i].name] = file.bytes_type(i);
+  }
 }
 
 }  // namespace
@@ -47,7 +53,23 @@ void list_hugging_face(const ModelPath& path, FileListing& out) {
   if (!path.is_folder()) return list_safetensors(*path.safetensors(), out);
   out.format = "Hugging Face";
   list_config(require_config(path.path()), out);
-  list_entries(*open_folder_weights(path.path()), out);
+  const auto weights = open_folder_weights(path.path());
+  std::vector<FoundTensor> found = list_tensors(*weights);
+  const auto bytes =
+      join_foreign(path.path(), read_small_file(path.path() + "/config.json"), *weights, found);
+  for (const FoundTensor& tensor : found) {
+    const auto joined = bytes.find(tensor.name);
+    out.tensors.push_back(
+        {.name = tensor.name,
+         .dtype = tensor.dtype,
+         .shape = tensor.shape,
+         .bytes = joined == bytes.end() ? weights->tensors()[tensor.index].bytes : joined->second});
+    const std::string_view type = weights->bytes_type(tensor.index);
+    if (!type.empty()) out.schemes[tensor.name] = type;
+    if (tensor.matrix) {
+      out.schemes[tensor.name] = packed_scheme_name(tensor.matrix->form().scheme);
+    }
+  }
 }
 
 }  // namespace lathe

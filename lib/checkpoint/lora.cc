@@ -108,6 +108,13 @@ bool is_lora(const std::string& path) {
   return is_gguf_adapter(path);
 }
 
+void fail_adapter_alone(const std::string& path) {
+  fail_invalid(
+      "{}: is an adapter, which alone is no model; give the model it is for, and this with "
+      "--lora",
+      quoted(path));
+}
+
 std::shared_ptr<const LoraAdapter> LoraAdapter::open(const std::string& path) {
   std::error_code ignored;
   if (!is_there(path)) fail(ErrorCode::kIo, "{}: there is no such adapter", quoted(path));

@@ -26,6 +26,9 @@ LoraContents lora_from_folder(const std::string& folder);
 LoraContents lora_from_gguf(const std::string& path);
 bool is_gguf_adapter(const std::string& path);
 
+// For who was given an adapter as a model. Throws kInvalid.
+[[noreturn]] void fail_adapter_alone(const std::string& path);
+
 // The keys and endings of such a file, which reading and writing agree on.
 namespace gguf_lora {
 inline constexpr const char* kType = "general.type";

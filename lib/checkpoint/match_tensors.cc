@@ -6,7 +6,9 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/row_order.h"
 #include "checkpoint/stored_checkpoint.h"
+#include "foreign/foreign_matrix.h"
 
 namespace lathe {
 namespace {
@@ -61,6 +63,39 @@ void add_view(const TensorSlot& slot, const FoundTensor& tensor, const TensorFil
                           .view = tensor.view});
 }
 
+// The matrix's rows that are the slot's, in its order.
+std::shared_ptr<const ForeignMatrix> rows_of(const FoundTensor& tensor, const TensorSlot& slot,
+                                             const TensorPlace& place, const ModelConfig& config) {
+  if (!place.fused() && !place.interleaved) return tensor.matrix;
+  if (place.fused() && place.whole.size() != 2) {
+    fail(ErrorCode::kBug, "{} in {} dimensions", slot.name(), place.whole.size());
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(slot.shape[0]));
+  for (std::int64_t r = 0; r < slot.shape[0]; ++r) {
+    std::int64_t row = r;
+    if (place.interleaved) {
+      const AttentionConfig& a = config.layer(slot.id.layer).attention;
+      row = interleaved_of_half(r, {a.head_dim, a.rotary_dims});
+    }
+    order[static_cast<std::size_t>(r)] = place.first_row + row;
+  }
+  return select_rows(tensor.matrix, std::move(order));
+}
+
+void add_foreign(const TensorSlot& slot, const TensorPlace& place, const FoundTensor& tensor,
+                 CheckpointParts& parts) {
+  auto matrix = rows_of(tensor, slot, place, parts.facts.config);
+  parts.facts.tensors.push_back({.name = slot.name(),
+                                 .dtype = DType::kPacked,
+                                 .shape = slot.shape,
+                                 .bytes = packed_bytes(*matrix),
+                                 .id = slot.id});
+  parts.stored.push_back({.bytes = {},
+                          .stored = DType::kPacked,
+                          .index = tensor.index,
+                          .packed = std::make_shared<LazyPacked>(std::move(matrix))});
+}
+
 }  // namespace
 
 std::vector<FoundTensor> list_tensors(const TensorFile& file) {
@@ -91,6 +126,10 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
     used[it->second] = true;
     if (tensor.view) {
       add_view(slot, tensor, file, parts);
+      continue;
+    }
+    if (tensor.matrix) {
+      add_foreign(slot, at, tensor, parts);
       continue;
     }
     const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <utility>
 
 #include "base/fail.h"
 
@@ -379,6 +380,17 @@ std::optional<TensorId> tensor_by_name(std::string_view name) noexcept {
 
 std::optional<TensorId> tensor_by_gguf_name(std::string_view name) noexcept {
   return parse(name, kGgufLayers, &Row::gguf);
+}
+
+std::string matrix_in_gguf_tensor(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kJoined[] = {
+      {".attn_qkv.", ".attn_q."}, {".ffn_gate_up_exps.", ".ffn_up_exps."}};
+  std::string out(name);
+  for (const auto& [joined, one] : kJoined) {
+    const std::size_t at = out.find(joined);
+    if (at != out.npos) return out.replace(at, joined.size(), one);
+  }
+  return out;
 }
 
 bool is_ignorable_tensor(std::string_view name, const ModelConfig& config) noexcept {

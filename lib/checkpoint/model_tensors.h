@@ -67,6 +67,9 @@ std::string tensor_name(const TensorId& id);
 std::string joined_experts_name(TensorRole role, std::int64_t layer);
 // As GGUF does where the family does not differ.
 std::string gguf_tensor_name(const TensorId& id);
+// Of a tensor in which some families' files hold several matrices: GGUF's name of one of them, by
+// itself. Another name as it is.
+std::string matrix_in_gguf_tensor(std::string_view name);
 // The inverses; nothing for a name that is none of ours.
 std::optional<TensorId> tensor_by_name(std::string_view name) noexcept;
 std::optional<TensorId> tensor_by_gguf_name(std::string_view name) noexcept;

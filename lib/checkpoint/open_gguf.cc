@@ -7,6 +7,7 @@
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
+#include "checkpoint/lora_contents.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/sampling_gguf.h"
 #include "container/gguf_reader.h"
@@ -74,6 +75,7 @@ std::shared_ptr<const TokenizerFiles> gguf_tokenizer(const ModelPath& path) {
 
 CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
   const auto gguf = GgufReader::open(path.file());
+  if (gguf->get_string(gguf_lora::kType) == gguf_lora::kAdapter) fail_adapter_alone(path.path());
   CheckpointParts parts;
   parts.file = gguf;
   CheckpointFacts& facts = parts.facts;

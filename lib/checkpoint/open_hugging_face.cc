@@ -3,10 +3,13 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/quantized_source.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/foreign_folder.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_provenance.h"
 #include "checkpoint/hugging_face_folder.h"
@@ -72,7 +75,8 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   CheckpointFacts& facts = parts.facts;
   facts.path = folder;
   const std::string generation = read_small_file_if_there(folder + "/generation_config.json");
-  facts.config = config_from_json(read_small_file(config_path), generation, config_path);
+  const std::string config = read_small_file(config_path);
+  facts.config = config_from_json(config, generation, config_path);
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
   const auto weights = open_folder_weights(folder);
   parts.file = weights;
@@ -84,10 +88,16 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   if (!left_out.empty()) {
     facts.metadata[metadata_keys::kLeftOut] = fmt::format("{}", fmt::join(left_out, ", "));
   }
+  join_foreign(folder, config, *weights, found);
+  if (const std::string loss = foreign_loss(found); !loss.empty()) {
+    facts.metadata[kRoundedMatrices] = loss;
+  }
   settle_tied_head(facts.config, *parts.file, found);
   const Family* family = family_by_type(facts.config.family);
   if (family != nullptr && family->hf_mxfp4) split_experts(*parts.file, facts.config, found);
-  match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::hugging_face);
+  const std::vector<TensorSlot> slots = tensor_slots(facts.config);
+  drop_zero_biases(*weights, slots, found);
+  match_tensors(parts, slots, found, &TensorSlot::hugging_face);
   facts.tokenizer = tokenizer_from_folder(folder, facts.config.vocab_size);
   return parts;
 }

@@ -7,35 +7,28 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/model_tensors.h"
-#include "tensor/float16.h"
+#include "tensor/blocks/grid_blocks.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kBlock = 32;
 
-// What a code of MXFP4 stands for, before its block's scale.
-constexpr float kCodes[16] = {0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
-                              -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
-
-// The scale as a float, bit by bit; 0: 2^-127, below the normal ones; 255: no number.
-float scale_of(std::uint8_t exponent) noexcept {
-  const std::uint32_t bits = exponent == 0     ? 0x00400000U
-                             : exponent == 255 ? 0x7fc00000U
-                                               : static_cast<std::uint32_t>(exponent) << 23;
-  float scale = 0.0F;
-  std::memcpy(&scale, &bits, sizeof scale);
-  return scale;
-}
-
+// A row of folders' codes, of which two neighbours share a byte, as blocks.
 void read_mxfp4_row(const std::byte* codes, const std::byte* scales, std::int64_t cols,
                     std::byte* out) noexcept {
-  for (std::int64_t c = 0; c < cols; ++c) {
-    const auto byte = static_cast<unsigned>(codes[c / 2]);
-    const unsigned code = c % 2 == 0 ? byte & 15U : byte >> 4;
-    const float scale = scale_of(static_cast<std::uint8_t>(scales[c / kBlock]));
-    const std::uint16_t half = f32_to_bf16(kCodes[code] * scale);
-    std::memcpy(out + c * 2, &half, sizeof half);
+  constexpr std::int64_t kHalf = kBlock / 2;
+  for (std::int64_t first = 0; first < cols; first += kBlock, codes += kHalf) {
+    const auto code = [&](std::int64_t i) {
+      return static_cast<int>(codes[i / 2]) >> (4 * (i % 2)) & 15;
+    };
+    BlockMXFP4 block;
+    block.e = static_cast<std::uint8_t>(scales[first / kBlock]);
+    for (std::int64_t j = 0; j < kHalf; ++j) {
+      block.qs[j] = static_cast<std::uint8_t>(code(j) | code(j + kHalf) << 4);
+    }
+    std::memcpy(out, &block, sizeof(block));
+    out += sizeof(block);
   }
 }
 
@@ -116,7 +109,7 @@ class Splitter {
       for (std::int64_t r = 0; r < turns; ++r) {
         FoundTensor one;
         one.name = tensor_name({roles[static_cast<std::size_t>(r)], layer_, bias, e});
-        one.dtype = scales.empty() ? whole.dtype : DType::kBF16;
+        one.dtype = scales.empty() ? whole.dtype : DType::kMXFP4;
         one.shape = shape;
         one.index = whole.index;
         one.view = TensorView{.first = e * stride + r,
@@ -150,7 +143,8 @@ void read_view(const TensorView& view, std::span<const std::byte> bytes, DType t
                std::span<std::byte> out) {
   std::byte* to = out.data();
   if (!view.scales.empty()) {
-    for (std::int64_t r = first; r < first + count; ++r, to += cols * 2) {
+    const std::int64_t bytes_of_row = cols / kBlock * dtype_info(DType::kMXFP4).bytes;
+    for (std::int64_t r = first; r < first + count; ++r, to += bytes_of_row) {
       const std::int64_t row = view.first + r * view.row_step;
       read_mxfp4_row(bytes.data() + row * cols / 2, view.scales.data() + row * (cols / kBlock),
                      cols, to);

@@ -11,7 +11,8 @@
 //
 // Biases beside either: [experts, 2 * width], [experts, hidden].
 //
-// MXFP4's values (OCP Microscaling Formats, 2023) are BF16's, too: they appear as such, exactly.
+// The matrices appear in MXFP4's blocks (tensor/blocks/grid_blocks.h), which have the same numbers
+// in another order.
 //
 // Errors: kInvalid, naming the tensor, for another shape or type, or one half of a pair.
 #pragma once

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
+#include "checkpoint/foreign_source.h"
 #include "checkpoint/row_order.h"
 #include "checkpoint/split_experts.h"
 
@@ -30,7 +31,7 @@ void copy_reordered(std::span<const std::byte> from, std::int64_t first, std::in
   }
 }
 
-class StoredSource final : public TensorSource {
+class StoredSource final : public TensorSource, public ForeignSource {
  public:
   StoredSource(std::shared_ptr<const CheckpointFacts> facts, std::vector<StoredTensor> stored,
                std::shared_ptr<const TensorFile> file)
@@ -38,6 +39,7 @@ class StoredSource final : public TensorSource {
 
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
     const StoredTensor& stored = stored_[tensor];
+    if (stored.packed) return stored.packed->bytes();
     const bool as_is = !stored.view && !stored.interleaved && !stored.less_one &&
                        stored.stored == facts_->tensors[tensor].dtype && is_aligned(stored);
     return as_is ? stored.bytes : std::span<const std::byte>();
@@ -45,6 +47,11 @@ class StoredSource final : public TensorSource {
 
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override;
+
+  const ForeignMatrix* foreign(std::size_t tensor) const noexcept override {
+    const auto& packed = stored_[tensor].packed;
+    return packed ? &packed->matrix() : nullptr;
+  }
 
   // Of a part of a tensor more is dropped; what is needed yet is read again.
   void drop(std::size_t tensor) const noexcept override { file_->drop(stored_[tensor].index); }

@@ -16,6 +16,7 @@
 
 #include "checkpoint/model_tensors.h"
 #include "container/tensor_file.h"
+#include "foreign/lazy_packed.h"
 
 namespace lathe {
 
@@ -34,6 +35,7 @@ struct StoredTensor {
   bool less_one = false;                // TensorInfo's are F32, one more than these
   std::size_t index = 0;                // of the tensor in the file (of which it may be a part)
   std::optional<TensorView> view = {};  // then `bytes` are the whole tensor's
+  std::shared_ptr<const LazyPacked> packed = {};  // then there are no bytes
 };
 
 struct CheckpointParts {
@@ -55,6 +57,7 @@ std::shared_ptr<const Checkpoint> make_checkpoint(CheckpointParts parts);
 struct FoundTensor : TensorSpec {
   std::size_t index = 0;  // in the file
   std::optional<TensorView> view = {};
+  std::shared_ptr<const ForeignMatrix> matrix = {};  // that another program quantized
 };
 
 // All tensors of the file.

@@ -10,8 +10,8 @@
 namespace lathe {
 
 // The DType of ggml's type number. Throws, naming `file` and `tensor`: kUnsupported for a type
-// that exists but is not read here (IQ*, Q2_K, ...), kInvalid for one that was removed from
-// the format or never existed.
+// that exists but is not read here (Q8_K, and those of ik_llama.cpp), kInvalid for one that was
+// removed from the format or never existed.
 DType dtype_from_ggml(std::uint32_t type, std::string_view file, std::string_view tensor);
 
 // ggml's number, or nothing for types that GGUF lacks (U8, BOOL).

@@ -29,10 +29,23 @@ constexpr std::array<TypeName, 10> kTypes = {{{"F32", DType::kF32},
                                               {"I64", DType::kI64},
                                               {"BOOL", DType::kBool}}};
 
+// Parts of quantized matrices: nobody computes with these types, whose bytes are given as
+// another's.
+struct BytesType {
+  std::string_view name;
+  DType as;
+  std::int64_t elements = 1;  // in one of those
+};
+constexpr std::array<BytesType, 6> kBytesTypes = {{{"F8_E4M3", DType::kU8},
+                                                   {"F8_E5M2", DType::kU8},
+                                                   {"F8_E8M0", DType::kU8},
+                                                   {"F4", DType::kU8, 2},
+                                                   {"U32", DType::kI32},
+                                                   {"U64", DType::kI64}}};
+
 // Types of the format that are not read here.
-constexpr std::array<std::string_view, 13> kKnownTypes = {
-    "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2",
-    "F4",      "U16",     "U32",     "U64",         "C64",         "C128"};
+constexpr std::array<std::string_view, 7> kKnownTypes = {
+    "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2", "U16", "C64", "C128"};
 
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::size_t kMaxDims = 32;
@@ -88,6 +101,8 @@ class HeaderEvents : public JsonEvents {
           place_ = Place::kTensor;
           tensor_ = {};
           tensor_.name = std::move(key_);
+          elements_ = 1;
+          type_ = {};
           seen_ = 0;
         }
         return;
@@ -174,6 +189,13 @@ class HeaderEvents : public JsonEvents {
       tensor_.dtype = type->dtype;
       return;
     }
+    const auto bytes = std::ranges::find(kBytesTypes, name, &BytesType::name);
+    if (bytes != kBytesTypes.end()) {
+      tensor_.dtype = bytes->as;
+      type_ = bytes->name;
+      elements_ = bytes->elements;
+      return;
+    }
     if (std::ranges::find(kKnownTypes, name) != kKnownTypes.end()) {
       fail_unsupported("{}: tensor {} has type {}, which is not supported", quoted(file_),
                        quoted(tensor_.name), name);
@@ -187,6 +209,7 @@ class HeaderEvents : public JsonEvents {
       fail_invalid("{}: tensor {} lacks dtype, shape or data_offsets", quoted(file_),
                    quoted(tensor_.name));
     }
+    share_elements();
     tensor_.bytes = tensor_bytes(tensor_, file_);
     if (begin_ > end_ || end_ - begin_ != tensor_.bytes) {
       fail_invalid(
@@ -195,7 +218,18 @@ class HeaderEvents : public JsonEvents {
           quoted(file_), quoted(tensor_.name), begin_, end_, tensor_.bytes);
     }
     tensor_.offset = begin_;
+    if (!type_.empty()) out_.bytes_types.emplace(tensor_.name, type_);
     out_.tensors.push_back(std::move(tensor_));
+  }
+
+  // The shape of the bytes, where several elements are in one.
+  void share_elements() {
+    if (elements_ == 1) return;
+    if (tensor_.shape.empty() || tensor_.shape.back() % elements_ != 0) {
+      fail_invalid("{}: tensor {} has rows of {} elements that are no whole bytes", quoted(file_),
+                   quoted(tensor_.name), type_);
+    }
+    tensor_.shape.back() /= elements_;
   }
 
   const std::string& file_;
@@ -206,7 +240,9 @@ class HeaderEvents : public JsonEvents {
   std::string key_;
   bool has_metadata_ = false;
   TensorEntry tensor_;
-  unsigned seen_ = 0;  // fields of tensor_, one bit each
+  std::string_view type_;      // of bytes that stand for another
+  std::int64_t elements_ = 1;  // in each of the bytes' type
+  unsigned seen_ = 0;          // fields of tensor_, one bit each
   int offsets_ = 0;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;

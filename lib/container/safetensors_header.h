@@ -10,8 +10,9 @@
 // legal. The JSON is read event by event, so memory stays in proportion to the header.
 //
 // Errors: kInvalid with the file, the tensor and the offset; kUnsupported for element types that
-// exist but are not read here (F8_E4M3, U16...).
-// Source: the format's own description, github.com/huggingface/safetensors.
+// exist but are not read here (F6_E2M3, U16...). Those of quantized matrices' parts (F8_E4M3, F4,
+// U32...) appear as bytes, with the name beside. Source: the format's own
+// description, github.com/huggingface/safetensors.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,9 @@ inline constexpr std::uint64_t kSafetensorsMostHeader = 100'000'000;
 struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;  // __metadata__
   std::vector<TensorEntry> tensors;             // by offset
+  // By tensor, the format's name of a type that DType has not ("F8_E4M3"): dtype and shape describe
+  // the bytes.
+  std::map<std::string, std::string_view, std::less<>> bytes_types;
   std::uint64_t data_offset = 0;
 };
 

@@ -56,9 +56,15 @@ std::shared_ptr<const SafetensorsReader> SafetensorsReader::open_index(
   return reader;
 }
 
+std::string_view SafetensorsReader::bytes_type(std::size_t tensor) const noexcept {
+  const auto found = bytes_types_.find(tensors()[tensor].name);
+  return found == bytes_types_.end() ? std::string_view() : found->second;
+}
+
 void SafetensorsReader::add(std::shared_ptr<const MappedFile> file) {
   SafetensorsHeader header = parse_safetensors(file->bytes(), file->path());
   metadata_.merge(header.metadata);
+  bytes_types_.merge(header.bytes_types);
   std::erase_if(header.tensors, is_padding_tensor);
   add_file(std::move(file), std::move(header.tensors));
 }

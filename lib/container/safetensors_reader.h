@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "container/safetensors_header.h"
 #include "container/tensor_file.h"
@@ -33,11 +34,16 @@ class SafetensorsReader final : public TensorFile {
   // __metadata__; of a sharded model the union over the shards, the first one wins.
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
 
+  // The format's name of the tensor's type where dtype and shape describe bytes only ("F8_E4M3");
+  // empty: as they say.
+  std::string_view bytes_type(std::size_t tensor) const noexcept;
+
  private:
   explicit SafetensorsReader(std::string path) : TensorFile(std::move(path)) {}
   void add(std::shared_ptr<const MappedFile> file);
 
   std::map<std::string, std::string> metadata_;
+  std::map<std::string, std::string_view, std::less<>> bytes_types_;
 };
 
 }  // namespace lathe

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "lathe/quantized_source.h"
 #include "lathe/tokenizer.h"
 #include "lathe/tokenizer_files.h"
 
@@ -14,6 +15,7 @@
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/stored_checkpoint.h"
 #include "checkpoint/vectors.h"
+#include "convert/join_experts.h"
 #include "convert/writers.h"
 #include "tensor/packed_layout.h"
 
@@ -32,7 +34,10 @@ DType target_type(const TensorInfo& info, const ConvertOptions& options) {
 
 void check_type(const Checkpoint& checkpoint, const TensorInfo& info, DType to,
                 const ConvertOptions& options) {
-  if (options.format == CheckpointFormat::kHuggingFace && is_block_type(to)) {
+  const bool hugging_face = options.format == CheckpointFormat::kHuggingFace;
+  const bool held = to == DType::kMXFP4 && info.id.expert >= 0 &&
+                    family_by_type(checkpoint.config().family)->hf_mxfp4;
+  if (hugging_face && is_block_type(to) && !held) {
     fail_unsupported(
         "{}: the tensor {} is {}, which a Hugging Face folder cannot hold; decode it with "
         "--dtype bf16, f16 or f32",
@@ -155,6 +160,10 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
     plan.notes.push_back(
         fmt::format("the text part alone is taken; left out: {}", left_out->second));
   }
+  const auto rounded = checkpoint.metadata().find(kRoundedMatrices);
+  if (rounded != checkpoint.metadata().end() && !options.dtype) {
+    plan.notes.push_back(rounded->second);
+  }
   std::map<DType, std::uint64_t> matrix_bytes;
   for (const TensorSlot& slot : in_order_of_output(checkpoint.config(), writer.place)) {
     const auto source = checkpoint.find(slot.name());
@@ -196,12 +205,16 @@ Plan make_plan(const Checkpoint& checkpoint, const ConvertOptions& options) {
   plan.main_type = std::max_element(matrix_bytes.begin(), matrix_bytes.end(), [](auto& a, auto& b) {
                      return a.second < b.second;
                    })->first;
+  if (options.format == CheckpointFormat::kHuggingFace && family->hf_mxfp4) {
+    join_experts(checkpoint, plan);
+  }
   if (gguf) plan.vector_types = name_vector_types(checkpoint, options);
   check_tokenizer(checkpoint, plan);
   const auto windowed = [](const LayerConfig& layer) { return layer.attention.window > 0; };
   const auto& layers = checkpoint.config().layers;
   const auto first = std::find_if(layers.begin(), layers.end(), windowed);
-  if (gguf && first != layers.end()) {
+  // It knows of windows that layers have in turns.
+  if (gguf && first != layers.end() && family->window != WindowRule::kPattern) {
     plan.notes.push_back(
         fmt::format("llama.cpp runs architecture {} without a sliding window: its output "
                     "differs after {} tokens",

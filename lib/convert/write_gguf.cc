@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "lathe/checkpoint_parts.h"
 
@@ -19,31 +20,20 @@ namespace lathe {
 namespace {
 
 // general.file_type: what most matrices are, by ggml's numbering of such mixtures.
+constexpr std::pair<DType, std::uint32_t> kFileTypes[] = {
+    {DType::kF16, 1},     {DType::kQ4_0, 2},     {DType::kQ4_1, 3},    {DType::kQ8_0, 7},
+    {DType::kQ5_0, 8},    {DType::kQ5_1, 9},     {DType::kQ2_K, 10},   {DType::kQ3_K, 12},
+    {DType::kQ4_K, 15},   {DType::kQ5_K, 17},    {DType::kQ6_K, 18},   {DType::kIQ2_XXS, 19},
+    {DType::kIQ2_XS, 20}, {DType::kIQ3_XXS, 23}, {DType::kIQ1_S, 24},  {DType::kIQ4_NL, 25},
+    {DType::kIQ3_S, 26},  {DType::kIQ2_S, 28},   {DType::kIQ4_XS, 30}, {DType::kIQ1_M, 31},
+    {DType::kBF16, 32},   {DType::kTQ1_0, 36},   {DType::kTQ2_0, 37},  {DType::kMXFP4, 38},
+    {DType::kNVFP4, 39},  {DType::kQ1_0, 40},    {DType::kQ2_0, 41}};
+
 std::uint32_t file_type(DType main_type) {
-  switch (main_type) {
-    case DType::kF16:
-      return 1;
-    case DType::kQ4_0:
-      return 2;
-    case DType::kQ4_1:
-      return 3;
-    case DType::kQ8_0:
-      return 7;
-    case DType::kQ5_0:
-      return 8;
-    case DType::kQ5_1:
-      return 9;
-    case DType::kQ4_K:
-      return 15;
-    case DType::kQ5_K:
-      return 17;
-    case DType::kQ6_K:
-      return 18;
-    case DType::kBF16:
-      return 32;
-    default:
-      return 0;
+  for (const auto& [type, number] : kFileTypes) {
+    if (type == main_type) return number;
   }
+  return 0;
 }
 
 std::string model_name(const Checkpoint& checkpoint) {
@@ -120,8 +110,10 @@ void check_gguf_can_hold(const Checkpoint& checkpoint, const Plan&) {
     fail_unsupported("{}: GGUF's readers know another activation for architecture {}", file,
                      family->gguf);
   }
-  if (!layer.attention.rope.truncate) {
-    fail_unsupported("{}: GGUF cannot say that YaRN's ramp is not truncated", file);
+  const RopeConfig& rope = layer.attention.rope;
+  if (rope.scaling == RopeScalingKind::kYarn && rope.truncate != family->gguf_truncates) {
+    fail_unsupported("{}: GGUF cannot say that YaRN's ramp is{} truncated for architecture {}",
+                     file, rope.truncate ? "" : " not", family->gguf);
   }
   if (!gguf_can_say(config)) {
     fail_unsupported("{}: a GGUF file of architecture {} cannot say all of this configuration",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -84,7 +85,14 @@ void write_shard(const Shard& shard, const std::string& path,
   OutputFile out(path, false);
   SafetensorsWriter writer(out, specs, metadata);
   for (const PlannedTensor& tensor : shard.tensors) {
-    feeder.feed(tensor, [&](std::span<const std::byte> bytes) { writer.append(bytes); });
+    const ByteSink sink = [&](std::span<const std::byte> bytes) { writer.append(bytes); };
+    if (!tensor.make) {
+      feeder.feed(tensor, sink);
+      continue;
+    }
+    feeder.begin(tensor.source);
+    tensor.make(sink);
+    feeder.end(tensor.source);
   }
   writer.finish();
   out.commit();
@@ -98,18 +106,25 @@ void write_file(const OutputFolder& folder, const std::string& name, std::string
 
 }  // namespace
 
+namespace {
+
+std::string config_of(const Checkpoint& checkpoint, const Plan& plan) {
+  const bool quantized = std::ranges::any_of(plan.tensors, [](const PlannedTensor& tensor) {
+    return tensor.to == DType::kU8;  // blocks of MXFP4
+  });
+  return config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace, quantized);
+}
+
+}  // namespace
+
 void check_hugging_face_can_hold(const Checkpoint& checkpoint, const Plan& plan) {
-  if (family_by_type(checkpoint.config().family)->hf_mxfp4) {
-    fail_unsupported("{}: folders of family {} hold experts turned, and are read, not written",
-                     quoted(checkpoint.path()), checkpoint.config().family);
-  }
-  config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace);
+  config_of(checkpoint, plan);
 }
 
 void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const std::string& folder,
                         const ConvertOptions& options) {
   const ModelConfig& config = checkpoint.config();
-  const std::string config_json = config_to_json(config, plan.main_type, ConfigUse::kHuggingFace);
+  const std::string config_json = config_of(checkpoint, plan);
   // Before anything is written: it may have no form here.
   const TokenizerFiles* tokenizer = checkpoint.tokenizer_files();
   std::optional<TokenizerFiles> made;

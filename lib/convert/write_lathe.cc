@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/quantized_source.h"
 #include "lathe/version.h"
 
 #include "base/utf8.h"
@@ -35,7 +36,7 @@ std::map<std::string, std::string> make_metadata(const Checkpoint& checkpoint, c
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : checkpoint.metadata()) {
     if (lathe_file::is_own_key(key) || key == metadata_keys::kGenerationConfig ||
-        key == kIgnoredTensors || key == metadata_keys::kLeftOut) {
+        key == kIgnoredTensors || key == metadata_keys::kLeftOut || key == kRoundedMatrices) {
       continue;
     }
     out[replace_invalid_utf8(key)] = replace_invalid_utf8(value);

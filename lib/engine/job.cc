@@ -76,6 +76,7 @@ std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer& to
     job->states.push_back(std::make_unique<GenerationState>(
         tokenizer, config, context, r.prompt, std::move(options), std::move(on_text)));
   }
+  job->drafts.resize(job->states.size());
   job->scores.resize(r.continuations.size());
   job->scored.resize(r.continuations.size());
   job->submitted = EngineClock::now();

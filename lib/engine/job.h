@@ -20,6 +20,7 @@
 
 #include "engine/spill_file.h"
 #include "generate/decode.h"
+#include "speculate/speculator.h"
 
 namespace lathe {
 
@@ -29,6 +30,7 @@ struct Job {
   RequestId id = 0;
   Request request;
   std::vector<std::unique_ptr<GenerationState>> states;  // one per sample
+  std::vector<std::unique_ptr<SequenceDraft>> drafts;    // theirs, once they draft
   std::vector<std::vector<TokenId>> scored;              // prompt and continuation but its last
   std::vector<ContinuationScore> scores;
   std::int64_t lanes = 0;  // that wait or run; the job ends with the last

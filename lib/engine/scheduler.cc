@@ -100,6 +100,7 @@ std::vector<Completion> Scheduler::step() {
   admit();
   plan();
   make_room();
+  if (options_.speculator != nullptr) draft();
   if (!parts_.empty()) compute();
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
   for (Lane& lane : born_) running_.push_back(lane);
@@ -204,10 +205,16 @@ void Scheduler::note_pace(double seconds) {
   std::int64_t decoding = 0;
   std::int64_t others = 0;
   for (const Part& part : parts_) {
-    const bool decodes = running_[part.lane].decodes();
-    (decodes ? decoding : others) += part.count;
+    if (running_[part.lane].decodes()) {
+      decoding += static_cast<std::int64_t>(part.rows);
+    } else {
+      others += part.count;
+    }
   }
   pace_.note(decoding, others, seconds);
+  if (options_.speculator != nullptr && others == 0) {
+    options_.speculator->state().note(decoding, seconds);
+  }
 }
 
 ThreadPool* Scheduler::pool_for(std::size_t rows) {
@@ -226,6 +233,7 @@ void Scheduler::choose_side_by_side(std::span<const float> logits) {
     const GenerateOptions& how = lane.job->request.options;
     const bool costs = how.sampling.temperature > 0 || how.logprobs > 0;
     if (how.edit_logits) continue;  // the caller's own code, on the caller's own thread
+    if (part.rows > 1) continue;    // each depends on the one before
     if (lane.kind == Lane::Kind::kSample && part.complete && costs) parts.push_back(&part);
   }
   ThreadPool* pool = pool_for(parts.size());
@@ -266,7 +274,11 @@ void Scheduler::deliver(std::span<const float> logits) {
           if (part.complete) end_prompt(lane, rows);
           break;
         case Lane::Kind::kSample:
-          if (part.complete) choose_token(lane, part.chosen ? std::span<const float>() : rows);
+          if (part.draft != nullptr) {
+            choose_drafted(lane, *part.draft, rows);
+          } else if (part.complete) {
+            choose_token(lane, part.chosen ? std::span<const float>() : rows);
+          }
           break;
         case Lane::Kind::kScore:
           if (part.scores) score(job, lane.index, rows);
@@ -408,6 +420,7 @@ void Scheduler::end_job(Job& job, std::optional<Failure> error) {
 
 void Scheduler::finish(Job& job) {
   ++(job.error ? stats_.failed : stats_.completed);
+  if (options_.speculator != nullptr) offer(job);
   for (const auto& state : job.states) {
     const auto answer =
         static_cast<double>(state->history().size()) - static_cast<double>(job.prompt_size());

@@ -57,6 +57,7 @@ class Scheduler final : public Engine {
     std::size_t row = 0;    // first row of logits
     std::size_t rows = 1;
     bool chosen = false;  // its token, by choose_side_by_side()
+    SequenceDraft* draft = nullptr;
   };
 
   void expire();
@@ -93,6 +94,9 @@ class Scheduler final : public Engine {
   void plan();
   // Tokens of prompts that this step computes at most.
   std::int64_t prefill_room() const noexcept;
+  // Lengthens the parts by what is drafted, where all decode.
+  void draft();
+  void follow_drafts();
   void compute();
   void note_pace(double seconds);
   void deliver(std::span<const float> logits);
@@ -102,6 +106,10 @@ class Scheduler final : public Engine {
   void choose_side_by_side(std::span<const float> logits);
   // No logits: the token is chosen.
   void choose_token(Lane& lane, std::span<const float> logits);
+  // The same, and what was drafted behind it as far as it holds.
+  void choose_drafted(Lane& lane, SequenceDraft& draft, std::span<const float> logits);
+  // Lets others copy from what a job has.
+  void offer(const Job& job);
   // Begins the answers and continuations that follow a prompt.
   void end_prompt(Lane& lane, std::span<const float> logits);
   void branch(Lane& from, Lane::Kind kind, std::size_t index);
@@ -136,7 +144,8 @@ class Scheduler final : public Engine {
   std::vector<Completion> done_;
   std::vector<Part> parts_;
   std::vector<SequenceInput> inputs_;
-  double likely_answer_ = 128.0;  // tokens, a running mean
+  std::vector<std::vector<TokenId>> drafted_;  // tokens of inputs_, where drafts are behind them
+  double likely_answer_ = 128.0;               // tokens, a running mean
   StepPace pace_;
   EngineStats stats_;
 };

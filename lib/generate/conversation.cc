@@ -1,15 +1,40 @@
 #include "lathe/conversation.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "lathe/model_config.h"
 
 #include "generate/common_length.h"
 #include "generate/decode.h"
+#include "generate/drive.h"
 #include "model/sequence_file.h"
 
 namespace lathe {
+
+// However an answer ends, the conversation knows what its sequence holds.
+class Conversation::Remembering {
+ public:
+  Remembering(Conversation& conversation, const GenerationState& state)
+      : conversation_(conversation), state_(state) {}
+  ~Remembering() {
+    const auto length =
+        static_cast<std::size_t>(conversation_.session_.length(conversation_.sequence_));
+    try {
+      const std::span<const TokenId> held = state_.history().first(length);
+      conversation_.tokens_.assign(held.begin(), held.end());
+    } catch (const std::bad_alloc&) {
+      conversation_.clear();
+    }
+  }
+  Remembering(const Remembering&) = delete;
+  Remembering& operator=(const Remembering&) = delete;
+
+ private:
+  Conversation& conversation_;
+  const GenerationState& state_;
+};
 
 Conversation::Conversation(Session& session, std::shared_ptr<const Tokenizer> tokenizer)
     : session_(session), tokenizer_(std::move(tokenizer)), sequence_(session.add()) {}
@@ -17,11 +42,13 @@ Conversation::Conversation(Session& session, std::shared_ptr<const Tokenizer> to
 Conversation::~Conversation() { session_.drop(sequence_); }
 
 Generation Conversation::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
-                                  const TextCallback& on_text) {
+                                  const TextCallback& on_text, Speculator* speculator) {
   GenerationState state(*tokenizer_, session_.model().config(), session_.context(), prompt, options,
                         on_text);
-  if (!state.finished()) state.skip(go_back_to(prompt));
-  while (!state.finished()) state.accept(append(state.input()));
+  if (state.finished()) return state.take();
+  state.skip(go_back_to(prompt));
+  const Remembering remembering(*this, state);
+  drive(state, session_, sequence_, speculator);
   return state.take();
 }
 

@@ -105,6 +105,12 @@ void GenerationState::advance() {
   }
 }
 
+std::int64_t GenerationState::draft_room() const noexcept {
+  const std::int64_t room = context_ - std::ssize(history_);
+  if (options_.max_tokens < 0) return room;
+  return std::min(room, options_.max_tokens - std::ssize(result_.ids) - 1);
+}
+
 void GenerationState::cancel() {
   if (finished_) return;
   result_.reason = FinishReason::kCancelled;

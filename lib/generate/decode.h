@@ -52,6 +52,15 @@ class GenerationState {
   void choose(std::span<const float> logits);
   void advance();
 
+  // Tokens that may be drafted behind the next one: more can't come, or have no place.
+  std::int64_t draft_room() const noexcept;
+  // As accept(), where behind input() a draft was computed too: takes the rows of logits in turn
+  // while what is chosen is what was drafted, calling on_hold() for each draft token that is, and
+  // returns how many are. They are in the sequence already.
+  template <typename OnHold>
+  std::size_t accept_draft(std::span<const float> logits, std::span<const TokenId> draft,
+                           OnHold&& on_hold);
+
   // Restarts the clock of the timings: the request's turn has come.
   void begin() noexcept { started_ = Clock::now(); }
   // Ends the answer where it is, as a callback that returns false does.
@@ -94,5 +103,17 @@ class GenerationState {
   Clock::time_point started_ = Clock::now();
   Clock::time_point first_token_;
 };
+
+template <typename OnHold>
+std::size_t GenerationState::accept_draft(std::span<const float> logits,
+                                          std::span<const TokenId> draft, OnHold&& on_hold) {
+  const std::size_t vocab = logits.size() / (draft.size() + 1);
+  for (std::size_t row = 0;; ++row) {
+    accept(logits.subspan(row * vocab, vocab));
+    if (finished_ || row == draft.size() || history_.back() != draft[row]) return row;
+    on_hold();
+    computed_ = history_.size();
+  }
+}
 
 }  // namespace lathe

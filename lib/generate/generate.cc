@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "generate/decode.h"
+#include "generate/drive.h"
 
 namespace lathe {
 namespace {
@@ -37,14 +38,12 @@ void check_prompt(std::size_t tokens, std::int64_t context, std::int64_t longest
 }
 
 Generation generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
-                    const GenerateOptions& options, const TextCallback& on_text) {
+                    const GenerateOptions& options, const TextCallback& on_text,
+                    Speculator* speculator) {
   GenerationState state(tokenizer, session.model().config(), session.context(), prompt, options,
                         on_text);
   const OwnedSequence sequence(session);
-  while (!state.finished()) {
-    const SequenceInput input{sequence.id(), state.input(), false};
-    state.accept(session.forward({&input, 1}));
-  }
+  drive(state, session, sequence.id(), speculator);
   return state.take();
 }
 

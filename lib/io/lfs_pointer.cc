@@ -1,4 +1,4 @@
-#include "io/lfs_pointer.h"
+#include "lathe/host/lfs_pointer.h"
 
 #include <array>
 #include <string_view>

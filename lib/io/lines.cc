@@ -10,9 +10,10 @@
 #include <vector>
 #include <xxhash.h>
 
+#include "lathe/host/lfs_pointer.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
-#include "io/lfs_pointer.h"
 #include "io/zstd_stream.h"
 
 namespace lathe {

@@ -6,9 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lathe/host/lfs_pointer.h"
+
 #include "base/escape.h"
 #include "base/fail.h"
-#include "io/lfs_pointer.h"
 
 namespace lathe {
 namespace {

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "io/final_name.h"
 #include "io/record_copy.h"
+#include "io/temporaries.h"
 #include "io/write_all.h"
 #include "io/zstd_stream.h"
 
@@ -71,7 +72,19 @@ RecordFile::RecordFile(const std::string& path, const RecordLogOptions& options,
 
 RecordFile::~RecordFile() {
   // The copy of FILE, to which nothing was added.
-  if (file_.good() && from_final_ && places_.size() == known_.size()) ::unlink(partial_.c_str());
+  const bool unchanged = from_final_ && places_.size() == known_.size();
+  if (file_.good() && (unchanged || empty_)) ::unlink(partial_.c_str());
+  keep();
+}
+
+void RecordFile::watch_empty() {
+  register_temporary(partial_.c_str());
+  empty_ = true;
+}
+
+void RecordFile::keep() noexcept {
+  if (empty_) unregister_temporary(partial_.c_str());
+  empty_ = false;
 }
 
 // FILE alone is there: its whole records become FILE.partial, in one step.
@@ -120,9 +133,11 @@ void RecordFile::open_partial(const RecordLogOptions& options, const RecordLog::
   }
   cut(file_, size_, partial_);
   remove_stale_copy(partial_ + ".new");
+  if (size_ == 0 && !from_final_) watch_empty();
 }
 
 void RecordFile::append(std::uint64_t index, std::string_view line) {
+  keep();
   try {
     write_all(file_.get(), line, partial_);
   } catch (const Error&) {
@@ -149,6 +164,7 @@ bool RecordFile::sort_places() {
 }
 
 void RecordFile::finish(bool ordered) {
+  keep();
   const bool unchanged = from_final_ && places_.size() == known_.size();
   const bool in_order = !ordered || sort_places();
   if (unchanged && in_order) return;  // FILE is what it was, and the destructor removes the copy

@@ -38,6 +38,9 @@ class RecordFile {
   void finish(bool ordered);
 
  private:
+  // While no record is in it, FILE.partial goes with the process, however that ends.
+  void watch_empty();
+  void keep() noexcept;
   void take_over_final();
   void open_partial(const RecordLogOptions& options, const RecordLog::Visitor& earlier);
   // Where all records are, by index; true when they lie so in the file, too.
@@ -49,6 +52,7 @@ class RecordFile {
   std::string path_, partial_;
   bool replace_ = false;     // FILE exists and may be replaced
   bool from_final_ = false;  // FILE.partial is a copy of FILE
+  bool empty_ = false;       // FILE.partial holds nothing worth keeping
   FileDescriptor file_;
   std::uint64_t size_ = 0;  // of whole records
   std::vector<KnownRecord> known_;

@@ -82,29 +82,52 @@ void Forward::run_to_hidden(const Batch& batch, std::int64_t layer, float* out) 
 }
 
 std::int64_t Forward::run_layers(const Batch& batch, std::int64_t tapped, float* out) {
-  const Weights& weights = model_.weights();
   const std::int64_t layers = config_.num_layers();
   std::int64_t rows = batch.rows();
 
   embed(batch);  // hidden [rows][hidden], cosines, sines
   if (tapped == 0) copy_wanted(batch, out);
-  add_and_norm(nullptr, {}, weights.layers[0].attention_norm, rows);
+  add_and_norm(nullptr, {}, model_.weights().layers[0].attention_norm, rows);
   for (std::int64_t layer = 0; layer < layers; ++layer) {
-    const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
-    mix_tokens(layer, batch);  // normed -> update [rows][hidden]
-    // In the last layer, rows without wanted logits end with their keys and values.
-    if (layer == layers - 1) rows = batch.wanted_rows();
+    rows = compute_layer(batch, layer);
     if (rows == 0) return 0;
-    add_and_norm(update_.data(), w.attention_post_norm, w.mlp_norm, rows);
-    mlp_block(layer, rows);  // normed -> update [rows][hidden]
-    const bool last = layer == layers - 1;
-    add_and_norm(update_.data(), w.mlp_post_norm,
-                 last ? weights.final_norm
-                      : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
-                 rows);
-    if (layer + 1 == tapped && !last) copy_wanted(batch, out);
+    if (layer + 1 == tapped && layer + 1 < layers) copy_wanted(batch, out);
   }
   return rows;
+}
+
+std::int64_t Forward::compute_layer(const Batch& batch, std::int64_t layer) {
+  const Weights& weights = model_.weights();
+  const LayerWeights& w = weights.layers[static_cast<std::size_t>(layer)];
+  const bool last = layer == config_.num_layers() - 1;
+  mix_tokens(layer, batch);  // normed -> update [rows][hidden]
+  // In the last layer, rows without wanted logits end with their keys and values.
+  const std::int64_t rows = last ? batch.wanted_rows() : batch.rows();
+  if (rows == 0) return 0;
+  add_and_norm(update_.data(), w.attention_post_norm, w.mlp_norm, rows);
+  mlp_block(layer, rows);  // normed -> update [rows][hidden]
+  add_and_norm(update_.data(), w.mlp_post_norm,
+               last ? weights.final_norm
+                    : weights.layers[static_cast<std::size_t>(layer) + 1].attention_norm,
+               rows);
+  return rows;
+}
+
+void Forward::run_layer(const Batch& batch, std::int64_t layer, float* hidden, float* normed) {
+  const std::int64_t rows = batch.rows();
+  const std::int64_t floats = rows * config_.hidden_size;
+  std::copy_n(hidden, floats, hidden_.data());
+  for_rows(pool_, rows, config_.hidden_size, [&](std::int64_t row) { turn(batch, row); });
+  add_and_norm(nullptr, {}, model_.weights().layers[static_cast<std::size_t>(layer)].attention_norm,
+               rows);
+  compute_layer(batch, layer);
+  std::copy_n(hidden_.data(), floats, hidden);
+  if (normed != nullptr) std::copy_n(normed_.data(), floats, normed);
+}
+
+void Forward::embed(const Batch& batch, float* hidden) {
+  embed(batch);
+  std::copy_n(hidden_.data(), batch.rows() * config_.hidden_size, hidden);
 }
 
 void Forward::copy_wanted(const Batch& batch, float* out) const {
@@ -142,12 +165,16 @@ void Forward::embed(const Batch& batch) {
     if (config_.embedding_scale != 1.0) {
       multiply(x, hidden, static_cast<float>(config_.embedding_scale));
     }
-    for (std::size_t i = 0; i < model_.ropes().size(); ++i) {
-      const Rope& rope = model_.ropes()[i];
-      rope.angles(batch.positions[index], cosines_[i].data() + row * rope.half(),
-                  sines_[i].data() + row * rope.half());
-    }
+    turn(batch, row);
   });
+}
+
+void Forward::turn(const Batch& batch, std::int64_t row) {
+  for (std::size_t i = 0; i < model_.ropes().size(); ++i) {
+    const Rope& rope = model_.ropes()[i];
+    rope.angles(batch.positions[static_cast<std::size_t>(row)],
+                cosines_[i].data() + row * rope.half(), sines_[i].data() + row * rope.half());
+  }
 }
 
 void Forward::mix_tokens(std::int64_t layer, const Batch& batch) {

@@ -32,6 +32,11 @@ class Forward {
   // The same without logits: the hidden states of these rows behind `layer` layers, hidden_size
   // floats each; behind the last one normed.
   void run_to_hidden(const Batch& batch, std::int64_t layer, float* out);
+  // One layer alone: hidden states [rows][hidden_size] of all rows of the batch, in and out.
+  // `normed`, where not null, gets what the layer after it, or the output matrix, reads.
+  void run_layer(const Batch& batch, std::int64_t layer, float* hidden, float* normed);
+  // What the first layer reads: embeddings.
+  void embed(const Batch& batch, float* hidden);
 
  private:
   // All layers; the rows that are left are in normed_, their number is returned. What is in
@@ -40,6 +45,11 @@ class Forward {
   // Copies the wanted rows out of all that are in hidden_.
   void copy_wanted(const Batch& batch, float* out) const;
   void embed(const Batch& batch);
+  // The angles of a row.
+  void turn(const Batch& batch, std::int64_t row);
+  // normed_ -> hidden_ and normed_, whose norm is that of what follows. Returns how many rows are
+  // left: in the last layer the wanted ones.
+  std::int64_t compute_layer(const Batch& batch, std::int64_t layer);
   // Makes x (rows × cols, tight) the input of the products to come, and shows it.
   void set_input(ActivationPoint point, std::int64_t layer, const float* x, std::int64_t rows,
                  std::int64_t cols) noexcept;

@@ -25,6 +25,12 @@ auto is_for(const PackedScheme& scheme) noexcept {
   };
 }
 
+auto is_for(const PackedScheme& scheme, const InputOrder& order) noexcept {
+  return [same = is_for(scheme), sum = order.sum](const auto& form) {
+    return same(form) && form.order == sum;
+  };
+}
+
 std::int64_t tile_rows(const FloatKernels& floats, std::int64_t rows) noexcept {
   return rows < floats.from ? 1 : InputTiles::kTileRows;
 }
@@ -62,12 +68,25 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
   for (Tiles& t : tiles_) t.ready = false;
 }
 
-const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme) const noexcept {
-  return prepared_form(quantized_, is_for(scheme)).rows;
+const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme,
+                                            const InputOrder& order) const noexcept {
+  return prepared_form(quantized_, is_for(scheme, order)).rows;
 }
 
-void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme) {
-  Quantized& q = form_of(&quantized_, is_for(scheme));
+LinearInput::Quantized& LinearInput::form_for(const PackedScheme& scheme, const InputOrder& order) {
+  const auto known = std::ranges::find_if(quantized_, is_for(scheme, order));
+  if (known != quantized_.end()) return *known;
+  // Each layer has orders of its own: what the last one's were made in serves again.
+  Quantized& form = form_of(&quantized_, [same = is_for(scheme)](const Quantized& q) {
+    return same(q) && q.order != 0 && !q.ready;
+  });
+  form.order = order.sum;
+  return form;
+}
+
+void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme,
+                                    const InputOrder& order) {
+  Quantized& q = form_for(scheme, order);
   if (q.ready) return;
   const ForwardKernels& table = kernels().forward;
   // Blocks as even as they come: a last one of a token or two would have too few independent
@@ -81,6 +100,7 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.span = inputs_per_span(scheme);
   to.group = inputs_per_group(scheme);
   const std::int64_t room = to.blocks() * to.width();
+  if (!order.inputs.empty()) make_room(&q.gathered, rows_ * cols_);
   make_room(&q.q, room * to.inputs);
   make_room(&q.scale, room * to.spans());
   make_room(&q.sum, room * to.groups());
@@ -91,7 +111,15 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.minus_eight_sum = q.minus_eight_sum.data();
   const auto quantize = [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t t = first; t < last; ++t) {
-      table.quantize_row(x_ + t * stride_, cols_, to, t);
+      const float* row = x_ + t * stride_;
+      if (!order.inputs.empty()) {
+        float* gathered = q.gathered.data() + t * cols_;
+        for (std::int64_t k = 0; k < cols_; ++k) {
+          gathered[k] = row[order.inputs[static_cast<std::size_t>(k)]];
+        }
+        row = gathered;
+      }
+      table.quantize_row(row, cols_, to, t);
     }
   };
   if (rows_ * cols_ < kFloatsWorthSharing) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/float_kernels.h"
@@ -16,6 +17,12 @@
 #include "tensor/packed_matrix.h"
 
 namespace lathe {
+
+// The inputs of a matrix in the order of its columns; empty: as they are.
+struct InputOrder {
+  std::span<const std::uint32_t> inputs = {};
+  std::uint64_t sum = 0;  // a checksum of them, by which orders are told apart
+};
 
 class LinearInput {
  public:
@@ -30,8 +37,11 @@ class LinearInput {
 
   // The rows as signed bytes, as matrices of a scheme want them: made by prepare_quantized(),
   // which may throw std::bad_alloc, and then to be had until set().
-  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme);
-  const QuantizedRows& quantized(const PackedScheme& scheme) const noexcept;
+  // Matrices whose inputs stand in the same order share what is made of them in that order.
+  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme,
+                         const InputOrder& order = {});
+  const QuantizedRows& quantized(const PackedScheme& scheme,
+                                 const InputOrder& order = {}) const noexcept;
 
   // The rows in tiles, as FloatKernels want them: likewise.
   void prepare_tiles(ThreadPool& pool, const FloatKernels& floats);
@@ -50,11 +60,16 @@ class LinearInput {
   struct Quantized {
     QuantizedRows rows;
     bool ready = false;
+    std::uint64_t order = 0;  // InputOrder's sum
+    std::vector<float> gathered;
     std::vector<std::int8_t> q;
     std::vector<float> scale;
     std::vector<float> sum;
     std::vector<std::int32_t> minus_eight_sum;
   };
+  // The form that is it, or one that will be.
+  Quantized& form_for(const PackedScheme& scheme, const InputOrder& order);
+
   struct Tiles {
     InputTiles tiles;
     bool ready = false;

@@ -1,7 +1,6 @@
 #include "model/load_matrix.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/convert_elements.h"
 #include "model/float_matrix.h"
 #include "model/packed_weights.h"
 #include "model/weight_memory.h"
@@ -50,11 +50,14 @@ class BlockRows {
     if (in_place_.empty()) copy_.resize(16 * row_bytes_);
   }
 
-  const std::byte* get(std::int64_t first, std::int64_t count) {
-    if (!in_place_.empty()) return in_place_.data() + static_cast<std::size_t>(first) * row_bytes_;
-    checkpoint_.read_rows(tensor_, first, count,
-                          std::span(copy_).first(static_cast<std::size_t>(count) * row_bytes_));
-    return copy_.data();
+  std::span<const std::byte> get(std::int64_t first, std::int64_t count) {
+    const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes_;
+    if (!in_place_.empty()) {
+      return in_place_.subspan(static_cast<std::size_t>(first) * row_bytes_, bytes);
+    }
+    const auto out = std::span(copy_).first(bytes);
+    checkpoint_.read_rows(tensor_, first, count, out);
+    return out;
   }
 
  private:
@@ -71,8 +74,7 @@ std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t
   const std::string what = name_of(checkpoint, tensor);
   const PackedScheme scheme = *packed_scheme_of(info.dtype);
   WeightMemory memory = memory_for(packed_bytes(scheme, info.rows(), info.cols()), what);
-  constexpr std::array<std::int8_t, 16> kNoGrid = {};
-  PackedWriter writer(scheme, info.rows(), info.cols(), 0, kNoGrid, memory.bytes());
+  PackedWriter writer = BlockRepacker::writer(info.dtype, info.rows(), info.cols(), memory.bytes());
   FirstException problem;
   pool.parallel_for(info.rows(), kRowsAtATime, [&](std::int64_t first, std::int64_t last) {
     problem.guard([&] {
@@ -80,7 +82,9 @@ std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t
       BlockRows rows(checkpoint, tensor);
       for (std::int64_t r = first; r < last; r += 16) {
         const std::int64_t count = std::min<std::int64_t>(16, last - r);
-        repacker.repack(rows.get(r, count), count, r / 16, writer);
+        const std::span<const std::byte> blocks = rows.get(r, count);
+        check_scales(blocks, info.dtype, info.name, checkpoint.path());
+        repacker.repack(blocks.data(), count, r / 16, writer);
       }
     });
   });

@@ -50,6 +50,7 @@ void Mixture::run(const MixtureWeights& weights, const LayerConfig& layer, std::
   const ExpertsConfig& experts = layer.experts;
   reserve(rows);
   const Routes& routes = router_.run(weights, experts, x, rows, hidden_);
+  if (observe) show_routes(routes, experts, number, rows, observe);
   sort_by_expert(routes, experts, rows);
   const std::span<const Share> all = shares_;
   for (std::size_t first = 0; first < all.size(); first += kAtOnce) {
@@ -60,6 +61,18 @@ void Mixture::run(const MixtureWeights& weights, const LayerConfig& layer, std::
   if (experts.shared_width == 0) return;
   run_shared(weights, layer, number, x, rows, observe);  // -> out_
   add_shared(weights, x, rows, out);
+}
+
+void Mixture::show_routes(const Routes& routes, const ExpertsConfig& experts, std::int64_t number,
+                          std::int64_t rows, const ActivationObserver& observe) {
+  std::vector<float> weights(static_cast<std::size_t>(rows * experts.count));  // 0: not chosen
+  for (std::int64_t pair = 0; pair < rows * experts.used; ++pair) {
+    const auto at = static_cast<std::size_t>(pair);
+    const std::int64_t row = pair / experts.used;
+    weights[static_cast<std::size_t>(row * experts.count + routes.experts[at])] =
+        routes.weights[at];
+  }
+  observe({ActivationPoint::kRouting, number, weights.data(), rows, experts.count});
 }
 
 // A counting sort: an expert's tokens stand in their order.

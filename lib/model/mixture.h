@@ -32,7 +32,8 @@ class Mixture {
   // Memory for so many rows. Throws std::bad_alloc.
   void reserve(std::int64_t rows);
 
-  // x, out: [rows][hidden]. `observe`, where not empty, is shown the inputs of matrices.
+  // x, out: [rows][hidden]. `observe`, where not empty, is shown the routing and the inputs of
+  // matrices.
   void run(const MixtureWeights& weights, const LayerConfig& layer, std::int64_t number,
            const float* x, std::int64_t rows, float* out, const ActivationObserver& observe);
 
@@ -47,6 +48,8 @@ class Mixture {
   // their inputs stays small.
   static constexpr std::size_t kAtOnce = 16;
 
+  static void show_routes(const Routes& routes, const ExpertsConfig& experts, std::int64_t number,
+                          std::int64_t rows, const ActivationObserver& observe);
   void sort_by_expert(const Routes& routes, const ExpertsConfig& experts, std::int64_t rows);
   void run_some(const MixtureWeights& weights, const MlpConfig& mlp, std::int64_t number,
                 std::span<const Share> shares, const float* x, const ActivationObserver& observe);

@@ -1,8 +1,11 @@
 #include "model/packed_weights.h"
 
 #include <algorithm>
+#include <charconv>
+#include <string>
 #include <utility>
 
+#include "base/checksum.h"
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "tensor/packed_layout.h"
@@ -19,10 +22,19 @@ constexpr std::int64_t kFewInputsBytes = 32 << 10;
 
 PackedWeights::PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
                              WeightMemory memory)
-    : WeightMatrix(view.rows, view.cols), view_(view), memory_(std::move(memory)), bytes_(bytes) {}
+    : WeightMatrix(view.rows, view.cols), view_(view), memory_(std::move(memory)), bytes_(bytes) {
+  order_.inputs = packed_order(bytes);
+  if (order_.inputs.empty()) return;
+  Checksum sum;
+  sum.add(std::as_bytes(order_.inputs));
+  const std::string text = sum.text();
+  std::from_chars(text.data(), text.data() + text.size(), order_.sum, 16);
+  order_.sum |= 1u;  // never that of none
+}
 
 void PackedWeights::row_f32(std::int64_t r, float* out) const noexcept {
   unpack_row(view_, r, out);
+  to_input_order(order_.inputs, out);
 }
 
 WeightMatrix::Pieces PackedWeights::pieces(std::int64_t input_rows) const noexcept {
@@ -31,13 +43,13 @@ WeightMatrix::Pieces PackedWeights::pieces(std::int64_t input_rows) const noexce
 }
 
 void PackedWeights::prepare(ThreadPool& pool, LinearInput& input) const {
-  input.prepare_quantized(pool, view_.scheme);
+  input.prepare_quantized(pool, view_.scheme, order_);
 }
 
 void PackedWeights::multiply(const LinearInput& input, int, std::int64_t first, std::int64_t last,
                              float* y, std::int64_t y_stride) const noexcept {
   kernels().forward.packed_matmul(view_, first / 16, (last + 15) / 16,
-                                  input.quantized(view_.scheme), y, y_stride);
+                                  input.quantized(view_.scheme, order_), y, y_stride);
 }
 
 }  // namespace lathe

@@ -31,6 +31,7 @@ class PackedWeights final : public WeightMatrix {
 
  private:
   PackedMatrix view_;
+  InputOrder order_;
   WeightMemory memory_;
   std::span<const std::byte> bytes_;
 };

@@ -157,6 +157,16 @@ std::span<std::byte> QuantizeWorkshop::take(std::size_t bytes) {
   return {buffer.data.get(), bytes};
 }
 
+const ErrorFeedback& QuantizeWorkshop::feedback(std::shared_ptr<const std::vector<float>> products,
+                                                std::int64_t inputs) {
+  if (products != products_) {
+    feedback_ = nullptr;
+    products_ = std::move(products);
+    feedback_ = std::make_unique<const ErrorFeedback>(*products_, inputs, pool_);
+  }
+  return *feedback_;
+}
+
 Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& options,
                            CheckpointFormat format, QuantizeWorkshop* workshop)
     : checkpoint_(checkpoint),
@@ -256,6 +266,17 @@ std::span<const float> Quantization::importance_of(const TensorInfo& info) const
   return known == options_.importance.end() ? std::span<const float>() : known->second;
 }
 
+const ErrorFeedback* Quantization::feedback_of(const TensorInfo& info) {
+  if (options_.products == nullptr) return nullptr;
+  std::shared_ptr<const std::vector<float>> products = options_.products->of(info.id);
+  if (products == nullptr) return nullptr;
+  const auto inputs = static_cast<std::size_t>(info.cols());
+  if (products->size() != inputs * inputs) {
+    fail(ErrorCode::kBug, "{} products for {} inputs", products->size(), inputs);
+  }
+  return &workshop_->feedback(std::move(products), info.cols());
+}
+
 // ggml's blocks need rows of whole blocks; f16 loses least among what remains.
 MatrixScheme Quantization::fitting(const MatrixScheme& scheme, const TensorInfo& info) const {
   const auto* type = std::get_if<DType>(&scheme);
@@ -302,8 +323,9 @@ void Quantization::make(const Scheme& scheme, std::size_t source, QuantizedTenso
   const TensorInfo& info = checkpoint_.tensors()[source];
   const MatrixSource matrix = source_of(checkpoint_, source);
   try {
+    const ErrorWeights weights = {importance_of(info), feedback_of(info)};
     const MatrixError error =
-        quantize_matrix(scheme, matrix, importance_of(info), workshop_->pool(), out, sink);
+        quantize_matrix(scheme, matrix, weights, workshop_->pool(), out, sink);
     report.sqnr = error.sqnr();
     report.worst_row = error.worst_row;
     report.worst_row_sqnr = error.worst_row_sqnr;

@@ -10,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lathe/quantize.h"
 
 #include "convert/plan.h"
 #include "parallel/thread_pool.h"
+#include "quant/error_feedback.h"
 #include "quant/rules.h"
 #include "quant/scheme.h"
 
@@ -33,12 +35,17 @@ class QuantizeWorkshop {
   ThreadPool& pool() { return pool_; }
   // On a multiple of 64 bytes; valid until the next call but one.
   std::span<std::byte> take(std::size_t bytes);
+  // The factor of products; the last one is kept, as several matrices read the same inputs.
+  const ErrorFeedback& feedback(std::shared_ptr<const std::vector<float>> products,
+                                std::int64_t inputs);
 
  private:
   struct Buffer;
   ThreadPool pool_;
   std::unique_ptr<Buffer[]> buffers_;
   std::size_t next_ = 0;
+  std::shared_ptr<const std::vector<float>> products_;
+  std::unique_ptr<const ErrorFeedback> feedback_;
 };
 
 class Quantization {
@@ -62,6 +69,7 @@ class Quantization {
   MatrixScheme scheme_for(const TensorInfo& info) const;
   void decide(const MatrixScheme& wanted, PlannedTensor& tensor);
   std::span<const float> importance_of(const TensorInfo& info) const;
+  const ErrorFeedback* feedback_of(const TensorInfo& info);
   bool quantized_already(const MatrixScheme& scheme, std::size_t tensor);
   MatrixScheme fitting(const MatrixScheme& scheme, const TensorInfo& info) const;
   void apply(const MatrixScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);

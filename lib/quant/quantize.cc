@@ -51,6 +51,8 @@ bool is_done(const Checkpoint& checkpoint, const QuantizeTarget& target, Quantiz
 
 }  // namespace
 
+InputProducts::~InputProducts() = default;
+
 std::string quantize_schemes() { return scheme_list(); }
 
 std::vector<std::string> quantize_scheme_names() { return scheme_names(); }

@@ -132,8 +132,8 @@ MatrixError quantize_tiles(const MatrixSource& source, ThreadPool& pool, Quantiz
 double MatrixError::sqnr() const noexcept { return decibels(signal, error); }
 
 MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& source,
-                            std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out, const FinishedBytes& finished) {
+                            const ErrorWeights& weights, ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished) {
   const int exponent = unit_exponent(scheme, largest_weight(source, pool));
   const float unit = std::ldexp(1.0f, exponent);
   const Grid grid = scheme.grid ? kNormalGrid : Grid{};
@@ -146,8 +146,9 @@ MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& sour
   };
   const auto rest = out.subspan(codes_end(view.tiles));
   std::fill(rest.begin(), rest.end(), std::byte{0});
-  std::vector<TileQuantizer> quantizers(static_cast<std::size_t>(pool.size()),
-                                        TileQuantizer(scheme, source.cols, unit, importance, grid));
+  std::vector<TileQuantizer> quantizers(
+      static_cast<std::size_t>(pool.size()),
+      TileQuantizer(scheme, source.cols, unit, weights.importance, grid, weights.feedback));
   std::size_t given = 0;
   const auto give = [&](std::size_t end) {
     if (finished && end > given) finished(out.subspan(given, end - given));
@@ -166,12 +167,13 @@ MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& sour
   return error;
 }
 
-MatrixError quantize_matrix(DType type, const MatrixSource& source,
-                            std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out, const FinishedBytes& finished) {
+MatrixError quantize_matrix(DType type, const MatrixSource& source, const ErrorWeights& weights,
+                            ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished) {
   largest_weight(source, pool);  // refuses what is no number
-  std::vector<GgmlQuantizer> quantizers(static_cast<std::size_t>(pool.size()),
-                                        GgmlQuantizer(type, source.cols, importance));
+  std::vector<GgmlQuantizer> quantizers(
+      static_cast<std::size_t>(pool.size()),
+      GgmlQuantizer(type, source.cols, weights.importance, weights.feedback));
   const std::size_t row_bytes = out.size() / static_cast<std::size_t>(source.rows);
   std::size_t given = 0;
   return quantize_tiles(

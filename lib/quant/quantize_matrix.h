@@ -11,6 +11,7 @@
 #include "lathe/dtype.h"
 
 #include "parallel/thread_pool.h"
+#include "quant/error_feedback.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -42,18 +43,24 @@ struct MatrixError {
 // Gets the output's bytes from its beginning to its end, piece after piece, as they are finished.
 using FinishedBytes = std::function<void(std::span<const std::byte>)>;
 
-// Writes packed_bytes(scheme, rows, cols) bytes to `out`. `importance` has `cols` values or is
-// empty. The result is the same for every number of threads and every kernel table. Throws
-// kInvalid when a weight is not finite (the caller names the tensor; nothing is finished then),
-// and what `read` and `finished` throw.
+// How much errors count.
+struct ErrorWeights {
+  std::span<const float> importance;  // of each input, or empty: all alike
+  // Of errors together, so that some make good others; or null.
+  const ErrorFeedback* feedback = nullptr;
+};
+
+// Writes packed_bytes(scheme, rows, cols) bytes to `out`. The result is the same for every number
+// of threads and every kernel table. Throws kInvalid when a weight is not finite (the caller names
+// the tensor; nothing is finished then), and what `read` and `finished` throw.
 MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& source,
-                            std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out, const FinishedBytes& finished = {});
+                            const ErrorWeights& weights, ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished = {});
 
 // The same into ggml's blocks (Q8_0, Q4_0, Q4_1), rows × dtype_bytes(type, cols) bytes; cols is a
 // multiple of 32.
-MatrixError quantize_matrix(DType type, const MatrixSource& source,
-                            std::span<const float> importance, ThreadPool& pool,
-                            std::span<std::byte> out, const FinishedBytes& finished = {});
+MatrixError quantize_matrix(DType type, const MatrixSource& source, const ErrorWeights& weights,
+                            ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished = {});
 
 }  // namespace lathe

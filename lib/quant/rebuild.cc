@@ -40,6 +40,14 @@ QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
                  quoted(file), quoted(recipe.importance), given);
   }
   out.importance = options.importance;
+  if (!recipe.feedback) return out;
+  if (options.products == nullptr) {
+    fail(ErrorCode::kUsage,
+         "{}: was made with error feedback; give its text again with --calib, or --effort good "
+         "alone for the text that comes along",
+         quoted(file));
+  }
+  out.products = options.products;
   return out;
 }
 

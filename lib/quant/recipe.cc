@@ -11,6 +11,11 @@
 #include "base/json.h"
 
 namespace lathe {
+namespace {
+
+constexpr const char* kGood = "good";
+
+}  // namespace
 
 std::string Recipe::text() const {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -18,6 +23,7 @@ std::string Recipe::text() const {
   nlohmann::ordered_json inner = {{"revision", revision}, {"version", version}, {"scheme", scheme}};
   if (!rules.empty()) inner["rules"] = std::move(list);
   if (!importance.empty()) inner["importance"] = importance;
+  if (feedback) inner["effort"] = kGood;
   const nlohmann::ordered_json outer = {{"quantize", std::move(inner)}};
   return outer.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -28,6 +34,7 @@ Recipe make_recipe(const QuantizeOptions& options) {
   recipe.scheme = options.scheme;
   recipe.rules = options.rules;
   if (!options.importance.empty()) recipe.importance = importance_checksum(options.importance);
+  recipe.feedback = options.products != nullptr;
   return recipe;
 }
 
@@ -55,6 +62,10 @@ Recipe parse_recipe(std::string_view text, const std::string& file) {
   }
   if (const auto importance = view.find("importance")) {
     recipe.importance = importance->as_string();
+  }
+  if (const auto effort = view.find("effort")) {
+    if (effort->as_string() != kGood) effort->fail_here("is no effort that is known here");
+    recipe.feedback = true;
   }
   return recipe;
 }

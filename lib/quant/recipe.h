@@ -3,10 +3,11 @@
 // One line of JSON in the file's metadata ("recipe" of .lathe, "lathe.recipe" of GGUF):
 //
 //   {"quantize":{"revision":4,"version":"0.1.0","scheme":"w4","rules":[["v_proj","w8"]],
-//    "importance":"0123456789abcdef"}}
+//    "importance":"0123456789abcdef","effort":"good"}}
 //
 // rules: [pattern, scheme], the last that matches counts. importance: XXH3-64 of the importance
-// matrix, where one was used.
+// matrix, where one was used. effort: "good" where errors were fed back (by the products of the
+// text that the importance matrix was measured on too).
 #pragma once
 
 #include <string>
@@ -25,6 +26,7 @@ struct Recipe {
   std::string scheme;
   std::vector<QuantizeRule> rules;
   std::string importance;  // checksum, or empty
+  bool feedback = false;
 
   std::string text() const;
 };

@@ -21,7 +21,8 @@ std::size_t lanes(std::int64_t n) { return static_cast<std::size_t>(n * kLanes);
 }  // namespace
 
 TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
-                             std::span<const float> importance, const Grid& grid)
+                             std::span<const float> importance, const Grid& grid,
+                             const ErrorFeedback* feedback)
     : scheme_(scheme),
       cols_(cols),
       group_size_(scheme.group == 0 ? cols : scheme.group),
@@ -33,6 +34,7 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
       unit_(unit),
       importance_(group_weights(importance, cols, group_size_)),
       codes_(lanes(cols)) {
+  if (feedback != nullptr) feedback_.emplace(*feedback);
   for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[i];
   for (std::size_t i = 0; i + 1 < grid.size(); ++i) borders_[i] = 0.5f * (grid_[i] + grid_[i + 1]);
   for (Factors* f : {&scales_, &minimums_}) {
@@ -51,7 +53,13 @@ void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t
   for (std::int64_t g = 0; g < groups_; ++g) search(g);
   round_factors(scales_, tile);
   if (scheme_.minimums) round_factors(minimums_, tile);
-  for (std::int64_t g = 0; g < groups_; ++g) encode(g);
+  if (feedback_) {
+    feedback_->run(codes_.data(), [this](std::int64_t k, const float* wanted, float* lost) {
+      encode_input(k, wanted, lost);
+    });
+  } else {
+    for (std::int64_t g = 0; g < groups_; ++g) encode(g);
+  }
 
   PackedTile packed;
   packed.codes = codes_.data();
@@ -107,6 +115,33 @@ void TileQuantizer::encode(std::int64_t g) {
   for (std::int64_t r = 0; r < kLanes; ++r) {
     errors_[r].signal += static_cast<double>(signal[r]);
     errors_[r].error += static_cast<double>(error[r]);
+  }
+}
+
+void TileQuantizer::encode_input(std::int64_t k, const float* wanted, float* lost) {
+  float* weights = codes_.data() + k * kLanes;
+  const float* scales = scales_.values.data() + k / group_size_ * kLanes;
+  float minimums[kLanes];
+  const auto zero = static_cast<float>(zero_code(scheme_));
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    minimums[r] = scheme_.grid ? 0.0f
+                  : scheme_.minimums
+                      ? minimums_.values[lanes(k / group_size_) + static_cast<std::size_t>(r)]
+                      : -zero * scales[r];
+  }
+  float codes[kLanes];
+  float ignored[2][kLanes];
+  std::copy_n(wanted, kLanes, codes);
+  if (scheme_.grid) {
+    kernels().search.encode_grid(codes, 1, grid_, borders_, scales, ignored[0], ignored[1]);
+  } else {
+    kernels().search.encode(codes, 1, top_code_, scales, minimums, ignored[0], ignored[1]);
+  }
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    const float value = scheme_.grid ? grid_[static_cast<std::size_t>(codes[r])] : codes[r];
+    lost[r] = weights[r] - (scales[r] * value + minimums[r]);
+    errors_[r].add(weights[r], lost[r]);
+    weights[r] = codes[r];
   }
 }
 

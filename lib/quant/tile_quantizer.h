@@ -9,9 +9,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "quant/error_feedback.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -30,14 +32,21 @@ inline constexpr Grid kNormalGrid = {-127, -98, -79, -63, -49, -36, -24, -12,
 struct RowError {
   double signal = 0.0;  // Σ w²
   double error = 0.0;   // Σ (w - ŵ)²
+
+  void add(float weight, float lost) noexcept {
+    signal += static_cast<double>(weight) * static_cast<double>(weight);
+    error += static_cast<double>(lost) * static_cast<double>(lost);
+  }
 };
 
 class TileQuantizer {
  public:
   // `importance` has `cols` values >= 0, or is empty (all inputs matter alike). `unit` is what
   // the packed matrix multiplies its scales with. `grid` is used where the scheme has one.
+  // `feedback` may be null: every weight is rounded for itself; else it outlives this.
   TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
-                std::span<const float> importance, const Grid& grid = {});
+                std::span<const float> importance, const Grid& grid = {},
+                const ErrorFeedback* feedback = nullptr);
 
   // rows: count × cols finite floats, row-major, count <= 16; writes tile number `tile` of `out`
   // and errors[0, count). Throws kInvalid, naming rows, where a scale is beyond what the scheme
@@ -56,6 +65,8 @@ class TileQuantizer {
 
   void search(std::int64_t group);
   void encode(std::int64_t group);
+  // The codes of input k are those next to `wanted`; `lost` gets what the weights lose (16 each).
+  void encode_input(std::int64_t k, const float* wanted, float* lost);
   void round_factors(Factors& factors, std::int64_t tile) const;
   void round_two_level(Factors& factors) const;
   PackedScheme scheme_;
@@ -70,6 +81,7 @@ class TileQuantizer {
   float borders_[15] = {};
   RowError errors_[16];       // of the tile at hand, in units
   std::vector<float> codes_;  // [cols][16]: first the weights, in units, then their codes
+  std::optional<FeedbackRows> feedback_;
   Factors scales_;
   Factors minimums_;
 };

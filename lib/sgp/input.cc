@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lathe/host/lfs_pointer.h"
 #include "lathe/sgp/dataset.h"
 
 #include "base/ascii.h"
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
-#include "io/lfs_pointer.h"
 
 namespace lathe {
 namespace {

@@ -3,121 +3,86 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <type_traits>
 
 #include "base/fail.h"
+#include "tensor/block_types.h"
 #include "tensor/float16.h"
-#include "tensor/ggml_blocks.h"
 
 namespace lathe {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "blocks are little-endian");
 
-void decode(const BlockQ4_0& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>((b.qs[j] & 15) - 8) * d;
-    out[j + 16] = static_cast<float>((b.qs[j] >> 4) - 8) * d;
-  }
-}
-
-void decode(const BlockQ4_1& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  const float m = f16_to_f32(b.m);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>(b.qs[j] & 15) * d + m;
-    out[j + 16] = static_cast<float>(b.qs[j] >> 4) * d + m;
-  }
-}
-
-// The fifth bits of elements j and j + 16, in place to be or-ed to four low bits.
-struct FifthBits {
-  explicit FifthBits(const std::uint8_t* qh) noexcept { std::memcpy(&bits, qh, sizeof bits); }
-  int of(int i) const noexcept { return static_cast<int>((bits >> i) & 1u) << 4; }
-  std::uint32_t bits;
+// A group's scale and minimum.
+struct Factors {
+  float scale = 0.0f;
+  float minimum = 0.0f;
 };
 
-void decode(const BlockQ5_0& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  const FifthBits fifth(b.qh);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>(((b.qs[j] & 15) | fifth.of(j)) - 16) * d;
-    out[j + 16] = static_cast<float>(((b.qs[j] >> 4) | fifth.of(j + 16)) - 16) * d;
-  }
-}
-
-void decode(const BlockQ5_1& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  const float m = f16_to_f32(b.m);
-  const FifthBits fifth(b.qh);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>((b.qs[j] & 15) | fifth.of(j)) * d + m;
-    out[j + 16] = static_cast<float>((b.qs[j] >> 4) | fifth.of(j + 16)) * d + m;
-  }
-}
-
-void decode(const BlockQ8_0& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  for (int j = 0; j < kBlock32; ++j) out[j] = static_cast<float>(b.qs[j]) * d;
-}
-
-void decode(const BlockQ4_K& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  const float dmin = f16_to_f32(b.dmin);
-  for (int s = 0; s < 8; ++s) {
-    const KScale k = k_scale(b.scales, s);
-    const float scale = d * static_cast<float>(k.scale);
-    const float min = dmin * static_cast<float>(k.min);
-    const std::uint8_t* qs = b.qs + 32 * (s / 2);
-    const int shift = 4 * (s % 2);
-    for (int l = 0; l < 32; ++l) {
-      out[32 * s + l] = scale * static_cast<float>((qs[l] >> shift) & 15) - min;
+// A block read as part of a packed matrix, and what that makes of it.
+class BlockDecoder {
+ public:
+  explicit BlockDecoder(const BlockType& type)
+      : type_(type),
+        elements_(dtype_info(type.dtype).block),
+        zero_(zero_code(type.scheme)),
+        unit_(std::ldexp(1.0f, type.unit_exponent)) {
+    row_.codes = codes_;
+    for (int which = 0; which < 2; ++which) {
+      row_.halves[which] = halves_[which];
+      row_.bytes[which] = bytes_[which];
+      row_.supers[which] = supers_[which];
     }
   }
-}
 
-void decode(const BlockQ5_K& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  const float dmin = f16_to_f32(b.dmin);
-  for (int s = 0; s < 8; ++s) {
-    const KScale k = k_scale(b.scales, s);
-    const float scale = d * static_cast<float>(k.scale);
-    const float min = dmin * static_cast<float>(k.min);
-    const std::uint8_t* qs = b.qs + 32 * (s / 2);
-    const int shift = 4 * (s % 2);
-    for (int l = 0; l < 32; ++l) {
-      const int q = ((qs[l] >> shift) & 15) | ((b.qh[l] >> s) & 1) << 4;
-      out[32 * s + l] = scale * static_cast<float>(q) - min;
-    }
-  }
-}
-
-void decode(const BlockQ6_K& b, float* out) {
-  const float d = f16_to_f32(b.d);
-  for (int h = 0; h < 2; ++h) {
-    for (int k = 0; k < 4; ++k) {
-      const std::uint8_t* ql = b.ql + 64 * h + 32 * (k % 2);
-      const std::uint8_t* qh = b.qh + 32 * h;
-      const int shift = 4 * (k / 2);
-      const int first = 128 * h + 32 * k;
-      for (int l = 0; l < 32; ++l) {
-        const int q = ((ql[l] >> shift) & 15) | ((qh[l] >> (2 * k)) & 3) << 4;
-        const float scale = d * static_cast<float>(b.scales[(first + l) / 16]);
-        out[first + l] = scale * static_cast<float>(q - 32);
+  void decode(const std::byte* block, float* out) {
+    type_.read(block, 1, row_);
+    const std::int64_t group = type_.scheme.group;
+    for (std::int64_t first = 0; first < elements_; first += group) {
+      const Factors f = {factor(0, first / group),
+                         type_.scheme.minimums ? factor(1, first / group) : 0.0f};
+      for (std::int64_t e = first; e < first + group; ++e) {
+        const int code = codes_[e];
+        const auto q = static_cast<float>(
+            type_.scheme.grid ? type_.grid[static_cast<std::size_t>(code)] : code - zero_);
+        out[e] = (type_.scheme.minimums ? f.scale * q + f.minimum : f.scale * q) * unit_;
       }
     }
   }
-}
 
-// Blocks are copied out first: the bytes may stand at any address.
-template <typename Block>
-void decode_blocks(std::span<const std::byte> bytes, std::span<float> out, std::size_t elements) {
+ private:
+  float factor(int which, std::int64_t g) const {
+    switch (type_.scheme.form) {
+      case ScaleForm::kHalf:
+        return f16_to_f32(halves_[which][g]);
+      case ScaleForm::kExponent:
+        return f32_of_exponent(static_cast<std::uint8_t>(bytes_[which][g]));
+      case ScaleForm::kTwoLevel:
+        break;
+    }
+    return static_cast<float>(bytes_[which][g]) * f16_to_f32(supers_[which][0]);
+  }
+
+  static constexpr std::int64_t kMaxGroups = kPackedSuperGroup / 16;
+
+  const BlockType& type_;
+  std::int64_t elements_;
+  int zero_;
+  float unit_;
+  BlockRow row_;
+  std::uint8_t codes_[kPackedSuperGroup];
+  std::uint16_t halves_[2][kMaxGroups];
+  std::int8_t bytes_[2][kMaxGroups];
+  std::uint16_t supers_[2][1];
+};
+
+void decode_blocks(const BlockType& type, std::span<const std::byte> bytes, std::span<float> out) {
+  BlockDecoder decoder(type);
+  const DTypeInfo& info = dtype_info(type.dtype);
+  const auto elements = static_cast<std::size_t>(info.block);
   const std::byte* in = bytes.data();
-  for (std::size_t at = 0; at < out.size(); at += elements, in += sizeof(Block)) {
-    Block block;
-    std::memcpy(&block, in, sizeof block);
-    decode(block, out.data() + at);
+  for (std::size_t at = 0; at < out.size(); at += elements, in += info.bytes) {
+    decoder.decode(in, out.data() + at);
   }
 }
 
@@ -134,22 +99,6 @@ void decode_plain(std::span<const std::byte> bytes, std::span<float> out, Conver
 template <typename T>
 void decode_number(std::span<const std::byte> bytes, std::span<float> out) {
   decode_plain<T>(bytes, out, [](T value) { return static_cast<float>(value); });
-}
-
-bool is_bad(std::uint16_t half) { return (half & 0x7c00u) == 0x7c00u; }
-
-template <typename Block>
-std::optional<std::uint64_t> first_bad(std::span<const std::byte> bytes) {
-  const std::size_t count = bytes.size() / sizeof(Block);
-  for (std::size_t i = 0; i < count; ++i) {
-    Block b;
-    std::memcpy(&b, bytes.data() + i * sizeof b, sizeof b);
-    bool bad = is_bad(b.d);
-    if constexpr (requires { b.m; }) bad = bad || is_bad(b.m);
-    if constexpr (requires { b.dmin; }) bad = bad || is_bad(b.dmin);
-    if (bad) return i;
-  }
-  return std::nullopt;
 }
 
 void check_sizes(DType dtype, std::size_t elements, std::size_t bytes) {
@@ -187,25 +136,10 @@ void decode_to_f32(DType dtype, std::span<const std::byte> bytes, std::span<floa
     case DType::kBool:
       return decode_plain<std::uint8_t>(bytes, out,
                                         [](std::uint8_t b) { return b != 0 ? 1.0f : 0.0f; });
-    case DType::kQ4_0:
-      return decode_blocks<BlockQ4_0>(bytes, out, kBlock32);
-    case DType::kQ4_1:
-      return decode_blocks<BlockQ4_1>(bytes, out, kBlock32);
-    case DType::kQ5_0:
-      return decode_blocks<BlockQ5_0>(bytes, out, kBlock32);
-    case DType::kQ5_1:
-      return decode_blocks<BlockQ5_1>(bytes, out, kBlock32);
-    case DType::kQ8_0:
-      return decode_blocks<BlockQ8_0>(bytes, out, kBlock32);
-    case DType::kQ4_K:
-      return decode_blocks<BlockQ4_K>(bytes, out, kBlock256);
-    case DType::kQ5_K:
-      return decode_blocks<BlockQ5_K>(bytes, out, kBlock256);
-    case DType::kQ6_K:
-      return decode_blocks<BlockQ6_K>(bytes, out, kBlock256);
-    case DType::kPacked:
-      break;  // has no rows of bytes: tensor/packed_layout.h
+    default:
+      break;  // kPacked has no rows of bytes: tensor/packed_layout.h
   }
+  if (const BlockType* type = find_block_type(dtype)) return decode_blocks(*type, bytes, out);
   fail(ErrorCode::kBug, "no decoder for type {}", static_cast<int>(dtype));
 }
 
@@ -241,26 +175,13 @@ std::uint64_t encode_from_f32(DType dtype, std::span<const float> values,
 }
 
 std::optional<std::uint64_t> find_bad_scale(DType dtype, std::span<const std::byte> bytes) {
-  switch (dtype) {
-    case DType::kQ4_0:
-      return first_bad<BlockQ4_0>(bytes);
-    case DType::kQ4_1:
-      return first_bad<BlockQ4_1>(bytes);
-    case DType::kQ5_0:
-      return first_bad<BlockQ5_0>(bytes);
-    case DType::kQ5_1:
-      return first_bad<BlockQ5_1>(bytes);
-    case DType::kQ8_0:
-      return first_bad<BlockQ8_0>(bytes);
-    case DType::kQ4_K:
-      return first_bad<BlockQ4_K>(bytes);
-    case DType::kQ5_K:
-      return first_bad<BlockQ5_K>(bytes);
-    case DType::kQ6_K:
-      return first_bad<BlockQ6_K>(bytes);
-    default:
-      return std::nullopt;
+  const BlockType* type = find_block_type(dtype);
+  if (type == nullptr) return std::nullopt;
+  const auto size = static_cast<std::size_t>(dtype_info(dtype).bytes);
+  for (std::size_t i = 0; i < bytes.size() / size; ++i) {
+    if (!type->is_sound(bytes.data() + i * size)) return i;
   }
+  return std::nullopt;
 }
 
 }  // namespace lathe

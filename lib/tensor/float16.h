@@ -1,5 +1,6 @@
-// IEEE half and bfloat16 to and from float, one at a time, rounding to nearest even.
-// Portable and exact, NaN and subnormals included; the kernels have the fast forms.
+// IEEE half and bfloat16 to and from float, one at a time, rounding to nearest even; and powers of
+// two in a byte (E8M0 of OCP's Microscaling Formats). Portable and exact, NaN and subnormals
+// included; the kernels have the fast forms.
 #pragma once
 
 #include <bit>
@@ -29,6 +30,13 @@ inline float f16_to_f32(std::uint16_t h) noexcept {
   // Zero and subnormals: mantissa · 2^-24, which a float holds exactly.
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
+}
+
+// 2^(e - 127); of 255 no number.
+inline float f32_of_exponent(std::uint8_t e) noexcept {
+  if (e == 255) return std::bit_cast<float>(0x7fc00000u);
+  // 2^-127 is below the normal floats.
+  return std::bit_cast<float>(e == 0 ? 0x00400000u : static_cast<std::uint32_t>(e) << 23);
 }
 
 // Whether none is infinite or NaN. No early end: a model has tens of megabytes of scales, and this

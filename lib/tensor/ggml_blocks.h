@@ -1,4 +1,4 @@
-// The quantized block formats of ggml that are read here, byte for byte.
+// The older quantized block formats of ggml, byte for byte (the others: blocks/).
 //
 // A row of a matrix is cut into blocks of 32 or 256 elements; each has its own scale. All
 // numbers are little-endian; d, m and dmin are IEEE halves as bits. q(i) is the unsigned code
@@ -64,6 +64,33 @@ struct BlockQ8_0 {
   std::int8_t qs[32];
 };
 static_assert(sizeof(BlockQ8_0) == 34);
+
+// 2.625 bits.  x = d · scale(s) · q - dmin · min(s), sixteen sub-blocks s of 16, q has 2 bits
+//   | scales 16 | qs 64 | d 2 | dmin 2 |
+//
+// With l = 0..31, half h and quarter k, element 128 h + 32 k + l is in bits 2k, 2k + 1 of qs[32 h +
+// l].
+struct BlockQ2_K {
+  std::uint8_t scales[16];  // scale(s) | min(s) << 4
+  std::uint8_t qs[64];
+  std::uint16_t d;
+  std::uint16_t dmin;
+};
+static_assert(sizeof(BlockQ2_K) == 84);
+
+// 3.4375 bits.  x = d · (scale(s) - 32) · (q - 4), sixteen sub-blocks s of 16, q has 3 bits
+//   | hmask 32 | qs 64 | scales 12 | d 2 |
+//
+// Low bits as Q2_K; the third of element 32 k + l, k = 0..7, is bit k of hmask[l]. Scales of 6
+// bits: the low four in nibbles, of 0..7 the low and of 8..15 the high ones of bytes 0..7; the
+// upper two of s in bits 2 (s / 4), 2 (s / 4) + 1 of byte 8 + s mod 4.
+struct BlockQ3_K {
+  std::uint8_t hmask[32];
+  std::uint8_t qs[64];
+  std::uint8_t scales[12];
+  std::uint16_t d;
+};
+static_assert(sizeof(BlockQ3_K) == 110);
 
 // 4.5 bits.  x = d · scale(s) · q - dmin · min(s), eight sub-blocks s of 32
 //   | d 2 | dmin 2 | scales 12 | qs 128 |

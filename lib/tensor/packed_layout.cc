@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <vector>
 
 #include "base/checked.h"
 #include "base/divide_up.h"
@@ -42,11 +43,14 @@ struct Sections {
   std::uint64_t super_scales = 0;
   std::uint64_t minimums = 0;
   std::uint64_t super_minimums = 0;
+  std::uint64_t order = 0;
   std::uint64_t end = 0;
 };
 
+constexpr std::uint8_t kOrdered = 8;  // of the header's flags
+
 // Offsets of the sections; nothing when they wrap.
-std::optional<Sections> sections_of(const PackedMatrix& m) noexcept {
+std::optional<Sections> sections_of(const PackedMatrix& m, bool ordered) noexcept {
   const std::uint64_t scale_size = m.scheme.form == ScaleForm::kHalf ? 2 : 1;
   const auto tiles = static_cast<std::uint64_t>(m.tiles);
   const auto per_tile = [&](std::int64_t groups, std::uint64_t size) {
@@ -67,7 +71,10 @@ std::optional<Sections> sections_of(const PackedMatrix& m) noexcept {
                     place(&s.scales, scales) && place(&s.super_scales, supers) &&
                     place(&s.minimums, m.scheme.minimums ? scales : 0) &&
                     place(&s.super_minimums, m.scheme.minimums ? supers : 0);
-  s.end = at;
+  s.order = at;
+  // A size is far below what would wrap.
+  const auto order = ordered ? static_cast<std::uint64_t>(m.cols) * sizeof(std::uint32_t) : 0;
+  s.end = at + (order + kAlignment - 1) / kAlignment * kAlignment;
   if (!fits) return std::nullopt;
   return s;
 }
@@ -104,6 +111,9 @@ float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* s
   if (m.scheme.form == ScaleForm::kHalf) {
     return f16_to_f32(static_cast<const std::uint16_t*>(scales)[at]);
   }
+  if (m.scheme.form == ScaleForm::kExponent) {
+    return f32_of_exponent(static_cast<const std::uint8_t*>(scales)[at]);
+  }
   const std::int64_t super = m.scheme.group == 0 ? 0 : g * m.scheme.group / kPackedSuperGroup;
   return static_cast<float>(static_cast<const std::int8_t*>(scales)[at]) *
          f16_to_f32(supers[scale_index(m, r, super, m.super_groups)]);
@@ -130,17 +140,28 @@ void read_block(const PackedMatrix& m, std::int64_t r, std::int64_t block,
   }
 }
 
+// Throws kInvalid unless each input is there once.
+void require_order(std::span<const std::uint32_t> order, const std::string& what) {
+  std::vector<bool> met(order.size(), false);
+  for (const std::uint32_t input : order) {
+    if (input >= order.size() || met[input]) {
+      fail_invalid("{}: the order of its {} inputs is none", what, order.size());
+    }
+    met[input] = true;
+  }
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64_t rows,
-                                          std::int64_t cols) noexcept {
+                                          std::int64_t cols, bool ordered) noexcept {
   if (!size_ok(rows, cols)) return std::nullopt;
   PackedMatrix m;
   m.scheme = scheme;
   m.rows = rows;
   m.cols = cols;
   fill_in(&m);
-  const std::optional<Sections> s = sections_of(m);
+  const std::optional<Sections> s = sections_of(m, ordered);
   if (!s) return std::nullopt;
   return s->end;
 }
@@ -160,7 +181,7 @@ PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& w
               (header.flags & 2u) != 0,
               (header.flags & 4u) != 0};
   if (const auto error = packed_scheme_error(m.scheme)) fail_invalid("{}: {}", what, *error);
-  if (header.flags > 7 || header.zero != 0 ||
+  if (header.flags > 15 || header.zero != 0 ||
       std::abs(static_cast<std::int64_t>(header.unit_exponent)) > kLargestUnitExponent) {
     fail_invalid("{}: the packed header has fields out of range", what);
   }
@@ -172,7 +193,7 @@ PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& w
   m.unit = std::ldexp(1.0f, header.unit_exponent);
   std::memcpy(m.grid, header.grid, sizeof(m.grid));
   fill_in(&m);
-  const std::optional<Sections> s = sections_of(m);
+  const std::optional<Sections> s = sections_of(m, (header.flags & kOrdered) != 0);
   if (!s || s->end != bytes.size()) {
     fail_invalid("{}: a packed matrix of {} x {} does not have {} bytes", what, m.rows, m.cols,
                  bytes.size());
@@ -181,7 +202,24 @@ PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& w
     fail_invalid("{}: a packed matrix must stand on a multiple of 64 bytes", what);
   }
   point(&m, *s, bytes.data());
+  require_order(packed_order(bytes), what);
   return m;
+}
+
+std::span<const std::uint32_t> packed_order(std::span<const std::byte> bytes) noexcept {
+  PackedHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if ((header.flags & kOrdered) == 0) return {};
+  const auto count = static_cast<std::size_t>(header.cols);
+  const std::size_t size =
+      (count * sizeof(std::uint32_t) + kAlignment - 1) / kAlignment * kAlignment;
+  return {reinterpret_cast<const std::uint32_t*>(bytes.data() + bytes.size() - size), count};
+}
+
+void to_input_order(std::span<const std::uint32_t> order, float* row) {
+  if (order.empty()) return;
+  const std::vector<float> places(row, row + order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) row[order[i]] = places[i];
 }
 
 PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what) {
@@ -189,14 +227,17 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
   const auto tiles = static_cast<std::uint64_t>(m.tiles);
   const std::uint64_t scales = tiles * static_cast<std::uint64_t>(m.groups) * kTileRows;
   const std::uint64_t supers = tiles * static_cast<std::uint64_t>(m.super_groups) * kTileRows;
-  // A byte is always finite.
+  // A signed byte is always finite.
   const auto finite = [](const void* halves, std::uint64_t count) {
     return halves == nullptr || all_finite_f16({static_cast<const std::uint16_t*>(halves),
                                                 static_cast<std::size_t>(count)});
   };
-  const bool half = m.scheme.form == ScaleForm::kHalf;
-  const bool all = half ? finite(m.scales, scales) && finite(m.minimums, scales)
-                        : finite(m.super_scales, supers) && finite(m.super_minimums, supers);
+  bool all = finite(m.super_scales, supers) && finite(m.super_minimums, supers);
+  if (m.scheme.form == ScaleForm::kHalf) {
+    all = finite(m.scales, scales) && finite(m.minimums, scales);
+  } else if (m.scheme.form == ScaleForm::kExponent) {
+    all = std::memchr(m.scales, 255, static_cast<std::size_t>(scales)) == nullptr;
+  }
   if (!all) fail_invalid("{}: a scale is infinite or not a number", what);
   return m;
 }
@@ -227,7 +268,7 @@ void unpack_row(const PackedMatrix& m, std::int64_t r, float* out) noexcept {
 
 PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::int64_t cols,
                            int unit_exponent, std::span<const std::int8_t, 16> grid,
-                           std::span<std::byte> out)
+                           std::span<std::byte> out, std::span<const std::uint32_t> order)
     : base_(out.data()) {
   view_.scheme = scheme;
   view_.rows = rows;
@@ -236,7 +277,7 @@ PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::i
   std::copy(grid.begin(), grid.end(), view_.grid);
   fill_in(&view_);
   const std::optional<Sections> s =
-      size_ok(rows, cols) ? sections_of(view_) : std::optional<Sections>();
+      size_ok(rows, cols) ? sections_of(view_, !order.empty()) : std::optional<Sections>();
   if (packed_scheme_error(scheme) || !s || s->end != out.size()) {
     fail(ErrorCode::kBug, "a packed matrix of {} x {} in {} bytes", rows, cols, out.size());
   }
@@ -252,6 +293,10 @@ PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::i
   header.rows = rows;
   header.cols = cols;
   std::copy(grid.begin(), grid.end(), header.grid);
+  if (!order.empty()) {
+    header.flags |= kOrdered;
+    std::memcpy(base_ + s->order, order.data(), order.size_bytes());
+  }
   std::memcpy(base_, &header, sizeof(header));
 }
 
@@ -282,8 +327,15 @@ void PackedWriter::set_tile_codes(std::int64_t tile, Quad&& quad) noexcept {
 }
 
 void PackedWriter::set_tile(std::int64_t tile, const PackedTile& packed) noexcept {
-  // As they stand in memory, four codes of a row are one little-endian number.
-  if (packed.row_codes != nullptr) {
+  if (packed.quads != nullptr) {
+    set_tile_codes(tile, [&](std::int64_t k, std::uint32_t(&out)[kTileRows]) {
+      const auto count = std::clamp<std::int64_t>(view_.cols - k, 0, 4);
+      const std::uint32_t mask = count == 4 ? ~0u : (1u << (8 * count)) - 1u;
+      const std::uint32_t* from = packed.quads + k / 4 * kTileRows;
+      for (std::int64_t r = 0; r < kTileRows; ++r) out[r] = count == 0 ? 0 : from[r] & mask;
+    });
+    // As they stand in memory, four codes of a row are one little-endian number.
+  } else if (packed.row_codes != nullptr) {
     set_tile_codes(tile, [&](std::int64_t k, std::uint32_t(&out)[kTileRows]) {
       const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(view_.cols - k, 0, 4));
       for (std::int64_t r = 0; r < kTileRows; ++r) {

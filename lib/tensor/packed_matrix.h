@@ -26,14 +26,16 @@
 //                 (packed_scheme.h)
 //   tiles follow each other: the matrix is one stream of memory.
 //
-// Scales stand beside the weights, as [tile][group][16 rows], in one of two forms:
+// Scales stand beside the weights, as [tile][group][16 rows], in one of three forms:
 //   kHalf       a half each
 //   kTwoLevel   a signed byte each, times a half per 256 inputs ([tile][ceil(cols/256)][16]):
 //               small groups for few bits, and what ggml's K types are
+//   kExponent   a byte e each, for 2^(e - 127): what MXFP4 is
 // Minimums have the same form as the scales.
 //
-// Bits per weight (large matrices): bits + s/group with s = 16 (kHalf) or 8 (kTwoLevel, plus
-// 16/256), twice that with minimums. 4 bits, group 64, kHalf: 4.25; group 32 kTwoLevel: 4.3125.
+// Bits per weight (large matrices): bits + s/group with s = 16 (kHalf) or 8 (kExponent;
+// kTwoLevel, plus 16/256), twice that with minimums. 4 bits, group 64, kHalf: 4.25; group 32
+// kTwoLevel: 4.3125.
 //
 // This header has plain structs only, as kernels include it; sizes, parsing and packing are
 // in tensor/packed_layout.h.
@@ -64,7 +66,7 @@ struct PackedMatrix {
   std::int64_t super_groups = 0;  // per row; 0 without two levels
 
   const std::uint8_t* weights = nullptr;
-  const void* scales = nullptr;  // std::uint16_t (half) or std::int8_t
+  const void* scales = nullptr;  // std::uint16_t (half), std::int8_t or (exponents) std::uint8_t
   const std::uint16_t* super_scales = nullptr;
   const void* minimums = nullptr;
   const std::uint16_t* super_minimums = nullptr;

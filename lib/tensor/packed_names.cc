@@ -9,6 +9,9 @@
 namespace lathe {
 namespace {
 
+// By ScaleForm.
+constexpr const char* kFormLetters[] = {"", "d", "e"};
+
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
@@ -52,7 +55,7 @@ std::vector<int> widths(bool (*wanted)(const CodeWidth&)) {
 std::string packed_scheme_name(const PackedScheme& s) {
   return fmt::format("w{}{}{}{}{}{}", s.bits, s.grid ? "nl" : "",
                      s.group == 0 ? "r" : fmt::format("g{}", s.group), s.minimums ? "a" : "",
-                     s.form == ScaleForm::kTwoLevel ? "d" : "", s.wide_inputs ? "x" : "");
+                     kFormLetters[static_cast<std::size_t>(s.form)], s.wide_inputs ? "x" : "");
 }
 
 std::optional<PackedScheme> packed_scheme_by_name(std::string_view name) {
@@ -89,10 +92,11 @@ std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
   if (s.group % block_inputs != 0) {
     return fmt::format("a group of {} bits must be a multiple of {}", s.bits, block_inputs);
   }
-  if (s.form != ScaleForm::kHalf && s.form != ScaleForm::kTwoLevel) return "unknown scale form";
-  if (s.form == ScaleForm::kTwoLevel && s.group == 0) {
-    return "one scale per row cannot have two levels";
+  if (s.form > ScaleForm::kExponent) return "unknown scale form";
+  if (s.form != ScaleForm::kHalf && s.group == 0) {
+    return "one scale per row must be a half";
   }
+  if (s.form == ScaleForm::kExponent && !s.grid) return "exponents as scales need a grid";
   if (s.grid && (!width->grid || s.minimums)) {
     return fmt::format("a grid needs {} bits and no minimums",
                        joined(widths([](const CodeWidth& w) { return w.grid; }), "or"));
@@ -109,7 +113,7 @@ std::vector<PackedScheme> all_packed_schemes() {
   std::vector<PackedScheme> schemes;
   for (const CodeWidth& width : kCodeWidths) {
     for (const std::int32_t group : groups) {
-      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel}) {
+      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel, ScaleForm::kExponent}) {
         for (const bool minimums : {false, true}) {
           for (const bool grid : {false, true}) {
             for (const bool wide_inputs : {false, true}) {
@@ -140,9 +144,9 @@ std::string packed_scheme_list() {
 
 double bits_per_weight(const PackedScheme& scheme) noexcept {
   if (scheme.group == 0) return scheme.bits;
-  const double factor = scheme.form == ScaleForm::kTwoLevel
-                            ? 8.0 / scheme.group + 16.0 / static_cast<double>(kPackedSuperGroup)
-                            : 16.0 / scheme.group;
+  const bool two_level = scheme.form == ScaleForm::kTwoLevel;
+  const double factor = (scheme.form == ScaleForm::kHalf ? 16.0 : 8.0) / scheme.group +
+                        (two_level ? 16.0 / static_cast<double>(kPackedSuperGroup) : 0.0);
   return scheme.bits + factor * (scheme.minimums ? 2.0 : 1.0);
 }
 

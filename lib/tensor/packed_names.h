@@ -3,7 +3,8 @@
 //   w BITS [nl] (g GROUP | r) [a] [d] [x]     w8r  w4g64  w4nlg32d  w8g32a  w4g32ad  w8g32x
 //
 // nl: on a grid (non-linear); r: one scale for the whole row; a: minimums (asymmetric);
-// d: scales in two levels (double quantization); x: inputs in two bytes (extended).
+// d: scales in two levels (double quantization); x: inputs in two bytes (extended). Of those that
+// quantize does not make, e: exponents as scales (w4nlg32e).
 #pragma once
 
 #include <optional>

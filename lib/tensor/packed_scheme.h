@@ -48,8 +48,9 @@ inline constexpr std::int32_t kPackedGroups[] = {16, 32, 64, 128};
 // span and sum, many let one outlier spoil its neighbours.
 inline constexpr std::int32_t kActivationSpans[] = {32, 64, 128};
 
-// Scales (and minimums): a half each, or a signed byte each, times a half per 256 inputs.
-enum class ScaleForm : std::uint8_t { kHalf = 0, kTwoLevel = 1 };
+// Scales (and minimums): a half each; or a signed byte each, times a half per 256 inputs; or,
+// beside a grid, an exponent e each, 0 … 254, for 2^(e - 127).
+enum class ScaleForm : std::uint8_t { kHalf = 0, kTwoLevel = 1, kExponent = 2 };
 inline constexpr std::int64_t kPackedSuperGroup = 256;
 
 struct PackedScheme {

@@ -1,22 +1,16 @@
-// ggml's quantized blocks as packed matrices: the same numbers in the kernels' layout.
-//
-//   Q4_0          4 bits, group 32, half scales         Q4_1   the same with minimums
-//   Q5_0, Q8_0    8 bits, group 32, half scales         Q5_1   the same with minimums
-//   Q4_K          4 bits, group 32, two levels, minimums
-//   Q5_K          8 bits, group 32, two levels, minimums
-//   Q6_K          8 bits, group 16, two levels
-//
-// Exact: a two-level scale is a small integer times the block's half, as in the K types, and
-// the codes of 5 and 6 bits are codes of 8 bits.
+// Quantized blocks as packed matrices: the same numbers in the kernels' layout. block_types.h says
+// which scheme holds which type.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "lathe/dtype.h"
 
+#include "tensor/block_types.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -30,12 +24,17 @@ class BlockRepacker {
   // `type` has a packed scheme; `cols` is a multiple of its block.
   BlockRepacker(DType type, std::int64_t cols);
 
+  // For a matrix of such blocks; `out` as PackedWriter's.
+  static PackedWriter writer(DType type, std::int64_t rows, std::int64_t cols,
+                             std::span<std::byte> out);
+
   // rows: `count` <= 16 whole rows of blocks, tight; they become tile number `tile`.
   void repack(const std::byte* rows, std::int64_t count, std::int64_t tile, PackedWriter& out);
 
  private:
-  DType type_;
+  const BlockType& type_;
   std::int64_t cols_;
+  std::int64_t blocks_;
   std::int64_t row_bytes_;
   std::vector<std::uint8_t> codes_;       // [16][cols]
   std::vector<std::uint16_t> halves_[2];  // scales and minimums, [groups][16]

@@ -92,7 +92,8 @@ void add_declared_tokens(const TokenizerConfig& config, ModelVocabulary& model,
   for (const auto& [key, token] : config.usual_tokens) {
     const bool needed = key == "bos_token" || key == "eos_token" || key == "pad_token";
     if (needed && !all.knows(token.text)) {
-      fail_invalid("{}: the {} {} is no token of the vocabulary", quoted(file), key,
+      const std::string& said = config.keys_of_map.contains(key) ? config.map_file : file;
+      fail_invalid("{}: the {} {} is no token of the vocabulary", quoted(said), key,
                    quoted(token.text));
     }
     all.name(token);

@@ -166,8 +166,11 @@ TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   }
   const bool has_decoder = json.contains("added_tokens_decoder");
   if (!has_decoder && !files.special_tokens_map_json.empty()) {
-    json.update(parse_object(files.special_tokens_map_json,
-                             file_path(files, "special_tokens_map.json"), "special_tokens_map"));
+    config.map_file = file_path(files, "special_tokens_map.json");
+    const nlohmann::json map =
+        parse_object(files.special_tokens_map_json, config.map_file, "special_tokens_map");
+    for (const auto& [key, value] : map.items()) config.keys_of_map.insert(key);
+    json.update(map);
   }
   const JsonView object(json, file, "tokenizer_config");
   config.tokenizer_class = object.get_string("tokenizer_class").value_or("");

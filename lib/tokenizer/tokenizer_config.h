@@ -3,7 +3,9 @@
 // two others only where the first has no added_tokens_decoder. Errors: kInvalid.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ struct TokenizerConfig {
   // Special tokens that are named without an id: those that no other place declares get the next
   // ids, in this order. The model's own ("image_token") come from an object, whose order is lost.
   std::vector<std::pair<std::string_view, AddedToken>> usual_tokens;  // by key: "bos_token"
+  std::string map_file;                            // special_tokens_map.json, where it counts
+  std::set<std::string, std::less<>> keys_of_map;  // what it says
   std::vector<AddedToken> own_tokens, listed_tokens;
 
   // What GGUF holds and Hugging Face's files have no place for (to_hugging_face wrote it).

@@ -580,6 +580,14 @@ class Pipes(BatchTest):
             self.assertEqual(partial.read_bytes().count(b"\n"), 3)
             self.assertFalse((self.folder / "out.jsonl").exists())
 
+    def test_an_error_before_the_first_record_leaves_nothing(self):
+        command = ["-m", self.model(), "--jsonl", "-i", "absent", "-o", "out.jsonl"]
+        self.fails(4, *command, message="absent")
+        self.assertEqual(sorted(self.folder.glob("out*")), [])
+        self.write("out.jsonl.partial", '{"index":0}\n')  # what an earlier run has written stays
+        self.fails(4, *command, message="out.jsonl")
+        self.assertEqual((self.folder / "out.jsonl.partial").read_text(), '{"index":0}\n')
+
     def endless_model(self):
         """One whose context nobody fills."""
         folder = self.folder / "long"
@@ -631,7 +639,7 @@ class Pipes(BatchTest):
         self.assertEqual([json.loads(line)["index"] for line in out.splitlines()], list(range(1, 6)))
 
     def test_ids_come_back_as_they_were(self):
-        for raw in ("123456789012345678901234567890", "1.10", "-0.0", "1e50",
+        for raw in ("123456789012345678901234567890", "1.10", "-0.0", "-0", "0", "1e50",
                     '{"z":[1.50,2],"a":10000000000000000000001}'):
             line = '{"id": %s, "metadata": {"b": 1.0, "a": %s}, "prompt": "A", "max_tokens": 1}\n'
             got = self.ok("-m", self.model(), "--jsonl", stdin=line % (raw, raw)).out

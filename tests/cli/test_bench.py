@@ -46,6 +46,18 @@ class Bench(ToolTest):
         self.assertIn("pp8+tg2x4", out)
         self.assertIn("S_TG t/s", out)
 
+    def test_what_checking_a_draft_costs(self):
+        rows = json.loads(self.ok("-m", self.model, "--speculate", "-d", "0,9", "-r", "1",
+                                  "--json").stdout)
+        names = [f"check{n}{depth}" for depth in ("", "@d9") for n in range(1, 17)]
+        self.assertEqual([row["test"] for row in rows], names)
+        self.assertEqual([row["n_check"] for row in rows], 2 * list(range(1, 17)))
+        results = self.write("results.json", json.dumps(rows))
+        table = self.ok("-m", self.model, "--speculate", "-r", "1").out
+        self.assertRegex(table, r"\| +16 \| +0 \| +[0-9.]+ \| +[0-9.]+ \| +[0-9]+ % \|")
+        self.ok("--compare", results, results, "--fail-if", "check8<-5%")
+        self.fails(2, "-m", self.model, "--speculate", "--npl", "2", message="--npl")
+
     def test_an_adapter_counts(self):
         model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
         rows = [json.loads(self.ok("-m", model, "-p", "8", "-n", "0", "-r", "1", "--json", *more).out)[0]
@@ -74,6 +86,7 @@ class Bench(ToolTest):
         self.write("slow.json", json.dumps(rows))
         self.measure("--baseline", "slow.json", "--fail-if", "<-99%")
         self.fails(2, "--compare", "a", "b", "--baseline", "c", message="give one")
+        self.fails(2, "--compare", "base.json", message=["--compare NEW", "-m MODEL"])
 
     def test_gates_that_no_test_is_named_for(self):
         self.write("base.json", self.measure("--format", "json").stdout)
@@ -246,6 +259,11 @@ class Bench(ToolTest):
         self.fails(2, "--shape", "llama-9999t", message="tinyllama-1.1b")
         self.fails(2, "--shape", "llama-42m", "--scheme", "w7", message="w7")
         self.fails(2, "-m", "x", "--scheme", "w8", message="--shape")
+        self.fails(2, "-m", "x", "--layers", "2", message="--shape")
+        self.fails(2, "--shape", "llama-42m", "--layers", "9", message="8 layers")
+        few = json.loads(self.ok("--shape", "llama-42m", "--layers", "2", "-p", "8", "-n", "0", "-r", "1",
+                                 "--format", "json", env={"TMPDIR": str(self.folder)}).stdout)
+        self.assertLess(few[0]["model_n_params"], out[0]["model_n_params"])
 
     def test_a_signal_takes_the_folder_of_random_weights_away(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,

@@ -155,6 +155,12 @@ class Habits(ToolTest):
         self.fails(2, "-m", "model.gguf", "Hello", tool="generate", message=["Hello", "-p TEXT"])
         self.fails(2, "model.gguf", tool="perplexity", message="-m MODEL")
         self.fails(2, "-m", "a", "-p", "b", "c", tool="generate", message="one argument too many")
+        self.fails(2, "-m", "a", "b.txt", tool="perplexity", message="-i FILE")
+        self.fails(2, "-m", "a", "b.txt", tool="tokenize", message="-i FILE")
+        self.fails(2, "-m", "a", "b", tool="bench", message="one argument too many")
+        for words in (["a.csv"], ["a.jsonl.zst"], ["-m", "a", "b"], ["-m", "a", "--data", "b", "-q", "c"]):
+            self.fails(2, *words, tool="sgp-eval", message="--data FILE")
+        self.fails(2, "a.gguf", tool="sgp-eval", message="-m MODEL")
         self.fails(2, "a", "b", tool="convert", message="one argument too many")
 
     def test_a_second_model_is_an_error_where_one_is_read(self):

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 
+import tiny_models
 from harness import ToolTest, main, program
 
 MODEL = "examples/village"
@@ -61,6 +62,31 @@ class Chains(ToolTest):
         self.assertEqual(len(texts), 1)
         left = {p.name for p in self.folder.iterdir()}
         self.assertEqual(left, {"a.lathe", "b.gguf", "c", "d.gguf", "e.lathe", "f"})
+
+    def test_experts_in_mxfp4_stay_what_they_are(self):
+        source = self.data("golden/models/gpt-oss")
+        self.ok(source, "-o", "a.lathe")
+        self.ok("a.lathe", "-o", "b.gguf")
+        self.ok("b.gguf", "-o", "c")
+        shutil.copytree(source, self.folder / "a")  # GGUF says what the model was called
+        self.ok("a", "-o", "d.gguf")
+        self.assertEqual(weights(self.folder / "c"), weights(source))
+        self.assertEqual((self.folder / "b.gguf").read_bytes(), (self.folder / "d.gguf").read_bytes())
+        config = json.loads((self.folder / "c/config.json").read_text())
+        self.assertEqual(config["quantization_config"]["quant_method"], "mxfp4")
+        self.assertEqual(config["torch_dtype"], "bfloat16")
+        for file in ("a.lathe", "b.gguf"):
+            types = {row["name"]: (row["dtype"], row["bytes"])
+                     for row in json.loads(self.ok("--list", "--json", file).out)["tensors"]}
+            experts = [value for name, value in types.items() if "exp" in name and value[0] == "MXFP4"]
+            self.assertEqual(sum(size for _, size in experts), 2 * 4 * 3 * 64 * 32 * 17 // 32, file)
+        # As floats they are turned, and no longer said to be quantized.
+        self.ok("b.gguf", "--dtype", "bf16", "-o", "e")
+        floats = weights(self.folder / "e")
+        self.assertEqual(floats["model.layers.0.mlp.experts.down_proj"][:2], ("BF16", [4, 32, 64]))
+        self.assertNotIn("quantization_config", json.loads((self.folder / "e/config.json").read_text()))
+        self.ok(source, "--dtype", "bf16", "-o", "f")
+        self.assertEqual(weights(self.folder / "f"), floats)
 
     def test_llama2c(self):
         for vocab in (40, -40):
@@ -166,6 +192,12 @@ class Reports(ToolTest):
             self.assertNotIn(raw, result.stdout)
         json.loads(self.ok("--list", "--json", "m.safetensors").out)
 
+    def test_windows_that_llama_cpp_does_not_know_are_told_of(self):
+        for model, told in (("mistral-window", True), ("phi3-window", True), ("gemma3", False),
+                            ("gpt-oss-bf16", False)):
+            result = self.ok(self.data(f"golden/models/{model}"), "-o", f"{model}.gguf")
+            self.assertEqual("without a sliding window" in result.err, told, result)
+
     def test_dry_run_writes_nothing(self):
         result = self.ok(self.data(MODEL), "--dry-run", "--dtype", "f16", "-o", "m.gguf")
         self.assertIn("token_embd.weight", result.out)
@@ -207,6 +239,14 @@ class Refusals(ToolTest):
                 with self.subTest(name=name, option=option):
                     self.fails(status, name, *option, message=words)
         self.assertFalse((self.folder / "out.lathe").exists())
+
+    def test_exponents_out_of_range(self):
+        source = self.data("golden/models/gpt-oss")
+        for number, scale in enumerate((b"\xff", b"\xfc")):
+            folder = tiny_models.altered(source, self.folder / f"m{number}",
+                                         {"model.layers.1.mlp.experts.down_proj_scales": scale})
+            for options in (["-o", "out.lathe"], ["--dtype", "f32", "-o", "out.lathe"]):
+                self.fails(3, folder, *options, message="model.layers.1.mlp.experts.0.down_proj.weight")
 
     def test_truncated_inputs(self):
         self.ok(self.data(MODEL), "-o", "m.lathe")
@@ -322,6 +362,119 @@ class Adapters(ToolTest):
                        self.folder / "out.lathe", message=named)
             self.assertFalse((self.folder / "out.lathe").exists())
         self.fails(2, "--list", base, "--lora", self.data("golden/lora/rslora"))
+
+
+class Experts(ToolTest):
+    tool = "convert"
+    STORY = ("-p", "The miller", "-n", "30")
+
+    def setUp(self):
+        super().setUp()
+        tiny_models.mixture(self.data(MODEL), self.folder / "moe")  # all experts are the village's
+        self.village = self.ok("-m", self.data(MODEL), *self.STORY, tool="generate").stdout
+        self.write("story.txt", self.ok("-m", self.data(MODEL), "-p", "A heron", "-n", "120",
+                                        tool="generate").out * 4)
+
+    def metadata(self, model):
+        out = self.ok(model, "--list", "--json").stdout
+        return {m["key"]: m["value"] for m in json.loads(out)["metadata"]}
+
+    def test_by_number_to_every_format(self):
+        for source in ("moe", "moe.lathe", "moe.gguf"):
+            if source != "moe":
+                self.ok("moe", "-o", source)
+            for out in ("few.lathe", "few.gguf", "few"):
+                run = self.ok(source, "--keep-experts", "0-2,4", "-o", out, "-f")
+                self.assertIn("4 of 6 experts kept", run.err)
+                self.assertNotIn("routing weight", run.err)
+                text = self.ok("-m", out, *self.STORY, tool="generate").stdout
+                self.assertEqual(text, self.village)
+        self.assertEqual(self.metadata("few.gguf")["llama.expert_count"], 4)
+        self.assertEqual(self.metadata("few.lathe")["experts.kept"], "0-2,4 of 6")
+        self.assertEqual(json.loads((self.folder / "few/config.json").read_text())
+                         ["num_local_experts"], 4)
+        # All of them: nothing is edited.
+        self.ok("moe", "--keep-experts", "0-5", "-o", "all.lathe")
+        self.assertEqual((self.folder / "all.lathe").read_bytes(),
+                         (self.folder / "moe.lathe").read_bytes())
+
+    def test_by_use_keeps_what_a_text_needs_and_says_what_is_lost(self):
+        self.ok("moe", "-o", "moe.gguf")
+        run = self.ok("moe.gguf", "--by-use", "story.txt", "--keep", "3", "-o", "used.lathe")
+        self.assertRegex(run.err, r"3 of 6 experts kept in each layer, which lost \d+\.\d\d % of "
+                                  r"the routing weight on the text; most in layer [01], \d+\.\d\d %")
+        self.assertEqual(self.ok("-m", "used.lathe", *self.STORY, tool="generate").stdout, self.village)
+        plan = lambda *how: json.loads(self.ok("moe", *how, "-o", "x.lathe", "--dry-run", "--json")
+                                       .stdout)["experts"]
+        lost = {}
+        for keep in range(2, 7):
+            said = plan("--by-use", "story.txt", "--keep", str(keep))
+            self.assertEqual([len(layer) for layer in said["kept"]], [keep, keep])
+            self.assertGreaterEqual(said["lost_weight"]["worst"], said["lost_weight"]["share"])
+            lost[keep] = said["lost_weight"]["share"]
+        self.assertEqual(lost[6], 0.0)
+        self.assertEqual(sorted(lost.values(), reverse=True), list(lost.values()))
+        # The same by number, and what the others would lose: all that these do not.
+        said = plan("--by-use", "story.txt", "--keep", "3")
+        lists = [f"{i}:" + ",".join(map(str, layer)) for i, layer in enumerate(said["kept"])]
+        others = [f"{i}:" + ",".join(str(e) for e in range(6) if e not in layer)
+                  for i, layer in enumerate(said["kept"])]
+        same = plan("--by-use", "story.txt", *(x for one in lists for x in ("--keep-experts", one)))
+        self.assertEqual(same, said)
+        rest = plan("--by-use", "story.txt", *(x for one in others for x in ("--keep-experts", one)))
+        self.assertAlmostEqual(rest["lost_weight"]["share"] + lost[3], 1.0, places=6)
+        self.ok("moe.gguf", *(x for one in lists for x in ("--keep-experts", one)), "-o", "listed.lathe")
+        self.assertEqual((self.folder / "listed.lathe").read_bytes(),
+                         (self.folder / "used.lathe").read_bytes())
+        self.assertEqual([path.name for path in self.folder.glob("x.lathe*")], [])
+
+    def test_from_another_model(self):
+        self.ok("moe", "-o", "moe.gguf")
+        # Another whose experts' second matrices are zeros.
+        zero = {f"model.layers.{layer}.block_sparse_moe.experts.{e}.w2.weight": bytes(2)
+                for layer in range(2) for e in range(6)}
+        tiny_models.altered(self.folder / "moe", self.folder / "zero", zero)
+        self.ok("moe", "--replace-experts", "zero", "--experts", "1:2-3", "-o", "mixed")
+        of = weights(self.folder / "moe"), weights(self.folder / "zero"), weights(self.folder / "mixed")
+        different = {name for name in of[0] if of[0][name] != of[2][name]}
+        self.assertEqual(different, {f"model.layers.1.block_sparse_moe.experts.{e}.w2.weight"
+                                     for e in (2, 3)})
+        self.assertTrue(all(of[1][name] == of[2][name] for name in different))
+        # By a copy of itself: the same file.
+        shutil.copytree(self.folder / "moe", self.folder / "copy")
+        self.ok("moe", "--replace-experts", "copy", "-o", "again.gguf")
+        self.assertEqual((self.folder / "again.gguf").read_bytes(),
+                         (self.folder / "moe.gguf").read_bytes())
+        # Of one type in what holds them in one tensor, or else told what to do.
+        self.ok("zero", "--dtype", "f32", "-o", "zero32")
+        self.fails(6, "moe", "--replace-experts", "zero32", "--experts", "0", "-o", "x.gguf",
+                   message="--dtype")
+        self.ok("moe", "--replace-experts", "zero32", "--experts", "0", "--dtype", "f32", "-o", "x.gguf")
+
+    def test_refusals(self):
+        refuse = lambda message, *args: self.fails(2, "moe", "-o", "x.lathe", *args, message=message)
+        refuse("goes through 2 experts", "--keep-experts", "3")
+        refuse("no expert 6", "--keep-experts", "0-6")
+        refuse("no list", "--keep-experts", "0-2,")
+        refuse("no layer 2", "--keep-experts", "2:0-3")
+        refuse("one number for all", "--keep-experts", "0-3", "--keep-experts", "1:0-2")
+        refuse("--by-use", "--keep", "3")
+        refuse("--keep N", "--by-use", "story.txt")
+        refuse("7 experts cannot be kept", "--by-use", "story.txt", "--keep", "7")
+        refuse("too few", "--by-use", "story.txt", "--keep", "1")
+        refuse("give one", "--by-use", "story.txt", "--keep", "3", "--keep-experts", "0-2")
+        refuse("--replace-experts", "--experts", "0")
+        self.fails(2, self.data(MODEL), "-o", "x.lathe", "--keep-experts", "0", message="no mixture")
+        self.fails(2, "moe", "--list", "--keep-experts", "0-3", message="--keep-experts")
+        self.fails(3, "moe", "-o", "x.lathe", "--replace-experts", self.data(MODEL),
+                   message="do not fit")
+        self.fails(4, "moe", "-o", "x.lathe", "--replace-experts", "absent", message="absent")
+        self.fails(4, "moe", "-o", "x.lathe", "--by-use", "absent", "--keep", "3", message="absent")
+        self.fails(3, self.data("golden/models/mixtral"), "-o", "x.lathe", "--by-use", "story.txt",
+                   "--keep", "3", message="tokenizer")
+        self.write("empty.txt", "")
+        self.fails(3, "moe", "-o", "x.lathe", "--by-use", "empty.txt", "--keep", "3", message="empty")
+        self.assertEqual([path.name for path in self.folder.glob("x.lathe*")], [])
 
 
 class Interruptions(ToolTest):

@@ -223,6 +223,13 @@ class Adapters(GenerateTest):
         result = self.ok("-m", self.model(), "--lora", adapter, "-p", "Hello", "-n", "4")
         self.assertIn('target_modules names "query_key_value"', result.err)
 
+    def test_an_adapter_alone_is_no_model(self):
+        adapter = self.data("golden/lora/tiny-llama")
+        self.ok(adapter, "--base", self.model(), "-o", "a.gguf", tool="convert")
+        for path in (adapter, "a.gguf"):
+            self.fails(3, "-m", path, "-p", "x", message=["is an adapter", "--lora"])
+            self.fails(3, "-m", path, "-o", "w4.lathe", tool="quantize", message=["is an adapter", "--lora"])
+
     def test_an_adapter_of_another_model_is_refused(self):
         self.fails(3, "-m", self.model(), "-p", "x", "--lora", self.data("golden/lora/all-linear"),
                    message="all-linear")
@@ -264,6 +271,52 @@ class Sampling(GenerateTest):
                               ("-n", "many"), ("--logprobs", "-1"), ("--kv-type", "f64"),
                               ("--stop", "")):
             self.fails(2, "-m", self.model(), "-p", "x", option, value)
+
+
+class Lookup(GenerateTest):
+    PROMPT = ("A heron painted seven apples under the stairs in early March. "
+              "A heron painted seven apples under the stairs")
+
+    def village(self):
+        model = self.folder / "village.lathe"
+        if not model.exists():
+            self.ok("-m", self.data("examples/village"), "-s", "w8", "-o", model, tool="quantize")
+        return model
+
+    def answer(self, *arguments):
+        return json.loads(self.ok("-m", self.village(), "-p", self.PROMPT, "-n", "60",
+                                  "--ignore-eos", "--json", *arguments).stdout)
+
+    def test_copies_change_no_token(self):
+        for sampling in ([], ["--temp", "0.8", "--seed", "5"]):
+            plain = self.answer("--lookup", "off", *sampling)
+            self.assertNotIn("drafts", plain["timings"])
+            copied = self.answer(*sampling)
+            self.assertEqual(copied["ids"], plain["ids"])
+            drafts = copied["timings"]["drafts"]
+            self.assertGreater(drafts["drafted"], 0)
+            self.assertLessEqual(drafts["accepted"], drafts["drafted"])
+            self.assertEqual(drafts["passes"] + drafts["accepted"], 59)
+
+    def test_a_given_text_is_copied_from(self):
+        answer = self.answer("--lookup", "off")["text"]
+        corpus = self.write("corpus.txt", self.PROMPT + answer)
+        copied = self.answer("--lookup-corpus", corpus)
+        self.assertEqual(copied["text"], answer)
+        self.assertGreater(copied["timings"]["drafts"]["accepted"], 20)
+
+    def test_float_models_copy_on_request_only(self):
+        model = self.data("examples/village")
+        for how, drafts in (([], False), (["--lookup", "on"], True)):
+            out = json.loads(self.ok("-m", model, "-p", self.PROMPT, "-n", "9", "--json",
+                                     *how).stdout)
+            self.assertEqual("drafts" in out["timings"], drafts)
+
+    def test_a_corpus_that_nothing_reads_is_refused(self):
+        self.fails(2, "-m", self.village(), "-p", "A", "--lookup", "off", "--lookup-corpus", "x",
+                   message="--lookup-corpus")
+        self.fails(4, "-m", self.village(), "-p", "A", "--lookup-corpus", "missing.txt",
+                   message="missing.txt")
 
 
 class Json(GenerateTest):
@@ -368,6 +421,11 @@ class Wrong(GenerateTest):
         for prompt in (b"a\0b", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\n", b""):
             result = self.ok("-m", self.model(), "-n", "3", "--json", stdin=prompt)
             self.assertEqual(json.loads(result.stdout)["tokens"], 3)
+
+    def test_utf16_is_named(self):
+        for encoding in ("utf-16-le", "utf-16-be"):
+            prompt = "\ufeffHello".encode(encoding)
+            self.fails(3, "-m", self.model(), "-n", "3", stdin=prompt, message="UTF-16")
 
     def test_prompt_longer_than_the_context(self):
         self.fails(5, "-m", self.model(), "-p", "a b c d e f g h", "--ctx", "4", message=["4"])

@@ -365,9 +365,30 @@ class Links(MalformedTest):
                                    ["sgp-eval", "-m", village, "--data", "p.jsonl"],
                                    ["sgp-eval", "--baseline", "p.jsonl", "--responses", "p.jsonl"],
                                    ["generate", "-m", village, "--jsonl", "-i", "p.jsonl"],
+                                   ["generate", "-m", village, "-i", "p.jsonl"],
+                                   ["generate", "-m", village, "--chat", "--chat-template", "chatml",
+                                    "-p", "x", "--messages", "p.jsonl"],
+                                   ["tokenize", "-m", village, "--lines", "-i", "p.jsonl"],
+                                   ["perplexity", "-m", village, "-c", "8", "-i", "p.jsonl"],
+                                   ["bench", "--compare", "p.jsonl", "p.jsonl"],
                                    ["perplexity", "--compare", "p.jsonl", "p.jsonl"]):
             with self.subTest(tool=tool, name=name):
                 self.fails(3, *words, name, tool=tool, message=f'"{name}": is a pointer of Git LFS')
+
+    def test_a_token_that_is_none_is_told_with_the_file_that_names_it(self):
+        for name, content, part in (
+                ("tokenizer_config.json", '{"pad_token": "<none>"}', 'the pad_token "<none>"'),
+                ("special_tokens_map.json", '{"eos_token": "<none>"}', 'the eos_token "<none>"'),
+                ("generation_config.json", '{"eos_token_id": [1, 1000000]}', "eos_token_id is 1000000")):
+            with self.subTest(name):
+                path = self.model / name
+                before = path.read_bytes() if path.exists() else None
+                path.write_text(content)
+                self.fails(3, "-m", "model", "-p", "x", tool="generate",
+                           message=[f'"model/{name}": ', part])
+                path.unlink()
+                if before is not None:
+                    path.write_bytes(before)
 
     def test_errors_name_the_file(self):
         for name in self.TEXTS[:-1]:

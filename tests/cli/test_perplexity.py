@@ -119,7 +119,8 @@ class Perplexity(ToolTest):
             missed = self.run_tool(*compare, "--fail-if", gate)
             self.assertEqual(missed.status, 1, missed)
             self.assertIn(f"gate missed: {gate}: ", missed.err)
-            self.assertRegex(missed.err, r"\(95 %: -\d+\.\d\d … -\d+\.\d\d\)")
+            self.assertRegex(missed.err, r"\(95 %: \d+\.\d\d … \d+\.\d\d\)")
+            self.assertRegex(missed.err, r"went from [\d.e+]+ of .* to [\d.e+]+, a loss of \d+\.\d\d %")
             self.assertIn("perplexity", missed.out)  # the figures come all the same
         self.ok(*compare, "--fail-if", f"same-top<-{min(99.0, lost + 1):.4f}%")
         # At the edge nothing is lost beyond it, and what may be noise is no loss.
@@ -145,7 +146,9 @@ class Perplexity(ToolTest):
         self.assertIn("same top token", self.ok("--compare", "ours.jsonl", "base.jsonl").out)
         missed = self.run_tool("--compare", "ours.jsonl", "base.jsonl", "--fail-if", "perplexity<-5%")
         self.assertEqual(missed.status, 1, missed)
-        self.assertIn("gate missed: perplexity<-5%", missed.err)
+        self.assertIn(f"gate missed: perplexity<-5%: perplexity went from {live['base']['perplexity']:.4g} of "
+                      f"base.jsonl to {live['perplexity']:.4g}, a loss of "
+                      f"{100 * (1 - live['base']['perplexity'] / live['perplexity']):.2f} %", missed.err)
         self.ok("--compare", "base.jsonl", "base.jsonl", "--fail-if", "<0%")
 
     def test_runs_over_another_text_are_not_compared(self):

@@ -82,6 +82,11 @@ class Quantize(ToolTest):
             for group in groups:
                 self.assertRegex(text, rf"(?<!\d){group}(?!\d)", document)
 
+    def test_standard_output_is_no_place_for_a_model(self):
+        self.assertNotIn("standard output", self.ok("--help").out.replace("\n", " "))
+        for output in ([], ["-o", "-"]):
+            self.fails(2, "-m", self.model, *output, message="-o FILE")
+
     def test_output_verifies_and_lists(self):
         self.ok("-m", self.model, "-o", "w4.lathe")
         self.ok("w4.lathe", "--verify", tool="convert")
@@ -168,7 +173,7 @@ class Quantize(ToolTest):
     def test_calibration(self):
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g128", "--calib", "story.txt",
-                "--save-importance", "importance.safetensors")
+                "--effort", "fast", "--save-importance", "importance.safetensors")
         self.ok("-m", self.model, "-o", "b.lathe", "-s", "w4g128", "--importance",
                 "importance.safetensors")
         self.ok("-m", self.model, "-o", "c.lathe", "-s", "w4g128")
@@ -186,6 +191,40 @@ class Quantize(ToolTest):
         self.fails(3, "-m", self.model, "-o", "d.lathe", "--importance", "names.safetensors",
                    message="names none")
 
+    def test_error_feedback(self):
+        self.divergence(self.model)  # writes story.txt
+        calib = ["--calib", "story.txt"]
+        self.ok("-m", self.model, "-o", "fast.lathe", "-s", "w4g128", *calib, "--effort", "fast")
+        self.ok("-m", self.model, "-o", "good.lathe", "-s", "w4g128", *calib)
+        self.assertLess(self.divergence("good.lathe"), 0.8 * self.divergence("fast.lathe"))
+        # The recipe needs the text, not only what it says of each input.
+        self.ok("--verify", "good.lathe", "--against", self.model, *calib)
+        self.ok("-m", self.model, "-o", "x.lathe", *calib, "--save-importance", "i.safetensors")
+        self.fails(2, "--verify", "good.lathe", "--against", self.model, "--importance",
+                   "i.safetensors", message="--calib")
+        # The text that comes along.
+        self.ok("-m", self.model, "-o", "own.lathe", "--effort", "good")
+        self.ok("--verify", "own.lathe", "--against", self.model, "--effort", "good")
+        self.fails(2, "-m", self.model, "-o", "y.lathe", "--effort", "good", "--importance",
+                   "i.safetensors", message="give one")
+        # GGUF's types, and several outputs.
+        self.ok("-m", self.model, "-o", "fast.gguf", "-s", "q4_0", *calib, "--effort", "fast")
+        self.ok("-m", self.model, "-o", "good.gguf", "-s", "q4_0", *calib, "--also",
+                "w4g128=also.lathe")
+        self.assertLess(self.divergence("good.gguf"), self.divergence("fast.gguf"))
+        self.assertEqual((self.folder / "good.lathe").read_bytes(),
+                         (self.folder / "also.lathe").read_bytes())
+
+    def test_error_feedback_gives_the_same_bytes_everywhere(self):
+        self.divergence(self.model)  # writes story.txt
+        made = []
+        for isa in filter(self.has_isa, ISAS):
+            for threads in ("1", "3"):
+                self.ok("-m", self.model, "-o", "a.lathe", "-f", "-s", "w4", "--calib", "story.txt",
+                        "-t", threads, env={"LATHE_ISA": isa})
+                made.append((self.folder / "a.lathe").read_bytes())
+        self.assertEqual(len(set(made)), 1)
+
     def test_importance_of_llama_cpp(self):
         """Both of its forms say what ours says, to the same bytes."""
         names = {f"model.layers.{i}.{ours}.weight": f"blk.{i}.{theirs}.weight" for i in range(2)
@@ -196,7 +235,7 @@ class Quantize(ToolTest):
                                       ("mlp.down_proj", "ffn_down")]}
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "a.lathe", "-s", "w4g32", "--calib", "story.txt",
-                "--save-importance", "i.safetensors")
+                "--effort", "fast", "--save-importance", "i.safetensors")
         raw = (self.folder / "i.safetensors").read_bytes()
         start = 8 + int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8:start])
@@ -229,11 +268,83 @@ class Quantize(ToolTest):
         refuse(self.write("other.gguf", self.gguf("model", tensors)), "imatrix")
         refuse(self.write("bare.gguf", self.gguf("imatrix", tensors[:1])), "counts")
 
+    def test_importance_of_llama_cpp_with_experts(self):
+        """Of a text so short that it meets few of them: both forms say what ours says, and who is
+        not met is named."""
+        model = tiny_models.mixture(self.model, self.folder / "moe")
+        self.write("short.txt", "A heron")
+        how = ("-m", model, "-f", "-s", "w4g32")
+        run = self.ok(*how, "-o", "a.lathe", "--calib", "short.txt", "--effort", "fast",
+                      "--save-importance", "i.safetensors")
+        unmet = re.search(r"no token of the calibration text met (\d+) experts, .*", run.err)
+        self.assertTrue(0 < int(unmet[1]) <= 8, run.err)
+        raw = (self.folder / "i.safetensors").read_bytes()
+        start = 8 + int.from_bytes(raw[:8], "little")
+        ours = {name: array.array("f", raw[start + t["data_offsets"][0]:start + t["data_offsets"][1]])
+                for name, t in json.loads(raw[8:start]).items() if name != "__metadata__"}
+        met = {name for name in ours if ".experts." in name and "up_proj" in name}
+        self.assertEqual(len(met), 12 - int(unmet[1]))
+        missing = sorted((layer, e) for layer in range(2) for e in range(6)
+                         if f"model.layers.{layer}.mlp.experts.{e}.up_proj.weight" not in met)
+        self.assertIn("; ".join(f"layer {layer}, expert {e}" for layer, e in missing), unmet[0])
+
+        # (name, a vector or one per expert); q, k and v, and gate and up, stand in one as elsewhere.
+        entries = [("output.weight", [ours["lm_head.weight"]])]
+        for i in range(2):
+            of = lambda part: ours.get(f"model.layers.{i}.{part}.weight")
+            entries += [(f"blk.{i}.attn_qkv.weight", [of("self_attn.q_proj")]),
+                        (f"blk.{i}.attn_output.weight", [of("self_attn.o_proj")]),
+                        (f"blk.{i}.ffn_down_exps.weight",
+                         [of(f"mlp.experts.{e}.down_proj") for e in range(6)]),
+                        (f"blk.{i}.ffn_gate_inp.weight", [of("self_attn.q_proj")]),  # is kept
+                        (f"blk.{i}.ffn_{'gate_up' if i else 'gate'}_exps.weight",
+                         [of(f"mlp.experts.{e}.up_proj") for e in range(6)])]
+        dat, tensors = struct.pack("<i", len(entries)), []
+        for name, vectors in entries:
+            width = len(next(v for v in vectors if v))
+            values = [x * 4 for v in vectors for x in v or [1.0] * width]
+            dat += struct.pack("<i", len(name)) + name.encode() + struct.pack("<ii", 4, len(values))
+            dat += array.array("f", values).tobytes()
+            counts = [64.0 * 2 ** i if v else 0.0 for i, v in enumerate(vectors)]
+            sums = [x * c for v, c in zip(vectors, counts) for x in v or [0.0] * width]
+            tensors += [(f"{name}.in_sum2", [width, len(vectors)], array.array("f", sums).tobytes()),
+                        (f"{name}.counts", [1, len(vectors)], array.array("f", counts).tobytes())]
+        self.write("i.dat", dat)
+        self.write("i.gguf", self.gguf("imatrix", tensors))
+        for name in ("i.safetensors", "i.gguf", "i.dat"):
+            said = self.ok(*how, "-o", "b.lathe", "--importance", name).err
+            self.assertIn(unmet[0], said)
+            a, b = ((self.folder / f"{x}.lathe").read_bytes() for x in "ab")
+            # Recipes differ: theirs know the router, too.
+            same = lambda file: file[8 + int.from_bytes(file[:8], "little"):]
+            self.assertEqual(same(a), same(b), name)
+        # A layer that does not say how many experts there are, and counts of none.
+        bare = [t for t in tensors if "ffn_gate_inp" not in t[0]]
+        self.write("bare.dat", dat.replace(b"ffn_gate_inp", b"ffn_gate_xxx"))
+        self.fails(3, *how, "-o", "c.lathe", "--importance", "bare.dat", message="how many experts")
+        self.ok(*how, "-o", "c.lathe", "--importance", self.write("bare.gguf", self.gguf("imatrix", bare)))
+        odd = [(n, [1, 5], d[:20]) if "counts" in n and "down_exps" in n else (n, s, d)
+                for n, s, d in tensors]
+        self.fails(3, *how, "-o", "c.lathe", "--importance",
+                   self.write("odd.gguf", self.gguf("imatrix", odd)), message="experts")
+
+    def test_a_shape_is_quantized_as_it_is_made(self):
+        shape = ("--synthetic", "llama-42m")
+        self.ok(*shape, "--layers", "2", "-o", "a.lathe")
+        self.ok(*shape, "--layers", "2", "-o", "whole.lathe", tool="convert")
+        self.ok("-m", "whole.lathe", "-o", "b.lathe")
+        a, b = ((self.folder / f"{x}.lathe").read_bytes() for x in "ab")
+        data = lambda file: file[8 + int.from_bytes(file[:8], "little"):]
+        self.assertEqual(data(a), data(b))
+        self.fails(2, *shape, "-m", self.model, "-o", "c.lathe", message="--synthetic")
+        self.fails(2, "-m", self.model, "--layers", "1", "-o", "c.lathe", message="--synthetic")
+        self.fails(2, *shape, "--layers", "9", "-o", "c.lathe", message="8 layers")
+
     def importance(self, value):
         """An importance matrix of the model with this value everywhere."""
         self.divergence(self.model)  # writes story.txt
         self.ok("-m", self.model, "-o", "i.lathe", "-f", "-s", "w4g32", "--calib", "story.txt",
-                "--save-importance", "i.safetensors")
+                "--effort", "fast", "--save-importance", "i.safetensors")
         raw = bytearray((self.folder / "i.safetensors").read_bytes())
         start = 8 + int.from_bytes(raw[:8], "little")
         raw[start:] = struct.pack("<f", value) * ((len(raw) - start) // 4)
@@ -310,8 +421,8 @@ class Quantize(ToolTest):
         self.ok("-m", self.model, "-o", "a.lathe", "--also", "q4_0=b.gguf")
         self.ok("-m", self.model, "-o", "c.lathe", "-s", "w8", "--exclude", "k_proj",
                 "--tensor", "v_proj=w4g32a")
-        self.ok("-m", self.model, "-o", "d.lathe", "--calib", "story.txt", "--save-importance",
-                "i.safetensors")
+        self.ok("-m", self.model, "-o", "d.lathe", "--calib", "story.txt", "--effort", "fast",
+                "--save-importance", "i.safetensors")
         for name in ("a.lathe", "b.gguf", "c.lathe"):
             self.ok("--verify", name, "--against", self.model)
         self.ok("--verify", "d.lathe", "--against", self.model, "--importance", "i.safetensors")

@@ -328,6 +328,24 @@ class SgpEval(ToolTest):
         result = self.ask("-m", self.quantized(), "--data", data, "--kv-memory", "20K", status=1)
         self.assertIn("KV memory", result.err)
 
+    def test_a_context_bounds_prompts_and_answers(self):
+        command = ["-m", self.quantized(), "--data", self.small_set(8)]
+        self.ask(*command, "-n", "8", "--records", "free.jsonl")
+        prompts = [record["tokens"]["prompt"] for record in self.records(self.folder / "free.jsonl")]
+        room = max(prompts) + 3
+        self.ask(*command, "--ctx", str(room), "--records", "cut.jsonl")
+        for record, prompt in zip(self.records(self.folder / "cut.jsonl"), prompts):
+            self.assertLessEqual(record["tokens"]["generated"], room - prompt + 1)
+        # Other positions may give other answers; the old word is the same.
+        self.fails(3, "-q", "--chat-template", "none", *command, "--context-length", str(room + 1),
+                   "--records", "cut.jsonl", "--resume", message="cut.jsonl")
+        self.ask(*command, "--context-length", str(room), "--records", "cut.jsonl", "--resume")
+        short = self.ask(*command, "--ctx", str(min(prompts) - 1), "--json", status=1)
+        self.assertIn(f"but the context holds {min(prompts) - 1}", short.err)
+        self.assertEqual(json.loads(short.out)["not_run"], 8)
+        self.fails(5, *command, "--ctx", "100000", message=["--ctx 100000", "tokens"])
+        self.fails(2, "--data", "set.csv", "--responses", "x", "--ctx", "9", message="--ctx")
+
     def test_resume_redoes_nothing_and_cuts_a_torn_line(self):
         command = ["-m", self.quantized(), "--data", self.small_set(8), "-n", "8"]
         self.ask(*command, "--records", "whole.jsonl")

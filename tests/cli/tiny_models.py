@@ -9,6 +9,7 @@ than a good one. Python's standard library only.
   sharded(folder)        the same in two shards with their index
   llama2c(path)          version 0 .bin; its tokenizer.bin beside it
   altered(source, folder, changes)   a copy of a folder with other numbers in some tensors
+  mixture(source, folder, experts)   the same with each feed-forward part so many times, as experts
 """
 import json
 import pathlib
@@ -222,6 +223,49 @@ def altered(source, folder, changes):
                 first, last = header[name]["data_offsets"]
                 content[begin + first:begin + last] = filling * ((last - first) // len(filling))
         (folder / file.name).write_bytes(content)
+    return folder
+
+
+def mixture(source, folder, experts=6, used=2):
+    """A copy of a llama's folder (BF16) in which every expert is its feed-forward part, so that it says
+    the same whoever is chosen; the router is random."""
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    for file in pathlib.Path(source).iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "mixtral", "architectures": ["MixtralForCausalLM"],
+               "num_local_experts": experts, "num_experts_per_tok": used}
+    (folder / "config.json").write_text(json.dumps(config))
+    content = (folder / "model.safetensors").read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    header.pop("__metadata__", None)
+    rng = random.Random(11)
+    data, out = b"", {}
+
+    def add(name, entry, raw):
+        nonlocal data
+        out[name] = {"dtype": "BF16", "shape": entry, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+
+    renamed = {"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        raw = content[begin + first:begin + last]
+        layer, _, part = name.partition(".mlp.")
+        if not part:
+            add(name, entry["shape"], raw)
+            continue
+        for e in range(experts):
+            matrix = renamed[part.partition(".")[0]]
+            add(f"{layer}.block_sparse_moe.experts.{e}.{matrix}.weight", entry["shape"], raw)
+        if part.startswith("gate"):
+            values = floats(rng, experts * config["hidden_size"], 1.0)
+            router = b"".join(struct.pack("<f", v)[2:] for v in values)
+            add(f"{layer}.block_sparse_moe.gate.weight", [experts, config["hidden_size"]], router)
+    text = json.dumps(out).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
     return folder
 
 

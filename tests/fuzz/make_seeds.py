@@ -49,6 +49,52 @@ def safetensors(header, data):
     return struct.pack("<Q", len(raw)) + raw + data
 
 
+def make_foreign():
+    """Folders that came quantized: the method's configuration, a NUL, and the weights."""
+    def seed(name, config, tensors):
+        header, data = {}, b""
+        for part, (dtype, shape, content) in tensors.items():
+            header["m." + part] = dict(dtype=dtype, shape=shape, data_offsets=[len(data), len(data) + len(content)])
+            data += content
+        write("foreign", name, json.dumps(config).encode() + b"\0" + safetensors(header, data))
+
+    def words(count):
+        return struct.pack(f"<{count}I", *(i * 0x9e3779b9 & 0xffffffff for i in range(1, count + 1)))
+    halves = lambda count: struct.pack(f"<{count}e", *(0.5 + i / 64 for i in range(count)))
+    floats = lambda count: struct.pack(f"<{count}f", *(0.5 + i / 64 for i in range(count)))
+    gptq = dict(quant_method="gptq", bits=4, group_size=32)
+    order = struct.pack("<64i", *(i // 32 for i in range(64)))
+    seed("gptq", gptq, dict(qweight=("I32", [8, 8], words(64)), qzeros=("I32", [2, 1], words(2)),
+                            scales=("F16", [2, 8], halves(16)), g_idx=("I32", [64], order)))
+    seed("gptq3", dict(gptq, bits=3), dict(qweight=("I32", [6, 32], words(192)), qzeros=("I32", [2, 3], words(6)),
+                                           scales=("F16", [2, 32], halves(64))))
+    awq = dict(quant_method="awq", bits=4, group_size=32, version="gemm")
+    seed("awq", awq, dict(qweight=("I32", [32, 1], words(32)), qzeros=("I32", [1, 1], words(1)),
+                          scales=("F16", [1, 8], halves(8))))
+    seed("gemv", dict(awq, version="gemv"), dict(qweight=("I32", [3, 8], words(24)), qzeros=("I32", [3, 1], words(3)),
+                                                 scales=("F16", [3, 8], halves(24))))
+    compressed = dict(quant_method="compressed-tensors")
+    shape = struct.pack("<2q", 8, 32)
+    seed("packed", compressed, dict(weight_packed=("I32", [8, 4], words(32)), weight_scale=("F16", [8, 1], halves(8)),
+                                    weight_zero_point=("I32", [1, 1], words(1)), weight_shape=("I64", [2], shape)))
+    seed("int8", compressed, dict(weight=("I8", [2, 16], words(8)), weight_scale=("F32", [2, 1], floats(2))))
+    seed("nvfp4", compressed, dict(weight_packed=("U8", [2, 16], words(8)), weight_scale=("F8_E4M3", [2, 2], b"\x30" * 4),
+                                   weight_global_scale=("F32", [1], floats(1))))
+    seed("fp8", dict(quant_method="fp8", weight_block_size=[2, 32]),
+         dict(weight=("F8_E4M3", [4, 32], bytes(range(1, 65)) * 2), weight_scale_inv=("F32", [2, 1], floats(2))))
+    state = json.dumps(dict(shape=[2, 64], blocksize=64, nested_blocksize=256, nested_offset=0.5)).encode()
+    seed("nf4", dict(quant_method="bitsandbytes"), {
+        "weight": ("U8", [64, 1], words(16)), "weight.absmax": ("U8", [2], b"\1\2"),
+        "weight.nested_absmax": ("F32", [1], floats(1)), "weight.nested_quant_map": ("F32", [256], floats(256)),
+        "weight.quant_map": ("F32", [16], floats(16)), "weight.quant_state.bitsandbytes__nf4": ("U8", [len(state)], state)})
+    params = dict(weight_quant_params=dict(nbits=4, group_size=32, axis=1))
+    seed("hqq", dict(quant_method="hqq", quant_config=params), dict(
+        W_q=("U8", [2, 32], words(16)), scale=("F16", [4, 1], halves(4)), zero=("F16", [4, 1], halves(4)),
+        shape=("I64", [2], struct.pack("<2q", 4, 32))))
+    seed("bitnet", dict(quant_method="bitnet"), dict(weight=("U8", [2, 16], words(8)),
+                                                     weight_scale=("BF16", [1], b"\x80\x3f")))
+
+
 def make_gguf():
     scalars = [("general.architecture", 8, text("llama")), ("u8", 0, b"\1"), ("i8", 1, b"\xff"),
                ("u16", 2, b"\1\0"), ("i16", 3, b"\1\0"), ("u32", 4, b"\1\0\0\0"),
@@ -60,6 +106,11 @@ def make_gguf():
     blocks = [("q4_0", 2, 32, 18), ("q4_1", 3, 32, 20), ("q5_0", 6, 32, 22), ("q5_1", 7, 32, 24),
               ("q8_0", 8, 32, 34), ("q4_k", 12, 256, 144), ("q5_k", 13, 256, 176),
               ("q6_k", 14, 256, 210)]
+    more = [("q2_k", 10, 256, 84), ("q3_k", 11, 256, 110), ("iq2_xxs", 16, 256, 66), ("iq2_xs", 17, 256, 74),
+            ("iq3_xxs", 18, 256, 98), ("iq1_s", 19, 256, 50), ("iq4_nl", 20, 32, 18), ("iq3_s", 21, 256, 110),
+            ("iq2_s", 22, 256, 82), ("iq4_xs", 23, 256, 136), ("iq1_m", 29, 256, 56), ("tq1_0", 34, 256, 54),
+            ("tq2_0", 35, 256, 66), ("mxfp4", 39, 32, 17), ("nvfp4", 40, 64, 36), ("q1_0", 41, 128, 18),
+            ("q2_0", 42, 64, 18)]
     write("gguf", "scalars", gguf(scalars, []))
     write("gguf", "vocabulary_v2", gguf(scalars[:1] + arrays, [], version=2))
     write("gguf", "floats", gguf(arrays, [("x", [4, 3], 0, floats), ("y", [24], 1, floats)]))
@@ -67,6 +118,7 @@ def make_gguf():
                                   [("x", [2, 2, 3], 0, floats), ("z", [1, 1, 1, 6], 27, floats)],
                                   alignment=64))
     write("gguf", "blocks", gguf([], [(n, [e], t, bytes(range(b))) for n, t, e, b in blocks]))
+    write("gguf", "more_blocks", gguf([], [(n, [e], t, bytes(range(b))) for n, t, e, b in more]))
     write("gguf", "split", gguf([("split.no", 2, b"\1\0"), ("split.count", 2, b"\2\0"),
                                  ("split.tensors.count", 5, b"\2\0\0\0")], [("x", [12], 0, floats)]))
 
@@ -153,7 +205,15 @@ def make_importance():
                                     ("output.weight", 1, [4, 4])]))
     write("importance", "dat_with_text", dat([("blk.0.ffn_up.weight", 1, [1.0] * 3)],
                                              struct.pack("<ii", 7, 4) + b"text"))
+    # Two experts of two inputs; nothing met the second.
+    write("importance", "dat_with_experts", dat([("blk.0.ffn_down_exps.weight", 1, [3, 4, 5, 1, 1, 1]),
+                                                 ("blk.0.ffn_gate_exps.weight", 1, [2, 3, 1, 1]),
+                                                 ("blk.0.ffn_gate_inp.weight", 1, [2, 2])]))
     floats = struct.pack("<4f", 1, 2, 3, 4)
+    write("importance", "gguf_with_experts", gguf(
+        [("general.type", 8, text("imatrix"))],
+        [("blk.0.ffn_up_exps.weight.in_sum2", [2, 2], 0, floats),
+         ("blk.0.ffn_up_exps.weight.counts", [1, 2], 0, struct.pack("<2f", 2, 0))]))
     write("importance", "gguf", gguf(
         [("general.type", 8, text("imatrix")), ("imatrix.chunk_count", 4, b"\2\0\0\0"),
          ("imatrix.chunk_size", 4, b"\0\2\0\0"), ("imatrix.datasets", 9, array(8, ["a.txt"]))],
@@ -186,6 +246,7 @@ def make_adapter():
 
 
 if __name__ == "__main__":
+    make_foreign()
     make_gguf()
     make_safetensors()
     make_llama2c()

@@ -10,6 +10,14 @@ import harness
 from mdoc import PAGES
 
 
+def groff(page, device):
+    """What it warns of on the way to a terminal of that kind."""
+    # tty-char is what man(1) adds where a terminal has few signs.
+    done = subprocess.run(["groff", "-K", "utf8", "-ww", "-mtty-char", "-mdoc", "-T", device, str(page)],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    return [f"{device}: {done.stderr}"] if done.returncode != 0 or done.stderr else []
+
+
 def main():
     if not shutil.which("mandoc"):
         print("mandoc is not installed: scripts/setup installs it")
@@ -24,11 +32,7 @@ def main():
         if lint.returncode != 0 or lint.stdout:
             problems.append(lint.stdout or f"{page}: mandoc failed")
         if shutil.which("groff"):
-            troff = subprocess.run(["groff", "-K", "utf8", "-ww", "-mdoc", "-T", "utf8", str(page)],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                   check=False)
-            if troff.returncode != 0 or troff.stderr:
-                problems.append(troff.stderr or f"{page}: groff failed")
+            problems += groff(page, "utf8") + groff(page, "ascii")
     print("\n".join(problems) or f"{len(pages)} pages are clean")
     sys.exit(1 if problems or not pages else 0)
 

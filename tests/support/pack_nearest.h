@@ -110,10 +110,10 @@ class NearestPacker {
   void begin_tile() {
     const auto lanes = [](std::int64_t n) { return static_cast<std::size_t>(16 * n); };
     codes_.assign(lanes(cols_), 0);
-    const bool two_level = s_.form == ScaleForm::kTwoLevel;
+    const bool half = s_.form == ScaleForm::kHalf;
     for (NearestSection& section : sections_) {
-      section.halves.assign(two_level ? 0 : lanes(writer_.view().groups), 0);
-      section.bytes.assign(two_level ? lanes(writer_.view().groups) : 0, 0);
+      section.halves.assign(half ? lanes(writer_.view().groups) : 0, 0);
+      section.bytes.assign(half ? 0 : lanes(writer_.view().groups), 0);
       section.supers.assign(lanes(writer_.view().super_groups), 0);
     }
   }
@@ -152,6 +152,11 @@ class NearestPacker {
           const float code = step == 0.0f ? 0.0f : std::nearbyint(value / unit_ / step);
           to.bytes[at(g)] = static_cast<std::int8_t>(std::clamp(code, -127.0f, 127.0f));
           value = static_cast<float>(to.bytes[at(g)]) * step * unit_;
+        } else if (s_.form == ScaleForm::kExponent) {
+          const float e = std::nearbyint(std::log2(std::abs(value) / unit_)) + 127.0f;
+          const auto byte = static_cast<std::uint8_t>(std::clamp(e, 0.0f, 254.0f));
+          to.bytes[at(g)] = static_cast<std::int8_t>(byte);
+          value = f32_of_exponent(byte) * unit_;
         } else {
           to.halves[at(g)] = f32_to_f16(value / unit_);
           value = f16_to_f32(to.halves[at(g)]) * unit_;

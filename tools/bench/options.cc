@@ -1,6 +1,7 @@
 #include "bench/options.h"
 
 #include "lathe/bench/report.h"
+#include "lathe/host/escape.h"
 
 #include "common/fail.h"
 #include "common/kv_type.h"
@@ -18,6 +19,9 @@ void add_models(Tool& tool, BenchOptions& o) {
       .add_option("-s,--scheme", o.plan.scheme,
                   "How --shape is quantized: w4 (the default), w8, f16, ...")
       ->type_name("SCHEME");
+  tool.number("--layers", o.plan.layers, "Only the first N layers of --shape (default: all)", 1,
+              4096)
+      ->default_str("");
   add_lora(tool, o.plan.lora);
   tool.app().add_flag("--machine", o.machine, "Measure the machine's limits, and no model");
 }
@@ -45,6 +49,10 @@ void add_tests(Tool& tool, BenchOptions& o) {
                   "Requests of many lengths at once, as in=128..512,out=32..256,n=64")
       ->type_name("SPEC")
       ->group(kTests);
+  app.add_flag("--speculate", o.speculate,
+               "In place of -p and -n: passes over 1 to 16 tokens with logits behind each, as "
+               "generate --lookup checks what it copies")
+      ->group(kTests);
   tool.choice("--first-token", o.first_token,
               "Time generate from its start to the first token, the model on disk or in the "
               "page cache",
@@ -62,6 +70,7 @@ void add_comparison(Tool& tool, BenchOptions& o) {
       .add_option("--baseline", o.baseline, "Results to compare with: an earlier run's JSON")
       ->type_name("FILE")
       ->group(kComparing);
+  tool.app().add_option("--base", o.baseline)->group("");  // another tool's old name
   tool.app()
       .add_option("--compare", o.compare,
                   "Measure nothing: compare results of the first file with those of the second. "
@@ -94,9 +103,15 @@ void add_output(Tool& tool, BenchOptions& o) {
   app.add_option("--plot", o.plot, "Draw the results")->type_name("FILE.svg");
 }
 
+constexpr std::int64_t kMostChecked = 16;
+
 std::vector<BenchCase> cases_of(const BenchOptions& options) {
   std::vector<BenchCase> cases;
   for (const std::string& text : options.mixed) cases.push_back({.traffic = parse_traffic(text)});
+  if (options.speculate) {
+    for (BenchCase& test : make_check_cases(kMostChecked, options.depth)) cases.push_back(test);
+    return cases;
+  }
   const bool nothing_else =
       options.prompt == "0" && options.gen == "0" && options.prompt_gen.empty();
   if (!cases.empty() || (nothing_else && !options.first_token.empty())) return cases;
@@ -138,6 +153,12 @@ void check_bench_options(const BenchOptions& options) {
   if (!options.gates.empty() && options.compare.empty() && options.interleave.empty()) {
     fail_usage("--fail-if needs --baseline, --compare or --interleave");
   }
+  if (!options.has_model() && options.compare.size() == 1) {
+    fail_usage(
+        "--compare {0} compares with a second file: --compare NEW {0}; or with what is measured "
+        "now: add -m MODEL",
+        lathe::quoted(options.compare.front()));
+  }
   if (!options.has_model() && options.compare.size() != 2) {
     fail_usage(
         "a model is needed: -m MODEL (or --shape, --machine, or --compare NEW.json BASE.json)");
@@ -161,6 +182,10 @@ BenchPlan plan_of(const Tool& tool, const BenchOptions& options) {
   plan.repetitions = static_cast<int>(options.repetitions);
   plan.warmup = !options.no_warmup;
   if (!plan.scheme.empty() && plan.shapes.empty()) fail_usage("--scheme needs --shape");
+  if (plan.layers > 0 && plan.shapes.empty()) fail_usage("--layers needs --shape");
+  if (options.speculate && options.sequences != "1") {
+    fail_usage("--speculate checks the draft of one sequence: leave --npl out");
+  }
   if (!options.first_token.empty()) {
     if (!plan.shapes.empty()) fail_usage("--first-token needs a model file: -m, not --shape");
     if (options.first_token != "warm") plan.starts.push_back(BenchStart::kCold);

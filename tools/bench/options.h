@@ -25,6 +25,7 @@ struct BenchOptions {
   std::string sequences = "1";
   std::vector<std::string> mixed;
   std::string first_token;
+  bool speculate = false;
   std::string kv_types = "f16";
   std::string format = "md";
   std::string output = "-";

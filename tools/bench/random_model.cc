@@ -8,8 +8,11 @@
 
 namespace lathe::tool {
 std::shared_ptr<const Checkpoint> random_model(const Tool& tool, const std::string& shape,
-                                               const std::string& scheme, int threads) {
-  const auto weights = synthetic_checkpoint(shape);
+                                               const std::string& scheme, std::int64_t layers,
+                                               int threads) {
+  SyntheticOptions synthetic;
+  synthetic.layers = layers;
+  const auto weights = synthetic_checkpoint(shape, synthetic);
   QuantizeOptions options;
   if (!scheme.empty()) options.scheme = scheme;
   options.threads = threads;

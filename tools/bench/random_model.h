@@ -12,8 +12,10 @@
 namespace lathe::tool {
 
 // Quantizes into a file in $TMPDIR (/tmp) that has no name any more when this returns; the
-// checkpoint keeps it. Throws kUsage for an unknown shape or scheme, kIo when there is no room.
+// checkpoint keeps it. `layers`: the first ones, 0: all. Throws kUsage for an unknown shape or
+// scheme, kIo when there is no room.
 std::shared_ptr<const Checkpoint> random_model(const Tool& tool, const std::string& shape,
-                                               const std::string& scheme, int threads);
+                                               const std::string& scheme, std::int64_t layers,
+                                               int threads);
 
 }  // namespace lathe::tool

@@ -28,7 +28,7 @@ std::int64_t kv_positions(const std::vector<BenchCase>& cases) {
   for (const BenchCase& c : cases) {
     if (c.batched()) continue;
     constexpr std::int64_t kRound = 256;
-    const std::int64_t each = c.n_prompt + c.n_gen + c.n_depth;
+    const std::int64_t each = c.n_prompt + c.n_gen + c.n_check + c.n_depth;
     most = std::max(most, (each + kRound) * (c.sequences + 1));
   }
   return most;
@@ -139,8 +139,9 @@ void BenchRunner::load(const std::string& name, bool is_shape) {
   loaded_ = {};
   LoadOptions load = plan_.load;
   load.threads = static_cast<int>(plan_.threads.front());
-  const auto checkpoint =
-      is_shape ? random_model(tool_, name, plan_.scheme, load.threads) : Checkpoint::open(name);
+  const auto checkpoint = is_shape
+                              ? random_model(tool_, name, plan_.scheme, plan_.layers, load.threads)
+                              : Checkpoint::open(name);
   const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
   loaded_ = {name, is_shape, checkpoint, adapter, Model::load(checkpoint, adapter, load)};
 }

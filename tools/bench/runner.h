@@ -21,6 +21,7 @@ struct BenchPlan {
   std::vector<std::string> models;
   std::vector<std::string> shapes;  // of models with random weights
   std::string scheme;               // of those
+  std::int64_t layers = 0;          // the first ones of those; 0: all
   std::vector<std::string> lora;    // adapters of all models
   std::vector<BenchCase> cases;
   std::vector<BenchStart> starts;  // of the models

@@ -13,13 +13,37 @@ namespace lathe::tool {
 
 namespace {
 
-std::string certainty(const BenchRatio& ratio) {
-  if (!std::isfinite(ratio.low) || !std::isfinite(ratio.high)) {
-    return "of one sample: can't tell it from chance";
-  }
-  return fmt::format("95 %: {:+.2f} … {:+.2f}{}", 100.0 * (ratio.low - 1.0),
-                     100.0 * (ratio.high - 1.0),
-                     ratio.can_tell() ? "" : ": can't tell it from chance");
+double percent(double ratio) { return 100.0 * (ratio - 1.0); }
+
+bool is_interval(const BenchRatio& ratio) {
+  return std::isfinite(ratio.low) && std::isfinite(ratio.high);
+}
+
+constexpr const char* kOneSample = "of one sample: can't tell it from chance";
+
+std::string unless_sure(const BenchRatio& ratio) {
+  return ratio.can_tell() ? "" : ": can't tell it from chance";
+}
+
+// Of rates, where more is better.
+std::string change_of(const BenchComparison& row, const std::string& beside) {
+  const BenchRatio& r = row.ratio;
+  const std::string sure = is_interval(r) ? fmt::format("95 %: {:+.2f} … {:+.2f}{}", percent(r.low),
+                                                        percent(r.high), unless_sure(r))
+                                          : kOneSample;
+  return fmt::format("{} is {:+.2f} % beside {} ({})", row.test, percent(r.ratio),
+                     escape_for_terminal(beside), sure);
+}
+
+// Of figures that may be better when they are less: both, and what was lost by the gate's measure.
+std::string loss_of(const BenchComparison& row, const std::string& beside) {
+  const BenchRatio& r = row.ratio;
+  const std::string sure = is_interval(r) ? fmt::format("95 %: {:.2f} … {:.2f}{}", -percent(r.high),
+                                                        -percent(r.low), unless_sure(r))
+                                          : kOneSample;
+  return fmt::format("{} went from {:.4g} of {} to {:.4g}, a loss of {:.2f} % ({})", row.test,
+                     row.base_ts, escape_for_terminal(beside), row.ours_ts, -percent(r.ratio),
+                     sure);
 }
 
 }  // namespace
@@ -56,9 +80,9 @@ bool BenchGates::hold(const BenchComparison& row, const std::string& beside) con
   for (const TypedGate& gate : gates_) {
     if (!gate_missed(gate.gate, row, what_)) continue;
     hold = false;
-    tool_.warn(fmt::format("gate missed: {}: {} is {:+.2f} % beside {} ({})", gate.text, row.test,
-                           100.0 * (row.ratio.ratio - 1.0), escape_for_terminal(beside),
-                           certainty(row.ratio)));
+    tool_.warn(
+        fmt::format("gate missed: {}: {}", gate.text,
+                    what_ == GateOf::kCount ? loss_of(row, beside) : change_of(row, beside)));
   }
   return hold;
 }

@@ -36,7 +36,8 @@ ValueKind value_kind(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   kind.is_file = type.find("FILE") != std::string::npos ||
                  type.find("MODEL") != std::string::npos ||
-                 type.find("FOLDER") != std::string::npos || type.find("DIR") != std::string::npos;
+                 type.find("FOLDER") != std::string::npos ||
+                 type.find("ADAPTER") != std::string::npos || type.find("DIR") != std::string::npos;
   if (type.find('|') == std::string::npos || type == "FILE|NAME") return kind;
   std::size_t at = 0;
   while (at <= type.size()) {

@@ -6,25 +6,34 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 #include "lathe/host/available_memory.h"
+#include "lathe/host/lfs_pointer.h"
 
 #include "common/fail.h"
 
 namespace lathe::tool {
 namespace {
 
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+};
+
 int open_input(const std::string& path) {
   if (path == "-") return STDIN_FILENO;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0)
     fail(ErrorCode::kIo, "{}: cannot open: {}", lathe::quoted(path), std::strerror(errno));
   struct stat about {};
-  if (::fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) {
-    ::close(fd);
+  if (::fstat(file.fd, &about) == 0 && S_ISDIR(about.st_mode)) {
     fail(ErrorCode::kIo, "{}: is a folder, not a file to read", lathe::quoted(path));
   }
-  return fd;
+  refuse_lfs_pointer(file.fd, path);
+  return std::exchange(file.fd, -1);
 }
 
 std::string name_of(const std::string& path) {
@@ -38,13 +47,6 @@ std::size_t read_some(int fd, char* out, std::size_t size, const std::string& na
     if (errno != EINTR) fail(ErrorCode::kIo, "{}: cannot read: {}", name, std::strerror(errno));
   }
 }
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd > STDERR_FILENO) ::close(fd);
-  }
-};
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Of a model that sees or hears only the part for text is run, and people are told so.
+// What people are told of a model that is not run just as it was published.
 #pragma once
 
 #include "lathe/checkpoint.h"
@@ -7,7 +7,9 @@
 
 namespace lathe::tool {
 
-// A notice that names the parts of the model that were left out; nothing where there are none.
+// Notices that name the parts of the model that were left out, as of those that see or hear, and
+// say what its quantized matrices lost on their way into the kernels' layout; nothing where all is
+// there.
 void note_left_out(const Tool& tool, const Checkpoint& checkpoint);
 
 }  // namespace lathe::tool

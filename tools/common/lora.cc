@@ -30,7 +30,7 @@ CLI::Option* add_lora(Tool& tool, std::vector<std::string>& specs) {
       .repeatable(
           "--lora", specs,
           "Apply a LoRA adapter, a folder of PEFT's or a GGUF file, X times; may be repeated")
-      ->type_name("FOLDER[:X]");
+      ->type_name("ADAPTER[:X]");
 }
 
 std::shared_ptr<const LoraAdapter> open_lora(const Tool& tool,

@@ -5,9 +5,19 @@
 
 #include "lathe/host/escape.h"
 
+#include "common/fail.h"
 #include "common/input.h"
 
 namespace lathe::tool {
+namespace {
+
+// What PowerShell writes, and editors that say "Unicode". Its bytes would be read as some text.
+bool is_utf16(std::string_view text) noexcept {
+  const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+  return marked && text.size() >= 4 && text.size() % 2 == 0;
+}
+
+}  // namespace
 
 std::string_view without_byte_order_mark(std::string_view text) noexcept {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
@@ -17,6 +27,10 @@ std::string_view without_byte_order_mark(std::string_view text) noexcept {
 
 std::string read_text(const std::string& path) {
   std::string text = read_all(path);
+  if (is_utf16(text)) {
+    fail(ErrorCode::kInvalid, "{}: is UTF-16, not UTF-8: convert it, as iconv -f UTF-16 -t UTF-8",
+         path == "-" ? "standard input" : lathe::quoted(path));
+  }
   text.erase(0, text.size() - without_byte_order_mark(text).size());
   return text;
 }

@@ -12,7 +12,7 @@
 namespace lathe::tool {
 
 // The whole of a file or of standard input, without the byte order mark that some editors put in
-// front of a text. Errors: read_all().
+// front of a text. Errors: read_all(); kInvalid for UTF-16.
 std::string read_text(const std::string& path);
 std::string_view without_byte_order_mark(std::string_view text) noexcept;
 

@@ -48,18 +48,35 @@ bool lacks(const CLI::App& app, const std::string& name) {
   return option != nullptr && option->count() == 0;
 }
 
-// A word without an option: the model, most often, or else the prompt.
+// "set.csv", "set.jsonl.zst".
+bool is_data(std::string_view word) {
+  if (word.ends_with(".zst")) word.remove_suffix(4);
+  return word.ends_with(".csv") || word.ends_with(".jsonl");
+}
+
+// A word without an option: the model, most often, or else what the tool reads.
 std::string bare_word(const CLI::App& app, const std::string& word) {
   const std::string shown = lathe::quoted(word);
   const auto positional = [](const CLI::Option* option) { return option->get_positional(); };
   if (!app.get_options(positional).empty()) {
     return fmt::format("{}: one argument too many", shown);
   }
+  const CLI::Option* data = app.get_option_no_throw("--data");
+  if (data != nullptr && (is_data(word) || !lacks(app, "-m"))) {
+    return fmt::format("{}: questions go with their option: --data FILE", shown);
+  }
   if (lacks(app, "-m")) return fmt::format("{}: the model goes with its option: -m MODEL", shown);
-  if (lacks(app, "-p")) return fmt::format("{}: the prompt goes with its option: -p TEXT", shown);
+  const CLI::Option* prompt = app.get_option_no_throw("--prompt");
+  if (prompt != nullptr && prompt->count() == 0) {
+    return fmt::format("{}: the prompt goes with its option: -p TEXT", shown);
+  }
   // As llama-quantize has it: IN OUT TYPE.
-  if (lacks(app, "-s") || (lacks(app, "-o") && app.get_option_no_throw("-s") != nullptr)) {
+  const bool quantizes = app.get_option_no_throw("--also") != nullptr;
+  if (quantizes && (lacks(app, "-s") || lacks(app, "-o"))) {
     return fmt::format("{}: output and scheme go with their options: -o FILE -s SCHEME", shown);
+  }
+  if (prompt == nullptr && lacks(app, "-i")) {
+    return fmt::format("{}: the text goes with its option: -i FILE", shown);
   }
   return fmt::format("{}: one argument too many", shown);
 }

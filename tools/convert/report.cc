@@ -103,10 +103,10 @@ std::string dump(const Json& json) { return json_text(json, 2) + "\n"; }
 
 }  // namespace
 
-// "BF16", or the scheme of a packed matrix.
+// "BF16", or the scheme of a packed matrix, or the name of a type that has no other.
 static std::string type_text(const FileListing& listing, const TensorInfo& tensor) {
   const auto scheme = listing.schemes.find(tensor.name);
-  if (tensor.dtype == DType::kPacked && scheme != listing.schemes.end()) return scheme->second;
+  if (scheme != listing.schemes.end()) return scheme->second;
   return std::string(dtype_info(tensor.dtype).name);
 }
 
@@ -168,7 +168,20 @@ std::string plan_table(const ConvertReport& report, std::size_t width) {
                                              human_bytes(report.output_bytes));
 }
 
-std::string plan_json(const ConvertReport& report) {
+// Experts by layer; of layers without such none.
+static Json edit_json(const ExpertEdit& edit) {
+  Json out = {{"before", edit.before}, {"after", edit.after}};
+  if (edit.replaced) out["replaced"] = *edit.replaced;
+  if (edit.kept) out["kept"] = *edit.kept;
+  if (edit.loss) {
+    out["lost_weight"] = {{"share", edit.loss->share},
+                          {"worst", edit.loss->worst},
+                          {"worst_layer", edit.loss->worst_layer}};
+  }
+  return out;
+}
+
+std::string plan_json(const ConvertReport& report, const ExpertEdit* edit) {
   Json out = {{"schema", "lathe.convert-plan/1"},
               {"source_bytes", report.source_bytes},
               {"output_bytes", report.output_bytes}};
@@ -180,6 +193,7 @@ std::string plan_json(const ConvertReport& report) {
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes}});
   }
+  if (edit != nullptr) out["experts"] = edit_json(*edit);
   out["notes"] = report.notes;
   return dump(out);
 }

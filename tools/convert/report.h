@@ -10,13 +10,16 @@
 #include "lathe/convert.h"
 #include "lathe/list.h"
 
+#include "convert/experts.h"
+
 namespace lathe::tool {
 
 std::string listing_table(const FileListing& listing, std::size_t width);
 std::string listing_json(const FileListing& listing);
 
 std::string plan_table(const ConvertReport& report, std::size_t width);
-std::string plan_json(const ConvertReport& report);
+// `edit` may be null.
+std::string plan_json(const ConvertReport& report, const ExpertEdit* edit);
 
 std::string verify_json(const std::string& path, const VerifyReport& report);
 

@@ -14,6 +14,7 @@
 #include "common/process.h"
 #include "common/progress_bar.h"
 #include "common/text.h"
+#include "generate/drafts.h"
 #include "generate/model_sampling.h"
 #include "generate/open_model.h"
 
@@ -99,9 +100,10 @@ Json json_of(const Percentiles& p) {
   return {{"mean", p.mean}, {"p50", p.p50}, {"p90", p.p90}, {"p99", p.p99}, {"max", p.max}};
 }
 
-std::string summary_json(const std::string& model, const BatchSummary& s) {
+std::string summary_json(const std::string& model, const BatchSummary& s,
+                         const Speculator* speculator) {
   const auto generated = static_cast<double>(s.generated_tokens);
-  const Json out = {
+  Json out = {
       {"schema", "lathe.batch/1"},
       {"model", model},
       {"records", s.records},
@@ -118,6 +120,7 @@ std::string summary_json(const std::string& model, const BatchSummary& s) {
       {"tpot", json_of(s.per_token)},
       {"total", json_of(s.total)},
   };
+  if (speculator != nullptr) out["drafts"] = drafts_json(speculator->stats());
   return json_text(out) + "\n";
 }
 
@@ -161,6 +164,7 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
 }
 
 std::string stop_message(const RecordLog& log) {
+  if (log.written() == 0) return "stopped before the first record";
   const std::string file = log.unfinished_file();
   if (file.empty()) return fmt::format("stopped after {} records", log.written());
   return fmt::format("stopped; {} records are in {}; --resume continues", log.written(),
@@ -195,8 +199,9 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   note_dates(tool, flags, *opened.tokenizer);
   flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
-  const auto engine =
-      Engine::create(opened.model, opened.tokenizer, engine_options(tool, *opened.model, flags));
+  EngineOptions engine_how = engine_options(tool, *opened.model, flags);
+  engine_how.speculator = make_speculator(flags, opened);
+  const auto engine = Engine::create(opened.model, opened.tokenizer, engine_how);
 
   ProgressBar bar(tool, "rows");
   bar.begin_at(to.log->earlier());
@@ -212,11 +217,12 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
     die_of_signal(stop_signal());
   }
   if (summary_file) {
-    summary_file->write(summary_json(common.model, summary));
+    summary_file->write(summary_json(common.model, summary, engine_how.speculator.get()));
     summary_file->commit();
   }
   print_summary(tool, summary);
   if (common.verbose > 0) print_engine(tool, engine->stats());
+  tell_of_drafts(tool, engine_how.speculator.get());
   return summary.failed > 0 ? 1 : 0;
 }
 

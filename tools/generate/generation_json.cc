@@ -4,6 +4,8 @@
 
 #include "lathe/host/json_text.h"
 
+#include "generate/drafts.h"
+
 namespace lathe::tool {
 namespace {
 
@@ -17,17 +19,20 @@ Json json_of(const TokenLogprob& token, const Tokenizer& tokenizer) {
   return {{"id", token.id}, {"piece", tokenizer.piece(token.id)}, {"logprob", token.logprob}};
 }
 
-Json timings_of(const Generation& result, double load, std::uint64_t token_bytes) {
+Json timings_of(const GenerationRecord& record) {
+  const Generation& result = record.result;
   const GenerateTimings& t = result.timings;
   // The first token comes out of the prefill; each further one takes a decode step.
   const double steps = static_cast<double>(result.ids.size()) - 1;
   const auto prompt = static_cast<double>(result.prompt_tokens);
-  return {{"load", load},
-          {"ttft", t.first_token},
-          {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
-          {"tokens_per_second", per_second(steps, t.decode)},
-          {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
-          {"bytes_per_token", token_bytes}};
+  Json out = {{"load", record.load_seconds},
+              {"ttft", t.first_token},
+              {"tpot", steps > 0 ? Json(t.decode / steps) : Json()},
+              {"tokens_per_second", per_second(steps, t.decode)},
+              {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
+              {"bytes_per_token", record.token_bytes}};
+  if (record.speculator != nullptr) out["drafts"] = drafts_json(record.speculator->stats());
+  return out;
 }
 
 }  // namespace
@@ -44,7 +49,7 @@ std::string to_json(const GenerationRecord& record) {
   if (result.end_token >= 0) out["end_token"] = result.end_token;
   out["prompt_tokens"] = result.prompt_tokens;
   out["tokens"] = result.ids.size();
-  out["timings"] = timings_of(result, record.load_seconds, record.token_bytes);
+  out["timings"] = timings_of(record);
   if (!result.tokens.empty()) {
     Json& list = out["logprobs"] = Json::array();
     for (const GeneratedToken& token : result.tokens) {

@@ -3,9 +3,7 @@
 #include <chrono>
 #include <future>
 
-#include "lathe/host/escape.h"
-
-#include "common/fail.h"
+#include "common/context.h"
 #include "common/kv_type.h"
 #include "common/lora.h"
 
@@ -42,23 +40,13 @@ int threads_for(const Model& model, const CommonValues& common) {
   return common.threads_or_default();
 }
 
-std::int64_t context_for(const Model& model, const CommonValues& common,
-                         const GenerateFlags& flags) {
-  const std::int64_t longest = model.config().max_position;
-  if (flags.context > longest) {
-    fail(ErrorCode::kLimit, "{}: --ctx {} is more than the model's context of {} tokens",
-         lathe::quoted(common.model), flags.context, longest);
-  }
-  return flags.context > 0 ? flags.context : longest;
-}
-
 EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags) {
   const CommonValues& common = tool.common();
   EngineOptions out;
   out.threads = threads_for(model, common);
   out.kv_type = kv_type_by_name(flags.kv_type).type;
   out.kv_memory = flags.kv_memory;
-  out.context = context_for(model, common, flags);
+  out.context = context_of(common.model, model, flags.context);
   out.max_batch = flags.max_batch;
   out.prefill_chunk = flags.prefill_chunk;
   out.spill_file = flags.kv_spill;

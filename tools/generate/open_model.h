@@ -24,8 +24,6 @@ OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags);
 // How many threads a step over this model is worth.
 int threads_for(const Model& model, const CommonValues& common);
 // Throws kLimit when --ctx is more than the model has.
-std::int64_t context_for(const Model& model, const CommonValues& common,
-                         const GenerateFlags& flags);
 EngineOptions engine_options(const Tool& tool, const Model& model, const GenerateFlags& flags);
 
 }  // namespace lathe::tool

@@ -6,6 +6,7 @@
 #include "lathe/host/available_memory.h"
 #include "lathe/model_config.h"
 
+#include "common/context.h"
 #include "common/fail.h"
 #include "common/human_bytes.h"
 #include "common/kv_type.h"
@@ -14,7 +15,7 @@ namespace lathe::tool {
 
 std::int64_t check_room(const Tool& tool, const Model& model, const GenerateFlags& flags,
                         std::size_t prompt_tokens) {
-  const std::int64_t context = context_for(model, tool.common(), flags);
+  const std::int64_t context = context_of(tool.common().model, model, flags.context);
   const auto prompt = static_cast<std::int64_t>(prompt_tokens);
   check_prompt(prompt_tokens, context, model.config().max_position);
   // The last token of an answer needs no position.

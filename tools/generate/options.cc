@@ -4,6 +4,7 @@
 
 #include "lathe/chat.h"
 
+#include "common/context.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/lora.h"
@@ -71,6 +72,21 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
                               ->group(kMemory));
 }
 
+void add_lookup_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kDrafts = "Several tokens at once";
+  tool.choice(
+          "--lookup", o.lookup,
+          "Copy what followed the same words before, and check it in one pass, where that pays: "
+          "the answer stays the same. auto: for quantized models, whose bits it cannot change",
+          {"auto", "on", "off"})
+      ->group(kDrafts);
+  o.corpus_option = tool.app()
+                        .add_option("--lookup-corpus", o.lookup_corpus,
+                                    "A text to copy from too, such as earlier answers")
+                        ->type_name("FILE")
+                        ->group(kDrafts);
+}
+
 void add_conversation_options(Tool& tool, GenerateFlags& o) {
   constexpr const char* kChat = "Conversation";
   CLI::App& app = tool.app();
@@ -122,8 +138,8 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                   "Stop after N tokens; -1 is when the model ends the text or the context is "
                   "full (the default with --chat)",
                   -1, kMany);
-  tool.number("--ctx", o.context, "Positions for prompt and answer; 0 is all the model has", 0,
-              kMany);
+  add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
+              0, kMany);
   tool.repeatable("--stop", o.stop, "End before TEXT; may be repeated");
   app.add_flag("--ignore-eos", o.ignore_eos, "Go on when the model ends the text");
   app.add_flag("--echo", o.echo, "Print the prompt before the answer");
@@ -171,6 +187,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                   0, kMany)
           ->group(kSampling);
 
+  add_lookup_options(tool, o);
   add_batch_options(tool, o);
   add_memory_options(tool, o);
 }
@@ -230,6 +247,9 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
   }
   check_conversation_options(o);
   o.grammar = read_grammar(o.constraint);
+  if (o.corpus_option->count() > 0 && o.lookup == "off") {
+    fail_usage("--lookup-corpus is what --lookup copies from, and --lookup off copies nothing");
+  }
   if (o.chat && o.special) {
     fail_usage("--special and --chat exclude each other: a message is plain text");
   }

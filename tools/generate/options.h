@@ -32,6 +32,9 @@ struct GenerateFlags {
   std::shared_ptr<const Grammar> grammar;                     // of them, once they are checked
   std::shared_ptr<const AnswerConstraint> answer_constraint;  // once the model is open
 
+  // Drafts
+  std::string lookup = "auto", lookup_corpus;
+
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
   std::string kv_spill, cache_dir;
@@ -48,6 +51,7 @@ struct GenerateFlags {
   CLI::Option* input_option = nullptr;
   CLI::Option* system_option = nullptr;
   CLI::Option* loop_option = nullptr;
+  CLI::Option* corpus_option = nullptr;
   // Of `sampling`, in its order.
   CLI::Option *repeat_penalty_option = nullptr, *repeat_last_option = nullptr,
               *temperature_option = nullptr, *top_k_option = nullptr, *top_p_option = nullptr,

@@ -15,6 +15,7 @@
 #include "common/fail.h"
 #include "common/output.h"
 #include "generate/chat_form.h"
+#include "generate/drafts.h"
 #include "generate/history.h"
 #include "generate/line_editor.h"
 #include "generate/open_session.h"
@@ -59,6 +60,7 @@ class Talk {
         history_(flags.history),
         session_(open_session(tool, opened.model, whole_context(flags), 1)),
         text_(*session_, opened.tokenizer),
+        speculator_(make_speculator(flags, opened)),
         output_("-", false) {
     request_ = history_.request();
     form_.complete(request_, !flags.history.empty());
@@ -107,11 +109,14 @@ class Talk {
     GenerateOptions how = flags_.generate_options();
     how.sampling.seed += turn_;
     const Prompt prompt = form_.prompt(request_, how);
-    const Generation answer = text_.generate(prompt.ids, how, [this](std::string_view piece) {
-      output_.write(piece);
-      output_.flush();
-      return !interrupted.load();
-    });
+    const Generation answer = text_.generate(
+        prompt.ids, how,
+        [this](std::string_view piece) {
+          output_.write(piece);
+          output_.flush();
+          return !interrupted.load();
+        },
+        speculator_.get());
     output_.write(answer.text.ends_with('\n') ? "" : "\n");
     output_.flush();
     note_loop(tool_, answer);
@@ -178,6 +183,7 @@ class Talk {
   History history_;
   std::unique_ptr<Session> session_;
   Conversation text_;
+  std::shared_ptr<Speculator> speculator_;
   Output output_;
   ChatRequest request_;
   std::size_t kept_ = 0;  // messages that the file has

@@ -103,7 +103,8 @@ std::vector<BenchComparison> losses_of(const PerplexityReport& report) {
                                         std::exp(-d.ln_ratio + ratio_spread)}}};
   if (d.same_top) {
     const double top = *d.same_top;
-    out.push_back({"same-top", top, 1.0, {top, top - top_spread, top + top_spread}});
+    out.push_back(
+        {"same-top", 100.0 * top, 100.0, {top, top - top_spread, top + top_spread}});  // percent
   }
   return out;
 }

@@ -145,12 +145,16 @@ class Command {
     facts_.protocol = options_.protocol;
     SgpModelOptions how{common.model,       options_.chat_template, options_.kv_type,
                         options_.max_batch, options_.kv_memory,     common.threads_or_default(),
-                        options_.lora};
+                        options_.lora,      options_.context};
     SgpModel model = open_sgp_model(tool_, how);
     run_.system = system_message(options_, sgp_model_names(common.model, model.checkpoint.get()));
     std::uint64_t identity = content_hash(*model.checkpoint);
     if (!model.adapter.empty()) {
       identity = hash_parts({fmt::format("{:016x}", identity), model.adapter});
+    }
+    if (options_.context > 0) {  // where answers end depends on it
+      identity = hash_parts(
+          {fmt::format("{:016x}", identity), fmt::format("{} positions", options_.context)});
     }
     SgpRun run(*model.engine, model.speaker, run_);
     SgpModel judge;
@@ -158,6 +162,7 @@ class Command {
       how.path = options_.judge;
       how.chat_template.clear();
       how.lora.clear();
+      how.context = 0;
       judge = open_sgp_model(tool_, how);
       const std::string names = sgp_model_names(options_.judge, judge.checkpoint.get());
       run.use_judge(*judge.engine, judge.speaker, system_message(options_, names));
@@ -187,9 +192,11 @@ class Command {
     tell_speed(model.engine->stats(), done.asked);
   }
 
-  // After INT, TERM or HUP: says what is left of the run, and ends as the signal would.
+  // After INT, TERM, HUP or QUIT: says what is left of the run, and ends as the signal would.
   [[noreturn]] void end_stopped(const SgpEvaluation& done) {
-    if (file_) {
+    if (file_ && file_->log().written() == 0) {
+      tool_.note("stopped before the first record");
+    } else if (file_) {
       tool_.note(fmt::format("stopped; {} of {} records are in {}; --resume continues",
                              file_->log().written(), data_.questions.size(),
                              lathe::quoted(options_.records + ".partial")));

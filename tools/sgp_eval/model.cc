@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/context.h"
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
@@ -48,6 +49,7 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   const auto adapter = open_lora(tool, options.lora, *out.checkpoint);
   if (adapter != nullptr) out.adapter = adapter->fingerprint();
   const auto model = Model::load(out.checkpoint, adapter, load);
+  engine.context = context_of(options.path, *model, options.context);
   engine.kv_memory = options.kv_memory > 0 ? options.kv_memory : kv_memory_for(model, engine);
   out.engine = Engine::create(model, out.speaker.tokenizer, engine);
   return out;
@@ -58,8 +60,7 @@ std::uint64_t kv_memory_for(const std::shared_ptr<const Model>& model,
   constexpr std::uint64_t kEnough = 512'000'000;
   const KvLayout layout = kv_layout(*model, options.kv_type);
   // When each place is full, and as much again for what is kept.
-  const std::int64_t pages =
-      2 * options.max_batch * (model->config().max_position / layout.page_tokens + 2);
+  const std::int64_t pages = 2 * options.max_batch * (options.context / layout.page_tokens + 2);
   const std::uint64_t useful = static_cast<std::uint64_t>(pages) * layout.page_bytes;
   return std::min({std::max(kEnough, model->weight_bytes()), useful, default_kv_memory()});
 }

@@ -21,6 +21,7 @@ struct SgpModelOptions {
   std::uint64_t kv_memory = 0;  // bytes; 0: kv_memory_for()
   int threads = 1;
   std::vector<std::string> lora = {};  // adapters, see common/lora.h
+  std::int64_t context = 0;            // positions of a prompt and its answer; 0: the model's
 };
 
 struct SgpModel {
@@ -34,9 +35,10 @@ struct SgpModel {
 // ChatTemplate::of; kInvalid when it has no tokenizer.
 SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options);
 
-// The default of --kv-memory: as many bytes as the weights have or 512 MB, whatever is more. But no
-// more than can be of use, and half of what this process may still take at most. A run of questions
-// needs no more: what they share follows closely, and a few dozen are under way at once.
+// The default of --kv-memory of an engine with `options`, whose context is set: as many bytes as
+// the weights have or 512 MB, whatever is more. But no more than can be of use, and half of what
+// this process may still take at most. A run of questions needs no more: what they share follows
+// closely, and a few dozen are under way at once.
 std::uint64_t kv_memory_for(const std::shared_ptr<const Model>& model,
                             const EngineOptions& options);
 

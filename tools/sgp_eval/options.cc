@@ -4,6 +4,7 @@
 
 #include "lathe/chat.h"
 
+#include "common/context.h"
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/lora.h"
@@ -73,6 +74,7 @@ void check(const Tool& tool, const SgpOptions& o) {
     fail_usage("nobody to ask: give -m MODEL, or --responses FILE to score answers");
   }
   if (!o.lora.empty() && !has_model) fail_usage("--lora adapts a model: give -m MODEL");
+  if (o.context > 0 && !has_model) fail_usage("--ctx bounds a model's texts: give -m MODEL");
   if (o.seed_option->count() > 0 && o.limit == 0) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
@@ -132,6 +134,9 @@ void add_options(Tool& tool, SgpOptions& o) {
   add_lora(tool, o.lora)->group(kAsking);
   tool.number("-n,--tokens", o.max_tokens, "Most new tokens of an answer", 1, 1 << 30)
       ->group(kAsking);
+  add_context(tool, "--ctx", o.context,
+              "Positions for a prompt and its answer; 0 is all the model has", 0, 1 << 30)
+      ->group(kAsking);
   app.add_option("--judge", o.judge, "A second model that says which letter each response means")
       ->type_name("MODEL")
       ->group(kAsking);
@@ -156,6 +161,7 @@ void add_options(Tool& tool, SgpOptions& o) {
 
   constexpr const char* kCompare = "Comparing";
   file("--baseline", o.baseline, "Compare with the records of another run")->group(kCompare);
+  file("--base", o.baseline, "")->group("");  // another tool's old name
   app.add_option("--compare", o.compare, "Ask nobody: compare the records of two runs")
       ->type_name("NEW BASE")
       ->expected(2)

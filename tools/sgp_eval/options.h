@@ -19,7 +19,7 @@ struct SgpOptions {
   std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
   std::string baseline, kv_type = "f16";
   std::string perturb, export_sit, report;
-  std::int64_t limit = 0, max_tokens = 2048, max_batch = 32, copies = 5;
+  std::int64_t limit = 0, context = 0, max_tokens = 2048, max_batch = 32, copies = 5;
   std::uint64_t seed = 0, kv_memory = 0;
   bool resume = false, timings = false, emit_prompts = false, changes = false;
   bool open_answers = false, leaderboard = false;

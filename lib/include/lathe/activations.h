@@ -1,12 +1,12 @@
-// What a session shows to an observer (SessionOptions): the inputs of its matrices, for
-// calibration.
+// What a session shows to an observer (SessionOptions): the inputs of its matrices, and which
+// experts it chose, for calibration.
 #pragma once
 
 #include <cstdint>
 
 namespace lathe {
 
-// Which matrices an input goes to.
+// Which matrices an input goes to; or what else it is.
 enum class ActivationPoint {
   kAttentionInput,   // q, k and v
   kAttentionOutput,  // o
@@ -14,6 +14,7 @@ enum class ActivationPoint {
   kMlpHidden,        // down
   kSharedInput,      // the shared expert's gate and up
   kSharedHidden,     // its down
+  kRouting,          // to none: a column for each expert, what its outputs are multiplied by
   kHead,             // the output matrix (layer is num_layers)
 };
 

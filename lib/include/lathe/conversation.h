@@ -37,7 +37,7 @@ class LATHE_API Conversation {
 
   // Answers a prompt. Throws as lathe::generate() does; what was computed until then is kept.
   Generation generate(std::span<const TokenId> prompt, const GenerateOptions& options = {},
-                      const TextCallback& on_text = {});
+                      const TextCallback& on_text = {}, Speculator* speculator = nullptr);
   // Reads a text and gives the logits that follow it (vocab_size floats, valid until the session's
   // next step). Throws as check_prompt() and Session::forward().
   std::span<const float> read(std::span<const TokenId> text);
@@ -60,6 +60,8 @@ class LATHE_API Conversation {
   void load(const std::string& path);
 
  private:
+  class Remembering;
+
   // Makes the sequence begin as `text` does; returns how many tokens of it, never all, are there.
   std::int64_t go_back_to(std::span<const TokenId> text);
   // Appends tokens; logits after the last.

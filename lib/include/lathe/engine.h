@@ -57,6 +57,9 @@ struct EngineOptions {
   // A folder of beginnings that outlive the process; made when missing. Empty: none.
   std::string cache_dir = {};
   std::uint64_t cache_size = std::uint64_t{4} << 30;  // bytes in cache_dir, all processes'
+  // Drafts tokens of those that decode, in steps without prompts (lathe/speculation.h); may be
+  // null.
+  std::shared_ptr<Speculator> speculator = {};
   // Is told of what was wrong but did no harm (a damaged cache entry, a full disk).
   std::function<void(const std::string&)> on_warning = {};
 };

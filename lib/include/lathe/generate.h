@@ -19,6 +19,7 @@ namespace lathe {
 
 struct AnswerConstraint;  // lathe/constraint.h
 struct ReasoningMarks;    // lathe/reasoning.h
+class Speculator;         // lathe/speculation.h
 
 struct TokenLogprob {
   TokenId id = 0;
@@ -95,11 +96,12 @@ LATHE_API void check_prompt(std::size_t tokens, std::int64_t context, std::int64
 // beginning of a stop string); return false to stop. May be empty.
 using TextCallback = std::function<bool(std::string_view)>;
 
-// Runs one prompt to its end in a fresh sequence of `session`. Throws as check_prompt(); kInvalid
+// Runs one prompt to its end in a fresh sequence of `session`, with drafts when there is a
+// speculator. Throws as check_prompt(); kInvalid
 // when the model's logits are not numbers; kUsage for options out of their range.
 LATHE_API Generation generate(Session& session, const Tokenizer& tokenizer,
                               std::span<const TokenId> prompt, const GenerateOptions& options,
-                              const TextCallback& on_text = {});
+                              const TextCallback& on_text = {}, Speculator* speculator = nullptr);
 
 // Makes the end of the assistant's turn end the answer: EOS and marks that are tokens go to
 // end_tokens, other marks to stop.

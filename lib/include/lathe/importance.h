@@ -17,6 +17,7 @@
 #include "lathe/export.h"
 #include "lathe/host/progress.h"
 #include "lathe/model.h"
+#include "lathe/quantize.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
@@ -40,6 +41,25 @@ LATHE_API ImportanceMatrix measure_importance(std::shared_ptr<const Model> model
                                               std::optional<TokenId> bos,
                                               const CalibrationOptions& options,
                                               const ProgressCallback& progress = {});
+
+// What error feedback needs beside it (QuantizeOptions::products), from the same text: a layer is
+// run when its matrices are asked for, with the hidden states of the whole text in memory, and the
+// products of one layer at a time.
+struct TextStatistics {
+  ImportanceMatrix importance;
+  std::shared_ptr<InputProducts> products;
+};
+LATHE_API TextStatistics measure_text(const std::shared_ptr<const Checkpoint>& model,
+                                      std::span<const TokenId> tokens, std::optional<TokenId> bos,
+                                      const CalibrationOptions& options,
+                                      const ProgressCallback& progress = {});
+
+// A model to measure on in the place of a checkpoint's own: its matrices in 8 bits and its
+// activations in 16, which lose next to nothing, and whose products have the same bits on every
+// processor. Where all are quantized already, they stay as they are. Takes a file in $TMPDIR (/tmp)
+// while it runs; what quantize() throws.
+LATHE_API std::shared_ptr<const Checkpoint> calibration_model(
+    const std::shared_ptr<const Checkpoint>& checkpoint, int threads = 0);
 
 LATHE_API void write_importance(const ImportanceMatrix& matrix, const std::string& path,
                                 bool overwrite);

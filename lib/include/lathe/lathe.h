@@ -14,6 +14,7 @@
 //   model_config.h                 sizes of a model, and what its layers are
 //   checkpoint_parts.h, dtype.h    the tensors of a model file, and files of other kinds
 //   lora.h, synthetic.h            adapters; models of known shapes with random weights
+//   experts.h, expert_use.h        some experts of a mixture, or some of another one
 //   convert.h, list.h              files written in another format; what a file says it holds
 //   quantize.h, importance.h       low-bit weights, and what they are weighted with
 //   perplexity.h                   how well a model predicts a text

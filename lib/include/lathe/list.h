@@ -30,7 +30,7 @@ struct FileListing {
   std::string format;                 // "GGUF", "safetensors", "lathe", "Hugging Face", "llama2.c"
   std::vector<ListedValue> metadata;  // in the file's order
   std::vector<TensorInfo> tensors;    // in the file's order, under the file's names
-  // Of .lathe files: the scheme of packed matrices, whose dtype is kPacked.
+  // The scheme of packed matrices, whose dtype is kPacked; a type that DType has not.
   std::map<std::string, std::string> schemes;
 };
 

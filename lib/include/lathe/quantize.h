@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,11 +49,23 @@ struct QuantizeRule {
   std::string scheme;
 };
 
+// What a text says of the inputs x of a model's matrices: E[x xᵀ]. Matrices are asked for one after
+// another in the order of a pass through the model, the embedding first.
+class LATHE_API InputProducts {
+ public:
+  virtual ~InputProducts();
+  // [inputs, inputs], symmetric, of the matrix that has that role; null where nothing is known.
+  // Matrices that read the same inputs may share one.
+  virtual std::shared_ptr<const std::vector<float>> of(const TensorId& matrix) = 0;
+};
+
 struct QuantizeOptions {
   std::string scheme = "w4";
   std::vector<QuantizeRule> rules;
   // Per matrix, the importance of each input; matrices that are not named count all alike.
   std::map<std::string, std::vector<float>> importance;
+  // With these, weights that are rounded later make good what those before them lost.
+  std::shared_ptr<InputProducts> products;
   int threads = 0;  // 0: available_cpus()
   bool overwrite = false;
   // Quantize matrices, too, that are quantized in the source: what they lost there stays lost.
@@ -117,6 +130,7 @@ LATHE_API std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
 struct RebuildOptions {
   // What the recipe was weighted with, when it was.
   std::map<std::string, std::vector<float>> importance;
+  std::shared_ptr<InputProducts> products;
   int threads = 0;
   ProgressCallback progress;  // bytes of the source
 };

@@ -28,6 +28,11 @@ inline Lanes widen_bytes(const std::int8_t* p) noexcept {
   return {_mm512_cvtepi32_ps(
       _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }
+inline Lanes powers_of_two(const std::uint8_t* p) noexcept {
+  const __m512i bits = _mm512_slli_epi32(
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 23);
+  return {_mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_set1_epi32(0x00400000)))};
+}
 inline void store_low_bytes(Lanes a, std::int8_t* p) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(a.v)));
 }

@@ -42,6 +42,16 @@ inline Lanes widen_bytes(const std::int8_t* p) noexcept {
   return r;
 }
 
+// 2^(e - 127) for sixteen bytes e below 255.
+inline Lanes powers_of_two(const std::uint8_t* p) noexcept {
+  Lanes r;
+  for (int i = 0; i < 16; ++i) {
+    const std::uint32_t bits = p[i] == 0 ? 0x00400000u : static_cast<std::uint32_t>(p[i]) << 23;
+    __builtin_memcpy(&r.v[i], &bits, sizeof(bits));
+  }
+  return r;
+}
+
 // The low byte of each lane's bits, and the sum of the lanes as integers relative to `base`.
 inline void store_low_bytes(const Lanes& a, std::int8_t* p) noexcept {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(bits_of(a.v[i]) & 0xffu);

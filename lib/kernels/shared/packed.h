@@ -51,7 +51,7 @@ class TileValues {
  public:
   TileValues(const PackedMatrix& m, const void* values, const std::uint16_t* supers,
              std::int64_t tile) noexcept
-      : two_level_(m.scheme.form == ScaleForm::kTwoLevel),
+      : form_(m.scheme.form),
         last_(m.groups - 1),
         halves_(static_cast<const std::uint16_t*>(values) + tile * m.groups * 16),
         bytes_(static_cast<const std::int8_t*>(values) + tile * m.groups * 16),
@@ -60,18 +60,20 @@ class TileValues {
 
   // A span's inputs share a super-scale.
   void start_span(std::int64_t input) noexcept {
-    if (two_level_) unit_ = load_f16(supers_ + input / 256 * 16);
+    if (form_ == ScaleForm::kTwoLevel) unit_ = load_f16(supers_ + input / 256 * 16);
   }
 
   // The sixteen rows' values of group g. The inputs are padded to 32, but there are values up to
   // the last real input's group only, and one if it is for the whole row.
   Lanes group(std::int64_t g) const noexcept {
     const std::int64_t at = 16 * (g < last_ ? g : last_);
-    return two_level_ ? mul(widen_bytes(bytes_ + at), unit_) : load_f16(halves_ + at);
+    if (form_ == ScaleForm::kHalf) return load_f16(halves_ + at);
+    if (form_ == ScaleForm::kTwoLevel) return mul(widen_bytes(bytes_ + at), unit_);
+    return powers_of_two(reinterpret_cast<const std::uint8_t*>(bytes_) + at);
   }
 
  private:
-  bool two_level_;
+  ScaleForm form_;
   std::int64_t last_;
   const std::uint16_t* halves_;
   const std::int8_t* bytes_;
@@ -94,7 +96,7 @@ inline void prefetch_all(const void* p, std::int64_t bytes) noexcept {
 // scales are streams too thin for the processor to see them coming, and every miss would stop
 // it for the time of a hundred dot products.
 inline void prefetch_tile(const PackedMatrix& m, std::int64_t tile) noexcept {
-  const std::int64_t bytes = m.groups * (m.scheme.form == ScaleForm::kTwoLevel ? 16 : 32);
+  const std::int64_t bytes = m.groups * (m.scheme.form == ScaleForm::kHalf ? 32 : 16);
   const std::int64_t super_bytes = m.super_groups * 32;
   prefetch_all(static_cast<const char*>(m.scales) + tile * bytes, bytes);
   prefetch_all(m.super_scales + tile * super_bytes / 2, super_bytes);

@@ -35,6 +35,15 @@ inline Lanes to_float(IntLanes a) noexcept {
   return {_mm256_cvtepi32_ps(a.half[0]), _mm256_cvtepi32_ps(a.half[1])};
 }
 inline Lanes widen_bytes(const std::int8_t* p) noexcept { return load_s8(p); }
+inline Lanes powers_of_two(const std::uint8_t* p) noexcept {
+  const auto half = [](const std::uint8_t* from) {
+    const __m256i bytes =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    const __m256i bits = _mm256_slli_epi32(bytes, 23);
+    return _mm256_castsi256_ps(_mm256_max_epi32(bits, _mm256_set1_epi32(0x00400000)));
+  };
+  return {half(p), half(p + 8)};
+}
 inline void store_low_bytes(Lanes a, std::int8_t* p) noexcept {
   const __m256i byte = _mm256_set1_epi32(255);
   const __m256i words = _mm256_packus_epi32(_mm256_and_si256(_mm256_castps_si256(a.lo), byte),

@@ -138,8 +138,8 @@ TEST(ConfigJson, WhatIsNotRunHereIsRefusedByName) {
   unsupported(R"({"architectures": ["MambaForCausalLM"]})", "MambaForCausalLM");
   unsupported(R"({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]})",
               "LlamaForSequenceClassification");
-  unsupported(R"({"model_type": "llama", "quantization_config": {"quant_method": "gptq"}})",
-              "gptq");
+  unsupported(R"({"model_type": "llama", "quantization_config": {"quant_method": "exl3"}})",
+              "exl3");
   const auto refused = [](const std::string& extra, const std::string& name) {
     const Error e = error_of([&] { parse(extra); });
     EXPECT_EQ(e.code(), ErrorCode::kUnsupported) << e.message();

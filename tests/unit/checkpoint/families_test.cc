@@ -245,7 +245,7 @@ TEST(Families, GptOssHasSinksAndBiases) {
   EXPECT_EQ(attention(c, 0).window, 128);
   EXPECT_EQ(attention(c, 1).window, 0);
   for (const char* other : {R"(, "swiglu_limit": 10.0)", R"(, "hidden_act": "gelu")",
-                            R"(, "quantization_config": {"quant_method": "gptq"})"}) {
+                            R"(, "quantization_config": {"quant_method": "exl3"})"}) {
     EXPECT_EQ(refusal("gpt_oss", sizes + other), ErrorCode::kUnsupported) << other;
   }
 }

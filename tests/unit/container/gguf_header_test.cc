@@ -66,10 +66,16 @@ TEST(GgufHeader, ReadsEveryTypeByItsNumber) {
   const struct {
     std::uint32_t number;
     DType dtype;
-  } types[] = {{0, DType::kF32},  {1, DType::kF16},   {30, DType::kBF16}, {24, DType::kI8},
-               {25, DType::kI16}, {26, DType::kI32},  {27, DType::kI64},  {28, DType::kF64},
-               {2, DType::kQ4_0}, {3, DType::kQ4_1},  {6, DType::kQ5_0},  {7, DType::kQ5_1},
-               {8, DType::kQ8_0}, {12, DType::kQ4_K}, {13, DType::kQ5_K}, {14, DType::kQ6_K}};
+  } types[] = {
+      {0, DType::kF32},    {1, DType::kF16},      {30, DType::kBF16},    {24, DType::kI8},
+      {25, DType::kI16},   {26, DType::kI32},     {27, DType::kI64},     {28, DType::kF64},
+      {2, DType::kQ4_0},   {3, DType::kQ4_1},     {6, DType::kQ5_0},     {7, DType::kQ5_1},
+      {8, DType::kQ8_0},   {12, DType::kQ4_K},    {13, DType::kQ5_K},    {14, DType::kQ6_K},
+      {10, DType::kQ2_K},  {11, DType::kQ3_K},    {20, DType::kIQ4_NL},  {23, DType::kIQ4_XS},
+      {39, DType::kMXFP4}, {40, DType::kNVFP4},   {34, DType::kTQ1_0},   {35, DType::kTQ2_0},
+      {41, DType::kQ1_0},  {42, DType::kQ2_0},    {16, DType::kIQ2_XXS}, {17, DType::kIQ2_XS},
+      {22, DType::kIQ2_S}, {18, DType::kIQ3_XXS}, {21, DType::kIQ3_S},   {19, DType::kIQ1_S},
+      {29, DType::kIQ1_M}};
   for (const auto& t : types) {
     GgufBuilder b;
     const auto bytes = *dtype_bytes(t.dtype, 512);
@@ -301,9 +307,9 @@ TEST(GgufMalformed, TensorTypes) {
   for (const std::uint32_t unknown : {43u, 97u, 255u, 0xffffffffu}) {
     refused(kInvalid, "unknown type", with_type(unknown));
   }
+  // ggml's of sums, and ik_llama.cpp's own.
   const std::pair<std::uint32_t, std::string_view> known[] = {
-      {9, "Q8_1"},    {10, "Q2_K"},   {11, "Q3_K"},  {15, "Q8_K"},  {16, "IQ2_XXS"},
-      {20, "IQ4_NL"}, {23, "IQ4_XS"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {39, "MXFP4"}};
+      {9, "Q8_1"}, {15, "Q8_K"}, {133, "Q6_0"}, {139, "IQ4_K"}, {158, "IQ1_KT"}, {399, "Q8_K_R8"}};
   for (const auto& [type, name] : known) refused(kUnsupported, name, with_type(type));
 }
 

@@ -192,7 +192,7 @@ TEST(SafetensorsMalformed, MissingUnknownAndRepeatedFields) {
 }
 
 TEST(SafetensorsMalformed, Types) {
-  for (const char* type : {"F8_E4M3", "F8_E5M2", "U16", "U64", "F4"}) {
+  for (const char* type : {"F8_E4M3FNUZ", "F6_E2M3", "U16", "C64"}) {
     refused(kUnsupported, type,
             one(fmt::format(R"("dtype":"{}","shape":[8],"data_offsets":[0,8])", type)));
   }
@@ -201,6 +201,25 @@ TEST(SafetensorsMalformed, Types) {
   refused(kInvalid, "unknown type \"Q4_K\"",
           one(R"("dtype":"Q4_K","shape":[2],"data_offsets":[0,8])"));
   refused(kInvalid, "holds a number", one(R"("dtype":0,"shape":[2],"data_offsets":[0,8])"));
+}
+
+TEST(SafetensorsHeader, PartsOfQuantizedMatricesAreBytesWithTheirTypesName) {
+  const struct {
+    const char* name;
+    DType as;
+    std::int64_t elements;
+  } kTypes[] = {{"F8_E4M3", DType::kU8, 8}, {"F8_E5M2", DType::kU8, 8}, {"F8_E8M0", DType::kU8, 8},
+                {"F4", DType::kU8, 16},     {"U32", DType::kI32, 2},    {"U64", DType::kI64, 1}};
+  for (const auto& type : kTypes) {
+    const std::string bytes = one(
+        fmt::format(R"("shape":[{}],"dtype":"{}","data_offsets":[0,8])", type.elements, type.name));
+    const SafetensorsHeader header = parse_safetensors(std::as_bytes(std::span(bytes)), "f");
+    ASSERT_EQ(header.tensors.size(), 1U);
+    EXPECT_EQ(header.bytes_types.at("t"), type.name);
+    EXPECT_EQ(header.tensors[0].dtype, type.as);
+    EXPECT_EQ(header.tensors[0].bytes, 8U);
+  }
+  refused(kInvalid, "no whole bytes", one(R"("dtype":"F4","shape":[15],"data_offsets":[0,8])"));
 }
 
 TEST(SafetensorsMalformed, Metadata) {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/host/output_file.h"
+
 #include "io/zstd_stream.h"
 #include "support/refusal.h"
 #include "support/temp_folder.h"
@@ -83,6 +85,34 @@ class RecordsTest : public testing::Test {
   TempFolder folder_;
   std::string path_ = folder_.file("out.jsonl");
 };
+
+TEST_F(RecordsTest, WithoutARecordNothingIsLeftWhateverEndsTheRun) {
+  const std::vector<std::string> nothing, unfinished = {"out.jsonl.partial"};
+  EXPECT_EQ(run({}, 10, 0), 0u);
+  EXPECT_EQ(names(), nothing);
+  {
+    RecordLog log(path_, {});
+    EXPECT_EQ(names(), unfinished);
+    remove_temporary_outputs();  // a signal
+    EXPECT_EQ(names(), nothing);
+  }
+  {
+    RecordLog log(path_, {});
+    log.add(0, record(0));
+    remove_temporary_outputs();
+  }
+  EXPECT_EQ(names(), unfinished);
+  EXPECT_EQ(partial(), records(1));
+  // What was continued, and nothing added, is not empty.
+  EXPECT_EQ(run({.resume = true}, 10, 0), 0u);
+  {
+    RecordLog log(path_, {.resume = true});
+    remove_temporary_outputs();
+  }
+  EXPECT_EQ(partial(), records(1));
+  EXPECT_EQ(run({.resume = true}), 9u);
+  EXPECT_EQ(names(), std::vector<std::string>{"out.jsonl"});
+}
 
 TEST_F(RecordsTest, AFinishedRunHasItsNameAndNothingElseIsLeft) {
   run({});

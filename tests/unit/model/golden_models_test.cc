@@ -11,11 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "lathe/convert.h"
 #include "lathe/model.h"
 #include "lathe/model_config.h"
 #include "lathe/session.h"
 
 #include "support/paths.h"
+#include "support/temp_folder.h"
 
 namespace lathe {
 namespace {
@@ -32,7 +34,7 @@ class GoldenModel : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     const std::string folder = testdata("golden/models/") + GetParam();
-    model_ = Model::load(Checkpoint::open(folder));
+    model_ = Model::load(as_floats(Checkpoint::open(folder)));
     vocab_ = static_cast<std::size_t>(model_->config().vocab_size);
     const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));
     sequences_ = json.at("sequences").get<std::vector<std::vector<TokenId>>>();
@@ -45,6 +47,16 @@ class GoldenModel : public testing::TestWithParam<const char*> {
     ASSERT_EQ(expected_.size(), count * vocab_);
     for (const float x : expected_) largest_ = std::max(largest_, std::abs(x));
     ASSERT_GT(largest_, 1.0F);
+  }
+
+  // Blocks are multiplied with inputs in bytes; what they stand for is compared.
+  std::shared_ptr<const Checkpoint> as_floats(std::shared_ptr<const Checkpoint> checkpoint) {
+    const auto is_block = [](const TensorInfo& info) { return dtype_info(info.dtype).block > 1; };
+    if (std::ranges::none_of(checkpoint->tensors(), is_block)) return checkpoint;
+    ConvertOptions options;
+    options.dtype = DType::kF32;
+    convert(*checkpoint, temp_ / "f32.lathe", options);
+    return Checkpoint::open(temp_ / "f32.lathe");
   }
 
   std::unique_ptr<Session> session(std::int64_t chunk = 512, KvType kv = KvType::kF32) {
@@ -79,6 +91,7 @@ class GoldenModel : public testing::TestWithParam<const char*> {
 
   void TearDown() override { RecordProperty("worst", std::to_string(worst_)); }
 
+  test::TempFolder temp_;
   std::shared_ptr<const Model> model_;
   std::size_t vocab_ = 0;
   std::vector<std::vector<TokenId>> sequences_;
@@ -153,6 +166,41 @@ TEST_P(GoldenModel, HalfPrecisionCache) {
   const auto s = session(512, KvType::kF16);
   const SequenceInput input = {s->add(), sequences_[0], true};
   check(0, s->forward({&input, 1}), 0, 1e-2);
+}
+
+// Mean of Σ p·log(p / q) over the positions of the first sequence, q by the packed model.
+TEST(GoldenBlocks, ExpertsInMxfp4StrayLittleFromWhatTheyStandFor) {
+  const std::string folder = testdata("golden/models/gpt-oss");
+  const test::TempFolder temp;
+  const auto source = Checkpoint::open(folder);
+  ConvertOptions options;
+  options.dtype = DType::kF32;
+  convert(*source, temp / "f32.lathe", options);
+  const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));
+  const auto tokens = json.at("sequences").at(0).get<std::vector<TokenId>>();
+  std::vector<std::vector<double>> log_p;
+  for (const auto& checkpoint : {Checkpoint::open(temp / "f32.lathe"), source}) {
+    const auto s = Session::create(Model::load(checkpoint), {.threads = 2, .max_tokens = 2000});
+    const SequenceInput input = {s->add(), tokens, true};
+    const auto logits = s->forward({&input, 1});
+    const std::size_t vocab = logits.size() / tokens.size();
+    std::vector<double>& out = log_p.emplace_back();
+    for (std::size_t row = 0; row < logits.size(); row += vocab) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < vocab; ++i) sum += std::exp(static_cast<double>(logits[row + i]));
+      for (std::size_t i = 0; i < vocab; ++i) {
+        out.push_back(static_cast<double>(logits[row + i]) - std::log(sum));
+      }
+    }
+  }
+  double kl = 0.0;
+  for (std::size_t i = 0; i < log_p[0].size(); ++i) {
+    kl += std::exp(log_p[0][i]) * (log_p[0][i] - log_p[1][i]);
+  }
+  kl /= static_cast<double>(tokens.size());
+  RecordProperty("kl", std::to_string(kl));
+  EXPECT_GT(kl, 1e-9);  // it is not the floats that ran
+  EXPECT_LT(kl, 1e-3);
 }
 
 std::string test_name(const testing::TestParamInfo<const char*>& info) {

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/linear.h"
+#include "support/block_scales.h"
 #include "support/memory_checkpoint.h"
 #include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
@@ -56,21 +56,21 @@ void add_packed(Case& c, const PackedScheme& scheme) {
   c.checkpoint.add_bytes("w", DType::kPacked, {c.rows, c.cols}, packed.bytes);
 }
 
-// Random blocks whose scales are small and positive: 2^-10 to 2^-8.
+// Random blocks whose scales are small and positive: 2^-10 to 2^-9.
 void add_blocks(Case& c, DType dtype) {
   c.dtype = dtype;
   c.name = dtype_info(dtype).name;
   c.scheme = *packed_scheme_of(dtype);
-  const std::map<DType, std::vector<std::size_t>> scales = {
-      {DType::kQ4_0, {0}}, {DType::kQ4_1, {0, 2}}, {DType::kQ5_0, {0}},    {DType::kQ5_1, {0, 2}},
-      {DType::kQ8_0, {0}}, {DType::kQ4_K, {0, 2}}, {DType::kQ5_K, {0, 2}}, {DType::kQ6_K, {208}}};
   const auto elements = static_cast<std::uint64_t>(c.rows * c.cols);
   std::vector<std::byte> bytes(*dtype_bytes(dtype, elements));
   std::mt19937 generator(10);
   for (std::byte& b : bytes) b = static_cast<std::byte>(generator());
   const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
   for (std::size_t at = 0; at < bytes.size(); at += block) {
-    for (const std::size_t scale : scales.at(dtype)) bytes[at + scale + 1] = std::byte{0x14};
+    const auto half = static_cast<std::uint16_t>(0x1400u | static_cast<unsigned>(bytes[at]));
+    for (const std::size_t which : {0, 1}) {
+      test::set_block_scale(dtype, bytes.data() + at, half, which);
+    }
   }
   c.weights.resize(elements);
   decode_to_f32(dtype, bytes, c.weights);
@@ -200,9 +200,8 @@ TEST_F(LinearTables, MultiplyEveryPackedScheme) {
   }
 }
 
-TEST_F(LinearTables, MultiplyBlocksOfGgml) {
-  for (const DType dtype : {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
-                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+TEST_F(LinearTables, MultiplyBlocksOfEveryType) {
+  for (const DType dtype : test::kBlockTypes) {
     check_all(256, [&](Case& c) { add_blocks(c, dtype); });
   }
 }

@@ -13,6 +13,7 @@
 
 #include "kernels/select.h"
 #include "support/aligned_bytes.h"
+#include "support/block_scales.h"
 #include "support/pack_nearest.h"
 #include "support/packed_schemes.h"
 #include "support/random_checkpoint.h"
@@ -91,23 +92,26 @@ std::shared_ptr<const Model> packed_model(const PackedScheme& scheme,
   });
 }
 
-// Blocks of random numbers with scales of 2^-10 to 2^-8; `scales` are where in a block.
-std::shared_ptr<const Model> block_model(DType dtype, const std::vector<std::size_t>& scales) {
+// Blocks of random numbers with scales of 2^-10 to 2^-9.
+std::shared_ptr<const Model> block_model(DType dtype) {
   std::mt19937 generator(10);
-  return changed_model(config_of(dtype == DType::kQ4_0 ? 128 : 256),
-                       [&](MemoryCheckpoint& checkpoint, std::size_t i) {
-                         const TensorInfo& info = checkpoint.tensors()[i];
-                         const auto elements =
-                             static_cast<std::uint64_t>(info.rows() * info.cols());
-                         std::vector<std::byte> blocks(*dtype_bytes(dtype, elements));
-                         for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
-                         const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
-                         for (std::size_t at = 0; at < blocks.size(); at += block) {
-                           for (const std::size_t scale : scales)
-                             blocks[at + scale + 1] = std::byte{0x14};
-                         }
-                         checkpoint.replace(i, dtype, blocks);
-                       });
+  return changed_model(
+      config_of(dtype_info(dtype).block < 256 ? 128 : 256),
+      [&](MemoryCheckpoint& checkpoint, std::size_t i) {
+        const TensorInfo& info = checkpoint.tensors()[i];
+        const auto elements = static_cast<std::uint64_t>(info.rows() * info.cols());
+        std::vector<std::byte> blocks(*dtype_bytes(dtype, elements));
+        for (std::byte& b : blocks) b = static_cast<std::byte>(generator());
+        const auto block = static_cast<std::size_t>(dtype_info(dtype).bytes);
+        for (std::size_t at = 0; at < blocks.size(); at += block) {
+          for (const std::size_t which : {0, 1}) {
+            const auto half =
+                static_cast<std::uint16_t>(0x1400u | static_cast<unsigned>(blocks[at]));
+            test::set_block_scale(dtype, blocks.data() + at, half, which);
+          }
+        }
+        checkpoint.replace(i, dtype, blocks);
+      });
 }
 
 std::vector<TokenId> some_tokens(std::size_t count) {
@@ -187,12 +191,13 @@ const Kind kKinds[] = {
      [] {
        return packed_model({8, 0, ScaleForm::kHalf, false, false}, with_experts(config_of(128)));
      }},
-    {"Q4_0", [] { return block_model(DType::kQ4_0, {0}); }},
-    {"Q4_K",
-     [] {
-       return block_model(DType::kQ4_K, {0, 2});
-     }},
-    {"Q6_K", [] { return block_model(DType::kQ6_K, {208}); }},
+    {"Q4_0", [] { return block_model(DType::kQ4_0); }},
+    {"Q4_K", [] { return block_model(DType::kQ4_K); }},
+    {"Q6_K", [] { return block_model(DType::kQ6_K); }},
+    {"Q2_K", [] { return block_model(DType::kQ2_K); }},
+    {"IQ4_XS", [] { return block_model(DType::kIQ4_XS); }},
+    {"IQ2_S", [] { return block_model(DType::kIQ2_S); }},
+    {"MXFP4", [] { return block_model(DType::kMXFP4); }},
 };
 
 class SameBits : public testing::TestWithParam<Kind> {

@@ -127,7 +127,7 @@ TEST(QuantizeMatrix, ImportantInputsLoseLess) {
   const auto error_of_first = [&](std::span<const float> weights) {
     const test::AlignedBytes out(*packed_bytes(scheme, 64, 128));
     ThreadPool pool(1);
-    quantize_matrix(scheme, m.source(), weights, pool, out.bytes);
+    quantize_matrix(scheme, m.source(), {weights}, pool, out.bytes);
     const PackedMatrix packed = view_packed(out.bytes, "test");
     double error = 0.0;
     std::vector<float> row(128);
@@ -184,7 +184,7 @@ TEST(QuantizeMatrix, KeepsTinyAndHugeMatrices) {
 double sqnr_of(const PackedScheme& scheme, const Matrix& m, const std::vector<float>& importance) {
   ThreadPool pool(2);
   test::AlignedBytes out(*packed_bytes(scheme, m.rows, m.cols));
-  const MatrixError error = quantize_matrix(scheme, m.source(), importance, pool, out.bytes);
+  const MatrixError error = quantize_matrix(scheme, m.source(), {importance}, pool, out.bytes);
   view_packed(out.bytes, "what was made");  // throws where a scale is no number
   return error.sqnr();
 }
@@ -218,7 +218,7 @@ TEST(QuantizeMatrix, AFactorOfAllImportancesChangesNothing) {
       std::vector<float> scaled = importance;
       for (float& h : scaled) h *= factor;
       test::AlignedBytes out(*packed_bytes(scheme, m.rows, m.cols));
-      quantize_matrix(scheme, m.source(), scaled, pool, out.bytes);
+      quantize_matrix(scheme, m.source(), {scaled}, pool, out.bytes);
       made.emplace_back(out.bytes.begin(), out.bytes.end());
       EXPECT_EQ(made.back(), made.front()) << factor;
     }

@@ -8,6 +8,9 @@
 
 #include "lathe/error.h"
 
+#include "support/block_scales.h"
+#include "tensor/blocks/codebook_blocks.h"
+#include "tensor/blocks/grid_blocks.h"
 #include "tensor/float16.h"
 #include "tensor/ggml_blocks.h"
 
@@ -145,18 +148,17 @@ TEST(Dequantize, Q6_KSpreadsUpperBitsOverQuarters) {
   EXPECT_EQ(x[224], 3.0f * (15 + 16 - 32));  // sub-block 14 (6)
 }
 
-// 64 blocks of pseudo-random bytes against the decoder of the Python package `gguf`, whose
-// floats are hashed (FNV-1a, 64 bits): equal hashes mean equal bits.
+// 64 blocks of pseudo-random bytes against ggml and, for all types but the two that it lacks, the
+// Python package `gguf`, whose floats are hashed (FNV-1a, 64 bits; -0 as 0): equal hashes mean
+// equal numbers.
 struct Reference {
   DType dtype;
-  int second_scale;  // offset of m or dmin, -1 without
-  int first_scale;
   std::uint64_t hash;
 };
 
-class AgainstPython : public ::testing::TestWithParam<Reference> {};
+class AgainstGgml : public ::testing::TestWithParam<Reference> {};
 
-TEST_P(AgainstPython, GivesTheSameBits) {
+TEST_P(AgainstGgml, GivesTheSameBits) {
   const Reference& ref = GetParam();
   constexpr std::size_t kBlocks = 64;
   const DTypeInfo& info = dtype_info(ref.dtype);
@@ -168,16 +170,16 @@ TEST_P(AgainstPython, GivesTheSameBits) {
     b = static_cast<std::uint8_t>(lcg >> 24);
   }
   for (std::size_t b = 0; b < kBlocks; ++b) {
-    const int offsets[] = {ref.first_scale, ref.second_scale};
     for (std::size_t k = 0; k < 2; ++k) {
-      if (offsets[k] < 0) continue;
-      std::uint8_t* at = bytes.data() + b * size + static_cast<std::size_t>(offsets[k]);
-      at[0] = static_cast<std::uint8_t>(b * 7 + k * 3);
-      at[1] = static_cast<std::uint8_t>((0x2c + (b + k) % 8) | ((b & 1) << 7));
+      const std::size_t half = ((b * 7 + k * 3) & 255) | ((0x2c + (b + k) % 8) | ((b & 1) << 7))
+                                                             << 8;
+      test::set_block_scale(ref.dtype, bytes.data() + b * size, static_cast<std::uint16_t>(half),
+                            k);
     }
   }
   std::vector<float> out(kBlocks * static_cast<std::size_t>(info.block));
   decode_to_f32(ref.dtype, std::as_bytes(std::span(bytes)), out);
+  for (float& x : out) x += 0.0f;
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const std::byte b : std::as_bytes(std::span(out))) {
     hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3u;
@@ -185,18 +187,29 @@ TEST_P(AgainstPython, GivesTheSameBits) {
   EXPECT_EQ(hash, ref.hash);
 }
 
-INSTANTIATE_TEST_SUITE_P(Blocks, AgainstPython,
-                         ::testing::Values(Reference{DType::kQ4_0, -1, 0, 0x9884e83e1c23b4e2u},
-                                           Reference{DType::kQ4_1, 2, 0, 0xcb1e64cadb7c17e2u},
-                                           Reference{DType::kQ5_0, -1, 0, 0xcb3de7a58b20dbe3u},
-                                           Reference{DType::kQ5_1, 2, 0, 0x96580825090402b9u},
-                                           Reference{DType::kQ8_0, -1, 0, 0xd98c6912168464c5u},
-                                           Reference{DType::kQ4_K, 2, 0, 0xdf0aa2b99b3f2ebbu},
-                                           Reference{DType::kQ5_K, 2, 0, 0x096118860c6868f9u},
-                                           Reference{DType::kQ6_K, -1, 208, 0x203378ff44594a5eu}),
-                         [](const auto& info) {
-                           return std::string(dtype_info(info.param.dtype).name);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Blocks, AgainstGgml,
+    ::testing::Values(
+        Reference{DType::kQ4_0, 0x5f031c40cb6d65e2u}, Reference{DType::kQ4_1, 0xcb1e64cadb7c17e2u},
+        Reference{DType::kQ5_0, 0x1f01233530cd84e3u}, Reference{DType::kQ5_1, 0x96580825090402b9u},
+        Reference{DType::kQ8_0, 0x68cf13a3fed4ecc5u}, Reference{DType::kQ4_K, 0xdf0aa2b99b3f2ebbu},
+        Reference{DType::kQ5_K, 0x096118860c6868f9u}, Reference{DType::kQ6_K, 0x053376fb1028835eu},
+        Reference{DType::kQ2_K, 0xccdb66d506f399e2u}, Reference{DType::kQ3_K, 0x15cf8ac2fe5c5516u},
+        Reference{DType::kIQ4_NL, 0xb463d0010cc8ac7bu},
+        Reference{DType::kIQ4_XS, 0xb17c568bd16e6f6cu},
+        Reference{DType::kMXFP4, 0x06d5da9f17e9b251u},
+        Reference{DType::kNVFP4, 0xe0fe9d2ebd424b83u},
+        Reference{DType::kTQ1_0, 0xa3ac37458e7f3bdcu},
+        Reference{DType::kTQ2_0, 0x4f2dca3d902195b1u}, Reference{DType::kQ1_0, 0xe160e5652c0fa7a5u},
+        Reference{DType::kQ2_0, 0x135cac704f8f9d20u},
+        Reference{DType::kIQ2_XXS, 0x9903d84d4b19a3aau},
+        Reference{DType::kIQ2_XS, 0x91e2c053435f9c23u},
+        Reference{DType::kIQ2_S, 0x2938679132696c3du},
+        Reference{DType::kIQ3_XXS, 0xe25870c98e9821fcu},
+        Reference{DType::kIQ3_S, 0x4386c38c34cbb11bu},
+        Reference{DType::kIQ1_S, 0x4887d87af0d23486u},
+        Reference{DType::kIQ1_M, 0x0306e8c2a0257347u}),
+    [](const auto& info) { return std::string(dtype_info(info.param.dtype).name); });
 
 TEST(Dequantize, DecodesPlainTypes) {
   const std::int16_t i16[] = {-32768, 32767};
@@ -262,32 +275,64 @@ TEST(Encode, RefusesBlockTypes) {
   }
 }
 
-// Every half that is NaN or infinite, in every scale of every block type.
+// Every half that is NaN or infinite, in every scale of every block type that has such.
 TEST(FindBadScale, FindsNanAndInfinityInEveryType) {
-  const struct {
-    DType dtype;
-    std::vector<std::size_t> scales;
-  } cases[] = {{DType::kQ4_0, {0}},    {DType::kQ4_1, {0, 2}}, {DType::kQ5_0, {0}},
-               {DType::kQ5_1, {0, 2}}, {DType::kQ8_0, {0}},    {DType::kQ4_K, {0, 2}},
-               {DType::kQ5_K, {0, 2}}, {DType::kQ6_K, {208}}};
-  for (const auto& c : cases) {
-    const auto size = static_cast<std::size_t>(dtype_info(c.dtype).bytes);
+  for (const DType dtype : test::kBlockTypes) {
+    const auto size = static_cast<std::size_t>(dtype_info(dtype).bytes);
     std::vector<std::uint8_t> bytes(3 * size, 0xff);
-    const auto set = [&](std::size_t block, std::size_t at, std::uint16_t half) {
-      std::memcpy(bytes.data() + block * size + at, &half, sizeof half);
+    const auto set = [&](std::size_t block, std::size_t which, std::uint16_t half) {
+      test::set_block_scale(dtype, bytes.data() + block * size, half, which);
     };
+    const auto bad_block = [&] { return find_bad_scale(dtype, std::as_bytes(std::span(bytes))); };
+    const std::size_t scales = test::half_offsets(dtype).size();
     for (std::size_t b = 0; b < 3; ++b) {
-      for (const std::size_t at : c.scales) set(b, at, kOne);
+      for (const std::size_t which : {0, 1}) set(b, which, kOne);
     }
-    EXPECT_EQ(find_bad_scale(c.dtype, std::as_bytes(std::span(bytes))), std::nullopt);
-    for (const std::size_t at : c.scales) {
+    EXPECT_EQ(bad_block(), std::nullopt) << dtype_info(dtype).name;
+    for (std::size_t which = 0; which < scales; ++which) {
       for (const std::uint16_t bad : kBadHalves) {
-        set(2, at, bad);
-        EXPECT_EQ(find_bad_scale(c.dtype, std::as_bytes(std::span(bytes))), 2u)
-            << dtype_info(c.dtype).name << " offset " << at;
-        set(2, at, kOne);
+        set(2, which, bad);
+        EXPECT_EQ(bad_block(), 2u) << dtype_info(dtype).name << " scale " << which;
+        set(2, which, kOne);
       }
     }
+  }
+}
+
+TEST(FindBadScale, FindsScalesThatAreNoHalves) {
+  const auto bad_block = [](DType dtype, const auto& blocks) {
+    return find_bad_scale(dtype, std::as_bytes(std::span(blocks)));
+  };
+  BlockMXFP4 mx[2] = {};
+  mx[1].e = 251;  // 12 · 2^124 is a float
+  EXPECT_EQ(bad_block(DType::kMXFP4, mx), std::nullopt);
+  EXPECT_EQ(decode_one(DType::kMXFP4, BlockMXFP4{251, {7}})[0], 6.0f * 0x1p124f);
+  for (const int e : {252, 254, 255}) {
+    mx[1].e = static_cast<std::uint8_t>(e);
+    EXPECT_EQ(bad_block(DType::kMXFP4, mx), 1u);
+  }
+  BlockNVFP4 nv[2] = {};
+  nv[1].d[3] = 126;
+  EXPECT_EQ(bad_block(DType::kNVFP4, nv), std::nullopt);
+  EXPECT_EQ(decode_one(DType::kNVFP4, BlockNVFP4{{126}, {7}})[0], 6.0f * 448.0f);
+  for (const int d : {127, 128, 255}) {
+    nv[1].d[3] = static_cast<std::uint8_t>(d);
+    EXPECT_EQ(bad_block(DType::kNVFP4, nv), 1u);
+  }
+  BlockIQ1_M one[2] = {};
+  one[1].scales[3] = 0x7000;
+  EXPECT_EQ(bad_block(DType::kIQ1_M, one), std::nullopt);
+  one[1].scales[2] = 0xc000;
+  EXPECT_EQ(bad_block(DType::kIQ1_M, one), 1u);
+}
+
+TEST(Dequantize, SmallestScalesAreExact) {
+  EXPECT_EQ(decode_one(DType::kMXFP4, BlockMXFP4{0, {1}})[0], 0x1p-128f);
+  EXPECT_EQ(decode_one(DType::kMXFP4, BlockMXFP4{1, {0x10}})[16], 0x1p-127f);
+  for (int d = 0; d < 16; ++d) {
+    const auto x = decode_one(DType::kNVFP4, BlockNVFP4{{static_cast<std::uint8_t>(d)}, {2}});
+    // Below 8 without a leading one, from there on with it: the steps are the same.
+    EXPECT_EQ(x[0], static_cast<float>(d) * 0x1p-9f) << d;
   }
 }
 

@@ -171,7 +171,8 @@ TEST(PackedLayout, RefusesUnsoundBytes) {
   expect_refused(5, {2});                        // form
   expect_refused(6, {3});                        // minimums and grid
   expect_refused(6, {5});                        // wide inputs beside 4 bits
-  expect_refused(6, {8});                        // no such flag
+  expect_refused(6, {8});                        // an order without room for it
+  expect_refused(6, {16});                       // no such flag
   expect_refused(8, {33});                       // group
   expect_refused(8, {0});                        // two levels of a whole row
   expect_refused(14, {1});                       // unit exponent
@@ -185,6 +186,36 @@ TEST(PackedLayout, RefusesUnsoundBytes) {
   EXPECT_THROW(view_packed({}, "m"), Error);
   EXPECT_EQ(packed_bytes(s, 0, 64), std::nullopt);
   EXPECT_EQ(packed_bytes(s, std::int64_t{1} << 40, std::int64_t{1} << 40), std::nullopt);
+}
+
+TEST(PackedLayout, KeepsTheOrderOfInputs) {
+  constexpr std::int64_t kCols = 33;
+  const PackedScheme s = {8, 16, ScaleForm::kHalf, false, false};
+  std::vector<std::uint32_t> order(kCols);
+  for (std::uint32_t i = 0; i < kCols; ++i) order[i] = (i * 10 + 3) % kCols;
+  const std::uint64_t plain = *packed_bytes(s, 5, kCols);
+  ASSERT_EQ(packed_bytes(s, 5, kCols, true), plain + 192);
+  AlignedBytes buffer(plain + 192);
+  PackedWriter writer(s, 5, kCols, 0, kNoGrid, buffer.bytes, order);
+  std::vector<std::uint8_t> codes(16 * kCols);
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i % 251);
+  const std::vector<std::uint16_t> scales(3 * 16, f32_to_f16(1.0f));
+  PackedTile tile;
+  tile.row_codes = codes.data();
+  tile.scales.halves = scales.data();
+  writer.set_tile(0, tile);
+  const PackedMatrix m = view_packed(buffer.bytes, "m");
+  ASSERT_EQ(packed_order(buffer.bytes).size(), order.size());
+  std::vector<float> row(kCols);
+  unpack_row(m, 4, row.data());
+  to_input_order(packed_order(buffer.bytes), row.data());
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    EXPECT_EQ(row[order[place]], static_cast<float>(codes[4 * kCols + place]) - 128.0f);
+  }
+  for (const std::uint32_t wrong : {order[1], std::uint32_t{kCols}}) {
+    std::memcpy(buffer.bytes.data() + plain, &wrong, sizeof(wrong));
+    EXPECT_THROW(parse_packed(buffer.bytes, "m"), Error);
+  }
 }
 
 }  // namespace

@@ -48,9 +48,12 @@ struct BenchCase {
   std::optional<BenchTraffic> traffic = {};  // in place of the numbers above
   // From the start of a program to its first token, after n_prompt tokens: n_gen is 1.
   std::optional<BenchStart> start = {};
+  // In place of n_prompt and n_gen: passes over so many tokens with logits behind each, as a draft
+  // is checked (lathe/speculation.h).
+  std::int64_t n_check = 0;
 
-  // "pp512", "tg128", "pp512+tg128", each with "@d4096" and "x16" where they apply; traffic is
-  // "mix64 in128..512 out32..256", a start "first-token-cold".
+  // "pp512", "tg128", "pp512+tg128", "check8", each with "@d4096" and "x16" where they apply;
+  // traffic is "mix64 in128..512 out32..256", a start "first-token-cold".
   LATHE_API std::string name() const;
   bool batched() const noexcept { return sequences > 1 || traffic.has_value(); }
 };
@@ -65,11 +68,14 @@ struct BenchLists {
 };
 LATHE_API std::vector<BenchCase> make_cases(const BenchLists& lists);
 
+// Passes over 1 to `most` tokens, at each of the depths. Throws kUsage.
+LATHE_API std::vector<BenchCase> make_check_cases(std::int64_t most, std::string_view depths);
+
 // One run of a case, in nanoseconds.
 struct BenchSample {
   std::int64_t prompt_ns = 0;
   std::int64_t gen_ns = 0;
-  // Decode steps one by one: the inter-token latencies.
+  // Decode steps one by one: the inter-token latencies. Of n_check: the passes.
   std::vector<std::int64_t> step_ns;
   // Of batched cases: from the beginning to each request's first token.
   std::vector<std::int64_t> first_token_ns = {};

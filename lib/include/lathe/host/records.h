@@ -69,7 +69,7 @@ class LATHE_API RecordLog {
   RecordLog(const std::string& path, const RecordLogOptions& options, const Visitor& earlier = {});
   // To standard output, say: `sink` gets whole lines, each as soon as it may be written.
   explicit RecordLog(Sink sink, bool ordered = true);
-  // Without finish(): FILE.partial stays.
+  // Without finish(): FILE.partial stays, unless there is no record in it.
   ~RecordLog();
   RecordLog(const RecordLog&) = delete;
   RecordLog& operator=(const RecordLog&) = delete;
