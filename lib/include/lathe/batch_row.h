@@ -58,7 +58,7 @@ struct BatchRow {
 
   GenerateOptions options;
   std::optional<GrammarText> grammar;  // of its own; else that of `options`, if any
-  std::optional<int> alternatives;  // with log-probabilities: how many more to list per token
+  std::optional<int> alternatives;     // with log-probabilities: how many more to list per token
   int samples = 1;
   double timeout = 0.0;
   bool special = false, echo = false, reasoning_apart = false, reasoning_dropped = false;
