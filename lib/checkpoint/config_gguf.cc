@@ -99,12 +99,14 @@ LayerConfig read_layer(const GgufFields& keys, const Family& family, const Model
   return layer;
 }
 
-// Families that share an architecture's name: our own key says which, else a window.
+// Families that share an architecture's name: our own key says which, else what they have.
 const Family& family_of(const GgufFields& keys, std::string_view architecture) {
   const GgufReader& gguf = keys.gguf();
-  const bool windowed = keys.integer("attention.sliding_window").value_or(0) > 0;
-  const bool experts = keys.integer("expert_count").value_or(0) > 0;
-  const Family* family = family_by_gguf(architecture, windowed, experts);
+  GgufTraits traits;
+  traits.windowed = keys.integer("attention.sliding_window").value_or(0) > 0;
+  traits.experts = keys.integer("expert_count").value_or(0) > 0;
+  traits.shared = has_tensor(gguf, {TensorRole::kSharedUp, 0});
+  const Family* family = family_by_gguf(architecture, traits);
   if (family == nullptr) {
     fail_unsupported("{}: architecture {} is not supported (supported: {})", quoted(gguf.path()),
                      quoted(architecture), supported_gguf());

@@ -49,6 +49,12 @@ constexpr std::array<TensorNames, 2> kGraniteMoeNames = {{
     {TensorRole::kDown, "block_sparse_moe.output_linear", "", true},
 }};
 
+constexpr std::array<TensorNames, 3> kGraniteMoeSharedNames = {{
+    kGraniteMoeNames[0],
+    kGraniteMoeNames[1],
+    {TensorRole::kSharedDown, "shared_mlp.output_linear"},
+}};
+
 constexpr std::array<TensorNames, 4> kErnieMoeNames = {{
     {TensorRole::kSelectionBias, "mlp.moe_statics.e_score_correction_bias", "", false, true},
     {TensorRole::kSharedGate, "mlp.shared_experts.gate_proj"},
@@ -164,7 +170,7 @@ constexpr FixedKey kMixtralKeys[] = {{"router_jitter_noise"}};
 constexpr FixedKey kMiniCpmKeys[] = {{"mup_denominator"}, {"rope_type"}};
 
 // Defaults are those of the classes' definitions in transformers 5.
-constexpr std::array<Family, 27> kFamilies = {{
+constexpr std::array<Family, 28> kFamilies = {{
     {.type = "llama",
      .architecture = "LlamaForCausalLM",
      .gguf = "llama",
@@ -527,6 +533,25 @@ constexpr std::array<Family, 27> kFamilies = {{
      .max_position = 2048,
      .bos = 1,
      .eos = 2},
+    {.type = "granitemoeshared",
+     .architecture = "GraniteMoeSharedForCausalLM",
+     .gguf = "granitemoe",
+     .names = kGraniteMoeSharedNames,
+     .fused_expert_gate_up = {TensorRole::kGate, "block_sparse_moe.input_linear"},
+     .fused_shared_gate_up = {TensorRole::kSharedGate, "shared_mlp.input_linear"},
+     .gguf_interleaved = true,
+     .qkv_bias_key = "attention_bias",
+     .output_bias_key = "attention_bias",
+     .multipliers = Multipliers::kGranite,
+     .experts = {.count_key = "num_local_experts",
+                 .count = 8,
+                 .used = 2,
+                 .width_key = "intermediate_size",
+                 .shared_width_key = "shared_intermediate_size"},
+     .max_position = 2048,
+     .bos = 1,
+     .eos = 2,
+     .gguf_if_shared = true},
     {.type = "olmoe",
      .architecture = "OlmoeForCausalLM",
      .gguf = "olmoe",
@@ -654,11 +679,13 @@ const Family* family_by_architecture(std::string_view architecture) noexcept {
   return find(&Family::architecture, architecture);
 }
 
-const Family* family_by_gguf(std::string_view architecture, bool windowed, bool experts) noexcept {
+const Family* family_by_gguf(std::string_view architecture, const GgufTraits& traits) noexcept {
   const Family* of_that_name = nullptr;
   for (const Family& family : kFamilies) {
-    if (family.gguf != architecture || bool(family.experts) != experts) continue;
-    if (family.gguf_if_windowed == windowed) return &family;
+    if (family.gguf != architecture || bool(family.experts) != traits.experts) continue;
+    if (family.gguf_if_windowed == traits.windowed && family.gguf_if_shared == traits.shared) {
+      return &family;
+    }
     if (of_that_name == nullptr) of_that_name = &family;
   }
   if (of_that_name != nullptr || architecture.empty()) return of_that_name;

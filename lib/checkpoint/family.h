@@ -100,6 +100,7 @@ struct Family {
   TensorNames fused_qkv = {};
   TensorNames fused_gate_up = {};
   TensorNames fused_expert_gate_up = {};
+  TensorNames fused_shared_gate_up = {};
 
   // Rows of q and k stand in the interleaved rotary order (pairs 2i, 2i + 1) in files of
   bool hf_interleaved = false;    // Hugging Face
@@ -167,6 +168,7 @@ struct Family {
 
   // Among the families that share GGUF's name it is the one that has a window.
   bool gguf_if_windowed = false;
+  bool gguf_if_shared = false;  // the one that has shared experts
   // What GGUF's readers know of this architecture: Llama 3's rotary factors, and biases of the
   // attention's output and of the feed-forward part.
   bool gguf_rope_factors = false;
@@ -181,8 +183,14 @@ struct Family {
 const Family* family_by_type(std::string_view type) noexcept;
 // By config.json's class name, for files without model_type.
 const Family* family_by_architecture(std::string_view architecture) noexcept;
-// The family that GGUF's architecture stands for; several may share the name.
-const Family* family_by_gguf(std::string_view architecture, bool windowed, bool experts) noexcept;
+// What tells families apart that share GGUF's name.
+struct GgufTraits {
+  bool windowed = false;
+  bool experts = false;
+  bool shared = false;  // experts
+};
+// The family that GGUF's architecture stands for.
+const Family* family_by_gguf(std::string_view architecture, const GgufTraits& traits) noexcept;
 
 // What the family fixes, whatever its files say: puts it into the configuration, whose sizes,
 // layers and windows are known.

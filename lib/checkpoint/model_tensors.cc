@@ -256,10 +256,10 @@ void fuse_qkv(const AttentionConfig& a, TensorRole role, TensorSlot& slot, Tenso
   place.whole[0] = a.query_rows() + 2 * a.kv_rows();
 }
 
-void fuse_gate_up(const MlpConfig& mlp, TensorRole role, TensorSlot& slot, TensorPlace& place) {
-  place.first_row = role == TensorRole::kGate ? 0 : mlp.width;
+void fuse_gate_up(bool gate, TensorSlot& slot, TensorPlace& place) {
+  place.first_row = gate ? 0 : slot.shape[0];
   place.whole = slot.shape;
-  place.whole[0] = 2 * mlp.width;
+  place.whole[0] = 2 * slot.shape[0];
 }
 
 // All experts one after the other, each with its rows, or those of gate and up.
@@ -297,7 +297,13 @@ void apply(const Family& family, std::string_view TensorNames::*name, std::strin
     if (!(names.*name).empty()) {
       stem = names.*name;
       place.name = join(layers, stem, id);
-      fuse_gate_up(layer->mlp, role, slot, place);
+      fuse_gate_up(role == R::kGate, slot, place);
+    }
+  } else if (role == R::kSharedGate || role == R::kSharedUp) {
+    const std::string_view fused = family.fused_shared_gate_up.*name;
+    if (!fused.empty()) {
+      place.name = join(layers, fused, id);
+      fuse_gate_up(role == R::kSharedGate, slot, place);
     }
   }
   if (id.expert >= 0 && stem.find('*') == std::string_view::npos) stack(*layer, id, slot, place);

@@ -62,6 +62,30 @@ std::shared_ptr<const TokenizerFiles> tokenizer_of(const GgufReader& gguf,
   return files;
 }
 
+// Where other writers than ours put experts: old ones each matrix in a tensor of its own, with the
+// expert's number in the name of a model's without; others gate and up in one.
+void place_experts(const GgufReader& gguf, std::vector<TensorSlot>& slots) {
+  constexpr std::string_view kWeight = ".weight";
+  for (TensorSlot& slot : slots) {
+    if (slot.id.expert < 0 || slot.id.bias) continue;
+    std::string alone = gguf_tensor_name({slot.id.role, slot.id.layer});
+    alone.insert(alone.size() - kWeight.size(), fmt::format(".{}", slot.id.expert));
+    // "..._gate_exps.weight" and "..._up_exps.weight" as "..._gate_up_exps.weight".
+    std::string joined = gguf_tensor_name({TensorRole::kUp, slot.id.layer, false, slot.id.expert});
+    joined.insert(joined.find("up_"), "gate_");
+    TensorPlace& place = slot.gguf;
+    if (gguf.find_tensor(alone)) {
+      place = {.name = std::move(alone), .interleaved = place.interleaved};
+    } else if (slot.id.role != TensorRole::kDown && gguf.find_tensor(joined)) {
+      const std::int64_t rows = slot.shape[0];
+      const bool up = slot.id.role == TensorRole::kUp;
+      place.name = joined;
+      place.whole[1] = 2 * rows;
+      place.first_row = (2 * slot.id.expert + (up ? 1 : 0)) * rows;
+    }
+  }
+}
+
 }  // namespace
 
 bool is_gguf(const ModelPath& path) { return GgufReader::looks_like(path.bytes()); }
@@ -97,7 +121,9 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
       return t.name == kGgufRopeFactors || t.name == kGgufShortFactors ||
              t.name == kGgufLongFactors;
     });
-    match_tensors(parts, tensor_slots(parts.facts.config), found, &TensorSlot::gguf);
+    std::vector<TensorSlot> slots = tensor_slots(parts.facts.config);
+    place_experts(*gguf, slots);
+    match_tensors(parts, slots, found, &TensorSlot::gguf);
     restore_vector_types(*gguf, parts);
   } else {
     facts.config = token_config_from_gguf(*gguf, known);

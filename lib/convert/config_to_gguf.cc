@@ -228,8 +228,12 @@ void put_config(const ModelConfig& config, GgufMetadata& keys) {
   if (family->experts) put_experts(config, *family, out);
   put_window(config, *family, out);
   // Where the architecture alone would read back as another family.
-  if (family_by_gguf(family->gguf, windowed.attention.window > 0, bool(family->experts)) != family)
+  const GgufTraits traits = {.windowed = windowed.attention.window > 0,
+                             .experts = bool(family->experts),
+                             .shared = config.layer(0).experts.shared_width > 0};
+  if (family_by_gguf(family->gguf, traits) != family) {
     keys.set_string(gguf_keys::kModelType, family->type);
+  }
 }
 
 void put_vocabulary(const GgufVocabulary& vocabulary, GgufMetadata& keys) {

@@ -27,7 +27,8 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (Ernie4_5_MoeConfig, Ernie4_5_MoeForCausalLM, GptOssConfig, GptOssForCausalLM,
-                          GraniteMoeConfig, GraniteMoeForCausalLM, HunYuanMoEV1Config, HunYuanMoEV1ForCausalLM,
+                          GraniteMoeConfig, GraniteMoeForCausalLM, GraniteMoeSharedConfig,
+                          GraniteMoeSharedForCausalLM, HunYuanMoEV1Config, HunYuanMoEV1ForCausalLM,
                           MixtralConfig, MixtralForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen2MoeConfig,
                           Qwen2MoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
 from transformers import (ArceeConfig, ArceeForCausalLM, Ernie4_5Config, Ernie4_5ForCausalLM, Exaone4Config,
@@ -64,6 +65,7 @@ CLASSES = {
     "qwen2_moe": (Qwen2MoeConfig, Qwen2MoeForCausalLM),
     "qwen3_moe": (Qwen3MoeConfig, Qwen3MoeForCausalLM),
     "granitemoe": (GraniteMoeConfig, GraniteMoeForCausalLM),
+    "granitemoeshared": (GraniteMoeSharedConfig, GraniteMoeSharedForCausalLM),
     "olmoe": (OlmoeConfig, OlmoeForCausalLM),
     "ernie4_5_moe": (Ernie4_5_MoeConfig, Ernie4_5_MoeForCausalLM),
     "hunyuan_v1_moe": (HunYuanMoEV1Config, HunYuanMoEV1ForCausalLM),
@@ -184,6 +186,9 @@ MODELS.update({
                                                embedding_multiplier=3.0, residual_multiplier=0.5,
                                                attention_multiplier=0.25, logits_scaling=0.8,
                                                tie_word_embeddings=True)),
+    "granite-moe-shared": ("granitemoeshared", "BF16", dict(
+        MOE, intermediate_size=20, num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=28,
+        embedding_multiplier=3.0, residual_multiplier=0.5, attention_multiplier=0.25, logits_scaling=0.8)),
     "olmoe": ("olmoe", "BF16", dict(MOE, intermediate_size=16, num_experts=8, num_experts_per_tok=4, pad_token_id=1)),
     "ernie-moe": ("ernie4_5_moe", "BF16", dict(MOE, num_hidden_layers=3, moe_intermediate_size=12, moe_num_experts=6,
                                                moe_k=2, moe_num_shared_experts=2, moe_layer_start_index=1,
@@ -333,7 +338,7 @@ def published(family, tensors, mxfp4):
     out = {}
     for key, value in tensors.items():
         stem, _, last = key.rpartition(".")
-        if family == "granitemoe":
+        if family.startswith("granitemoe"):
             key = (key.replace("mlp.gate.weight", "block_sparse_moe.router.layer.weight")
                    .replace("mlp.experts.gate_up_proj", "block_sparse_moe.input_linear.weight")
                    .replace("mlp.experts.down_proj", "block_sparse_moe.output_linear.weight")

@@ -77,8 +77,9 @@ test::Weights kept_by_hand(const Checkpoint& base, const ExpertSets& kept) {
 }
 
 TEST(Experts, AreKeptByNumberFromEveryFormatToEveryFormat) {
-  for (const char* name : {"mixtral", "qwen2-moe", "qwen3-moe", "qwen3-moe-dense-layer", "olmoe",
-                           "granite-moe", "ernie-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-bf16"}) {
+  for (const char* name :
+       {"mixtral", "qwen2-moe", "qwen3-moe", "qwen3-moe-dense-layer", "olmoe", "granite-moe",
+        "granite-moe-shared", "ernie-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-bf16"}) {
     SCOPED_TRACE(name);
     const TempFolder temp;
     const auto source = golden(name);

@@ -220,7 +220,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "phi3-long", "phi3-short", "olmo3", "ministral3", "glm4", "exaone4",
                     "exaone4-full", "hunyuan", "minicpm", "ernie", "ernie-bias", "seed-oss",
                     "arcee", "mixtral", "qwen2-moe", "qwen3-moe", "qwen3-moe-dense-layer",
-                    "granite-moe", "olmoe", "ernie-moe", "hunyuan-moe", "gpt-oss", "gpt-oss-bf16"),
+                    "granite-moe", "granite-moe-shared", "olmoe", "ernie-moe", "hunyuan-moe",
+                    "gpt-oss", "gpt-oss-bf16"),
     test_name);
 
 }  // namespace
