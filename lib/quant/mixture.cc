@@ -131,9 +131,12 @@ PackedScheme mixture_scheme(std::string_view mixture, const TensorId& matrix, st
       return rows * 4 <= cols ? m->grouped_value : m->value;
     case TensorRole::kAttentionOutput:
       return m->attention_output;
+    // A shared expert is a feed-forward part that every token goes through, as one without experts.
     case TensorRole::kUp:
+    case TensorRole::kSharedUp:
       return m->up;
     case TensorRole::kDown:
+    case TensorRole::kSharedDown:
       return m->down;
     default:
       return m->gate;

@@ -75,6 +75,8 @@ TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
   EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
   EXPECT_EQ(of("model.layers.0.mlp.gate_proj.weight", 5632, 2048), "w4nlg64");
   EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.3.mlp.shared_expert.gate_proj.weight", 5632, 2048), "w4nlg64");
+  EXPECT_EQ(of("model.layers.3.mlp.shared_expert.down_proj.weight", 2048, 5632), "w4nlg32d");
 }
 
 TEST(Scheme, EveryMixtureHasAPlaceForEachMatrix) {
