@@ -190,7 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
         Quantized{"compressed-fp8-blocks", "w8g32", 48}, Quantized{"compressed-mxfp8", "w8g32", 48},
         Quantized{"compressed-nvfp4", "w4nlg16", 70}, Quantized{"compressed-mxfp4", "w4nlg32"},
         Quantized{"gptq-4-order", "w4g32"}, Quantized{"gptq-3-order-asym", "w4g16"},
-        Quantized{"compressed-4-order", "w5g32"}),
+        Quantized{"compressed-4-order", "w5g32"}, Quantized{"gptq-4-phi3", "w5g32"},
+        Quantized{"awq-glm4", "w5g32"}),
     test_name);
 
 }  // namespace
