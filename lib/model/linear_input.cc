@@ -17,9 +17,13 @@ void make_room(std::vector<T>* v, std::int64_t size) {
   if (v->size() < static_cast<std::size_t>(size)) v->resize(static_cast<std::size_t>(size));
 }
 
+std::int64_t span_of(const PackedScheme& scheme, std::int64_t span) noexcept {
+  return span == 0 ? inputs_per_span(scheme) : span;
+}
+
 // Forms are told apart by all that says what they are.
-auto is_for(const PackedScheme& scheme) noexcept {
-  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme),
+auto is_for(const PackedScheme& scheme, std::int64_t span) noexcept {
+  return [span = span_of(scheme, span), group = inputs_per_group(scheme),
           planes = input_planes(scheme)](const auto& form) {
     return form.rows.span == span && form.rows.group == group && form.rows.planes == planes;
   };
@@ -62,12 +66,14 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
   for (Tiles& t : tiles_) t.ready = false;
 }
 
-const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme) const noexcept {
-  return prepared_form(quantized_, is_for(scheme)).rows;
+const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme,
+                                            std::int64_t span) const noexcept {
+  return prepared_form(quantized_, is_for(scheme, span)).rows;
 }
 
-void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme) {
-  Quantized& q = form_of(&quantized_, is_for(scheme));
+void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme,
+                                    std::int64_t span) {
+  Quantized& q = form_of(&quantized_, is_for(scheme, span));
   if (q.ready) return;
   const ForwardKernels& table = kernels().forward;
   // Blocks as even as they come: a last one of a token or two would have too few independent
@@ -78,7 +84,7 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.rows = rows_;
   to.block = block;
   to.inputs = round_up(cols_, 32);
-  to.span = inputs_per_span(scheme);
+  to.span = span_of(scheme, span);
   to.group = inputs_per_group(scheme);
   const std::int64_t room = to.blocks() * to.width();
   make_room(&q.q, room * to.inputs);

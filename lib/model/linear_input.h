@@ -28,10 +28,11 @@ class LinearInput {
   std::int64_t cols() const noexcept { return cols_; }
   std::int64_t stride() const noexcept { return stride_; }
 
-  // The rows as signed bytes, as matrices of a scheme want them: made by prepare_quantized(),
-  // which may throw std::bad_alloc, and then to be had until set().
-  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme);
-  const QuantizedRows& quantized(const PackedScheme& scheme) const noexcept;
+  // The rows as signed bytes, as matrices of a scheme want them, with a scale for each `span`
+  // inputs (0: as many as the scheme says): made by prepare_quantized(), which may throw
+  // std::bad_alloc, and then to be had until set().
+  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme, std::int64_t span = 0);
+  const QuantizedRows& quantized(const PackedScheme& scheme, std::int64_t span = 0) const noexcept;
 
   // The rows in tiles, as FloatKernels want them: likewise.
   void prepare_tiles(ThreadPool& pool, const FloatKernels& floats);

@@ -18,8 +18,12 @@ constexpr std::int64_t kFewInputsBytes = 32 << 10;
 }  // namespace
 
 PackedWeights::PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
-                             WeightMemory memory)
-    : WeightMatrix(view.rows, view.cols), view_(view), memory_(std::move(memory)), bytes_(bytes) {}
+                             WeightMemory memory, std::int64_t span)
+    : WeightMatrix(view.rows, view.cols),
+      view_(view),
+      span_(span),
+      memory_(std::move(memory)),
+      bytes_(bytes) {}
 
 void PackedWeights::row_f32(std::int64_t r, float* out) const noexcept {
   unpack_row(view_, r, out);
@@ -31,13 +35,13 @@ WeightMatrix::Pieces PackedWeights::pieces(std::int64_t input_rows) const noexce
 }
 
 void PackedWeights::prepare(ThreadPool& pool, LinearInput& input) const {
-  input.prepare_quantized(pool, view_.scheme);
+  input.prepare_quantized(pool, view_.scheme, span_);
 }
 
 void PackedWeights::multiply(const LinearInput& input, int, std::int64_t first, std::int64_t last,
                              float* y, std::int64_t y_stride) const noexcept {
   kernels().forward.packed_matmul(view_, first / 16, (last + 15) / 16,
-                                  input.quantized(view_.scheme), y, y_stride);
+                                  input.quantized(view_.scheme, span_), y, y_stride);
 }
 
 }  // namespace lathe
