@@ -17,16 +17,20 @@ void make_room(std::vector<T>* v, std::int64_t size) {
   if (v->size() < static_cast<std::size_t>(size)) v->resize(static_cast<std::size_t>(size));
 }
 
+std::int64_t span_of(const PackedScheme& scheme, std::int64_t span) noexcept {
+  return span == 0 ? inputs_per_span(scheme) : span;
+}
+
 // Forms are told apart by all that says what they are.
-auto is_for(const PackedScheme& scheme) noexcept {
-  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme),
+auto is_for(const PackedScheme& scheme, std::int64_t span) noexcept {
+  return [span = span_of(scheme, span), group = inputs_per_group(scheme),
           planes = input_planes(scheme)](const auto& form) {
     return form.rows.span == span && form.rows.group == group && form.rows.planes == planes;
   };
 }
 
-auto is_for(const PackedScheme& scheme, const InputOrder& order) noexcept {
-  return [same = is_for(scheme), sum = order.sum](const auto& form) {
+auto is_for(const PackedScheme& scheme, const InputForm& wanted) noexcept {
+  return [same = is_for(scheme, wanted.span), sum = wanted.sum](const auto& form) {
     return same(form) && form.order == sum;
   };
 }
@@ -69,24 +73,24 @@ void LinearInput::set(const float* x, std::int64_t rows, std::int64_t cols,
 }
 
 const QuantizedRows& LinearInput::quantized(const PackedScheme& scheme,
-                                            const InputOrder& order) const noexcept {
-  return prepared_form(quantized_, is_for(scheme, order)).rows;
+                                            const InputForm& form) const noexcept {
+  return prepared_form(quantized_, is_for(scheme, form)).rows;
 }
 
-LinearInput::Quantized& LinearInput::form_for(const PackedScheme& scheme, const InputOrder& order) {
-  const auto known = std::ranges::find_if(quantized_, is_for(scheme, order));
+LinearInput::Quantized& LinearInput::form_for(const PackedScheme& scheme, const InputForm& form) {
+  const auto known = std::ranges::find_if(quantized_, is_for(scheme, form));
   if (known != quantized_.end()) return *known;
   // Each layer has orders of its own: what the last one's were made in serves again.
-  Quantized& form = form_of(&quantized_, [same = is_for(scheme)](const Quantized& q) {
+  Quantized& made = form_of(&quantized_, [same = is_for(scheme, form.span)](const Quantized& q) {
     return same(q) && q.order != 0 && !q.ready;
   });
-  form.order = order.sum;
-  return form;
+  made.order = form.sum;
+  return made;
 }
 
 void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme,
-                                    const InputOrder& order) {
-  Quantized& q = form_for(scheme, order);
+                                    const InputForm& form) {
+  Quantized& q = form_for(scheme, form);
   if (q.ready) return;
   const ForwardKernels& table = kernels().forward;
   // Blocks as even as they come: a last one of a token or two would have too few independent
@@ -97,10 +101,10 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.rows = rows_;
   to.block = block;
   to.inputs = round_up(cols_, 32);
-  to.span = inputs_per_span(scheme);
+  to.span = span_of(scheme, form.span);
   to.group = inputs_per_group(scheme);
   const std::int64_t room = to.blocks() * to.width();
-  if (!order.inputs.empty()) make_room(&q.gathered, rows_ * cols_);
+  if (!form.order.empty()) make_room(&q.gathered, rows_ * cols_);
   make_room(&q.q, room * to.inputs);
   make_room(&q.scale, room * to.spans());
   make_room(&q.sum, room * to.groups());
@@ -112,10 +116,10 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   const auto quantize = [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t t = first; t < last; ++t) {
       const float* row = x_ + t * stride_;
-      if (!order.inputs.empty()) {
+      if (!form.order.empty()) {
         float* gathered = q.gathered.data() + t * cols_;
         for (std::int64_t k = 0; k < cols_; ++k) {
-          gathered[k] = row[order.inputs[static_cast<std::size_t>(k)]];
+          gathered[k] = row[form.order[static_cast<std::size_t>(k)]];
         }
         row = gathered;
       }

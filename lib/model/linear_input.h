@@ -18,10 +18,12 @@
 
 namespace lathe {
 
-// The inputs of a matrix in the order of its columns; empty: as they are.
-struct InputOrder {
-  std::span<const std::uint32_t> inputs = {};
-  std::uint64_t sum = 0;  // a checksum of them, by which orders are told apart
+// How a matrix wants its inputs.
+struct InputForm {
+  std::int64_t span = 0;  // inputs per scale; 0: as many as the scheme says
+  // The inputs in the order of the matrix's columns; empty: as they are.
+  std::span<const std::uint32_t> order = {};
+  std::uint64_t sum = 0;  // a checksum of it, by which orders are told apart
 };
 
 class LinearInput {
@@ -37,11 +39,10 @@ class LinearInput {
 
   // The rows as signed bytes, as matrices of a scheme want them: made by prepare_quantized(),
   // which may throw std::bad_alloc, and then to be had until set().
-  // Matrices whose inputs stand in the same order share what is made of them in that order.
-  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme,
-                         const InputOrder& order = {});
+  // Matrices that want the same share what is made of them.
+  void prepare_quantized(ThreadPool& pool, const PackedScheme& scheme, const InputForm& form = {});
   const QuantizedRows& quantized(const PackedScheme& scheme,
-                                 const InputOrder& order = {}) const noexcept;
+                                 const InputForm& form = {}) const noexcept;
 
   // The rows in tiles, as FloatKernels want them: likewise.
   void prepare_tiles(ThreadPool& pool, const FloatKernels& floats);
@@ -60,7 +61,7 @@ class LinearInput {
   struct Quantized {
     QuantizedRows rows;
     bool ready = false;
-    std::uint64_t order = 0;  // InputOrder's sum
+    std::uint64_t order = 0;  // InputForm's sum
     std::vector<float> gathered;
     std::vector<std::int8_t> q;
     std::vector<float> scale;
@@ -68,7 +69,7 @@ class LinearInput {
     std::vector<std::int32_t> minus_eight_sum;
   };
   // The form that is it, or one that will be.
-  Quantized& form_for(const PackedScheme& scheme, const InputOrder& order);
+  Quantized& form_for(const PackedScheme& scheme, const InputForm& form);
 
   struct Tiles {
     InputTiles tiles;

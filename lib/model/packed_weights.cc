@@ -21,20 +21,21 @@ constexpr std::int64_t kFewInputsBytes = 32 << 10;
 }  // namespace
 
 PackedWeights::PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
-                             WeightMemory memory)
+                             WeightMemory memory, std::int64_t span)
     : WeightMatrix(view.rows, view.cols), view_(view), memory_(std::move(memory)), bytes_(bytes) {
-  order_.inputs = packed_order(bytes);
-  if (order_.inputs.empty()) return;
+  form_.span = span;
+  form_.order = packed_order(bytes);
+  if (form_.order.empty()) return;
   Checksum sum;
-  sum.add(std::as_bytes(order_.inputs));
+  sum.add(std::as_bytes(form_.order));
   const std::string text = sum.text();
-  std::from_chars(text.data(), text.data() + text.size(), order_.sum, 16);
-  order_.sum |= 1u;  // never that of none
+  std::from_chars(text.data(), text.data() + text.size(), form_.sum, 16);
+  form_.sum |= 1u;  // never that of none
 }
 
 void PackedWeights::row_f32(std::int64_t r, float* out) const noexcept {
   unpack_row(view_, r, out);
-  to_input_order(order_.inputs, out);
+  to_input_order(form_.order, out);
 }
 
 WeightMatrix::Pieces PackedWeights::pieces(std::int64_t input_rows) const noexcept {
@@ -43,13 +44,13 @@ WeightMatrix::Pieces PackedWeights::pieces(std::int64_t input_rows) const noexce
 }
 
 void PackedWeights::prepare(ThreadPool& pool, LinearInput& input) const {
-  input.prepare_quantized(pool, view_.scheme, order_);
+  input.prepare_quantized(pool, view_.scheme, form_);
 }
 
 void PackedWeights::multiply(const LinearInput& input, int, std::int64_t first, std::int64_t last,
                              float* y, std::int64_t y_stride) const noexcept {
   kernels().forward.packed_matmul(view_, first / 16, (last + 15) / 16,
-                                  input.quantized(view_.scheme, order_), y, y_stride);
+                                  input.quantized(view_.scheme, form_), y, y_stride);
 }
 
 }  // namespace lathe

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "model/weight_matrix.h"
@@ -16,9 +17,10 @@ namespace lathe {
 
 class PackedWeights final : public WeightMatrix {
  public:
-  // A view of `bytes`, which must outlive the matrix or be `memory`'s.
+  // A view of `bytes`, which must outlive the matrix or be `memory`'s. `span`: inputs per scale of
+  // the activations, as BlockType has it.
   PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
-                WeightMemory memory = {});
+                WeightMemory memory = {}, std::int64_t span = 0);
 
   bool batch_invariant() const noexcept override { return true; }
   std::uint64_t bytes() const noexcept override { return bytes_.size(); }
@@ -31,7 +33,7 @@ class PackedWeights final : public WeightMatrix {
 
  private:
   PackedMatrix view_;
-  InputOrder order_;
+  InputForm form_;
   WeightMemory memory_;
   std::span<const std::byte> bytes_;
 };

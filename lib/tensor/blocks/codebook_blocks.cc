@@ -150,14 +150,17 @@ constexpr int kEighths = -3;
 constexpr int kQuarters = -2;
 
 constexpr std::array kTypes = {
-    block_type<BlockIQ2_XXS, read_iq2_xxs>(DType::kIQ2_XXS, scheme(32), kGridIq2, kEighths),
-    block_type<BlockIQ2_XS, read_iq2_xs>(DType::kIQ2_XS, scheme(16), kGridIq2, kEighths),
-    block_type<BlockIQ2_S, read_iq2_s>(DType::kIQ2_S, scheme(16), kGridIq2, kEighths),
-    block_type<BlockIQ3_XXS, read_iq3_xxs>(DType::kIQ3_XXS, scheme(32), kGridIq3Xxs, kQuarters),
-    block_type<BlockIQ3_S, read_iq3_s>(DType::kIQ3_S, scheme(32), kGridIq3S),
-    block_type<BlockIQ1_S, read_iq1_s>(DType::kIQ1_S, scheme(32), kGridIq1, kEighths),
+    block_type<BlockIQ2_XXS, read_iq2_xxs>(DType::kIQ2_XXS, scheme(32), kNarrowSpan, kGridIq2,
+                                           kEighths),
+    block_type<BlockIQ2_XS, read_iq2_xs>(DType::kIQ2_XS, scheme(16), kNarrowSpan, kGridIq2,
+                                         kEighths),
+    block_type<BlockIQ2_S, read_iq2_s>(DType::kIQ2_S, scheme(16), kNarrowSpan, kGridIq2, kEighths),
+    block_type<BlockIQ3_XXS, read_iq3_xxs>(DType::kIQ3_XXS, scheme(32), kNarrowSpan, kGridIq3Xxs,
+                                           kQuarters),
+    block_type<BlockIQ3_S, read_iq3_s>(DType::kIQ3_S, scheme(32), kNarrowSpan, kGridIq3S),
+    block_type<BlockIQ1_S, read_iq1_s>(DType::kIQ1_S, scheme(32), kNarrowSpan, kGridIq1, kEighths),
     BlockType{DType::kIQ1_M, scheme(16), read_row<BlockIQ1_M, read_iq1_m>, is_sound_iq1_m, kGridIq1,
-              kEighths},
+              kEighths, kNarrowSpan},
 };
 
 }  // namespace

@@ -65,13 +65,14 @@ constexpr PackedScheme scheme(std::int32_t group, ScaleForm form) {
 constexpr int kHalved = -1;  // as the table is doubled
 
 constexpr std::array kTypes = {
-    block_type<BlockIQ4_NL, read_iq4_nl>(DType::kIQ4_NL, scheme(32, ScaleForm::kHalf), kGridIq4),
-    block_type<BlockIQ4_XS, read_iq4_xs>(DType::kIQ4_XS, scheme(32, ScaleForm::kTwoLevel),
+    block_type<BlockIQ4_NL, read_iq4_nl>(DType::kIQ4_NL, scheme(32, ScaleForm::kHalf), kNarrowSpan,
                                          kGridIq4),
+    block_type<BlockIQ4_XS, read_iq4_xs>(DType::kIQ4_XS, scheme(32, ScaleForm::kTwoLevel),
+                                         kNarrowSpan, kGridIq4),
     BlockType{DType::kMXFP4, scheme(32, ScaleForm::kExponent), read_row<BlockMXFP4, read_mxfp4>,
-              is_sound_mxfp4, kGridE2M1, kHalved},
+              is_sound_mxfp4, kGridE2M1, kHalved, kNarrowSpan},
     BlockType{DType::kNVFP4, scheme(16, ScaleForm::kHalf), read_row<BlockNVFP4, read_nvfp4>,
-              is_sound_nvfp4, kGridE2M1, kHalved},
+              is_sound_nvfp4, kGridE2M1, kHalved, kNarrowSpan},
 };
 
 }  // namespace

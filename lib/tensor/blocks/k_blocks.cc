@@ -94,8 +94,8 @@ constexpr PackedScheme scheme(std::uint8_t bits, std::int32_t group, bool minimu
 }
 
 constexpr std::array kTypes = {
-    block_type<BlockQ2_K, read_2>(DType::kQ2_K, scheme(4, 16, true)),
-    block_type<BlockQ3_K, read_3>(DType::kQ3_K, scheme(4, 16, false)),
+    block_type<BlockQ2_K, read_2>(DType::kQ2_K, scheme(4, 16, true), kNarrowSpan),
+    block_type<BlockQ3_K, read_3>(DType::kQ3_K, scheme(4, 16, false), kNarrowSpan),
     block_type<BlockQ4_K, read_4>(DType::kQ4_K, scheme(4, 32, true)),
     block_type<BlockQ5_K, read_5>(DType::kQ5_K, scheme(8, 32, true)),
     block_type<BlockQ6_K, read_6>(DType::kQ6_K, scheme(8, 16, false)),

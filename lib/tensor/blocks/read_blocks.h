@@ -46,10 +46,11 @@ bool halves_are_finite(const std::byte* from) {
 
 // A row of the table for blocks whose scales are halves.
 template <typename Block, ReadBlock<Block> read>
-constexpr BlockType block_type(DType dtype, const PackedScheme& scheme,
+constexpr BlockType block_type(DType dtype, const PackedScheme& scheme, std::int64_t span = 0,
                                const std::array<std::int8_t, 16>& grid = {},
                                int unit_exponent = 0) {
-  return {dtype, scheme, read_row<Block, read>, halves_are_finite<Block>, grid, unit_exponent};
+  return {dtype,         scheme, read_row<Block, read>, halves_are_finite<Block>, grid,
+          unit_exponent, span};
 }
 
 constexpr std::uint8_t byte_of(int value) noexcept { return static_cast<std::uint8_t>(value); }

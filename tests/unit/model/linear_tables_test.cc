@@ -34,7 +34,8 @@ constexpr std::int64_t kMatrixRows[] = {1, 47, 101};
 struct Case {
   std::string name;
   DType dtype = DType::kF32;
-  PackedScheme scheme;  // unless the type is one of floats
+  PackedScheme scheme;    // unless the type is one of floats
+  std::int64_t span = 0;  // of its inputs
   std::int64_t rows = 0, cols = 0;
   MemoryCheckpoint checkpoint{true};
   std::vector<float> weights;
@@ -47,6 +48,7 @@ void add_packed(Case& c, const PackedScheme& scheme) {
   c.dtype = DType::kPacked;
   c.name = packed_scheme_name(scheme);
   c.scheme = scheme;
+  c.span = inputs_per_span(scheme);
   const std::vector<float> w = random_floats(c.rows * c.cols, 0.05f, 1);
   test::AlignedBytes packed(*packed_bytes(scheme, c.rows, c.cols));
   test::pack_nearest(scheme, w.data(), c.rows, c.cols, test::kSomeGrid, packed.bytes);
@@ -61,6 +63,8 @@ void add_blocks(Case& c, DType dtype) {
   c.dtype = dtype;
   c.name = dtype_info(dtype).name;
   c.scheme = *packed_scheme_of(dtype);
+  c.span = find_block_type(dtype)->span;
+  if (c.span == 0) c.span = inputs_per_span(c.scheme);
   const auto elements = static_cast<std::uint64_t>(c.rows * c.cols);
   std::vector<std::byte> bytes(*dtype_bytes(dtype, elements));
   std::mt19937 generator(10);
@@ -84,7 +88,7 @@ std::vector<float> seen_by(const Case& c, std::vector<float> x) {
     for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
   }
   if (!c.quantized()) return x;
-  const std::int64_t span = inputs_per_span(c.scheme);
+  const std::int64_t span = c.span;
   for (std::int64_t m = 0; m < kMaxInputs; ++m) {
     for (std::int64_t first = 0; first < c.cols; first += span) {
       float* values = x.data() + m * c.cols + first;
