@@ -66,6 +66,16 @@ GgufIds gguf_ids(const GgufVocabulary& gguf, const std::string& file) {
   return ids;
 }
 
+NamedTexts gguf_named_tokens(const GgufVocabulary& gguf) {
+  NamedTexts out;
+  const auto add = [&](const char* key, std::int64_t id) {
+    if (id >= 0) out.emplace_back(key, gguf.tokens[static_cast<std::size_t>(id)]);
+  };
+  add("unk_token", gguf.unknown);
+  add("pad_token", gguf.pad);
+  return out;
+}
+
 std::vector<PieceType> gguf_types(const GgufVocabulary& gguf, const std::string& file) {
   const std::size_t n = gguf.tokens.size();
   if (!gguf.types.empty() && gguf.types.size() != n) {

@@ -22,6 +22,9 @@ struct GgufIds {
 // key, for an id outside the vocabulary.
 GgufIds gguf_ids(const GgufVocabulary& gguf, const std::string& file);
 
+// What the file itself says, by the keys of named_tokens.h. Ids are as gguf_ids() let pass.
+NamedTexts gguf_named_tokens(const GgufVocabulary& gguf);
+
 // The type of each token: as the file says, but tokens that end a turn in every known model are
 // control tokens even where it calls them normal. Without types all are normal. Throws kInvalid
 // for an unknown type, or another number of them.

@@ -157,6 +157,14 @@ void read_gguf_extras(const JsonView& object, TokenizerConfig& config) {
 
 }  // namespace
 
+NamedTexts named_tokens(const TokenizerConfig& config) {
+  NamedTexts out;
+  for (const auto& [key, token] : config.usual_tokens) {
+    if (key != "bos_token" && key != "eos_token") out.emplace_back(key, token.text);
+  }
+  return out;
+}
+
 TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files) {
   TokenizerConfig config;
   const std::string file = file_path(files, "tokenizer_config.json");

@@ -42,6 +42,9 @@ struct TokenizerConfig {
   std::string gguf_space_prefix;  // GgufVocabulary::space_prefix
 };
 
+// The usual ones by name, as named_tokens.h has them.
+NamedTexts named_tokens(const TokenizerConfig& config);
+
 TokenizerConfig parse_tokenizer_config(const TokenizerFiles& files);
 
 }  // namespace lathe

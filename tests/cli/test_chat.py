@@ -5,6 +5,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -119,6 +120,23 @@ class Render(ChatTest):
         self.fails(2, "-m", self.model(), "--render", tool="tokenize", message="--chat")
         self.fails(2, "-m", self.model(), "--tools", "x", tool="tokenize", message="--chat")
         self.fails(2, *run, "-i", path, tool="tokenize")
+
+
+    def test_templates_know_the_tokens_that_the_tokenizer_names(self):
+        """As transformers gives them: those that the configuration declares, and no others."""
+        folder = self.folder / "named"
+        shutil.copytree(self.data("examples/village"), folder)
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        config |= {"pad_token": {"content": "</s>", "__type": "AddedToken"}, "mask_token": None}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        self.ok(folder, "-o", "named.gguf", tool="convert")
+        self.ok("named.gguf", "-o", "named.lathe", tool="convert")
+        self.write("t.jinja", "{{ [bos_token, unk_token, pad_token, mask_token is defined] }}")
+        self.write("m.json", '[{"role": "user", "content": "Hello"}]')
+        for model in ("named", "named.gguf", "named.lathe"):
+            out = self.ok("-m", model, "--chat", "m.json", "--chat-template", "t.jinja", "--render",
+                          tool="tokenize").out
+            self.assertEqual(out.strip(), "['<s>', '<unk>', '</s>', False]", model)
 
 
 class Hostile(ChatTest):

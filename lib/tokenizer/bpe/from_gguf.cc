@@ -116,6 +116,7 @@ BpeParts bpe_parts_from_gguf(const TokenizerFiles& files) {
   if (gguf.model == "gpt2" && gguf.pre.empty()) parts.warnings.push_back(missing_pre_warning(file));
   parts.chat_template = gguf.chat_template;
   parts.named_chat_templates = gguf.named_chat_templates;
+  parts.named_tokens = gguf_named_tokens(gguf);
   return parts;
 }
 

@@ -115,6 +115,7 @@ BpeParts bpe_parts_from_json(const TokenizerFiles& files) {
   ModelVocabulary vocabulary(parts.model.tokens.size(), [&parts](std::size_t id) {
     return std::string_view(parts.model.tokens[id]);
   });
+  parts.named_tokens = named_tokens(config);
   add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"), parts.added);
   check_template_ids(parts, file);
   parts.bos = id_of(config.bos, parts.added);

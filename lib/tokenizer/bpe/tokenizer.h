@@ -17,6 +17,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe/model.h"
 #include "tokenizer/decoder.h"
+#include "tokenizer/named_tokens.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/parallel_encode.h"
 #include "tokenizer/pre_tokenizer.h"
@@ -36,9 +37,10 @@ struct BpeParts {
   std::vector<std::string> warnings;
   std::string chat_template;
   NamedTexts named_chat_templates = {};
+  NamedTexts named_tokens = {};  // "pad_token" and its text (named_tokens.h)
 };
 
-class BpeTokenizer final : public Tokenizer {
+class BpeTokenizer final : public Tokenizer, public HasNamedTokens {
  public:
   // `rows`: of the model's embedding, -1 where it is not known.
   BpeTokenizer(BpeParts parts, std::int64_t rows, const std::string& file);
@@ -59,6 +61,7 @@ class BpeTokenizer final : public Tokenizer {
   const NamedTexts& named_chat_templates() const noexcept override {
     return parts_.named_chat_templates;
   }
+  const NamedTexts& named_tokens() const noexcept override { return parts_.named_tokens; }
   const std::vector<std::string>& warnings() const noexcept override { return parts_.warnings; }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 

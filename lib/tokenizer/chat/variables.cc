@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "tokenizer/jinja/from_json.h"
 #include "tokenizer/jinja/object.h"
+#include "tokenizer/named_tokens.h"
 
 namespace lathe {
 namespace {
@@ -70,6 +71,11 @@ void add_special_tokens(Heap& heap, const Tokenizer& tokenizer, jinja::Variables
   };
   add("bos_token", tokenizer.bos());
   add("eos_token", tokenizer.eos());
+  const auto* named = dynamic_cast<const HasNamedTokens*>(&tokenizer);
+  if (named == nullptr) return;
+  for (const auto& [name, text] : named->named_tokens()) {
+    out.emplace_back(name, Value::string(heap, text));
+  }
 }
 
 void add_arguments(Heap& heap, const std::string& json, jinja::Variables& out) {

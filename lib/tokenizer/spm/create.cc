@@ -80,6 +80,7 @@ SpmSource load_from_gguf(const TokenizerFiles& files) {
   settings.unused_show_nothing = true;
   settings.chat_template = gguf.chat_template;
   settings.named_chat_templates = gguf.named_chat_templates;
+  settings.named_tokens = gguf_named_tokens(gguf);
   return {std::move(model), std::move(settings)};
 }
 
@@ -134,6 +135,7 @@ SpmSource load_spm(const TokenizerFiles& files) {
     const std::int64_t id = model.find(text, type);
     return id < 0 ? std::nullopt : std::optional(static_cast<TokenId>(id));
   };
+  settings.named_tokens = named_tokens(config);
   add_declared_tokens(config, vocabulary, file_path(files, "tokenizer_config.json"),
                       settings.added);
   const auto named = [&](const std::optional<std::string>& text,

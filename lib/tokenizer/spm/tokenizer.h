@@ -10,6 +10,7 @@
 #include "lathe/tokenizer_files.h"
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/named_tokens.h"
 #include "tokenizer/parallel_encode.h"
 #include "tokenizer/spm/library.h"
 #include "tokenizer/spm/merge.h"
@@ -30,9 +31,10 @@ struct SpmSettings {
   std::vector<AddedToken> added;     // ids of the model's pieces, or beyond them
   std::string chat_template;
   NamedTexts named_chat_templates = {};
+  NamedTexts named_tokens = {};  // "pad_token" and its text (named_tokens.h)
 };
 
-class SpmTokenizer final : public Tokenizer {
+class SpmTokenizer final : public Tokenizer, public HasNamedTokens {
  public:
   // `rows`: of the model's embedding, -1 where it is not known.
   SpmTokenizer(SpmModel model, SpmSettings settings, std::int64_t rows, const std::string& file);
@@ -53,6 +55,7 @@ class SpmTokenizer final : public Tokenizer {
   const NamedTexts& named_chat_templates() const noexcept override {
     return settings_.named_chat_templates;
   }
+  const NamedTexts& named_tokens() const noexcept override { return settings_.named_tokens; }
   std::unique_ptr<Stream> stream(std::span<const TokenId> context) const override;
 
  private:
