@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/ascii.h"
 #include "generate/reasoning.h"
@@ -24,6 +25,10 @@ constexpr std::array<Known, 6> kKnown = {{
     {"<|inner_prefix|>", "<|inner_suffix|>"},
 }};
 
+bool has_channels(const Tokenizer& tokenizer) {
+  return tokenizer.token_id("<|channel|>") && tokenizer.token_id("<|message|>");
+}
+
 // gpt-oss says in front of each part which channel it is for.
 ReasoningMarks channels() {
   return {
@@ -36,7 +41,7 @@ ReasoningMarks channels() {
 
 ReasoningMarks reasoning_marks(const Tokenizer& tokenizer, const ChatPrompt& prompt) {
   ReasoningMarks out;
-  if (tokenizer.token_id("<|channel|>") && tokenizer.token_id("<|message|>")) {
+  if (has_channels(tokenizer)) {
     out = channels();
   } else {
     const auto* known = std::ranges::find_if(
@@ -48,6 +53,14 @@ ReasoningMarks reasoning_marks(const Tokenizer& tokenizer, const ChatPrompt& pro
   out.open = !prompt.pieces.empty() && prompt.pieces.back().own &&
              trim_ascii(prompt.pieces.back().text).ends_with(out.begin);
   return out;
+}
+
+bool hides_reasoning_marks(const Tokenizer& tokenizer) {
+  if (has_channels(tokenizer)) return true;
+  return std::ranges::any_of(kKnown, [&](const Known& marks) {
+    const std::optional<TokenId> id = tokenizer.token_id(marks.begin);
+    return id && tokenizer.is_special(*id);
+  });
 }
 
 ReasoningSplitter::ReasoningSplitter(const ReasoningMarks& marks)

@@ -329,6 +329,16 @@ class Reasoning(ChatTest):
         self.assertEqual((answer["text"], answer["reasoning"]), ("", self.kept.strip()))
         self.assertNotIn("reasoning", json.loads(self.ok(*self.chat, "--json").out))
 
+    def test_stands_apart_unasked_where_its_marks_are_control_tokens(self):
+        path = pathlib.Path(self.data("golden/models/tiny-llama")) / "tokenizer_config.json"
+        config = json.loads(path.read_text())
+        config["added_tokens_decoder"] = {"400": {"content": "[THINK]", "special": True}}
+        model = self.model(tokenizer_config__json=json.dumps(config))
+        plain = self.write("plain.jinja", "{{ messages[0].content }}")
+        run = ["-m", model, "--chat", "--chat-template", plain, "-p", "Hello", "-n", "3", "--json"]
+        self.assertEqual(json.loads(self.ok(*run).out)["reasoning"], "")
+        self.assertNotIn("reasoning", json.loads(self.ok(*run, "--reasoning", "keep").out))
+
     def test_records_have_it(self):
         row = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 9}
         run = ["-m", self.model(), "--jsonl", "--chat-template", self.open, "--reasoning"]

@@ -14,6 +14,7 @@
 #include "common/process.h"
 #include "common/progress_bar.h"
 #include "common/text.h"
+#include "generate/chat_form.h"
 #include "generate/drafts.h"
 #include "generate/model_sampling.h"
 #include "generate/open_model.h"
@@ -196,6 +197,7 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   note_left_out(tool, *opened.checkpoint);
   warn_of(tool, *opened.tokenizer);
   take_model_sampling(tool, *opened.checkpoint, flags);
+  take_model_reasoning(*opened.tokenizer, flags);
   note_dates(tool, flags, *opened.tokenizer);
   flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);

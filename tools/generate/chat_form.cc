@@ -22,6 +22,13 @@ void show_reasoning(std::string_view text) {
 
 }  // namespace
 
+void take_model_reasoning(const Tokenizer& tokenizer, GenerateFlags& flags) {
+  const bool chat = flags.chat || flags.jsonl;
+  if (chat && flags.reasoning_option->count() == 0 && hides_reasoning_marks(tokenizer)) {
+    flags.reasoning = "separate";
+  }
+}
+
 ChatForm::ChatForm(const Tool& tool, const GenerateFlags& flags, const Tokenizer& tokenizer)
     : tool_(tool),
       flags_(flags),

@@ -18,6 +18,9 @@ struct Prompt {
   std::string shown;
 };
 
+// Without --reasoning: what the model thinks stands apart where a text would not show its marks.
+void take_model_reasoning(const Tokenizer& tokenizer, GenerateFlags& flags);
+
 class ChatForm {
  public:
   // `tool`, `flags` and `tokenizer` outlive it. Errors: find_chat_template.

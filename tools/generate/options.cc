@@ -105,11 +105,13 @@ void add_conversation_options(Tool& tool, GenerateFlags& o) {
       ->type_name("FILE")
       ->group(kChat);
   add_chat_options(tool, o.form, "With --chat: ", kChat);
-  tool.choice("--reasoning", o.reasoning,
-              "With --chat: what a model thinks before it answers stays in the text, is left out, "
-              "or stands apart (in JSON as \"reasoning\", else on standard error)",
-              {"keep", "drop", "separate"})
-      ->group(kChat);
+  o.reasoning_option =
+      tool.choice("--reasoning", o.reasoning,
+                  "With --chat: what a model thinks before it answers stays in the text, is left "
+                  "out, or stands apart (in JSON as \"reasoning\", else on standard error), as it "
+                  "does unasked where a text would not show the marks around it",
+                  {"keep", "drop", "separate"})
+          ->group(kChat);
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct GenerateFlags {
   // Conversations
   ChatOptions form;
   std::string messages, history, reasoning = "keep";
+  CLI::Option* reasoning_option = nullptr;
   std::int64_t loop_stop = 256;
 
   LoadOptions load;

@@ -29,4 +29,8 @@ struct ReasoningMarks {
 // has none of them.
 LATHE_API ReasoningMarks reasoning_marks(const Tokenizer& tokenizer, const ChatPrompt& prompt);
 
+// Whether those marks are control tokens, which no text shows: what was thought and what is
+// answered would stand there as one.
+LATHE_API bool hides_reasoning_marks(const Tokenizer& tokenizer);
+
 }  // namespace lathe

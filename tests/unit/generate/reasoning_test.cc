@@ -71,6 +71,13 @@ TEST(Reasoning, IsAChannelOfGptOss) {
   expect_split(marks, "{<|channel|>}final{<|message|>}An answer.", {"An answer.", ""});
 }
 
+TEST(Reasoning, KnowsMarksThatNoTextShows) {
+  EXPECT_TRUE(hides_reasoning_marks(test::MarkTokenizer({"<|channel|>", "<|message|>"})));
+  EXPECT_TRUE(hides_reasoning_marks(test::MarkTokenizer({"[THINK]", "[/THINK]"})));
+  EXPECT_FALSE(hides_reasoning_marks(test::MarkTokenizer({"<|channel|>", "a"})));
+  EXPECT_FALSE(hides_reasoning_marks(FakeTokenizer()));
+}
+
 TEST(Reasoning, HasTheMarksThatTheVocabularyHas) {
   ChatPrompt prompt;
   prompt.pieces = {{"<user>", true}, {"<think>", false}, {"<assistant><think>\n", true}};
