@@ -48,13 +48,17 @@ void read_8_0(const BlockQ8_0& b, std::int64_t i, const BlockRow& row) {
   for (int j = 0; j < 32; ++j) row.codes[32 * i + j] = byte_of(b.qs[j] + kZero8);
 }
 
+// Of four bits. SmolLM2 in Q4_0 has perplexity 27.01 with spans of 128, 26.90 with 64 and 26.81
+// with 32, of which 64 cost 3 % of a prompt's speed and 32 cost 25 %.
+constexpr std::int64_t kSpan = 64;
+
 constexpr PackedScheme scheme(std::uint8_t bits, bool minimums) {
   return {.bits = bits, .group = 32, .form = ScaleForm::kHalf, .minimums = minimums};
 }
 
 constexpr std::array kTypes = {
-    block_type<BlockQ4_0, read_4_0>(DType::kQ4_0, scheme(4, false)),
-    block_type<BlockQ4_1, read_4_1>(DType::kQ4_1, scheme(4, true)),
+    block_type<BlockQ4_0, read_4_0>(DType::kQ4_0, scheme(4, false), kSpan),
+    block_type<BlockQ4_1, read_4_1>(DType::kQ4_1, scheme(4, true), kSpan),
     block_type<BlockQ5_0, read_5_0>(DType::kQ5_0, scheme(8, false)),
     block_type<BlockQ5_1, read_5_1>(DType::kQ5_1, scheme(8, true)),
     block_type<BlockQ8_0, read_8_0>(DType::kQ8_0, scheme(8, false)),
