@@ -3,11 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,19 +12,12 @@
 #include "lathe/model_config.h"
 #include "lathe/session.h"
 
+#include "support/golden_logits.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 
 namespace lathe {
 namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in.good()) << path;
-  std::ostringstream out;
-  out << in.rdbuf();
-  return std::move(out).str();
-}
 
 class GoldenModel : public testing::TestWithParam<const char*> {
  protected:
@@ -36,17 +25,11 @@ class GoldenModel : public testing::TestWithParam<const char*> {
     const std::string folder = testdata("golden/models/") + GetParam();
     model_ = Model::load(as_floats(Checkpoint::open(folder)));
     vocab_ = static_cast<std::size_t>(model_->config().vocab_size);
-    const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));
-    sequences_ = json.at("sequences").get<std::vector<std::vector<TokenId>>>();
-    rows_ = json.at("rows").get<std::vector<std::vector<std::size_t>>>();
-    const std::string bytes = read_file(folder + "/expected.f32");
-    expected_.resize(bytes.size() / sizeof(float));
-    std::memcpy(expected_.data(), bytes.data(), bytes.size());
+    golden_ = test::read_golden_logits(folder);
     std::size_t count = 0;
-    for (const auto& rows : rows_) count += rows.size();
-    ASSERT_EQ(expected_.size(), count * vocab_);
-    for (const float x : expected_) largest_ = std::max(largest_, std::abs(x));
-    ASSERT_GT(largest_, 1.0F);
+    for (const auto& rows : golden_.rows) count += rows.size();
+    ASSERT_EQ(golden_.expected.size(), count * vocab_);
+    ASSERT_GT(golden_.largest, 1.0F);
   }
 
   // Blocks are multiplied with inputs in bytes; what they stand for is compared.
@@ -68,12 +51,12 @@ class GoldenModel : public testing::TestWithParam<const char*> {
   void check(std::size_t index, std::span<const float> logits, std::size_t from,
              double tolerance = 1e-4) {
     std::size_t place = 0;
-    for (std::size_t i = 0; i < index; ++i) place += rows_[i].size();
-    ASSERT_EQ(logits.size(), (sequences_[index].size() - from) * vocab_);
+    for (std::size_t i = 0; i < index; ++i) place += golden_.rows[i].size();
+    ASSERT_EQ(logits.size(), (golden_.sequences[index].size() - from) * vocab_);
     double worst = 0.0;
     std::size_t checked = 0;
-    for (const std::size_t position : rows_[index]) {
-      const float* want = expected_.data() + place++ * vocab_;
+    for (const std::size_t position : golden_.rows[index]) {
+      const float* want = golden_.expected.data() + place++ * vocab_;
       if (position < from) continue;
       ++checked;
       const float* got = logits.data() + (position - from) * vocab_;
@@ -85,8 +68,8 @@ class GoldenModel : public testing::TestWithParam<const char*> {
       }
     }
     EXPECT_GT(checked, 0U);
-    EXPECT_LE(worst / static_cast<double>(largest_), tolerance) << "sequence " << index;
-    worst_ = std::max(worst_, worst / static_cast<double>(largest_));
+    EXPECT_LE(worst / static_cast<double>(golden_.largest), tolerance) << "sequence " << index;
+    worst_ = std::max(worst_, worst / static_cast<double>(golden_.largest));
   }
 
   void TearDown() override { RecordProperty("worst", std::to_string(worst_)); }
@@ -94,17 +77,14 @@ class GoldenModel : public testing::TestWithParam<const char*> {
   test::TempFolder temp_;
   std::shared_ptr<const Model> model_;
   std::size_t vocab_ = 0;
-  std::vector<std::vector<TokenId>> sequences_;
-  std::vector<std::vector<std::size_t>> rows_;
-  std::vector<float> expected_;
-  float largest_ = 0.0F;
+  test::GoldenLogits golden_;
   double worst_ = 0.0;
 };
 
 TEST_P(GoldenModel, WholePrefill) {
   const auto s = session();
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    const SequenceInput input = {s->add(), sequences_[i], true};
+  for (std::size_t i = 0; i < golden_.sequences.size(); ++i) {
+    const SequenceInput input = {s->add(), golden_.sequences[i], true};
     check(i, s->forward({&input, 1}), 0);
   }
 }
@@ -112,7 +92,7 @@ TEST_P(GoldenModel, WholePrefill) {
 TEST_P(GoldenModel, ChunkedPrefill) {
   for (const std::int64_t chunk : {7, 64}) {
     const auto s = session(chunk);
-    const SequenceInput input = {s->add(), sequences_[0], true};
+    const SequenceInput input = {s->add(), golden_.sequences[0], true};
     check(0, s->forward({&input, 1}), 0);
   }
 }
@@ -121,7 +101,7 @@ TEST_P(GoldenModel, TokenByToken) {
   const auto s = session();
   const SequenceId sequence = s->add();
   std::vector<float> logits;
-  for (const TokenId& token : sequences_[0]) {
+  for (const TokenId& token : golden_.sequences[0]) {
     const SequenceInput input = {sequence, {&token, 1}, false};
     const auto row = s->forward({&input, 1});
     logits.insert(logits.end(), row.begin(), row.end());
@@ -132,11 +112,11 @@ TEST_P(GoldenModel, TokenByToken) {
 TEST_P(GoldenModel, AllSequencesInOneBatch) {
   const auto s = session(100);
   std::vector<SequenceInput> inputs;
-  for (const auto& tokens : sequences_) inputs.push_back({s->add(), tokens, true});
+  for (const auto& tokens : golden_.sequences) inputs.push_back({s->add(), tokens, true});
   const auto logits = s->forward(inputs);
   std::size_t first = 0;
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    const std::size_t count = sequences_[i].size() * vocab_;
+  for (std::size_t i = 0; i < golden_.sequences.size(); ++i) {
+    const std::size_t count = golden_.sequences[i].size() * vocab_;
     check(i, logits.subspan(first, count), 0);
     first += count;
   }
@@ -146,7 +126,7 @@ TEST_P(GoldenModel, AllSequencesInOneBatch) {
 TEST_P(GoldenModel, ForkedAndTruncated) {
   const auto s = session();
   const SequenceId source = s->add();
-  const std::span<const TokenId> tokens = sequences_[0];
+  const std::span<const TokenId> tokens = golden_.sequences[0];
   const std::vector<TokenId> wrong(40, 5);
   const SequenceInput prefix = {source, tokens.first(100), false};
   s->forward({&prefix, 1});
@@ -164,7 +144,7 @@ TEST_P(GoldenModel, ForkedAndTruncated) {
 
 TEST_P(GoldenModel, HalfPrecisionCache) {
   const auto s = session(512, KvType::kF16);
-  const SequenceInput input = {s->add(), sequences_[0], true};
+  const SequenceInput input = {s->add(), golden_.sequences[0], true};
   check(0, s->forward({&input, 1}), 0, 1e-2);
 }
 
@@ -176,8 +156,7 @@ TEST(GoldenBlocks, ExpertsInMxfp4StrayLittleFromWhatTheyStandFor) {
   ConvertOptions options;
   options.dtype = DType::kF32;
   convert(*source, temp / "f32.lathe", options);
-  const auto json = nlohmann::json::parse(read_file(folder + "/expected.json"));
-  const auto tokens = json.at("sequences").at(0).get<std::vector<TokenId>>();
+  const std::vector<TokenId> tokens = test::read_golden_logits(folder).sequences.at(0);
   std::vector<std::vector<double>> log_p;
   for (const auto& checkpoint : {Checkpoint::open(temp / "f32.lathe"), source}) {
     const auto s = Session::create(Model::load(checkpoint), {.threads = 2, .max_tokens = 2000});

@@ -4,11 +4,7 @@
 // inputs let them.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,19 +14,12 @@
 #include "lathe/quantized_source.h"
 #include "lathe/session.h"
 
+#include "support/golden_logits.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 
 namespace lathe {
 namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in.good()) << path;
-  std::ostringstream out;
-  out << in.rdbuf();
-  return std::move(out).str();
-}
 
 struct Quantized {
   const char* name;
@@ -46,14 +35,8 @@ class QuantizedFolder : public testing::TestWithParam<Quantized> {
     folder_ = testdata("golden/quantized/") + GetParam().name;
     checkpoint_ = Checkpoint::open(folder_);
     vocab_ = static_cast<std::size_t>(checkpoint_->config().vocab_size);
-    const auto json = nlohmann::json::parse(read_file(folder_ + "/expected.json"));
-    sequences_ = json.at("sequences").get<std::vector<std::vector<TokenId>>>();
-    rows_ = json.at("rows").get<std::vector<std::vector<std::size_t>>>();
-    const std::string bytes = read_file(folder_ + "/expected.f32");
-    expected_.resize(bytes.size() / sizeof(float));
-    std::memcpy(expected_.data(), bytes.data(), bytes.size());
-    for (const float x : expected_) largest_ = std::max(largest_, std::abs(x));
-    ASSERT_GT(largest_, 1.0F);
+    golden_ = test::read_golden_logits(folder_);
+    ASSERT_GT(golden_.largest, 1.0F);
   }
 
   // The rows that the expectations are of.
@@ -62,10 +45,10 @@ class QuantizedFolder : public testing::TestWithParam<Quantized> {
     const auto session =
         Session::create(model, {.threads = 2, .kv_type = KvType::kF32, .max_tokens = 500});
     std::vector<float> out;
-    for (std::size_t i = 0; i < sequences_.size(); ++i) {
-      const SequenceInput input = {session->add(), sequences_[i], true};
+    for (std::size_t i = 0; i < golden_.sequences.size(); ++i) {
+      const SequenceInput input = {session->add(), golden_.sequences[i], true};
       const auto all = session->forward({&input, 1});
-      for (const std::size_t row : rows_[i]) {
+      for (const std::size_t row : golden_.rows[i]) {
         const auto one = all.subspan(row * vocab_, vocab_);
         out.insert(out.end(), one.begin(), one.end());
       }
@@ -85,14 +68,14 @@ class QuantizedFolder : public testing::TestWithParam<Quantized> {
   // The mean over all rows.
   double divergence(const std::vector<float>& got) const {
     double sum = 0.0;
-    const std::size_t rows = expected_.size() / vocab_;
+    const std::size_t rows = golden_.expected.size() / vocab_;
     for (std::size_t r = 0; r < rows; ++r) {
       const auto log_sum = [&](const float* x) {
         double total = 0.0;
         for (std::size_t i = 0; i < vocab_; ++i) total += std::exp(static_cast<double>(x[i]));
         return std::log(total);
       };
-      const float* p = expected_.data() + r * vocab_;
+      const float* p = golden_.expected.data() + r * vocab_;
       const float* q = got.data() + r * vocab_;
       const double lp = log_sum(p), lq = log_sum(q);
       for (std::size_t i = 0; i < vocab_; ++i) {
@@ -107,20 +90,17 @@ class QuantizedFolder : public testing::TestWithParam<Quantized> {
   test::TempFolder temp_;
   std::shared_ptr<const Checkpoint> checkpoint_;
   std::size_t vocab_ = 0;
-  std::vector<std::vector<TokenId>> sequences_;
-  std::vector<std::vector<std::size_t>> rows_;
-  std::vector<float> expected_;
-  float largest_ = 0.0F;
+  test::GoldenLogits golden_;
 };
 
 TEST_P(QuantizedFolder, GivesItsOwnDequantizationAsFloats) {
   const std::vector<float> got = logits(converted(DType::kF32));
-  ASSERT_EQ(got.size(), expected_.size());
+  ASSERT_EQ(got.size(), golden_.expected.size());
   float worst = 0.0F;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    worst = std::max(worst, std::abs(got[i] - expected_[i]));
+    worst = std::max(worst, std::abs(got[i] - golden_.expected[i]));
   }
-  EXPECT_LE(worst / largest_, 1e-4F);
+  EXPECT_LE(worst / golden_.largest, 1e-4F);
 }
 
 TEST_P(QuantizedFolder, RunsAsItIs) {
@@ -128,7 +108,7 @@ TEST_P(QuantizedFolder, RunsAsItIs) {
   ASSERT_TRUE(down);
   EXPECT_EQ(type_name(*checkpoint_, *down), GetParam().scheme);
   const std::vector<float> got = logits(checkpoint_);
-  ASSERT_EQ(got.size(), expected_.size());
+  ASSERT_EQ(got.size(), golden_.expected.size());
   // Inputs in signed bytes cost so much, whatever the weights; wrong weights cost a thousand times
   // that.
   const double kl = divergence(got);
