@@ -29,8 +29,8 @@ GuidedAnswer::GuidedAnswer(const AnswerConstraint& constraint, const Tokenizer& 
                            std::span<const TokenId> prompt, std::vector<TokenId> ends)
     : constraint_(constraint.constraint), tokenizer_(tokenizer), ends_(std::move(ends)) {
   const ReasoningMarks* marks = constraint.reasoning.get();
-  if (marks != nullptr && tokenizer.token_id("<|channel|>") && !marks->dropped.empty()) {
-    answer_mark_ = "<|channel|>final<|message|>";  // gpt-oss says which channel is the answer's
+  if (marks != nullptr && !marks->answer.empty()) {
+    answer_mark_ = marks->answer;
     return;
   }
   const std::optional<TokenId> first = marks ? tokenizer.token_id(marks->begin) : std::nullopt;

@@ -31,10 +31,11 @@ bool has_channels(const Tokenizer& tokenizer) {
 
 // gpt-oss says in front of each part which channel it is for.
 ReasoningMarks channels() {
-  return {
-      "<|channel|>analysis<|message|>",
-      "<|end|>",
-      {"<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>"}};
+  constexpr const char* kAnswer = "<|channel|>final<|message|>";
+  return {.begin = "<|channel|>analysis<|message|>",
+          .end = "<|end|>",
+          .dropped = {"<|start|>assistant", kAnswer, "<|channel|>commentary<|message|>"},
+          .answer = kAnswer};
 }
 
 }  // namespace

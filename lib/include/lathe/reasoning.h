@@ -21,6 +21,7 @@ struct ReasoningMarks {
   std::string begin, end;            // "<think>" and "</think>"; control tokens as they are spelled
   std::vector<std::string> dropped;  // marks in front of the answer, which belong to neither
   bool open = false;                 // the prompt ends inside of reasoning
+  std::string answer = {};           // which of them begins the answer; empty: none does
   // Sees reasoning as it becomes certain. May be empty.
   std::function<void(std::string_view)> on_text = {};
 };
