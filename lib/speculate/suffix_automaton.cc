@@ -19,9 +19,9 @@ void SuffixAutomaton::append(TokenId token) {
   StateId from = last_;
   last_ = add_state(states_[last_].length + 1, end);
   for (;; from = states_[from].link) {
-    const Edge* edge = find(from, token);
-    if (edge != nullptr) {
-      states_[last_].link = split(from, token, edge->to);
+    const std::uint32_t edge = find(from, token);
+    if (edge != kNone) {
+      states_[last_].link = split(from, token, edges_[edge].to);
       return;
     }
     connect(from, token, last_);
@@ -42,7 +42,8 @@ SuffixAutomaton::Match SuffixAutomaton::repeated() const noexcept {
 
 SuffixAutomaton::Match SuffixAutomaton::advance(Match match, TokenId token) const noexcept {
   for (;;) {
-    if (const Edge* edge = find(match.state, token)) return {edge->to, match.length + 1};
+    const std::uint32_t edge = find(match.state, token);
+    if (edge != kNone) return {edges_[edge].to, match.length + 1};
     if (match.state == 0) return {};
     match.state = states_[match.state].link;
     match.length = states_[match.state].length;
@@ -77,9 +78,9 @@ SuffixAutomaton::StateId SuffixAutomaton::split(StateId from, TokenId token, Sta
     connect(shorter, edge.token, edge.to);
   }
   for (;; from = states_[from].link) {
-    Edge* edge = find(from, token);
-    if (edge == nullptr || edge->to != state) break;
-    edge->to = shorter;
+    const std::uint32_t edge = find(from, token);
+    if (edge == kNone || edges_[edge].to != state) break;
+    edges_[edge].to = shorter;
     if (from == 0) break;
   }
   return shorter;
@@ -95,16 +96,6 @@ std::size_t SuffixAutomaton::slot_of(StateId from, TokenId token) const noexcept
     slot = (slot + 1) & (table_.size() - 1);
   }
   return slot;
-}
-
-const SuffixAutomaton::Edge* SuffixAutomaton::find(StateId from, TokenId token) const noexcept {
-  const std::uint32_t edge = table_[slot_of(from, token)];
-  return edge == kNone ? nullptr : &edges_[edge];
-}
-
-SuffixAutomaton::Edge* SuffixAutomaton::find(StateId from, TokenId token) noexcept {
-  const std::uint32_t edge = table_[slot_of(from, token)];
-  return edge == kNone ? nullptr : &edges_[edge];
 }
 
 void SuffixAutomaton::connect(StateId from, TokenId token, StateId to) {

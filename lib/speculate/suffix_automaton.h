@@ -62,9 +62,10 @@ class SuffixAutomaton {
   StateId add_state(std::uint32_t length, std::uint32_t end);
   // A state that ends where `state` does after `from`, with no more than one token more.
   StateId split(StateId from, TokenId token, StateId state);
-  // The edge of a state, or null.
-  const Edge* find(StateId from, TokenId token) const noexcept;
-  Edge* find(StateId from, TokenId token) noexcept;
+  // The edge of a state, or kNone.
+  std::uint32_t find(StateId from, TokenId token) const noexcept {
+    return table_[slot_of(from, token)];
+  }
   void connect(StateId from, TokenId token, StateId to);
   void grow_table();
   std::size_t slot_of(StateId from, TokenId token) const noexcept;
