@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/running_mean.h"
+
 namespace lathe {
 namespace {
 
@@ -15,11 +17,6 @@ constexpr std::int64_t kMinRows = 8;
 // Prompts alone are computed in pieces of many rows, where the weights' way to the processor does
 // not count. In smaller ones it belongs to a step without prompts.
 constexpr std::int64_t kManyRows = 32;
-
-void follow(double& mean, double value) noexcept {
-  constexpr double kWeight = 0.25;
-  mean += (mean == 0.0 ? 1.0 : kWeight) * (value - mean);
-}
 
 // Whole blocks in all, as near as can be.
 std::int64_t whole_blocks(std::int64_t decoding, std::int64_t rows) noexcept {

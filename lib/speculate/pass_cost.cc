@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
+#include "base/running_mean.h"
+
 namespace lathe {
 namespace {
 
 // Beside one row another costs this share of it, before it is measured: low, so that it will be.
 constexpr double kGuess = 0.03;
-constexpr double kWeight = 0.25;
 
-double& at(std::array<double, PassCost::kMaxRows + 1>& values, std::int64_t i) {
-  return values[static_cast<std::size_t>(i)];
-}
 double at(const std::array<double, PassCost::kMaxRows + 1>& values, std::int64_t i) {
   return values[static_cast<std::size_t>(i)];
 }
@@ -20,8 +18,7 @@ double at(const std::array<double, PassCost::kMaxRows + 1>& values, std::int64_t
 
 void PassCost::note(std::int64_t rows, double seconds) noexcept {
   if (rows < 1 || rows > kMaxRows) return;
-  double& mean = at(seconds_, rows);
-  mean += (mean == 0.0 ? 1.0 : kWeight) * (seconds - mean);
+  follow(seconds_[static_cast<std::size_t>(rows)], seconds);
 }
 
 double PassCost::of(std::int64_t rows) const noexcept {
