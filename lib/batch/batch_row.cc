@@ -23,13 +23,14 @@ constexpr std::int64_t kMaxSamples = 1024;
 struct Draft {
   BatchRow& row;
   const RowDefaults& defaults;
-  std::uint64_t line;  // in messages
-  bool chat;           // a prompt is a message
+  std::string place;  // "line 3", in messages
+  bool chat;          // a prompt is a message
   bool max_tokens_given = false;
   std::optional<std::string> prompt = {};
   std::optional<std::string> system = {};
   std::optional<std::int64_t> top_logprobs = {};
   bool openai = false;
+  bool streams = false;        // whoever asks may want the answer as it comes
   std::string_view text = {};  // the line
   std::string body = {};       // of OpenAI's form, as it was written
   ChatArguments arguments = {};
@@ -230,6 +231,17 @@ void false_only(Draft&, const JsonView& value) {
   if (value.as_bool()) fail_unsupported("{}: only false is supported", value.path());
 }
 
+// Records are whole; a caller that waits for one answer may want to see it come.
+void read_stream(Draft& draft, const JsonView& value) {
+  draft.row.stream = value.as_bool();
+  if (!draft.streams) false_only(draft, value);
+}
+
+void read_stream_options(Draft& draft, const JsonView& value) {
+  if (!draft.streams) return;
+  draft.row.stream_usage = value.get_bool("include_usage").value_or(false);
+}
+
 void empty_only(Draft&, const JsonView& value) {
   if (value.size() != 0) fail_unsupported("{}: is not supported unless empty", value.path());
 }
@@ -310,9 +322,9 @@ constexpr Key kKeys[] = {
     {"safety_identifier", pass_over},
     {"prompt_cache_key", pass_over},
     {"prompt_cache_retention", pass_over},
-    {"stream_options", pass_over},
+    {"stream_options", read_stream_options},
     {"parallel_tool_calls", pass_over},
-    {"stream", false_only},
+    {"stream", read_stream},
     {"presence_penalty", zero_only},
     {"frequency_penalty", zero_only},
     {"logit_bias", empty_only},
@@ -371,7 +383,7 @@ void put_together_template(Draft& draft) {
   row.template_args = draft.arguments.take();
   if (row.messages.empty()) {
     if (row.tools.empty() && row.template_args.empty()) return;
-    fail_unsupported("line {}: {} is for a conversation", draft.line, quoted(draft.of_template));
+    fail_unsupported("{}: {} is for a conversation", draft.place, quoted(draft.of_template));
   }
   if (row.tools.empty()) row.tools = draft.defaults.tools;
   if (row.template_args.empty()) {
@@ -386,7 +398,7 @@ void put_together(Draft& draft) {
   const int sources =
       (draft.prompt ? 1 : 0) + (row.ids.empty() ? 0 : 1) + (row.messages.empty() ? 0 : 1);
   if (sources != 1) {
-    fail_invalid("line {}: {}", draft.line,
+    fail_invalid("{}: {}", draft.place,
                  sources == 0 ? "there is neither \"prompt\" nor \"messages\""
                               : "\"prompt\" and \"messages\" exclude each other");
   }
@@ -399,7 +411,7 @@ void put_together(Draft& draft) {
   }
   if (row.messages.empty()) {
     if (draft.system && !draft.chat)
-      fail_invalid("line {}: \"system\" is for a conversation", draft.line);
+      fail_invalid("{}: \"system\" is for a conversation", draft.place);
   } else {
     if (!draft.system) draft.system = draft.defaults.system;
     if (draft.system && row.messages.front().role != "system") {
@@ -411,7 +423,7 @@ void put_together(Draft& draft) {
   if (row.grammar && draft.lenient) row.grammar->lenient = true;
   if (draft.top_logprobs) {
     if (!row.alternatives && *draft.top_logprobs > 0) {
-      fail_invalid("line {}: \"top_logprobs\" needs \"logprobs\": true", draft.line);
+      fail_invalid("{}: \"top_logprobs\" needs \"logprobs\": true", draft.place);
     }
     if (row.alternatives) row.alternatives = static_cast<int>(*draft.top_logprobs);
   }
@@ -437,6 +449,15 @@ void read_plain(const JsonView& root, Draft& draft) {
   read_keys(draft, root);
 }
 
+void read_openai_body(const JsonView& body, Draft& draft) {
+  draft.chat = false;
+  read_keys(draft, body);
+  const BatchRow& row = draft.row;
+  const bool chat = row.form == BatchRow::Form::kOpenAiChat;
+  if (chat && row.messages.empty()) body.fail_here("has no \"messages\"");
+  if (!chat && !row.messages.empty()) body.fail_here("has \"messages\", not a \"prompt\"");
+}
+
 void read_openai(const JsonView& root, Draft& draft) {
   BatchRow& row = draft.row;
   draft.openai = true;
@@ -460,12 +481,7 @@ void read_openai(const JsonView& root, Draft& draft) {
     }
     fail_unsupported("{}: unknown key {} beside \"body\"", quoted(root.file()), quoted(key));
   });
-  const JsonView body = root.at("body");
-  draft.chat = false;
-  read_keys(draft, body);
-  const bool chat = row.form == BatchRow::Form::kOpenAiChat;
-  if (chat && row.messages.empty()) body.fail_here("has no \"messages\"");
-  if (!chat && !row.messages.empty()) body.fail_here("has \"messages\", not a \"prompt\"");
+  read_openai_body(root.at("body"), draft);
 }
 
 BatchRow row_with(const RowDefaults& defaults) {
@@ -494,20 +510,20 @@ std::string with_place(const std::string& message, const std::string& place) {
 
 // A row by what `read` finds in the line, which should be `what`.
 template <typename Read>
-BatchRow read_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults,
+BatchRow read_row(std::string_view text, std::string place, const RowDefaults& defaults,
                   const char* what, Read&& read) {
   BatchRow row = row_with(defaults);
-  Draft draft{row, defaults, line, defaults.chat};
+  Draft draft{row, defaults, std::move(place), defaults.chat};
   try {
     if (text.find_first_not_of(" \t") == std::string_view::npos) {
-      fail_invalid("line {} is blank: it should be {}", line, what);
+      fail_invalid("{} is blank: it should be {}", draft.place, what);
     }
     read(draft);
     put_together(draft);
     validate(row.options.sampling);
   } catch (const Error& error) {
     row.error = row_error(error);
-    row.error->message = with_place(row.error->message, place_of(line));
+    row.error->message = with_place(row.error->message, draft.place);
   }
   return row;
 }
@@ -515,19 +531,33 @@ BatchRow read_row(std::string_view text, std::uint64_t line, const RowDefaults& 
 }  // namespace
 
 BatchRow parse_batch_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
-  return read_row(text, line, defaults, "a JSON object", [&](Draft& draft) {
+  return read_row(text, place_of(line), defaults, "a JSON object", [&](Draft& draft) {
     draft.text = text;
-    const std::string place = place_of(line);
-    const nlohmann::json document = parse_json(text, place);
-    const JsonView root(document, place);
+    const nlohmann::json document = parse_json(text, draft.place);
+    const JsonView root(document, draft.place);
     if (!root.is_object()) root.fail_here("is no JSON object");
     const bool openai = root.contains("custom_id") || root.contains("body");
     openai ? read_openai(root, draft) : read_plain(root, draft);
   });
 }
 
+BatchRow parse_openai_body(std::string_view text, BatchRow::Form form,
+                           const RowDefaults& defaults) {
+  return read_row(text, "the request", defaults, "a JSON object", [&](Draft& draft) {
+    draft.text = text;
+    draft.body = text;
+    draft.openai = true;
+    draft.streams = true;
+    draft.row.form = form;
+    const nlohmann::json document = parse_json(text, draft.place);
+    const JsonView root(document, draft.place);
+    if (!root.is_object()) root.fail_here("is no JSON object");
+    read_openai_body(root, draft);
+  });
+}
+
 BatchRow plain_text_row(std::string_view text, std::uint64_t line, const RowDefaults& defaults) {
-  return read_row(text, line, defaults, "a prompt",
+  return read_row(text, place_of(line), defaults, "a prompt",
                   [&](Draft& draft) { draft.prompt = std::string(text); });
 }
 

@@ -26,7 +26,7 @@ FLOORS = [
     ["calibrate", "generate"],
     ["engine"],
     ["batch", "c", "eval"],
-    ["bench", "sgp"],
+    ["bench", "sgp", "serve"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

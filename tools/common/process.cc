@@ -19,7 +19,7 @@ std::atomic<bool> bar_is_drawn{false};
 std::atomic<bool> stops_at_next_step{false};
 std::atomic<int> requested_stop{0};
 pid_t own_process = 0;
-constexpr unsigned kSecondsToStop = 10;
+std::atomic<unsigned> seconds_to_stop{0};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void open_standard_descriptors() {
@@ -65,7 +65,7 @@ void end_by_signal(int number) {
 
 void note_request(int number) {
   if (stops_at_next_step.load() && requested_stop.exchange(number) == 0) {
-    ::alarm(kSecondsToStop);
+    ::alarm(seconds_to_stop.load());
     return;
   }
   end_by_signal(number);
@@ -126,7 +126,10 @@ void prepare_process() {
   ::sigaction(SIGBUS, &lost_page, nullptr);
 }
 
-void stop_at_next_step() { stops_at_next_step.store(true); }
+void stop_at_next_step(unsigned seconds) {
+  seconds_to_stop.store(seconds);
+  stops_at_next_step.store(true);
+}
 
 void stop_at_once() { stops_at_next_step.store(false); }
 

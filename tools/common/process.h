@@ -11,8 +11,9 @@ namespace lathe::tool {
 void prepare_process();
 
 // From now on the first INT, TERM, HUP or QUIT only sets stop_signal(), for work that ends in an
-// orderly way at its next step; a second one, or the passing of ten seconds, takes the usual way.
-void stop_at_next_step();
+// orderly way at its next step; a second one, or the passing of so many seconds, takes the usual
+// way.
+void stop_at_next_step(unsigned seconds = 10);
 // Ends that: the signals take their usual way again.
 void stop_at_once();
 // The signal that asked for the end, 0 before. Async-signal-safe.

@@ -62,6 +62,7 @@ struct BatchRow {
   int samples = 1;
   double timeout = 0.0;
   bool special = false, echo = false, reasoning_apart = false, reasoning_dropped = false;
+  bool stream = false, stream_usage = false;  // of parse_openai_body
   std::string chat_template;
 
   std::optional<Failure> error;
@@ -70,6 +71,9 @@ struct BatchRow {
 // `line` numbers the row in messages, from 1.
 LATHE_API BatchRow parse_batch_row(std::string_view text, std::uint64_t line,
                                    const RowDefaults& defaults);
+// The body of a request to OpenAI's API, of either of its forms, which may ask for a stream.
+LATHE_API BatchRow parse_openai_body(std::string_view text, BatchRow::Form form,
+                                     const RowDefaults& defaults);
 // A line that is a prompt as it stands.
 LATHE_API BatchRow plain_text_row(std::string_view text, std::uint64_t line,
                                   const RowDefaults& defaults);

@@ -1,0 +1,51 @@
+// Where the engine's thread leaves what a caller waits for.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "lathe/serve/service.h"
+
+namespace lathe {
+
+class AnswerBox {
+ public:
+  void put(AnswerPiece piece) {
+    const std::lock_guard lock(mutex_);
+    // Whoever reads slowly gets more at once, not more pieces.
+    std::vector<AnswerPiece>& pieces = news_.pieces;
+    if (!pieces.empty() && pieces.back().sample == piece.sample &&
+        pieces.back().reasoning == piece.reasoning) {
+      pieces.back().text += piece.text;
+    } else {
+      pieces.push_back(std::move(piece));
+    }
+    changed_.notify_one();
+  }
+
+  void end(Completion completion) {
+    const std::lock_guard lock(mutex_);
+    news_.done = std::move(completion);
+    changed_.notify_one();
+  }
+
+  AnswerNews take(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [&] { return !news_.pieces.empty() || news_.done; });
+    return std::exchange(news_, {});
+  }
+
+  // Nobody waits any more.
+  void abandon() noexcept { abandoned_.store(true); }
+  bool abandoned() const noexcept { return abandoned_.load(); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  AnswerNews news_;
+  std::atomic<bool> abandoned_{false};
+};
+
+}  // namespace lathe

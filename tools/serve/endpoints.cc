@@ -1,0 +1,202 @@
+#include "serve/endpoints.h"
+
+#include <cmath>
+#include <ctime>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "lathe/host/json_text.h"
+
+#include "serve/api_keys.h"
+#include "serve/http_answer.h"
+
+namespace lathe::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kPatience{100};
+
+// What paths are counted as: a few, whatever callers come up with.
+std::string endpoint_of(const std::string& path) {
+  for (const char* known :
+       {"/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"}) {
+    if (path == known) return known;
+  }
+  return path.starts_with("/v1/models/") ? "/v1/models" : "other";
+}
+
+enum class BodyRead { kWhole, kTooLarge, kBroken };
+
+BodyRead read_body(const httplib::ContentReader& reader, std::size_t most, std::string& body) {
+  bool fits = true;
+  const bool whole = reader([&](const char* data, std::size_t size) {
+    fits = size <= most - body.size();
+    if (fits) body.append(data, size);
+    return fits;
+  });
+  if (!fits) return BodyRead::kTooLarge;
+  return whole ? BodyRead::kWhole : BodyRead::kBroken;
+}
+
+void refuse_unread(httplib::Response& out, int status, std::string_view code,
+                   std::string_view message) {
+  Connection::current().close_after();  // the body would be taken for the next request
+  send_error(out, status, code, message);
+}
+
+}  // namespace
+
+Endpoints::Endpoints(const Tool& tool, const ServeFlags& flags, ServedModel& model)
+    : tool_(tool), flags_(flags), model_(model) {}
+
+void Endpoints::add_to(HttpServer& server) {
+  using httplib::ContentReader;
+  using httplib::Request;
+  using httplib::Response;
+  server_ = &server;
+  server.set_pre_routing_handler(
+      [this](const Request& http, Response& out) { return admit(http, out); });
+  server.Post("/v1/chat/completions",
+              [this](const Request& http, Response& out, const ContentReader& body) {
+                complete(http, out, body, BatchRow::Form::kOpenAiChat);
+              });
+  server.Post("/v1/completions",
+              [this](const Request& http, Response& out, const ContentReader& body) {
+                complete(http, out, body, BatchRow::Form::kOpenAiText);
+              });
+  server.Get("/v1/models", [this](const Request&, Response& out) { list_models(out); });
+  server.Get("/v1/models/(.+)",
+             [this](const Request& http, Response& out) { show_model(http, out); });
+  server.Get("/health", [this](const Request&, Response& out) { health(out); });
+  server.Get("/metrics", [this](const Request&, Response& out) {
+    out.set_content(metrics_.text(model_.service->stats()), "text/plain; version=0.0.4");
+  });
+  server.set_error_handler([](const Request&, Response& out) { word_error(out); });
+  server.set_exception_handler([](const Request&, Response& out, std::exception_ptr) {
+    send_error(out, 500, "bug", "the request could not be answered");
+  });
+  server.set_logger([this](const Request& http, const Response& out) { log(http, out); });
+}
+
+Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Response& out) {
+  if (http.path == "/health") return Handled::Unhandled;
+  if (!flags_.api_keys.empty() &&
+      !is_authorized(flags_.api_keys, http.get_header_value("Authorization"))) {
+    out.set_header("WWW-Authenticate", "Bearer");
+    refuse_unread(out, 401, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
+    return Handled::Handled;
+  }
+  if (server_->ending()) {
+    out.set_header("Retry-After", "5");
+    refuse_unread(out, 503, "ending", "the server ends");
+    return Handled::Handled;
+  }
+  return Handled::Unhandled;
+}
+
+void Endpoints::complete(const httplib::Request&, httplib::Response& out,
+                         const httplib::ContentReader& body, BatchRow::Form form) {
+  std::string text;
+  const BodyRead read = read_body(body, flags_.max_body, text);
+  // The library knows by its length that a body is too large, and does not read it.
+  if (read == BodyRead::kTooLarge || (read == BodyRead::kBroken && out.status == 413)) {
+    return refuse_unread(out, 413, "too_large",
+                         fmt::format("a request may have {} bytes", flags_.max_body));
+  }
+  if (read == BodyRead::kBroken) {
+    return refuse_unread(out, 400, "bad_request", "the request's body could not be read");
+  }
+  ApiRequest request = model_.reader->read(text, form);
+  if (request.row.error) return send_failure(out, *request.row.error);
+  const bool streams = request.row.stream;
+  std::shared_ptr<PendingAnswer> answer =
+      model_.service->submit(request.for_engine(), streams && request.row.samples == 1);
+  if (answer == nullptr) {
+    const double seconds = std::min(60.0, std::ceil(std::max(1.0, model_.service->ready_in())));
+    out.set_header("Retry-After", fmt::format("{:.0f}", seconds));
+    return send_error(out, 503, "too_many_requests",
+                      "as many requests as may be wait already; come back later");
+  }
+  // What is refused has its status; after the first words it is too late for that.
+  AnswerNews news;
+  while (news.pieces.empty() && !news.done) {
+    if (Connection::current().closed()) return;  // which cancels it
+    news = answer->wait(kPatience);
+  }
+  if (news.done && news.done->error) {
+    return send_failure(out, *news.done->error, timed_out(request, *news.done));
+  }
+  const ApiIdentity identity{fmt::format("{:x}-{}", model_.loaded, ++next_id_),
+                             static_cast<std::int64_t>(std::time(nullptr)), model_.name};
+  if (!streams) return send_whole(request, *answer, std::move(news), identity, out);
+  auto stream = std::make_shared<AnswerStream>(
+      std::move(request), std::move(answer), std::move(news), identity, model_.tokenizer,
+      [this](const Completion& done) { metrics_.measure(done); });
+  out.set_header("Cache-Control", "no-cache");
+  out.set_chunked_content_provider(
+      "text/event-stream",
+      [stream](std::size_t, httplib::DataSink& sink) { return stream->send_more(sink); });
+}
+
+void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, AnswerNews news,
+                           const ApiIdentity& identity, httplib::Response& out) {
+  while (!news.done) {
+    if (Connection::current().closed()) return;
+    news = answer.wait(kPatience);
+  }
+  if (news.done->error) {
+    return send_failure(out, *news.done->error, timed_out(request, *news.done));
+  }
+  try {
+    send_json(out, api_answer(request, *news.done, *model_.tokenizer, identity));
+    metrics_.measure(*news.done);
+  } catch (const Error& error) {
+    send_failure(out, {error.code(), error.message()});
+  }
+}
+
+namespace {
+
+Json model_json(const ServedModel& model) {
+  return {{"id", model.name},
+          {"object", "model"},
+          {"created", model.loaded},
+          {"owned_by", "local"},
+          {"max_model_len", model.context}};
+}
+
+}  // namespace
+
+void Endpoints::list_models(httplib::Response& out) const {
+  send_json(out, json_text(Json{{"object", "list"}, {"data", {model_json(model_)}}}));
+}
+
+void Endpoints::show_model(const httplib::Request& http, httplib::Response& out) const {
+  if (http.matches[1].str() != model_.name) {
+    return send_error(out, 404, "model_not_found", "there is no such model here");
+  }
+  send_json(out, json_text(model_json(model_)));
+}
+
+void Endpoints::health(httplib::Response& out) const {
+  if (const auto failure = model_.service->failure()) return send_failure(out, *failure);
+  send_json(out, R"({"status":"ok"})");
+}
+
+void Endpoints::word_error(httplib::Response& out) {
+  if (!out.body.empty()) return;
+  if (out.status == 404) return send_error(out, 404, "not_found", "there is no such address here");
+  if (out.status == 413) return send_error(out, 413, "too_large", "the request is too large");
+  send_error(out, out.status, "bad_request", "the request could not be read");
+}
+
+void Endpoints::log(const httplib::Request& http, const httplib::Response& out) {
+  metrics_.count(endpoint_of(http.path), out.status);
+  if (tool_.common().verbose == 0) return;
+  tool_.note(fmt::format("{} {} {} {}", http.remote_addr.empty() ? "unix" : http.remote_addr,
+                         http.method, http.path, out.status));
+}
+
+}  // namespace lathe::tool

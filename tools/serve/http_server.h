@@ -1,0 +1,39 @@
+// cpp-httplib's server with Connection's limits, that ends in an orderly way.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <httplib.h>
+#include <string>
+
+#include "serve/connection.h"
+#include "serve/listen_address.h"
+
+namespace lathe::tool {
+
+struct HttpLimits {
+  ConnectionLimits connection;
+  std::size_t connections = 256;
+};
+
+class HttpServer final : public httplib::Server {
+ public:
+  explicit HttpServer(const HttpLimits& limits);
+
+  // Binds the address, and says where it listens: "http://127.0.0.1:8080". Throws kIo.
+  std::string bind(const ListenAddress& address);
+  // From now on connections end when their request is answered, and none is taken. listen() then
+  // returns when the last has ended. From any thread.
+  void end();
+  bool ending() const noexcept { return ending_.load(); }
+
+ private:
+  std::string bind_socket(const ListenAddress& address);
+  bool process_and_close_socket(socket_t descriptor) override;
+
+  const HttpLimits& limits_;
+  std::atomic<bool> ending_{false};
+};
+
+}  // namespace lathe::tool

@@ -1,0 +1,120 @@
+#include "serve/options.h"
+
+#include "common/context.h"
+#include "common/kv_type.h"
+#include "common/load_options.h"
+#include "common/lora.h"
+#include "serve/api_keys.h"
+
+namespace lathe::tool {
+namespace {
+
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
+
+void add_access_options(Tool& tool, ServeFlags& o) {
+  constexpr const char* kAccess = "Who may ask, and how much";
+  CLI::App& app = tool.app();
+  app.add_option("--api-key-file", o.api_key_file,
+                 "Answer only requests with a key of FILE, which has one a line")
+      ->type_name("FILE")
+      ->group(kAccess);
+  tool.number("--max-connections", o.max_connections, "Callers that may be connected at once", 1,
+              16384)
+      ->group(kAccess);
+  tool.number("--max-waiting", o.max_waiting,
+              "Requests that may wait beyond those that run; further ones are told to come back", 0,
+              1 << 20)
+      ->group(kAccess);
+  tool.size("--max-body", o.max_body, "Bytes that a request may have", "16M")->group(kAccess);
+  tool.number("--timeout-per-request", o.request_timeout,
+              "Give a request up X seconds after it was begun; 0 is never", 0, 1e9)
+      ->group(kAccess);
+  tool.number("--drain", o.drain_timeout,
+              "When asked to end: seconds that what runs may still take", 0, 1e6)
+      ->group(kAccess);
+}
+
+void add_answer_options(Tool& tool, ServeFlags& o) {
+  constexpr const char* kAnswers = "Answers, where a request says nothing else";
+  CLI::App& app = tool.app();
+  o.tokens_option = tool.number("-n,--tokens", o.tokens,
+                                "Stop after N tokens; -1 is when the model ends the text or the "
+                                "context is full (the default of conversations)",
+                                -1, kMany);
+  o.tokens_option->group(kAnswers);
+  add_chat_options(tool, o.form, "Of conversations: ", kAnswers);
+  o.reasoning_option =
+      tool.choice("--reasoning", o.reasoning,
+                  "What a model thinks before it answers stays in the text, is left out, or stands "
+                  "apart as \"reasoning_content\", as it does unasked where a text would not show "
+                  "the marks around it",
+                  {"keep", "drop", "separate"})
+          ->group(kAnswers);
+  tool.number("--loop-stop", o.loop_stop,
+              "At temperature 0: end an answer whose last N tokens are one run, of at most a third "
+              "of them, again and again; 0 is never",
+              0, kMany)
+      ->group(kAnswers);
+  tool.choice("--lookup", o.lookup,
+              "Copy what followed the same words before, and check it in one pass, where that "
+              "pays: the answer stays the same. auto: for quantized models",
+              {"auto", "on", "off"})
+      ->group(kAnswers);
+  app.add_option("--alias", o.alias, "The model's name in answers (default: its file's)")
+      ->type_name("NAME")
+      ->group(kAnswers);
+}
+
+void add_memory_options(Tool& tool, ServeFlags& o) {
+  constexpr const char* kMemory = "Keys and values of earlier tokens";
+  CLI::App& app = tool.app();
+  tool.number("--max-batch", o.max_batch, "Answers that are generated at once", 1, 4096)
+      ->group(kMemory);
+  add_kv_type(tool, "--kv-type", o.kv_type, "Type of their numbers")->group(kMemory);
+  tool.size("--kv-memory", o.kv_memory, "Memory for all that run (default: half of what is free)",
+            "")
+      ->group(kMemory);
+  app.add_option("--cache-dir", o.cache_dir,
+                 "Keep them in DIR, for later prompts that begin with the same tokens")
+      ->type_name("DIR")
+      ->group(kMemory);
+  o.cache_size_option =
+      tool.size("--cache-size", o.cache_size,
+                "Remove from --cache-dir what was not used for longest, beyond SIZE bytes", "4G")
+          ->group(kMemory);
+}
+
+}  // namespace
+
+void add_serve_options(Tool& tool, ServeFlags& o) {
+  CLI::App& app = tool.app();
+  app.add_option("--listen", o.listen,
+                 "Where: HOST:PORT (port 0 is any that is free), or unix:PATH for a socket file")
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
+              0, kMany);
+  app.add_option("--tokenizer", o.tokenizer,
+                 "A tokenizer to use instead of the model's own, or for want of one")
+      ->type_name("FILE");
+  add_load_options(tool, o.load);
+  add_lora(tool, o.lora);
+  add_access_options(tool, o);
+  add_answer_options(tool, o);
+  add_memory_options(tool, o);
+}
+
+void check_serve_options(ServeFlags& o) {
+  o.address = parse_listen_address(o.listen);
+  if (o.api_key_file.empty() && !o.address.local()) {
+    fail_usage(
+        "--listen {}: others reach this address, so requests need a key: add --api-key-file FILE",
+        lathe::quoted(o.listen));
+  }
+  if (!o.api_key_file.empty()) o.api_keys = read_api_keys(o.api_key_file);
+  if (o.cache_size_option->count() > 0 && o.cache_dir.empty()) {
+    fail_usage("--cache-size needs --cache-dir");
+  }
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,94 @@
+#include "serve/served_model.h"
+
+#include <ctime>
+#include <filesystem>
+
+#include "lathe/generation_config.h"
+#include "lathe/reasoning.h"
+#include "lathe/speculation.h"
+
+#include "common/context.h"
+#include "common/kv_type.h"
+#include "common/left_out.h"
+#include "common/lora.h"
+#include "common/text.h"
+
+namespace lathe::tool {
+namespace {
+
+// What requests are answered with that say nothing else: the model's own sampling.
+RowDefaults defaults_of(const ServeFlags& flags, const Checkpoint& checkpoint,
+                        const Tokenizer& tokenizer) {
+  RowDefaults out;
+  out.options.sampling = sampling_of(generation_config(checkpoint), out.options.sampling);
+  out.options.max_tokens = flags.tokens;
+  out.options.loop_tokens = flags.loop_stop;
+  out.chat_tokens = flags.tokens_option->count() > 0 ? flags.tokens : -1;
+  out.timeout = flags.request_timeout;
+  out.chat_template = flags.form.chat_template;
+  ChatRequest said;
+  add_to_request(flags.form, said);
+  out.tools = said.tools;
+  out.template_args = said.template_args;
+  const bool apart = flags.reasoning_option->count() == 0 ? hides_reasoning_marks(tokenizer)
+                                                          : flags.reasoning == "separate";
+  out.reasoning_apart = apart;
+  out.reasoning_dropped = flags.reasoning == "drop";
+  return out;
+}
+
+EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFlags& flags) {
+  EngineOptions out;
+  out.threads = tool.common().threads_or_default();
+  out.kv_type = kv_type_by_name(flags.kv_type).type;
+  out.kv_memory = flags.kv_memory;
+  out.context = context_of(tool.common().model, model, flags.context);
+  out.max_batch = flags.max_batch;
+  out.cache_dir = flags.cache_dir;
+  out.cache_size = flags.cache_size;
+  if (flags.lookup == "on" || (flags.lookup == "auto" && model.batch_invariant())) {
+    out.speculator = std::make_shared<Speculator>();
+  }
+  out.on_warning = [&tool](const std::string& text) { tool.warn(text); };
+  return out;
+}
+
+std::string name_of(const ServeFlags& flags, const std::string& path) {
+  if (!flags.alias.empty()) return flags.alias;
+  std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  const bool file = whole.extension() == ".lathe" || whole.extension() == ".gguf";
+  return file ? whole.stem().string() : whole.filename().string();
+}
+
+}  // namespace
+
+ServedModel open_served_model(const Tool& tool, const ServeFlags& flags) {
+  const CommonValues& common = tool.common();
+  OpenOptions open;
+  open.tokenizer_path = flags.tokenizer;
+  const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open(common.model, open);
+  if (!checkpoint->tokenizer_files()) {
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
+         lathe::quoted(common.model));
+  }
+  note_left_out(tool, *checkpoint);
+  ServedModel out;
+  out.name = name_of(flags, common.model);
+  out.loaded = static_cast<std::int64_t>(std::time(nullptr));
+  out.tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
+  warn_of(tool, *out.tokenizer);
+  const RowDefaults defaults = defaults_of(flags, *checkpoint, *out.tokenizer);
+  if (!defaults.chat_template.empty()) find_chat_template(flags.form, *out.tokenizer);
+  out.reader = ApiReader::create(out.tokenizer, defaults);
+  LoadOptions load = flags.load;
+  load.threads = common.threads_or_default();
+  const auto model = Model::load(checkpoint, open_lora(tool, flags.lora, *checkpoint), load);
+  auto engine = Engine::create(model, out.tokenizer, engine_options(tool, *model, flags));
+  out.context = engine->context();
+  out.service = Service::create(std::move(engine),
+                                {.max_batch = flags.max_batch, .max_waiting = flags.max_waiting});
+  return out;
+}
+
+}  // namespace lathe::tool
