@@ -58,12 +58,12 @@ int run(const Tool& tool, ServeFlags& flags) {
   Endpoints endpoints(tool, flags, model);
   endpoints.add_to(server);
   stop_at_next_step(static_cast<unsigned>(flags.drain_timeout) + 10);
-  std::thread listener([&] { server.listen_after_bind(); });
+  server.start();
   tool.note(fmt::format("{} listens at {}", model.name, where));
   wait_for_end(*model.service);
   server.end();
   const bool drained = drain(tool, flags, *model.service);
-  listener.join();
+  server.join();
   if (!flags.address.path.empty()) ::unlink(flags.address.path.c_str());
   if (const auto failure = model.service->failure()) throw Error(failure->code, failure->message);
   tool.note(fmt::format("{} requests were answered", model.service->stats().completed));

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,6 +88,16 @@ std::string HttpServer::bind_socket(const ListenAddress& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   const std::string host = v6 ? fmt::format("[{}]", address.host) : address.host;
   return fmt::format("http://{}:{}", host, port);
+}
+
+void HttpServer::start() {
+  const auto over = std::make_shared<std::atomic<bool>>(false);
+  listener_ = std::thread([this, over] {
+    listen_after_bind();
+    over->store(true);
+  });
+  // stop() is nothing to a server that does not run yet.
+  while (!is_running() && !over->load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 void HttpServer::end() {

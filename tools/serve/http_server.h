@@ -6,6 +6,7 @@
 #include <functional>
 #include <httplib.h>
 #include <string>
+#include <thread>
 
 #include "serve/connection.h"
 #include "serve/listen_address.h"
@@ -23,9 +24,12 @@ class HttpServer final : public httplib::Server {
 
   // Binds the address, and says where it listens: "http://127.0.0.1:8080". Throws kIo.
   std::string bind(const ListenAddress& address);
-  // From now on connections end when their request is answered, and none is taken. listen() then
-  // returns when the last has ended. From any thread.
+  // Takes callers from now on, on a thread of its own.
+  void start();
+  // From now on connections end when their request is answered, and none is taken.
   void end();
+  // Waits for the last of them.
+  void join() { listener_.join(); }
   bool ending() const noexcept { return ending_.load(); }
 
  private:
@@ -34,6 +38,7 @@ class HttpServer final : public httplib::Server {
 
   const HttpLimits& limits_;
   std::atomic<bool> ending_{false};
+  std::thread listener_;
 };
 
 }  // namespace lathe::tool
