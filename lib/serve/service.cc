@@ -166,14 +166,19 @@ class EngineService final : public Service {
       while (auto orders = next_orders()) {
         for (Waiting& waiting : orders->arrived) begin(std::move(waiting));
         if (orders->look_for_abandoned || orders->cancel_all) cancel_some(orders->cancel_all);
-        for (Completion& done : engine_->step()) end(std::move(done));
-        const std::lock_guard lock(bell_->mutex);
-        stats_ = engine_->stats();
+        std::vector<Completion> ended = engine_->step();
+        note_stats();  // first: whoever has an answer finds it counted
+        for (Completion& done : ended) end(std::move(done));
       }
       fail_all({ErrorCode::kFailed, "the server ends"});
     } catch (...) {
       fail_all(what_failed());
     }
+  }
+
+  void note_stats() {
+    const std::lock_guard lock(bell_->mutex);
+    stats_ = engine_->stats();
   }
 
   void begin(Waiting waiting) {
