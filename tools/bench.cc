@@ -14,6 +14,7 @@
 #include "bench/peers.h"
 #include "bench/plot_file.h"
 #include "bench/runner.h"
+#include "bench/serve_command.h"
 #include "common/gates.h"
 #include "common/input.h"
 #include "common/output.h"
@@ -139,6 +140,7 @@ int bench(const Tool& tool, BenchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "serve") return run_bench_serve(argc - 1, argv + 1);
   Tool tool("bench", "measure how fast a model runs, beside what the machine allows");
   BenchOptions options;
   add_bench_options(tool, options);
@@ -155,7 +157,9 @@ int main(int argc, char** argv) {
                "From the start of generate to its first token");
   tool.example("bench -m model.lathe --interleave 'llama-bench -m model.gguf -r 1 -o json'",
                "In turn with another program: ratios with intervals");
-  tool.see_also("perplexity(1), quantize(1), lathe(7)");
+  tool.example("bench serve --url http://127.0.0.1:8080/v1 --rate 4",
+               "A server, under requests that come at a rate; bench serve --help says more");
+  tool.see_also("bench-serve(1), perplexity(1), quantize(1), lathe(7)");
 
   // Names of several letters after one dash are llama-bench's way, not the parser's.
   static char pg[] = "--pg";

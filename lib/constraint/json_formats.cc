@@ -1,5 +1,6 @@
 #include "constraint/json_formats.h"
 
+#include <algorithm>
 #include <array>
 
 namespace lathe {
@@ -22,7 +23,13 @@ struct Format {
 // RFC 3986: characters of a path, and of what follows it.
 #define LATHE_URI_CHAR "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
 
-constexpr std::array<Format, 11> kFormats{{
+#define LATHE_URI_END "(\\?(" LATHE_URI_CHAR "|[/?])*)?(#(" LATHE_URI_CHAR "|[/?])*)?"
+#define LATHE_URI                                                                      \
+  "[A-Za-z][A-Za-z0-9+.-]*:(//" LATHE_LABEL "(\\." LATHE_LABEL                         \
+  "){0,3}(:[0-9]{1,5})?(/" LATHE_URI_CHAR "*)*|/?" LATHE_URI_CHAR "+(/" LATHE_URI_CHAR \
+  "*)*)" LATHE_URI_END
+
+constexpr std::array<Format, 13> kFormats{{
     {"date", LATHE_DATE},
     {"date-time", LATHE_DATE "T" LATHE_TIME},
     {"duration",
@@ -38,10 +45,13 @@ constexpr std::array<Format, 11> kFormats{{
     {"ipv6", "(" LATHE_HEX ":){7}" LATHE_HEX "|(" LATHE_HEX ":){1,6}:" LATHE_HEX "|::(" LATHE_HEX
              ":){0,5}" LATHE_HEX "|(" LATHE_HEX ":){1,7}:|::"},
     {"json-pointer", "(/([^/~]|~[01])*)*"},
+    {"relative-json-pointer", "(0|[1-9][0-9]{0,8})(#|(/([^/~]|~[01])*)*)"},
     {"time", LATHE_TIME},
-    {"uri", "[A-Za-z][A-Za-z0-9+.-]*:(//" LATHE_LABEL "(\\." LATHE_LABEL
-            "){0,3}(:[0-9]{1,5})?(/" LATHE_URI_CHAR "*)*|/?" LATHE_URI_CHAR "+(/" LATHE_URI_CHAR
-            "*)*)(\\?(" LATHE_URI_CHAR "|[/?])*)?(#(" LATHE_URI_CHAR "|[/?])*)?"},
+    {"uri", LATHE_URI},
+    {"uri-reference",
+     "(" LATHE_URI "|(//" LATHE_LABEL "(\\." LATHE_LABEL "){0,3}(:[0-9]{1,5})?)?"
+     "(/" LATHE_URI_CHAR "*)*" LATHE_URI_END
+     "|([A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})+(/" LATHE_URI_CHAR "*)*" LATHE_URI_END ")"},
     {"uuid", "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"},
 }};
 
@@ -54,8 +64,15 @@ std::optional<std::string_view> format_regex(std::string_view format) {
   return std::nullopt;
 }
 
+bool is_standard_format(std::string_view format) {
+  constexpr std::string_view kOthers[] = {"idn-email",     "idn-hostname", "iri",
+                                          "iri-reference", "uri-template", "regex"};
+  return format_regex(format) || std::ranges::find(kOthers, format) != std::end(kOthers);
+}
+
 std::string_view known_formats() {
-  return "date, date-time, duration, email, hostname, ipv4, ipv6, json-pointer, time, uri and uuid";
+  return "date, date-time, duration, email, hostname, ipv4, ipv6, json-pointer, "
+         "relative-json-pointer, time, uri, uri-reference and uuid";
 }
 
 }  // namespace lathe

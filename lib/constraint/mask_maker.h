@@ -4,7 +4,7 @@
 // through the whole vocabulary for each configuration. But what a state allows before its rule
 // ends depends on the state alone, and not on who uses the rule: that part is computed once for
 // each state. Tokens whose bytes pass the rule's end are few; they are remembered by what is left
-// of them there, as a tree, and only that tree is walked for each new user.
+// of them there, as trees, and only those are walked for each new user.
 //
 // A state in a loop that counts depends on the counter only where a token can reach a bound.
 //
@@ -21,6 +21,7 @@
 
 #include "constraint/recognizer.h"
 #include "constraint/token_mask.h"
+#include "constraint/token_walk.h"
 #include "constraint/vocabulary.h"
 
 namespace lathe {
@@ -28,49 +29,54 @@ namespace lathe {
 class MaskMaker {
  public:
   MaskMaker(Recognizer& recognizer, const Vocabulary& vocabulary)
-      : recognizer_(recognizer), vocabulary_(vocabulary) {}
+      : recognizer_(recognizer), vocabulary_(vocabulary), walk_(recognizer) {}
 
   std::shared_ptr<const TokenMask> mask(ConfigId id);
   // Of the first token of a text that shows no space at its beginning.
   std::shared_ptr<const TokenMask> mask_at_beginning(ConfigId id);
   // After recognizer.forget(): configurations have other numbers.
-  void forget() { masks_.clear(); }
-  std::size_t bytes() const noexcept { return bytes_ + masks_.size() * vocabulary_.mask_bytes(); }
+  void forget() {
+    masks_.clear();
+    beginnings_.clear();
+    walk_.forget();
+  }
+  std::size_t bytes() const noexcept {
+    return bytes_ + walk_.bytes() + (masks_.size() + beginnings_.size()) * vocabulary_.mask_bytes();
+  }
 
  private:
   // A state, and how near its counter is to the loop's bounds.
   using Key = std::tuple<StateId, std::uint32_t, std::uint32_t>;
+  // What is left of the tokens of a slice that pass a rule's end: a tree of their own, or where
+  // they are many at few places, the nodes of the slice below which they are.
+  struct Rest {
+    const TokenSlice* slice = nullptr;
+    TokenTrie trie;
+    std::vector<std::uint32_t> nodes;
+  };
   // What a state allows by itself.
   struct Local {
     std::unique_ptr<TokenMask> many;  // or
     std::vector<TokenId> few;
-    TokenTrie rest;  // of tokens that pass the rule's end
-    // They are too many to be taken apart: its rule may end almost anywhere.
+    std::vector<Rest> rests;
+    // They are too many to be taken apart: its rule may end almost anywhere. Nothing is above.
     bool ends_anywhere = false;
   };
-
-  // A set of which any text may stand at a place, up to so many characters.
-  struct Run {
-    RunChars chars;
-    std::size_t longest = 0;
-  };
-  // Whether a state reads any text of a large set; ASCII is looked at, and all others together.
-  std::optional<Run> run_of(ConfigId from);
-  // Where each character beyond ASCII leads to; nothing where not all lead to the same.
-  std::optional<ConfigId> after_others(ConfigId from);
+  using Masks = std::unordered_map<ConfigId, std::shared_ptr<const TokenMask>>;
 
   Key key_of(const Item& item) const noexcept;
   const Local& local(const Item& item);
-  // Calls with the tokens of each node that is reached, and with the node itself where
-  // what began outside may end.
-  template <typename Tokens, typename End>
-  void walk(const TokenTrie& trie, ConfigId from, Tokens&& tokens, End&& end);
+  void find_local(const Item& item, Local& out);
+  // Where each character is a round of a loop that counts, and nothing else: how many may come.
+  std::optional<std::size_t> counts_characters(ConfigId from);
+  std::shared_ptr<const TokenMask> walk_all(const TokenSlices& slices, ConfigId from);
+  void add_rest(const Rest& rest, ConfigId from, TokenMask& mask);
 
   Recognizer& recognizer_;
   const Vocabulary& vocabulary_;
-  std::unordered_map<ConfigId, std::shared_ptr<const TokenMask>> masks_;
+  TokenWalk walk_;
+  Masks masks_, beginnings_;
   std::map<Key, std::unique_ptr<Local>> locals_;
-  std::vector<ConfigId> path_;
   std::size_t bytes_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "constraint/recognizer.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kMaxItems = std::size_t{1} << 14, kMaxClosure = std::size_t{1} << 21;
 constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
 constexpr std::size_t kTablesAtOnce = 64;
+// More are not all asked for each byte.
+constexpr std::size_t kFewItems = 8;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) noexcept {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
@@ -83,11 +86,17 @@ ConfigId Recognizer::new_config() {
 }
 
 ConfigId Recognizer::compute_step(ConfigId from, std::uint8_t byte) {
-  close(from);
+  const std::uint8_t byte_class = program_->class_of[byte];
+  if (configs_[from].all.empty()) {
+    close(from);
+    const ConfigId known = configs_[from].next[byte_class];
+    if (known != kUnknown) return known;
+  }
   begin_draft();
-  // close() and the draft may move configs_; `all` stays where it is.
+  // The draft may move configs_; `all` stays where it is.
   const std::vector<Item>& all = configs_[from].all;
-  for (const Item& item : all) {
+  const std::vector<std::uint32_t>& begins = configs_[from].readers_of;
+  const auto read = [&](const Item& item) {
     const State& state = program_->states[item.state];
     for (const ByteStep& s : program_->bytes(state)) {
       if (s.low > byte) break;  // in order
@@ -95,10 +104,47 @@ ConfigId Recognizer::compute_step(ConfigId from, std::uint8_t byte) {
       add({s.step.target, item.rule, program_->counter(s.step.then, item.state, item.counter),
            item.origin});
     }
+  };
+  if (begins.empty()) {
+    for (const Item& item : all) read(item);
+  } else {
+    for (std::uint32_t i = begins[byte_class]; i < begins[byte_class + 1u]; ++i) {
+      read(all[begins[program_->classes + 1u + i]]);
+    }
   }
   const ConfigId to = finish_draft();
-  configs_[from].next[program_->class_of[byte]] = to;
+  configs_[from].next[byte_class] = to;
   return to;
+}
+
+// Which classes of bytes some item reads; the others lead to nothing. Where items are many, it is
+// noted which of them read what.
+void Recognizer::find_readers(Config& config) {
+  std::array<std::uint32_t, 257> count{};
+  const bool many = config.all.size() > kFewItems;
+  std::vector<std::pair<std::uint8_t, std::uint32_t>> readers;
+  for (std::uint32_t i = 0; i < config.all.size(); ++i) {
+    for (const ByteStep& s : program_->bytes(program_->states[config.all[i].state])) {
+      const std::uint32_t last = program_->class_of[s.high];
+      for (std::uint32_t c = program_->class_of[s.low]; c <= last; ++c) {
+        ++count[c + 1];
+        if (many) readers.emplace_back(static_cast<std::uint8_t>(c), i);
+      }
+    }
+  }
+  for (std::uint32_t c = 0; c < program_->classes; ++c) {
+    if (count[c + 1] == 0) config.next[c] = kDead;
+  }
+  if (!many) return;
+  std::sort(readers.begin(), readers.end());
+  readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
+  config.readers_of.assign(program_->classes + 1u, 0);
+  for (const auto& [byte_class, item] : readers) ++config.readers_of[byte_class + 1u];
+  for (std::uint32_t c = 0; c < program_->classes; ++c) {
+    config.readers_of[c + 1] += config.readers_of[c];
+  }
+  for (const auto& [byte_class, item] : readers) config.readers_of.push_back(item);
+  bytes_ += config.readers_of.size() * sizeof(std::uint32_t);
 }
 
 ConfigId Recognizer::after(RuleId rule, ConfigId origin) {
@@ -132,6 +178,7 @@ void Recognizer::close(ConfigId id) {
   }
   bytes_ += all.size() * sizeof(Item);
   configs_[id].all = std::move(all);
+  find_readers(configs_[id]);
 }
 
 std::span<const Item> Recognizer::waiting(RuleId rule, ConfigId origin) {

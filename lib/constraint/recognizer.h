@@ -77,6 +77,9 @@ class Recognizer {
     bool complete = false;
     ConfigId* next = nullptr;  // by class of bytes
     std::vector<Item> all;     // with what follows from them, once it is known
+    // Of many: for each class of bytes where its readers begin, counted from behind these, and
+    // their places in `all`.
+    std::vector<std::uint32_t> readers_of;
     std::unordered_map<RuleId, Waiting> waiting;
   };
   // What is gathered for a new configuration.
@@ -87,6 +90,7 @@ class Recognizer {
 
   ConfigId compute_step(ConfigId from, std::uint8_t byte);
   void close(ConfigId id);
+  void find_readers(Config& config);
   std::span<const Item> waiting(RuleId rule, ConfigId origin);
   void begin_draft();
   void add(const Item& item);

@@ -115,7 +115,13 @@ void SchemaDocument::check_keywords(const SchemaJson& schema) const {
   for (const auto& [key, value] : schema.items()) {
     const bool idle =
         (key == "uniqueItems" && value == false) || (key == "nullable" && value == false);
-    if (idle || use_of_keyword(key) != KeywordUse::kUnsupported) continue;
+    if (idle) continue;
+    if (const auto keyword = keyword_like(key)) {
+      fail_invalid_at(value, fmt::format("is no keyword; should it be {}? --lenient-schema passes "
+                                         "over it",
+                                         quoted(*keyword)));
+    }
+    if (use_of_keyword(key) != KeywordUse::kUnsupported) continue;
     fail_unsupported_at(value,
                         "is not enforced: leave the keyword out, or pass over it and its kin "
                         "with --lenient-schema");
@@ -125,9 +131,14 @@ void SchemaDocument::check_keywords(const SchemaJson& schema) const {
 const SchemaJson& SchemaDocument::target(const SchemaJson& schema,
                                          const std::string& reference) const {
   std::string_view rest = reference;
-  if (root_.is_object() && root_.contains("$id") && root_["$id"].is_string()) {
-    const auto& id = root_["$id"].get_ref<const std::string&>();
-    if (!id.empty() && rest.starts_with(id)) rest.remove_prefix(id.size());
+  for (const char* key : {"$id", "id"}) {
+    if (!root_.is_object() || !root_.contains(key) || !root_[key].is_string()) continue;
+    std::string_view id = root_[key].get_ref<const std::string&>();
+    if (id.ends_with('#')) id.remove_suffix(1);
+    if (id.empty() || !rest.starts_with(id)) continue;
+    if (rest.size() > id.size() && rest[id.size()] != '#') continue;
+    rest.remove_prefix(id.size());
+    break;
   }
   if (rest == "#" || (rest.empty() && !reference.empty())) return root_;
   if (!rest.starts_with('#')) {

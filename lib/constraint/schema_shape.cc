@@ -111,9 +111,12 @@ class Reader {
                   std::optional<NumberBound>& bound, bool is_high) {
     const SchemaJson* value = member(schema, key);
     if (value == nullptr) return;
+    if (value->is_boolean() && exclusive) return;  // of draft 4, for the bound beside it
     if (!value->is_number()) document_.fail_invalid_at(*value, "is not a number");
     const std::optional<Decimal> decimal = Decimal::of(value->dump());
     if (!decimal) document_.fail_unsupported_at(*value, "has too many digits");
+    const SchemaJson* beside = member(schema, is_high ? "exclusiveMaximum" : "exclusiveMinimum");
+    if (beside != nullptr && *beside == true) exclusive = true;
     const NumberBound found{*decimal, exclusive};
     if (bound) {
       const int order =
@@ -138,7 +141,7 @@ class Reader {
     std::string name = text_of(format);
     if (format_regex(name)) {
       shape_.formats.push_back(std::move(name));
-    } else if (!document_.lenient()) {
+    } else if (is_standard_format(name) && !document_.lenient()) {
       document_.fail_unsupported_at(format, fmt::format("is {}, which is not enforced; {} are",
                                                         quoted(name), known_formats()));
     }
@@ -179,29 +182,43 @@ class Reader {
     }
   }
 
+  // prefixItems; before 2020-12 it was items, too, if that was an array.
+  const SchemaJson* prefix_of(const SchemaJson& schema) const {
+    if (const SchemaJson* prefix = member(schema, "prefixItems")) {
+      if (!prefix->is_array()) document_.fail_invalid_at(*prefix, "is no array of schemas");
+      return prefix;
+    }
+    const SchemaJson* items = member(schema, "items");
+    return items != nullptr && items->is_array() ? items : nullptr;
+  }
+  // What holds behind those: items, or additionalItems.
+  const SchemaJson* rest_of(const SchemaJson& schema) const {
+    const SchemaJson* items = member(schema, "items");
+    const bool is_prefix = items != nullptr && items->is_array();
+    if (!is_prefix) return items;
+    if (member(schema, "prefixItems") != nullptr) {
+      document_.fail_invalid_at(*items, "is an array, as in older drafts, beside prefixItems");
+    }
+    return member(schema, "additionalItems");
+  }
+
   void read_items() {
     std::size_t longest = 0;
     for (const SchemaJson* schema : parts_.objects) {
-      const SchemaJson* prefix = member(*schema, "prefixItems");
-      const SchemaJson* items = member(*schema, "items");
-      if (prefix != nullptr && !prefix->is_array()) {
-        document_.fail_invalid_at(*prefix, "is no array of schemas");
+      if (const SchemaJson* prefix = prefix_of(*schema)) {
+        longest = std::max(longest, prefix->size());
       }
-      if (items != nullptr && items->is_array()) {
-        document_.fail_unsupported_at(*items, "is an array, as in older drafts: say prefixItems");
-      }
-      if (prefix != nullptr) longest = std::max(longest, prefix->size());
-      if (items != nullptr) shape_.items.add(document_.parts(*items));
+      if (const SchemaJson* rest = rest_of(*schema)) shape_.items.add(document_.parts(*rest));
     }
     for (std::size_t i = 0; i < longest; ++i) {
       SchemaParts item;
       for (const SchemaJson* schema : parts_.objects) {
-        const SchemaJson* prefix = member(*schema, "prefixItems");
-        const SchemaJson* items = member(*schema, "items");
+        const SchemaJson* prefix = prefix_of(*schema);
+        const SchemaJson* rest = rest_of(*schema);
         if (prefix != nullptr && i < prefix->size()) {
           item.add(document_.parts((*prefix)[i]));
-        } else if (items != nullptr) {
-          item.add(document_.parts(*items));
+        } else if (rest != nullptr) {
+          item.add(document_.parts(*rest));
         }
       }
       shape_.prefix.push_back(std::move(item));

@@ -20,6 +20,9 @@ class TokenMask {
   void set(TokenId id) noexcept {
     words_[static_cast<std::size_t>(id) / 64] |= std::uint64_t{1} << (id % 64);
   }
+  void clear(TokenId id) noexcept {
+    words_[static_cast<std::size_t>(id) / 64] &= ~(std::uint64_t{1} << (id % 64));
+  }
   bool has(TokenId id) const noexcept {
     const auto word = static_cast<std::size_t>(id) / 64;
     return id >= 0 && word < words_.size() && (words_[word] >> (id % 64) & 1) != 0;

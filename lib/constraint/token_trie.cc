@@ -25,25 +25,35 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string_view, TokenId>> texts) {
   for (const std::uint32_t node : path) {
     nodes_[node].next = static_cast<std::uint32_t>(nodes_.size());
   }
-  end_node();
+  finish();
 }
 
 TokenTrie::TokenTrie(const TokenTrie& from, std::span<const std::uint32_t> nodes) {
   open(0, 0);
   merge(from, nodes, 0);
   nodes_[0].next = static_cast<std::uint32_t>(nodes_.size());
+  finish();
+}
+
+void TokenTrie::finish() {
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    for (std::size_t at = i + 1; at < nodes_[i].next; at = nodes_[at].next) {
+      const int below = std::min(255, nodes_[at].below + 1);
+      nodes_[i].below = std::max(nodes_[i].below, static_cast<std::uint8_t>(below));
+    }
+  }
   end_node();
 }
 
 void TokenTrie::end_node() {
   nodes_.push_back({static_cast<std::uint32_t>(nodes_.size()),
-                    static_cast<std::uint32_t>(tokens_.size()), 0, 0});
+                    static_cast<std::uint32_t>(tokens_.size()), 0, 0, 0});
 }
 
 std::uint32_t TokenTrie::open(std::uint8_t byte, std::size_t depth) {
   depth_ = std::max(depth_, static_cast<std::uint16_t>(depth));
   nodes_.push_back(
-      {0, static_cast<std::uint32_t>(tokens_.size()), static_cast<std::uint16_t>(depth), byte});
+      {0, static_cast<std::uint32_t>(tokens_.size()), static_cast<std::uint16_t>(depth), byte, 0});
   return static_cast<std::uint32_t>(nodes_.size() - 1);
 }
 

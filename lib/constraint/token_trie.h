@@ -22,6 +22,7 @@ class TokenTrie {
     std::uint32_t tokens = 0;  // the first of its own; they end where those of the next node begin
     std::uint16_t depth = 0;   // bytes from the root
     std::uint8_t byte = 0;     // the last of them
+    std::uint8_t below = 0;    // bytes from here to the end of the longest text; 255 are more
   };
 
   TokenTrie() { end_node(); }
@@ -39,6 +40,11 @@ class TokenTrie {
   std::span<const TokenId> tokens(std::uint32_t i) const noexcept {
     return std::span(tokens_).subspan(nodes_[i].tokens, nodes_[i + 1].tokens - nodes_[i].tokens);
   }
+  // Tokens by their place in the order of the walk; `behind` is behind them.
+  std::span<const TokenId> tokens_between(std::uint32_t first,
+                                          std::uint32_t behind) const noexcept {
+    return std::span(tokens_).subspan(first, behind - first);
+  }
   std::size_t token_count() const noexcept { return tokens_.size(); }
   std::uint16_t depth() const noexcept { return depth_; }  // of the deepest
   std::size_t bytes() const noexcept {
@@ -46,6 +52,7 @@ class TokenTrie {
   }
 
  private:
+  void finish();
   void end_node();
   std::uint32_t open(std::uint8_t byte, std::size_t depth);
   void merge(const TokenTrie& from, std::span<const std::uint32_t> nodes, std::size_t depth);

@@ -26,7 +26,7 @@ Vocabulary::Vocabulary(std::vector<std::string> texts) {
     if (text.size() <= TokenTrie::kMaxText) bytes_ += text;
   }
   begins_.push_back(bytes_.size());
-  std::vector<std::pair<std::string_view, TokenId>> entries;
+  std::vector<TokenSlices::Text> entries;
   entries.reserve(size());
   for (std::size_t i = 0; i < size(); ++i) {
     const auto id = static_cast<TokenId>(i);
@@ -35,31 +35,21 @@ Vocabulary::Vocabulary(std::vector<std::string> texts) {
         text(id).size() == 2 && text(id)[0] == ' ' && text(id)[1] >= 'a' && text(id)[1] <= 'z';
     if (spaced_ < 0 && is_spaced) spaced_ = id;
   }
-  trie_ = TokenTrie(std::move(entries));
-  runs(RunChars::of_json_strings());
+  slices_ = TokenSlices(entries, size());
 }
 
-const CharRuns& Vocabulary::runs(const RunChars& chars) const {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [known, runs] : runs_) {
-    if (known == chars) return *runs;
-  }
-  runs_.emplace_back(chars, std::make_unique<const CharRuns>(*this, chars));
-  return *runs_.back().second;
-}
-
-const TokenTrie& Vocabulary::trie_at_beginning() const {
+const TokenSlices& Vocabulary::slices_at_beginning() const {
   std::call_once(once_, [&] {
-    std::vector<std::pair<std::string_view, TokenId>> entries;
+    std::vector<TokenSlices::Text> entries;
     for (std::size_t i = 0; i < size(); ++i) {
       const auto id = static_cast<TokenId>(i);
       std::string_view shown = text(id);
       if (shown.starts_with(' ')) shown.remove_prefix(1);
       if (!shown.empty() && !shown.starts_with(' ')) entries.emplace_back(shown, id);
     }
-    trie_at_beginning_ = TokenTrie(std::move(entries));
+    slices_at_beginning_ = TokenSlices(entries, size());
   });
-  return trie_at_beginning_;
+  return slices_at_beginning_;
 }
 
 }  // namespace lathe

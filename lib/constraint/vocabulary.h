@@ -5,18 +5,14 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "lathe/tokenizer.h"
 
-#include "constraint/char_runs.h"
-#include "constraint/token_trie.h"
+#include "constraint/token_slices.h"
 
 namespace lathe {
 
@@ -32,24 +28,20 @@ class Vocabulary {
     const auto i = static_cast<std::size_t>(id);
     return std::string_view(bytes_).substr(begins_[i], begins_[i + 1] - begins_[i]);
   }
-  const TokenTrie& trie() const noexcept { return trie_; }
+  const TokenSlices& slices() const noexcept { return slices_; }
   // The same where a token shows no space at its beginning; tokens that begin with two, or are
   // nothing else, are not in it. Made when it is first asked for.
-  const TokenTrie& trie_at_beginning() const;
-  // The runs of a set; made when they are first asked for, those of JSON's strings at once.
-  const CharRuns& runs(const RunChars& chars) const;
+  const TokenSlices& slices_at_beginning() const;
   // A token that is a space and a letter, to ask a tokenizer with; -1 where there is none.
   TokenId spaced() const noexcept { return spaced_; }
 
  private:
   mutable std::once_flag once_;
-  mutable TokenTrie trie_at_beginning_;
+  mutable TokenSlices slices_at_beginning_;
   TokenId spaced_ = -1;
-  mutable std::mutex mutex_;
-  mutable std::deque<std::pair<RunChars, std::unique_ptr<const CharRuns>>> runs_;
   std::string bytes_;
   std::vector<std::size_t> begins_;
-  TokenTrie trie_;
+  TokenSlices slices_;
 };
 
 }  // namespace lathe

@@ -9,8 +9,13 @@ import harness
 from mdoc import PAGES, options
 
 
+# Programs within programs have pages of their own, as git's have.
+SUBCOMMANDS = {"bench-serve": ("bench", "serve")}
+
+
 def help_options(tool):
-    result = harness.run_process([harness.program(tool), "--help"])
+    name, *words = SUBCOMMANDS.get(tool, (tool,))
+    result = harness.run_process([harness.program(name), *words, "--help"])
     names = set()
     for line in result.out.splitlines():
         match = re.match(r"(?:  (?=-)|      (?=--))((?:-\w, )?--[a-z][\w-]*|-\w\b)", line)
@@ -49,7 +54,7 @@ def check_words(tools):
 
 def main():
     problems, tools = [], harness.programs()
-    for tool in tools:
+    for tool in [*tools, *SUBCOMMANDS]:
         page = PAGES / f"{tool}.1"
         if not page.exists():
             continue  # man.pages says so

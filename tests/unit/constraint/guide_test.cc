@@ -15,12 +15,60 @@ namespace {
 std::vector<std::string> texts() {
   std::vector<std::string> out;
   for (int byte = 0; byte < 256; ++byte) out.emplace_back(1, static_cast<char>(byte));
-  for (const char* piece :
-       {"",     "{\"",  "\": ", "\", \"",      "\"}",          "\"},",  "}}",  "]}",     "true",
-        "tru",  "rue,", " \"",  "name",        "na",           "me\":", "abc", "abcabc", "é",
-        "éé",   "あ",   "あい", "\xe3\x81",    "\x82\x84\xe3", "12",    "123", "1.5",    ".5e",
-        "null", "[[",   "]]",   "\\n",         "\\\"",         "\\u00", "n\"", "\\",     "a\\",
-        "\n  ", "  ",   "a",    "a\", \"b\":", "x\"}]",        "-",     "--",  "0",      "00"}) {
+  for (const char* piece : {"",
+                            "{\"",
+                            "\": ",
+                            "\", \"",
+                            "\"}",
+                            "\"},",
+                            "}}",
+                            "]}",
+                            "true",
+                            "tru",
+                            "rue,",
+                            " \"",
+                            "name",
+                            "na",
+                            "me\":",
+                            "abc",
+                            "abcabc",
+                            "é",
+                            "éé",
+                            "あ",
+                            "あい",
+                            "\xe3\x81",
+                            "\x82\x84\xe3",
+                            "12",
+                            "123",
+                            "1.5",
+                            ".5e",
+                            "null",
+                            "[[",
+                            "]]",
+                            "\\n",
+                            "\\\"",
+                            "\\u00",
+                            "n\"",
+                            "\\",
+                            "a\\",
+                            " abc",
+                            " Ab1",
+                            " éa",
+                            "AbZ",
+                            "word9",
+                            "w-rd",
+                            "\u2028",
+                            "a\u2028b",
+                            " あい",
+                            "\n  ",
+                            "  ",
+                            "a",
+                            "a\", \"b\":",
+                            "x\"}]",
+                            "-",
+                            "--",
+                            "0",
+                            "00"}) {
     out.emplace_back(piece);
   }
   return out;
@@ -88,6 +136,25 @@ TEST(Guide, AllowsTheTokensOfAmbiguousAndLeftRecursiveGrammars) {
 TEST(Guide, CountsWhereTokensReachTheBound) {
   check_masks(Grammar::regex("[a-cé]{0,12}"), 4);
   check_masks(Grammar::regex("([a-c]{3}|é){5,6}x?"), 5);
+}
+
+// Where any text may stand, for a while or but for some characters, most tokens are not looked at.
+TEST(Guide, AllowsTheTokensOfPlacesWhereAnyTextMayStand) {
+  for (const char* pattern :
+       {"[a-z]*", "[A-Za-z]+9", "\\w{3,40}", "[^\\s]*", ".{2,}", ".{1,6}é", "[^a]*", "( [a-z]+)*",
+        "[^x]{0,3}[a-z]{60}", "(a|[a-z]{2}|.)*", "[\\u0080-\\uffff]*", "[^あ]*z"}) {
+    check_masks(Grammar::regex(pattern), 6);
+  }
+}
+
+TEST(Guide, AllowsTheTokensOfStringsThatAreBound) {
+  for (const char* schema :
+       {R"({"type":"string","maxLength":4})", R"({"type":"string","minLength":3,"maxLength":60})",
+        R"({"type":"string","pattern":"^\\w+ .*$","maxLength":12})",
+        R"({"type":"object","properties":{"abc":{"type":"null"},"na":{}},
+            "additionalProperties":{"type":"string","pattern":"[A-Z]"}})"}) {
+    check_masks(Grammar::json_schema(schema, "s"), 7);
+  }
 }
 
 TEST(Guide, DropsTheFirstSpaceOfATextThatBegins) {

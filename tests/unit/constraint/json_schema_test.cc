@@ -130,6 +130,46 @@ TEST(JsonSchema, RefusesByNameWhatItDoesNotEnforce) {
   EXPECT_TRUE(lenient->match("[1,1]").complete);
 }
 
+TEST(JsonSchema, PassesOverWordsOfNobodyButNotOverSlips) {
+  expect(
+      R"({"type":"integer","javaType":"Long","_format":"x","id":"y","$license":"MIT","links":[]})",
+      {"1"}, {"\"1\""});
+  expect(R"({"type":"string","format":"java-class"})", {R"("a b")"}, {"1"});
+  for (const auto& [slip, keyword] : std::vector<std::pair<std::string, std::string>>{
+           {"additonalProperties", "additionalProperties"},
+           {"requierd", "required"},
+           {"maxLenght", "maxLength"},
+           {"Minimum", "minimum"}}) {
+    test::expect_refused(ErrorCode::kInvalid, "should it be \"" + keyword + "\"", [&] {
+      Grammar::json_schema("{\"type\":\"object\",\"" + slip + "\":1}", "s");
+    });
+    Grammar::json_schema("{\"type\":\"object\",\"" + slip + "\":1}", "s", true);
+  }
+}
+
+TEST(JsonSchema, ReadsWhatOlderDraftsSaidOtherwise) {
+  expect(R"({"type":"array","items":[{"type":"integer"},{"type":"null"}],"additionalItems":false})",
+         {"[]", "[1]", "[1,null]"}, {"[null]", "[1,null,1]"});
+  expect(R"({"type":"array","items":[{"type":"integer"}],"additionalItems":{"type":"string"}})",
+         {"[1,\"a\"]"}, {"[1,1]"});
+  expect(R"({"type":"array","items":{"type":"integer"},"additionalItems":false})", {"[1,2]"},
+         {"[null]"});
+  expect(
+      R"({"type":"integer","minimum":3,"exclusiveMinimum":true,"maximum":7,"exclusiveMaximum":false})",
+      {"4", "7"}, {"3", "8"});
+  expect(R"({"$ref":"http://e.org/s.json#/definitions/a","id":"http://e.org/s.json#",
+             "definitions":{"a":{"type":"null"}}})",
+         {"null"}, {"1"});
+}
+
+TEST(JsonSchema, KnowsReferencesOfUris) {
+  expect(R"({"type":"string","format":"uri-reference"})",
+         {R"("")", R"("a/b?c#d")", R"("/x")", R"("//h.org/x")", R"("#f")", R"("http://h.org")"},
+         {R"("a b")", R"("%zz")", R"(":x")"});
+  expect(R"({"type":"string","format":"relative-json-pointer"})",
+         {R"("0")", R"("1/a~1b")", R"("2#")"}, {R"("/a")", R"("01")", R"("1a")"});
+}
+
 TEST(JsonSchema, RefusesWhatMakesNoSense) {
   const auto refuse = [](std::string_view schema, std::string_view message) {
     test::expect_refused(ErrorCode::kInvalid, message, [&] { Grammar::json_schema(schema, "s"); });

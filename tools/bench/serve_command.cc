@@ -1,0 +1,183 @@
+#include "bench/serve_command.h"
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lathe/bench/load.h"
+
+#include "bench/load_client.h"
+#include "common/output.h"
+#include "common/process.h"
+#include "common/progress_bar.h"
+#include "common/text.h"
+#include "common/tool.h"
+
+namespace lathe::tool {
+namespace {
+
+struct Options {
+  LoadTarget target;
+  std::string traffic = "in=128,out=64,n=100", trace, objective, api_key_file, arrivals = "poisson";
+  double rate = 1.0, share = 99.0;
+  std::uint64_t seed = 0;
+  bool find_rate = false;
+  CLI::Option* rate_option = nullptr;
+  CLI::Option* traffic_option = nullptr;
+};
+
+void add_options(Tool& tool, Options& o) {
+  CLI::App& app = tool.app();
+  app.add_option("--url", o.target.url,
+                 "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
+      ->type_name("URL")
+      ->required();
+  o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
+  o.traffic_option =
+      app.add_option("--traffic", o.traffic,
+                     "Tokens of prompts and answers, numbers or ranges, and how many requests")
+          ->type_name("in=N,out=N,n=N")
+          ->capture_default_str();
+  tool.choice("--arrivals", o.arrivals,
+              "poisson: as many callers who know nothing of each other; fixed: evenly",
+              {"poisson", "fixed"});
+  app.add_option("--trace", o.trace,
+                 "Requests with times, in place of the above: lines {\"at\": s, \"in\": N, "
+                 "\"out\": N}")
+      ->type_name("FILE");
+  app.add_option("--slo", o.objective,
+                 "What answers should keep: time to the first token, and for each further one. "
+                 "Status 1 when too few did")
+      ->type_name("ttft=500ms,tpot=50ms");
+  tool.number("--slo-share", o.share, "Percent of the requests that must keep it", 0, 100);
+  app.add_flag("--find-rate", o.find_rate,
+               "Search the highest rate at which the objective is kept, beginning at --rate");
+  app.add_option("--api-key-file", o.api_key_file, "Show the key in the first line of FILE")
+      ->type_name("FILE");
+  tool.number("--timeout", o.target.timeout, "Seconds to wait for the next piece of an answer", 0.1,
+              1e6);
+  tool.number("--vocab", o.target.end_id,
+              "Prompts are random token ids from 256 to below N, the same ones every time", 257,
+              1 << 24);
+  tool.number("--seed", o.seed, "The same seed gives the same times of arrival");
+}
+
+void check(Options& o) {
+  check_target(o.target);
+  parse_traffic(o.traffic);
+  if (o.find_rate && o.objective.empty()) {
+    fail_usage("--find-rate looks for the rate that keeps an objective: add --slo");
+  }
+  const bool planned = o.rate_option->count() + o.traffic_option->count() > 0 || o.find_rate;
+  if (!o.trace.empty() && planned) {
+    fail_usage(
+        "--trace says when requests come and how long they are: leave --rate, --traffic "
+        "and --find-rate out");
+  }
+  if (!o.api_key_file.empty()) {
+    const std::string text = read_text(o.api_key_file);
+    o.target.api_key = text.substr(0, text.find_first_of("\r\n"));
+  }
+}
+
+class LoadTest {
+ public:
+  LoadTest(const Tool& tool, const Options& options, LoadObjective objective)
+      : tool_(tool), options_(options), objective_(objective) {}
+
+  const LoadReport& run(double rate) {
+    const Arrivals arrivals = options_.arrivals == "fixed" ? Arrivals::kFixed : Arrivals::kPoisson;
+    return run(plan_load(parse_traffic(options_.traffic), rate, arrivals, options_.seed));
+  }
+
+  const LoadReport& run(const std::vector<LoadRequest>& plan) {
+    ProgressBar bar(tool_, "requests");
+    const auto outcomes = send_load(
+        options_.target, plan, [&](std::size_t ended) { bar.update(ended, plan.size()); },
+        [] { return stop_signal() == 0; });
+    bar.finish();
+    if (stop_signal() != 0) die_of_signal(stop_signal());
+    return reports_.emplace_back(summarize_load(plan, outcomes, objective_));
+  }
+
+  // Doubles or halves until one rate keeps the objective and one does not, and halves what is
+  // between them. Returns the highest that kept it, 0 for none.
+  double find_rate(double begin) {
+    double good = 0.0, bad = 0.0, rate = begin;
+    while (good == 0.0 || bad == 0.0 || bad / good > kPrecision) {
+      const bool holds = run(rate).holds(objective_);
+      (holds ? good : bad) = rate;
+      tool_.note(fmt::format("{:.3g} requests a second: {}", rate, holds ? "kept" : "not kept"));
+      if (bad == 0.0) {
+        rate = 2 * good;
+      } else if (good == 0.0) {
+        rate = bad / 2;
+      } else {
+        rate = std::sqrt(good * bad);
+      }
+      if (rate < begin / kReach || rate > begin * kReach) break;
+    }
+    if (good > 0.0 && bad > 0.0) {
+      tool_.note(fmt::format("the objective is kept at {:.3g} requests a second, not at {:.3g}",
+                             good, bad));
+    }
+    return good;
+  }
+
+  const std::vector<LoadReport>& reports() const noexcept { return reports_; }
+
+ private:
+  static constexpr double kPrecision = 1.05, kReach = 4096;
+
+  const Tool& tool_;
+  const Options& options_;
+  LoadObjective objective_;
+  std::vector<LoadReport> reports_;
+};
+
+int run(const Tool& tool, Options& options) {
+  check(options);
+  LoadObjective objective;
+  if (!options.objective.empty()) {
+    objective = parse_objective(options.objective);
+    objective.share = options.share / 100;
+  }
+  options.target.model = first_model(options.target);
+  Output output(tool.common().output, tool.common().force);
+  stop_at_next_step();
+  LoadTest test(tool, options, objective);
+  bool kept = true;
+  if (!options.trace.empty()) {
+    kept = test.run(read_load_trace(read_text(options.trace), options.trace)).holds(objective);
+  } else if (options.find_rate) {
+    kept = test.find_rate(options.rate) > 0.0;
+  } else {
+    kept = test.run(options.rate).holds(objective);
+  }
+  const std::vector<LoadReport>& reports = test.reports();
+  output.write(tool.common().json() ? load_json(reports, objective)
+                                    : load_text(reports, objective, output.columns()));
+  output.finish();
+  const LoadReport& last = reports.back();
+  if (!last.first_error.empty()) tool.warn("the first error: " + last.first_error);
+  const bool failed = last.failed > 0 || (!objective.any() && last.turned_away > 0);
+  return (objective.any() && !kept) || failed ? 1 : 0;
+}
+
+}  // namespace
+
+int run_bench_serve(int argc, char** argv) {
+  Tool tool("bench serve", "measure a server under requests that come at a rate");
+  Options options;
+  tool.add_common(kOutput | kJson);
+  add_options(tool, options);
+  tool.synopsis("--url URL [--rate X] [OPTION]...");
+  tool.example("bench serve --url http://127.0.0.1:8080/v1 --rate 4", "100 requests, 4 a second");
+  tool.example("bench serve --url unix:lathe.sock --slo ttft=500ms,tpot=50ms --find-rate --rate 2",
+               "The highest rate at which 99 % of the answers keep the objective");
+  tool.see_also("bench(1), serve(1), lathe(7)");
+  return tool.run(argc, argv, [&] { return run(tool, options); });
+}
+
+}  // namespace lathe::tool
