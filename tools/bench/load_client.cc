@@ -72,13 +72,15 @@ class EventReader {
  public:
   EventReader(LoadOutcome& outcome, Clock::time_point start) : outcome_(outcome), start_(start) {}
 
-  void read(std::string_view bytes) {
+  // False for a line that never ends.
+  bool read(std::string_view bytes) {
     text_ += bytes;
     std::size_t end = 0;
     while ((end = text_.find('\n')) != std::string::npos) {
       read_line(std::string_view(text_).substr(0, end));
       text_.erase(0, end + 1);
     }
+    return text_.size() + other_.size() < kMost;
   }
   bool ended() const noexcept { return ended_; }
   // What came and is no event: the body of an error.
@@ -96,22 +98,20 @@ class EventReader {
       ended_ = true;
       return;
     }
-    const Json event = Json::parse(line, nullptr, false);
-    if (event.is_discarded()) {
-      outcome_.error = "an event of the stream is no JSON";
+    try {
+      const LoadEvent event = parse_load_event(line);
+      if (!event.error.empty()) outcome_.error = event.error;
+      if (event.tokens > 0) outcome_.tokens = event.tokens;
+      if (event.prompt_tokens > 0) outcome_.prompt_tokens = event.prompt_tokens;
+      if (!event.text) return;
+    } catch (const Error& error) {
+      outcome_.error = error.message();
       return;
     }
-    if (event.contains("error")) outcome_.error = event["error"].dump();
-    if (event.contains("usage") && event["usage"].is_object()) {
-      outcome_.prompt_tokens = event["usage"].value("prompt_tokens", std::int64_t{0});
-      outcome_.tokens = event["usage"].value("completion_tokens", std::int64_t{0});
-    }
-    if (!event.contains("choices") || event["choices"].empty()) return;
-    const Json& choice = event["choices"][0];
-    if (choice.contains("text") && choice["text"] != "") {
-      outcome_.pieces.push_back(std::chrono::duration<double>(Clock::now() - start_).count());
-    }
+    outcome_.pieces.push_back(std::chrono::duration<double>(Clock::now() - start_).count());
   }
+
+  static constexpr std::size_t kMost = std::size_t{1} << 20;
 
   LoadOutcome& outcome_;
   Clock::time_point start_;
@@ -129,8 +129,7 @@ LoadOutcome ask(const LoadTarget& target, const Place& place, const std::string&
   request.headers = {{"Content-Type", "application/json"}};
   request.body = body;
   request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
-    reader.read({data, size});
-    return true;
+    return reader.read({data, size});
   };
   const auto client = connect(target, place);
   out.sent = std::chrono::duration<double>(Clock::now() - start).count();
@@ -161,9 +160,7 @@ std::string first_model(const LoadTarget& target) {
     fail(ErrorCode::kIo, "--url {}: {}/models has status {}: {}", lathe::quoted(target.url),
          place.path, result->status, lathe::quoted(result->body.substr(0, 200)));
   }
-  const Json models = Json::parse(result->body, nullptr, false);
-  if (models.is_discarded() || !models.contains("data") || models["data"].empty()) return "model";
-  return models["data"][0].value("id", "model");
+  return first_model_id(result->body);
 }
 
 std::vector<LoadOutcome> send_load(const LoadTarget& target, std::span<const LoadRequest> plan,

@@ -43,6 +43,17 @@ struct LoadOutcome {
   std::string error;         // empty: it was answered
 };
 
+// What an event of a streamed completion says.
+struct LoadEvent {
+  bool text = false;                           // it has a piece of the answer
+  std::int64_t prompt_tokens = 0, tokens = 0;  // 0: it does not say
+  std::string error;
+};
+// Throws kInvalid for what is no JSON object.
+LATHE_API LoadEvent parse_load_event(std::string_view json);
+// The first model that the body of /v1/models names; empty where there is none. Throws kInvalid.
+LATHE_API std::string first_model_id(std::string_view json);
+
 // A service level objective; 0: none.
 struct LoadObjective {
   double first_token = 0.0, per_token = 0.0;  // seconds
