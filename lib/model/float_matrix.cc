@@ -8,7 +8,7 @@
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/float_panel.h"
-#include "model/onednn_sgemm.h"
+#include "kernels/onednn_sgemm.h"
 
 namespace lathe {
 namespace {
