@@ -21,6 +21,7 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
+#include "convert/archive.h"
 #include "convert/experts.h"
 #include "convert/report.h"
 
@@ -38,6 +39,7 @@ struct Options {
   std::int64_t layers = 0;
   std::string model;  // -m
   std::string base;   // of an adapter
+  ArchiveRequest archive;
   ExpertOptions experts;
   bool list = false, verify = false, dry_run = false;
 };
@@ -137,10 +139,20 @@ int convert_adapter(const Tool& tool, const Options& options) {
   return 0;
 }
 
+// Nothing is asked for but what the model is.
+bool is_as_it_is(const Options& options) {
+  return options.dtype.empty() && options.to.empty() && options.lora.empty() &&
+         options.tokenizer.empty() && options.base.empty() && options.synthetic.empty() &&
+         !options.experts.any() && !options.dry_run;
+}
+
 int convert(const Tool& tool, const Options& options) {
   const std::string& output = tool.common().output;
   if (output == "-" && !options.dry_run) {
     fail_usage("name the output with -o: a .lathe or .gguf file, or a folder");
+  }
+  if (is_as_it_is(options) && is_restored(options.input, output)) {
+    return restore(tool, options.input);
   }
   if (options.synthetic.empty() && is_lora(options.input)) {
     if (options.base.empty()) {
@@ -211,6 +223,11 @@ void check(const Tool& tool, const Options& options) {
     fail_usage(
         "--keep-experts, --by-use and --replace-experts are about the conversion of a model");
   }
+  if (options.archive.any() && (!is_as_it_is(options) || options.list || options.verify)) {
+    fail_usage(
+        "--archive and --diff store a model as it is: the options that change, list or verify one "
+        "don't go with them");
+  }
   const bool reports = options.list || options.verify || options.dry_run;
   if (tool.common().json() && !reports) {
     fail_usage("--json goes with --list, --verify or --dry-run");
@@ -238,9 +255,9 @@ int main(int argc, char** argv) {
   app.get_option("--output")
       ->description("The .lathe or .gguf file, or the folder, to write; a listing's file")
       ->default_str("");
-  app.add_option(
-         "IN", options.input,
-         "The model to read: a .lathe or .gguf file, a Hugging Face folder, a llama2.c .bin")
+  app.add_option("IN", options.input,
+                 "The model to read: a .lathe or .gguf file, a Hugging Face folder, a llama2.c "
+                 ".bin, an archive")
       ->type_name("MODEL");
   app.add_option("-m,--model", options.model, "The same, as the other tools have it")
       ->type_name("MODEL");
@@ -269,9 +286,10 @@ int main(int argc, char** argv) {
       ->default_str("");
   tool.size("--shard-size", options.shard_size,
             "Split the weights of a Hugging Face folder into files of at most SIZE bytes", "5G");
+  add_archive_options(tool, options.archive);
   app.add_flag("-l,--list", options.list, "List what is in MODEL: metadata and tensors");
   app.add_flag("--verify", options.verify,
-               "Compare the tensors of a .lathe file with its checksums");
+               "Compare the tensors of a .lathe file, or an archive, with its checksums");
   app.add_flag("-n,--dry-run", options.dry_run, "Print what would be written, and write nothing");
   tool.example("convert Llama-3.2-1B -o llama.lathe", "A Hugging Face folder as a native file");
   tool.example("convert llama.lathe --dtype f16 -o llama.gguf", "For llama.cpp");
@@ -282,10 +300,13 @@ int main(int argc, char** argv) {
   tool.example("convert --synthetic tinyllama-1.1b -o random.gguf", "Random weights, real speed");
   tool.example("convert moe.gguf --by-use book.txt --keep 64 -o small.lathe",
                "The 64 experts of each layer that a text needs most");
+  tool.example("convert --archive Llama-3.2-1B -o llama.archive", "Two thirds of the bytes");
+  tool.example("convert llama.archive -o Llama-3.2-1B", "The same files again");
   tool.example("convert --list llama.gguf", "What is in a file");
   return tool.run(argc, argv, [&] {
     take_model(options);
     check(tool, options);
+    if (options.archive.any()) return archive(tool, options.input, options.archive);
     if (options.list) return list(tool, options);
     if (options.verify) return verify(tool, options);
     return convert(tool, options);

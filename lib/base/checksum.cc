@@ -6,6 +6,10 @@
 
 namespace lathe {
 
+std::uint64_t checksum_of(std::span<const std::byte> bytes) noexcept {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 struct Checksum::State {
   XXH3_state_t* xxh3 = XXH3_createState();
   ~State() { XXH3_freeState(xxh3); }

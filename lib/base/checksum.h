@@ -10,6 +10,9 @@
 
 namespace lathe {
 
+// Of bytes that are all there: the number whose text() Checksum gives.
+std::uint64_t checksum_of(std::span<const std::byte> bytes) noexcept;
+
 class Checksum {
  public:
   Checksum();

@@ -24,15 +24,15 @@ bool all_zeros(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::map<std::string, std::uint64_t> join_foreign(const std::string& folder,
+std::map<std::string, std::uint64_t> join_foreign(const FileSet& folder,
                                                   std::string_view config_text,
                                                   const SafetensorsReader& file,
                                                   std::vector<FoundTensor>& found) {
   std::map<std::string, std::uint64_t> bytes;
-  const auto path = [&](const std::string& name) { return folder + "/" + name; };
+  const auto path = [&](const std::string& name) { return folder.path_of(name); };
   const auto configuration = foreign_configuration(
       parse_json(config_text, path("config.json")),
-      [&](const std::string& name) { return read_small_file_if_there(path(name)); }, path);
+      [&](const std::string& name) { return read_small_file_if_there(folder, name); }, path);
   if (!configuration) return bytes;
   const JsonView view(configuration->json, configuration->file);
   if (!is_foreign_method(view.get_string("quant_method").value_or(""))) return bytes;

@@ -16,7 +16,7 @@ namespace lathe {
 // Puts each matrix in the place of its parts, under its own name. `config_text`: of the folder's
 // config.json. Gives the bytes of the parts, by name. Nothing happens in a folder in floats. Throws
 // as find_foreign().
-std::map<std::string, std::uint64_t> join_foreign(const std::string& folder,
+std::map<std::string, std::uint64_t> join_foreign(const FileSet& folder,
                                                   std::string_view config_text,
                                                   const SafetensorsReader& file,
                                                   std::vector<FoundTensor>& found);

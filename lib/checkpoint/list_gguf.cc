@@ -83,7 +83,7 @@ ListedValue describe(const GgufReader& gguf, const GgufEntry& entry) {
 }  // namespace
 
 void list_gguf(const ModelPath& path, FileListing& out) {
-  const auto gguf = GgufReader::open(path.file());
+  const auto gguf = GgufReader::open(path.file(), path.archive() ? &path.files() : nullptr);
   out.format = "GGUF";
   out.metadata.push_back({"version", "", static_cast<std::int64_t>(gguf->version())});
   for (const GgufEntry& entry : gguf->metadata()) out.metadata.push_back(describe(*gguf, entry));

@@ -13,8 +13,8 @@ namespace lathe {
 namespace {
 
 // The members of config.json, one line each.
-void list_config(const std::string& path, FileListing& out) {
-  const nlohmann::json json = parse_json(read_small_file(path), path);
+void list_config(const std::string& text, const std::string& path, FileListing& out) {
+  const nlohmann::json json = parse_json(text, path);
   const JsonView view(json, path);
   if (!view.is_object()) view.fail_here("is not an object");
   for (const auto& item : json.items()) {
@@ -52,11 +52,13 @@ void list_safetensors(const SafetensorsReader& file, FileListing& out) {
 void list_hugging_face(const ModelPath& path, FileListing& out) {
   if (!path.is_folder()) return list_safetensors(*path.safetensors(), out);
   out.format = "Hugging Face";
-  list_config(require_config(path.path()), out);
-  const auto weights = open_folder_weights(path.path());
+  const FileSet& folder = path.files();
+  const std::string config = require_config(folder);
+  const std::string text = read_small_file(folder, config);
+  list_config(text, folder.path_of(config), out);
+  const auto weights = open_folder_weights(folder);
   std::vector<FoundTensor> found = list_tensors(*weights);
-  const auto bytes =
-      join_foreign(path.path(), read_small_file(path.path() + "/config.json"), *weights, found);
+  const auto bytes = join_foreign(folder, text, *weights, found);
   for (const FoundTensor& tensor : found) {
     const auto joined = bytes.find(tensor.name);
     out.tensors.push_back(

@@ -57,7 +57,7 @@ void add_view(const TensorSlot& slot, const FoundTensor& tensor, const TensorFil
                                  .shape = slot.shape,
                                  .bytes = dtype_bytes(tensor.dtype, elements).value(),
                                  .id = slot.id});
-  parts.stored.push_back({.bytes = file.tensor_data(tensor.index),
+  parts.stored.push_back({.bytes = file.tensor_place(tensor.index),
                           .stored = tensor.dtype,
                           .index = tensor.index,
                           .view = tensor.view});
@@ -132,7 +132,7 @@ void match_tensors(CheckpointParts& parts, std::span<const TensorSlot> slots,
       add_foreign(slot, at, tensor, parts);
       continue;
     }
-    const auto bytes = part_of(file.tensor_data(tensor.index), slot, at);
+    const auto bytes = part_of(file.tensor_place(tensor.index), slot, at);
     const auto floats = static_cast<std::size_t>(slot.shape[0]) * sizeof(float);
     parts.facts.tensors.push_back({.name = slot.name(),
                                    .dtype = at.less_one ? DType::kF32 : tensor.dtype,

@@ -91,14 +91,14 @@ void place_experts(const GgufReader& gguf, std::vector<TensorSlot>& slots) {
 bool is_gguf(const ModelPath& path) { return GgufReader::looks_like(path.bytes()); }
 
 std::shared_ptr<const TokenizerFiles> gguf_tokenizer(const ModelPath& path) {
-  const auto gguf = GgufReader::open(path.file());
+  const auto gguf = GgufReader::open(path.file(), path.archive() ? &path.files() : nullptr);
   auto files = tokenizer_of(*gguf, vocabulary_from_gguf(*gguf));
   if (!files) fail_invalid("{}: the file holds no vocabulary", quoted(path.path()));
   return files;
 }
 
 CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
-  const auto gguf = GgufReader::open(path.file());
+  const auto gguf = GgufReader::open(path.file(), path.archive() ? &path.files() : nullptr);
   if (gguf->get_string(gguf_lora::kType) == gguf_lora::kAdapter) fail_adapter_alone(path.path());
   CheckpointParts parts;
   parts.file = gguf;

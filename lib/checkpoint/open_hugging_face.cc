@@ -1,5 +1,4 @@
 // A Hugging Face folder, or the file of safetensors in one, as a Checkpoint.
-#include <filesystem>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -18,20 +17,8 @@
 #include "checkpoint/split_experts.h"
 #include "checkpoint/tied_head.h"
 #include "checkpoint/wrapper.h"
-#include "io/folder_file.h"
 
 namespace lathe {
-namespace {
-
-// The folder that the path is, or that the file lies in.
-std::string folder_of(const ModelPath& path) {
-  if (path.is_folder()) return path.path();
-  const std::filesystem::path folder = std::filesystem::path(path.path()).parent_path();
-  return folder.empty() ? "." : folder.string();
-}
-
-}  // namespace
-
 bool is_hugging_face(const ModelPath& path) {
   if (path.is_folder()) return true;
   return path.safetensors() != nullptr && !lathe_file::is_native(*path.safetensors());
@@ -41,9 +28,9 @@ namespace {
 
 // What a config.json says of the embedding's rows, -1 where it says nothing: a tokenizer may be
 // used whose model is not supported.
-std::int64_t rows_of(const std::string& folder) {
-  const std::string path = folder + "/config.json";
-  const std::string text = read_small_file_if_there(path);
+std::int64_t rows_of(const FileSet& folder) {
+  const std::string path = folder.path_of("config.json");
+  const std::string text = read_small_file_if_there(folder, "config.json");
   if (text.empty()) return -1;
   const nlohmann::json json = parse_json(text, path);
   const JsonView config(json, path);
@@ -55,28 +42,29 @@ std::int64_t rows_of(const std::string& folder) {
 }  // namespace
 
 std::shared_ptr<const TokenizerFiles> hugging_face_tokenizer(const ModelPath& path) {
-  const std::string folder = folder_of(path);
+  const FileSet& folder = path.files();
   auto files = tokenizer_from_folder(folder, rows_of(folder));
   if (!files) {
-    fail_invalid("{}: the folder has neither tokenizer.json nor tokenizer.model", quoted(folder));
+    fail_invalid("{}: the folder has neither tokenizer.json nor tokenizer.model",
+                 quoted(folder.path()));
   }
   return files;
 }
 
 CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
-  const std::string folder = folder_of(path);
+  const FileSet& folder = path.files();
   // Weights alone do not make a model: the configuration lies beside them.
-  if (!path.is_folder() && !is_there(folder + "/config.json")) {
+  if (!path.is_folder() && !folder.has("config.json")) {
     fail_invalid("{}: holds weights without a configuration, and there is no config.json beside it",
                  quoted(path.path()));
   }
-  const std::string config_path = require_config(folder);
+  const std::string config_name = require_config(folder);
   CheckpointParts parts;
   CheckpointFacts& facts = parts.facts;
-  facts.path = folder;
-  const std::string generation = read_small_file_if_there(folder + "/generation_config.json");
-  const std::string config = read_small_file(config_path);
-  facts.config = config_from_json(config, generation, config_path);
+  facts.path = folder.path();
+  const std::string generation = read_small_file_if_there(folder, "generation_config.json");
+  const std::string config = read_small_file(folder, config_name);
+  facts.config = config_from_json(config, generation, folder.path_of(config_name));
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
   const auto weights = open_folder_weights(folder);
   parts.file = weights;

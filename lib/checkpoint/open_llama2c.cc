@@ -48,7 +48,7 @@ CheckpointParts open_llama2c(const ModelPath& path, const OpenOptions&) {
   for (const TensorSlot& slot : tensor_slots(facts.config)) {
     const auto tensor = reader->find_tensor(slot.llama2c.name);
     if (!tensor) fail(ErrorCode::kBug, "{}: no place for {}", quoted(facts.path), slot.name());
-    std::span<const std::byte> bytes = reader->tensor_data(*tensor);
+    std::span<const std::byte> bytes = reader->tensor_place(*tensor);
     if (slot.id.layer >= 0) {
       const std::size_t size = bytes.size() / facts.config.layers.size();
       bytes = bytes.subspan(static_cast<std::size_t>(slot.id.layer) * size, size);

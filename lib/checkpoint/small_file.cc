@@ -20,8 +20,12 @@ std::string read_small_file(const MappedFile& file) {
   return text_of(bytes);
 }
 
-std::string read_small_file_if_there(const std::string& path) {
-  return is_there(path) ? read_small_file(path) : std::string();
+std::string read_small_file(const FileSet& files, const std::string& name) {
+  return read_small_file(*files.open_text(name));
+}
+
+std::string read_small_file_if_there(const FileSet& files, const std::string& name) {
+  return files.has(name) ? read_small_file(files, name) : std::string();
 }
 
 std::string text_of(std::span<const std::byte> bytes) {

@@ -6,14 +6,16 @@
 #include <span>
 #include <string>
 
+#include "io/file_set.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
 
 std::string read_small_file(const std::string& path);
 std::string read_small_file(const MappedFile& file);
+std::string read_small_file(const FileSet& files, const std::string& name);
 // "" for an absent file.
-std::string read_small_file_if_there(const std::string& path);
+std::string read_small_file_if_there(const FileSet& files, const std::string& name);
 
 std::string text_of(std::span<const std::byte> bytes);
 

@@ -29,7 +29,7 @@ struct TensorView {
 };
 
 struct StoredTensor {
-  std::span<const std::byte> bytes;     // as the file holds it
+  std::span<const std::byte> bytes;     // as the file holds it (TensorFile::tensor_place)
   DType stored = DType::kF32;           // TensorInfo's, or F32 where a narrower type was widened
   bool interleaved = false;             // rows (of a vector: elements) are in interleaved order
   bool less_one = false;                // TensorInfo's are F32, one more than these

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "lathe/checkpoint_parts.h"
+#include "lathe/error.h"
 
 #include "base/checksum.h"
 #include "base/escape.h"
@@ -34,10 +35,44 @@ std::string required(const SafetensorsReader& file, const char* key) {
 
 }  // namespace
 
+namespace {
+
+// Each part's chunks say whether they are what was archived.
+VerifyReport verify_archive(const archive::Archive& archive, const ProgressCallback& progress) {
+  constexpr std::uint64_t kPiece = std::uint64_t{16} << 20;
+  VerifyReport report;
+  std::uint64_t total = 0;
+  for (const auto& file : archive.layout().files) total += file.bytes;
+  std::vector<std::byte> piece;
+  for (std::size_t f = 0; f < archive.layout().files.size(); ++f) {
+    const auto& parts = archive.layout().files[f].parts;
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      const std::string& name = archive.tensor(f, p).name;
+      if (progress) progress(report.bytes, total, name);
+      try {
+        for (std::uint64_t at = 0; at < parts[p].bytes; at += kPiece) {
+          piece.resize(static_cast<std::size_t>(std::min(kPiece, parts[p].bytes - at)));
+          archive.read(f, parts[p].offset + at, piece);
+        }
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kInvalid) throw;
+        report.mismatched.push_back(name);
+      }
+      ++report.tensors;
+      report.bytes += parts[p].bytes;
+    }
+  }
+  if (progress) progress(total, total, "");
+  return report;
+}
+
+}  // namespace
+
 VerifyReport verify_checksums(const std::string& path, const ProgressCallback& progress) {
   const ModelPath model(path);
+  if (model.archive()) return verify_archive(*model.archive(), progress);
   if (format_of(model).id != CheckpointFormat::kLathe) {
-    fail_unsupported("{}: only .lathe files have checksums", quoted(path));
+    fail_unsupported("{}: only .lathe files and archives have checksums", quoted(path));
   }
   return lathe_file::verify_checksums(*model.safetensors(), progress);
 }

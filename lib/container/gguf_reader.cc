@@ -100,7 +100,8 @@ std::shared_ptr<const GgufReader> GgufReader::open(const std::string& path) {
   return open(MappedFile::open(path));
 }
 
-std::shared_ptr<const GgufReader> GgufReader::open(std::shared_ptr<const MappedFile> file) {
+std::shared_ptr<const GgufReader> GgufReader::open(std::shared_ptr<const MappedFile> file,
+                                                   const FileSet* set) {
   std::shared_ptr<GgufReader> reader(new GgufReader(file->path()));
   GgufHeader header = parse_gguf(file->bytes(), file->path());
   reader->version_ = header.version;
@@ -110,12 +111,12 @@ std::shared_ptr<const GgufReader> GgufReader::open(std::shared_ptr<const MappedF
     reader->key_index_.emplace(reader->metadata_[i].key, i);
   }
   reader->add_file(std::move(file), std::move(header.tensors));
-  reader->open_splits();
+  reader->open_splits(set);
   reader->index_tensors();
   return reader;
 }
 
-void GgufReader::open_splits() {
+void GgufReader::open_splits(const FileSet* set) {
   const std::int64_t count = get_int(kSplitCount).value_or(1);
   if (count < 0 || count > kMaxSplits) {
     fail_invalid("{}: {} is {}; 1 to {} are possible", quoted(path()), kSplitCount, count,
@@ -137,7 +138,8 @@ void GgufReader::open_splits() {
     const std::string prefix = path().substr(0, path().size() - suffix.size());
     for (std::int64_t i = 1; i < count; ++i) {
       const std::string name = prefix + split_suffix(i, count);
-      auto file = open_weights_of_folder(name);
+      auto file = set == nullptr ? open_weights_of_folder(name)
+                                 : set->open_weights(name.substr(name.rfind('/') + 1));
       GgufHeader header = parse_gguf(file->bytes(), name);
       if (split_integer(header, kSplitCount, name) != count ||
           split_integer(header, kSplitNo, name) != i) {

@@ -22,6 +22,7 @@
 
 #include "container/gguf_header.h"
 #include "container/tensor_file.h"
+#include "io/file_set.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
@@ -29,8 +30,9 @@ namespace lathe {
 class GgufReader final : public TensorFile {
  public:
   static std::shared_ptr<const GgufReader> open(const std::string& path);
-  // `file` is the only one, or the first.
-  static std::shared_ptr<const GgufReader> open(std::shared_ptr<const MappedFile> file);
+  // `file` is the only one, or the first, and the others are in the same folder, or in `set`.
+  static std::shared_ptr<const GgufReader> open(std::shared_ptr<const MappedFile> file,
+                                                const FileSet* set = nullptr);
   // True when the file begins as GGUF does; never throws for the content.
   static bool looks_like(std::span<const std::byte> bytes) noexcept;
 
@@ -58,7 +60,7 @@ class GgufReader final : public TensorFile {
 
  private:
   explicit GgufReader(std::string path) : TensorFile(std::move(path)) {}
-  void open_splits();
+  void open_splits(const FileSet* set);
   [[noreturn]] void fail_type(std::string_view key, const GgufValue& value,
                               std::string_view wanted) const;
 

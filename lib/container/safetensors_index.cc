@@ -6,7 +6,6 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "container/tensor_entry.h"
-#include "io/folder_file.h"
 
 namespace lathe {
 namespace {
@@ -100,17 +99,15 @@ SafetensorsIndex parse_safetensors_index(std::string_view text, const std::strin
   return index;
 }
 
-SafetensorsIndex read_safetensors_index(const std::string& path) {
-  const auto file = open_text_of_folder(path);
+SafetensorsIndex read_safetensors_index(const FileSet& files, const std::string& name) {
+  const auto file = files.open_text(name);
   const auto bytes = file->bytes();
-  SafetensorsIndex index =
-      parse_safetensors_index({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
-
-  const auto slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  SafetensorsIndex index = parse_safetensors_index(
+      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file->path());
   for (const std::string& shard : index.shards) {
-    if (!is_there(folder + shard)) {
-      fail_invalid("{}: the shard {} is missing", quoted(path), quoted(folder + shard));
+    if (!files.has(shard)) {
+      fail_invalid("{}: the shard {} is missing", quoted(file->path()),
+                   quoted(files.path_of(shard)));
     }
   }
   return index;

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/file_set.h"
+
 namespace lathe {
 
 struct SafetensorsIndex {
@@ -26,7 +28,7 @@ struct SafetensorsIndex {
 // `file` names the text in messages.
 SafetensorsIndex parse_safetensors_index(std::string_view text, const std::string& file);
 
-// Reads the index at `path` and checks that each shard exists and lies where it may.
-SafetensorsIndex read_safetensors_index(const std::string& path);
+// Reads the index `name` and checks that each shard exists and lies where it may.
+SafetensorsIndex read_safetensors_index(const FileSet& files, const std::string& name);
 
 }  // namespace lathe

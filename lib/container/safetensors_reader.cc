@@ -4,7 +4,6 @@
 #include "base/fail.h"
 #include "container/safetensors_index.h"
 #include "container/safetensors_padding.h"
-#include "io/folder_file.h"
 
 namespace lathe {
 
@@ -27,12 +26,11 @@ std::shared_ptr<const SafetensorsReader> SafetensorsReader::open(
 }
 
 std::shared_ptr<const SafetensorsReader> SafetensorsReader::open_index(
-    const std::string& index_path) {
-  const SafetensorsIndex index = read_safetensors_index(index_path);
+    const FileSet& files, const std::string& index_name) {
+  const SafetensorsIndex index = read_safetensors_index(files, index_name);
+  const std::string index_path = files.path_of(index_name);
   std::shared_ptr<SafetensorsReader> reader(new SafetensorsReader(index_path));
-  const auto slash = index_path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : index_path.substr(0, slash + 1);
-  for (const std::string& shard : index.shards) reader->add(open_weights_of_folder(folder + shard));
+  for (const std::string& shard : index.shards) reader->add(files.open_weights(shard));
   reader->index_tensors();
 
   for (const auto& [name, shard] : index.weight_map) {
@@ -42,7 +40,7 @@ std::shared_ptr<const SafetensorsReader> SafetensorsReader::open_index(
                    quoted(index_path), quoted(name), quoted(shard));
     }
     const std::string& found = reader->files()[reader->tensors()[*tensor].file]->path();
-    if (found != folder + shard) {
+    if (found != files.path_of(shard)) {
       fail_invalid("{}: the tensor {} should be in the shard {}, but is in {}", quoted(index_path),
                    quoted(name), quoted(shard), quoted(found));
     }

@@ -17,6 +17,7 @@
 
 #include "container/safetensors_header.h"
 #include "container/tensor_file.h"
+#include "io/file_set.h"
 #include "io/mapped_file.h"
 
 namespace lathe {
@@ -28,8 +29,9 @@ class SafetensorsReader final : public TensorFile {
   static std::shared_ptr<const SafetensorsReader> open(std::shared_ptr<const MappedFile> file);
   // True when the file begins as safetensors do; never throws for the content.
   static bool looks_like(std::span<const std::byte> bytes) noexcept;
-  // The shards that an index (model.safetensors.index.json) names, from its own folder.
-  static std::shared_ptr<const SafetensorsReader> open_index(const std::string& index_path);
+  // The shards that an index (model.safetensors.index.json) names, of the same set.
+  static std::shared_ptr<const SafetensorsReader> open_index(const FileSet& files,
+                                                             const std::string& index);
 
   // __metadata__; of a sharded model the union over the shards, the first one wins.
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }

@@ -36,9 +36,22 @@ std::optional<std::size_t> TensorFile::find_tensor(std::string_view name) const 
   return at == by_name_.end() ? std::nullopt : std::optional(at->second);
 }
 
-std::span<const std::byte> TensorFile::tensor_data(std::size_t tensor) const noexcept {
+std::span<const std::byte> TensorFile::tensor_data(std::size_t tensor) const {
+  const TensorEntry& entry = tensors_[tensor];
+  files_[entry.file]->fetch(entry.offset, entry.bytes);
+  return tensor_place(tensor);
+}
+
+std::span<const std::byte> TensorFile::tensor_place(std::size_t tensor) const noexcept {
   const TensorEntry& entry = tensors_[tensor];
   return files_[entry.file]->bytes().subspan(entry.offset, entry.bytes);
+}
+
+const FileContent* TensorFile::tensor_content(std::size_t tensor,
+                                              std::uint64_t& offset) const noexcept {
+  const TensorEntry& entry = tensors_[tensor];
+  offset = entry.offset;
+  return files_[entry.file]->content();
 }
 
 void TensorFile::drop(std::size_t tensor) const noexcept {

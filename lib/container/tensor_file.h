@@ -34,8 +34,14 @@ class TensorFile {
   std::span<const TensorEntry> tensors() const noexcept { return tensors_; }
   // Index into tensors(), or nothing.
   std::optional<std::size_t> find_tensor(std::string_view name) const noexcept;
-  // The tensor's bytes in the map.
-  std::span<const std::byte> tensor_data(std::size_t tensor) const noexcept;
+  // The tensor's bytes in the map. Of a file in an archive they are decoded, and stay in memory;
+  // throws kInvalid where they are damaged.
+  std::span<const std::byte> tensor_data(std::size_t tensor) const;
+  // Where they are, or would be.
+  std::span<const std::byte> tensor_place(std::size_t tensor) const noexcept;
+  // For bytes of the tensor that do not lie in a map: null where they do. `offset` of its first
+  // byte there.
+  const FileContent* tensor_content(std::size_t tensor, std::uint64_t& offset) const noexcept;
   // Lets the kernel drop the tensor's pages.
   void drop(std::size_t tensor) const noexcept;
   // False once one of the files was modified after it was opened.

@@ -20,7 +20,7 @@ constexpr std::uint64_t kBytesWorthSharing = std::uint64_t{256} << 10;
 
 void pack_all(const ForeignMatrix& matrix, std::span<std::byte> out) {
   ForeignPacker packer(matrix, out);
-  ThreadPool pool(out.size() < kBytesWorthSharing ? 1 : available_cpus());
+  ThreadPool pool(out.size() < kBytesWorthSharing ? 1 : default_threads());
   FirstException problem;
   pool.parallel_for(packer.tiles(), kTilesAtATime, [&](std::int64_t first, std::int64_t last) {
     problem.guard([&] { packer.pack(first, last); });

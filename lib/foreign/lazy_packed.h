@@ -19,7 +19,7 @@ class LazyPacked {
   LazyPacked& operator=(const LazyPacked&) = delete;
 
   const ForeignMatrix& matrix() const noexcept { return *matrix_; }
-  // The tensor, on a multiple of 64; the first call makes it, with all processors, and it stays in
+  // The tensor, on a multiple of 64; the first call makes it, on default_threads(), and it stays in
   // memory. Empty when memory is short.
   std::span<const std::byte> bytes() const noexcept;
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 #include "lathe/host/lfs_pointer.h"
 
@@ -18,6 +19,8 @@ namespace {
 constexpr std::size_t kLargePagesFrom = std::size_t{64} << 20;
 
 }  // namespace
+
+FileContent::~FileContent() = default;
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   std::shared_ptr<MappedFile> file(new MappedFile);
@@ -53,12 +56,38 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   return file;
 }
 
+std::shared_ptr<const MappedFile> MappedFile::of(std::string path,
+                                                 std::shared_ptr<const FileContent> content) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = std::move(path);
+  file->content_ = std::move(content);
+  file->size_ = static_cast<std::size_t>(file->content_->size());
+  if (file->size_ == 0) return file;
+  // What is not fetched takes no memory.
+  void* data = ::mmap(nullptr, file->size_, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorCode::kLimit, "{}: no room for {} bytes", quoted(file->path_), file->size_);
+  }
+  file->data_ = static_cast<const std::byte*>(data);
+  return file;
+}
+
+void MappedFile::fetch(std::size_t offset, std::size_t size) const {
+  if (!content_ || size == 0) return;
+  const std::lock_guard lock(fetching_);
+  if (fetched_.contains({offset, size})) return;
+  content_->read(offset, {const_cast<std::byte*>(data_) + offset, size});
+  fetched_.emplace(offset, size);
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
   if (fd_ >= 0) ::close(fd_);
 }
 
 bool MappedFile::unchanged() const noexcept {
+  if (content_) return content_->unchanged();
   struct stat now {};
   return ::fstat(fd_, &now) == 0 && now.st_size == opened_.st_size &&
          now.st_mtim.tv_sec == opened_.st_mtim.tv_sec &&
@@ -66,6 +95,7 @@ bool MappedFile::unchanged() const noexcept {
 }
 
 void MappedFile::drop(std::size_t offset, std::size_t size) const noexcept {
+  if (content_) return;
   // Whole pages inside the range only: the neighbours may still be in use.
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t first = (offset + page - 1) / page * page;

@@ -6,9 +6,9 @@
 
 #include "kernels/conversion_kernels.h"
 #include "kernels/forward_kernels.h"
+#include "kernels/onednn_sgemm.h"
 #include "kernels/select.h"
 #include "model/float_panel.h"
-#include "model/onednn_sgemm.h"
 
 namespace lathe {
 namespace {

@@ -1,6 +1,7 @@
 #include "parallel/cpu_count.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <sched.h>
@@ -65,6 +66,21 @@ int count() noexcept {
 int available_cpus() noexcept {
   static const int cpus = count();
   return cpus;
+}
+
+namespace {
+
+std::atomic<int> chosen_threads{0};
+
+}  // namespace
+
+int default_threads() noexcept {
+  const int chosen = chosen_threads.load(std::memory_order_relaxed);
+  return chosen > 0 ? chosen : available_cpus();
+}
+
+void set_default_threads(int threads) noexcept {
+  chosen_threads.store(threads, std::memory_order_relaxed);
 }
 
 }  // namespace lathe

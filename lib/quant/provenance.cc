@@ -27,7 +27,7 @@ Provenance read_provenance(const std::string& file) {
   const ModelPath model(file);
   const CheckpointFormat format = format_of(model).id;
   if (format == CheckpointFormat::kGguf) {
-    const auto gguf = GgufReader::open(model.file());
+    const auto gguf = GgufReader::open(model.file(), model.archive() ? &model.files() : nullptr);
     out.format = format;
     out.recipe = gguf->get_string(gguf_keys::kRecipe).value_or("");
     out.source_sum = gguf->get_string(gguf_keys::kSourceHash).value_or("");

@@ -17,7 +17,7 @@ FLOORS = [
     ["io", "parallel"],
     ["tensor"],
     ["kernels", "container", "tokenizer"],
-    ["foreign"],
+    ["archive", "foreign"],
     ["checkpoint", "constraint"],
     ["convert"],
     ["quant"],
@@ -33,6 +33,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Public headers whose room is not to be seen from a .cc file of the same name.
 HEADER_ROOM = {
     "export": "base",
+    "archive": "archive",
     "error": "base",
     "failure": "base",
     "escape": "base",

@@ -237,6 +237,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
     }
     if (common_.output.empty()) fail_usage("-o names no file");
     check_one_model(app_, name_);
+    set_default_threads(static_cast<int>(common_.threads));
     return body();
   } catch (const CLI::CallForHelp&) {
     return print(help());

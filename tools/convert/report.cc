@@ -198,6 +198,34 @@ std::string plan_json(const ConvertReport& report, const ExpertEdit* edit) {
   return dump(out);
 }
 
+std::string archive_text(const std::string& path, const ArchiveReport& report, double seconds) {
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  std::vector<std::string> kinds;
+  for (const ArchiveReport::Kind& kind : report.kinds) {
+    if (kind.elements == ArchiveReport::kBetween) continue;
+    kinds.push_back(fmt::format("{} to {:.1f} %", kind.elements, percent(kind.stored, kind.bytes)));
+  }
+  std::string out = fmt::format(
+      "{}: {} from {}, {:.1f} % ({}), in {:.1f} s", lathe::escape_for_terminal(path),
+      human_bytes(report.archive_bytes), human_bytes(report.source_bytes),
+      percent(report.archive_bytes, report.source_bytes), fmt::join(kinds, ", "), seconds);
+  if (report.differences > 0) {
+    out += fmt::format("; {} tensors as differences to the base, {} of them equal to its own",
+                       report.differences, report.equal);
+  }
+  if (!report.low_rank.empty()) {
+    std::vector<std::string> ranks;
+    for (const ArchiveReport::LowRank& one : report.low_rank) {
+      ranks.push_back(fmt::format("{} leaves {:.1f} %", one.rank, 100.0 * one.error));
+    }
+    out += fmt::format("; of what else differs in matrices, a LoRA of rank {}",
+                       fmt::join(ranks, ", "));
+  }
+  return out;
+}
+
 std::string verify_json(const std::string& path, const VerifyReport& report) {
   return dump({{"schema", "lathe.verify/1"},
                {"path", path},

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "lathe/archive.h"
 #include "lathe/convert.h"
 #include "lathe/list.h"
 
@@ -20,6 +21,9 @@ std::string listing_json(const FileListing& listing);
 std::string plan_table(const ConvertReport& report, std::size_t width);
 // `edit` may be null.
 std::string plan_json(const ConvertReport& report, const ExpertEdit* edit);
+
+// One line, and one more for each kind of tensor.
+std::string archive_text(const std::string& path, const ArchiveReport& report, double seconds);
 
 std::string verify_json(const std::string& path, const VerifyReport& report);
 

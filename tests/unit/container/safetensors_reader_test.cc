@@ -45,6 +45,12 @@ void write_file(const std::string& path, const std::vector<TensorSpec>& specs,
   EXPECT_EQ(fs::file_size(path), writer.file_size());
 }
 
+std::shared_ptr<const SafetensorsReader> open_index(const std::string& path) {
+  const fs::path at(path);
+  return SafetensorsReader::open_index(*files_of_folder(at.parent_path().native()),
+                                       at.filename().native());
+}
+
 void expect_content(const SafetensorsReader& r, const std::vector<TensorSpec>& specs) {
   ASSERT_EQ(r.tensors().size(), specs.size());
   for (std::size_t s = 0; s < specs.size(); ++s) {
@@ -158,7 +164,7 @@ class Shards : public ::testing::Test {
   }
   void refused(std::string_view part, std::string_view map) const {
     const std::string path = index(map);
-    expect_refused(kInvalid, part, [&] { SafetensorsReader::open_index(path); });
+    expect_refused(kInvalid, part, [&] { open_index(path); });
   }
   static constexpr std::string_view kMap =
       R"({"x":"a.safetensors","y":"a.safetensors","z":"b.safetensors"})";
@@ -166,7 +172,7 @@ class Shards : public ::testing::Test {
 };
 
 TEST_F(Shards, OpensAllOfThem) {
-  const auto r = SafetensorsReader::open_index(index(kMap));
+  const auto r = open_index(index(kMap));
   EXPECT_EQ(r->tensors().size(), 3u);
   EXPECT_EQ(r->tensors()[*r->find_tensor("z")].file, 1u);
   EXPECT_EQ(r->tensor_data(*r->find_tensor("z")).size(), 3u);
@@ -176,7 +182,7 @@ TEST_F(Shards, OpensFromTheCurrentFolder) {
   const std::string path = index(kMap);
   const auto before = fs::current_path();
   fs::current_path(folder_.path());
-  const auto r = SafetensorsReader::open_index("model.safetensors.index.json");
+  const auto r = open_index("model.safetensors.index.json");
   fs::current_path(before);
   EXPECT_EQ(r->tensors().size(), 3u);
 }
@@ -196,7 +202,7 @@ TEST_F(Shards, MayBeLinksButNotToNothing) {
   const auto map = [](const std::string& z) {
     return R"({"x":"a.safetensors","y":"a.safetensors","z":")" + z + "\"}";
   };
-  EXPECT_NO_THROW(SafetensorsReader::open_index(index(map("c.safetensors"))));
+  EXPECT_NO_THROW(open_index(index(map("c.safetensors"))));
   fs::create_symlink("nowhere", folder_.file("d.safetensors"));
   refused("there is nothing", map("d.safetensors"));
   refused("is missing", map("absent.safetensors"));
@@ -212,7 +218,7 @@ TEST_F(Shards, AllowsACacheWhoseIndexIsALinkToo) {
     fs::rename(folder_.file(name), folder_.file(std::string("blobs/") + name));
     fs::create_symlink(std::string("../../blobs/") + name, snapshot + name);
   }
-  const auto r = SafetensorsReader::open_index(snapshot + "model.safetensors.index.json");
+  const auto r = open_index(snapshot + "model.safetensors.index.json");
   EXPECT_EQ(r->tensors().size(), 3u);
 }
 

@@ -1,4 +1,4 @@
-#include "model/onednn_sgemm.h"
+#include "kernels/onednn_sgemm.h"
 
 #include <cstdlib>
 #include <dnnl.h>
