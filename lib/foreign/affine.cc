@@ -61,18 +61,21 @@ class AffineMatrix final : public ForeignMatrix {
         const std::int64_t from = (g * parts_.scales.group_step + first) * 2;
         std::memcpy(out.scales.data() + s * kRows, parts_.scales.bytes.data() + from,
                     static_cast<std::size_t>(2 * count));
-        continue;
       }
       for (std::int64_t r = 0; r < count; ++r) {
         const auto at = static_cast<std::size_t>(s * kRows + r);
+        if (!out.zeros.empty()) {
+          out.zeros[at] = static_cast<std::uint8_t>(zero_of(g, first + r));
+        }
+        if (as_they_are_) continue;
         const float scale = parts_.scales.at(g, first + r) * unit;
         out.scales[at] = f32_to_f16(scale);
-        if (form_.scheme.minimums) {
+        if (!out.minimums.empty()) {
           out.minimums[at] = f32_to_f16(-scale * zero_of(g, first + r));
         }
       }
     }
-    if (shifted_) shift_codes(first, count, out.quads);
+    if (shifted_) shift_codes(out.quads);
   }
 
  private:
@@ -101,13 +104,10 @@ class AffineMatrix final : public ForeignMatrix {
 
   void choose_scheme() {
     const int bits = parts_.shape.bits;
-    // q - zero of other zero points is a bit longer, and the minimums of real ones are as good.
-    const bool whole = parts_.zeros == ZeroPoints::kWhole;
-    const bool minimums = parts_.zeros == ZeroPoints::kReal || (whole && bits == 8);
-    const int needed = whole && bits < 8 && bits > 3 ? bits + 1 : std::max(bits, 4);
-    form_.scheme.minimums = minimums;
-    choose_layout(group_, cols(), needed, form_.scheme, parts_.file, parts_.name);
-    shifted_ = !minimums && (whole || form_.scheme.bits != bits);
+    form_.scheme.minimums = parts_.zeros != ZeroPoints::kMiddle;
+    if (parts_.zeros == ZeroPoints::kWhole) form_.scheme.form = ScaleForm::kZeroPoint;
+    choose_layout(group_, cols(), bits, form_.scheme, parts_.file, parts_.name);
+    shifted_ = !form_.scheme.minimums && form_.scheme.bits != bits;
   }
 
   void choose_unit() {
@@ -116,14 +116,15 @@ class AffineMatrix final : public ForeignMatrix {
       fail_invalid("{}: the tensor {} holds a scale of zero", quoted(parts_.file),
                    quoted(parts_.scales.name));
     }
-    form_.exact = !form_.scheme.minimums;
+    const bool rounded = form_.scheme.minimums && minimum_values(form_.scheme) == FactorType::kHalf;
+    form_.exact = !rounded;
     const bool halves = parts_.scales.type == DType::kF16 && !parts_.scales.inverse &&
                         parts_.scales.multiplier == 1.0f;
-    if (halves && !form_.scheme.minimums) {
+    if (halves && !rounded) {
       as_they_are_ = parts_.scales.row_step == 1 && parts_.scales.row_block == 1;
       return;
     }
-    const float most = form_.scheme.minimums ? range.largest * largest_zero() : range.largest;
+    const float most = rounded ? range.largest * largest_zero() : range.largest;
     form_.unit_exponent = FactorRange::unit_exponent(most);
     form_.exact = form_.exact && range.are_halves(form_.unit_exponent);
   }
@@ -137,22 +138,11 @@ class AffineMatrix final : public ForeignMatrix {
     return most;
   }
 
-  // Adds what makes the scheme's zero of the zero point; nothing is carried from code to code.
-  void shift_codes(std::int64_t first, std::int64_t count,
-                   std::vector<std::uint32_t>& quads) const {
-    const auto zero = static_cast<float>(zero_code(form_.scheme));
-    for (std::int64_t g = 0; g < groups_; ++g) {
-      std::uint32_t shift[kRows] = {};
-      for (std::int64_t r = 0; r < count; ++r) {
-        const float by = zero - zero_of(g, first + r);
-        shift[r] = 0x01010101u * static_cast<std::uint32_t>(by);
-      }
-      const std::int64_t end = std::min(divide_up(cols(), 4), divide_up((g + 1) * group_, 4));
-      for (std::int64_t quad = g * group_ / 4; quad < end; ++quad) {
-        std::uint32_t* line = quads.data() + quad * kRows;
-        for (std::int64_t r = 0; r < kRows; ++r) line[r] += shift[r];
-      }
-    }
+  // Adds what makes the scheme's zero of the middle; nothing is carried from code to code.
+  void shift_codes(std::vector<std::uint32_t>& quads) const {
+    const auto by =
+        static_cast<std::uint32_t>(zero_code(form_.scheme)) - static_cast<std::uint32_t>(middle_);
+    for (std::uint32_t& quad : quads) quad += 0x01010101u * by;
   }
 
   AffineParts parts_;
@@ -174,7 +164,9 @@ void choose_layout(std::int64_t group, std::int64_t cols, int bits, PackedScheme
     if (group >= cols) return;
     for (auto known = std::rbegin(kPackedGroups); known != std::rend(kPackedGroups); ++known) {
       scheme.group = *known;
-      if (group % *known == 0 && !packed_scheme_error(scheme)) return;
+      if (group % *known != 0 || packed_scheme_error(scheme)) continue;
+      scheme = with_usual_span(scheme);
+      return;
     }
   }
   fail_unsupported("{}: the tensor {} has groups of {} inputs, which is no multiple of {}",

@@ -3,9 +3,8 @@
 //
 // In the packed layout, exactly:
 //
-//   zero points all in the middle of the codes   the codes as they are
-//   others, of few bits                          without minimums, in a width that has room for
-//                                                q - zero
+//   zero points all in the middle of the codes   without minimums
+//   other whole ones                             zero points
 //   others                                       minimums -zero · scale, rounded to halves
 //
 // Groups larger than the layout's repeat their scale. A scale becomes a half times a power of two

@@ -43,6 +43,7 @@ class SelectedRows final : public ForeignMatrix {
       move_lanes(part.quads, run, out.quads, r);
       move_lanes(part.scales, run, out.scales, r);
       move_lanes(part.minimums, run, out.minimums, r);
+      move_lanes(part.zeros, run, out.zeros, r);
       r += run;
     }
   }
@@ -75,7 +76,12 @@ ForeignRows::ForeignRows(const ForeignForm& form, std::int64_t cols) {
   const std::int64_t groups = form.scheme.group == 0 ? 1 : divide_up(cols, form.scheme.group);
   quads.resize(lanes(divide_up(cols, 4)));
   scales.resize(lanes(groups));
-  if (form.scheme.minimums) minimums.resize(lanes(groups));
+  if (!form.scheme.minimums) return;
+  if (form.scheme.form == ScaleForm::kZeroPoint) {
+    zeros.resize(lanes(groups));
+  } else {
+    minimums.resize(lanes(groups));
+  }
 }
 
 PackedTile ForeignRows::tile() const noexcept {
@@ -83,6 +89,7 @@ PackedTile ForeignRows::tile() const noexcept {
   out.quads = quads.data();
   out.scales.halves = scales.data();
   if (!minimums.empty()) out.minimums.halves = minimums.data();
+  if (!zeros.empty()) out.minimums.bytes = reinterpret_cast<const std::int8_t*>(zeros.data());
   return out;
 }
 

@@ -38,8 +38,9 @@ class ForeignRows {
   // [ceil(cols / 4)][16]: the codes of four neighbouring inputs, the first lowest; beyond the last
   // input anything.
   std::vector<std::uint32_t> quads;
-  // [groups][16]: scales, and minimums where the scheme has them, as halves.
+  // [groups][16]: scales, and minimums where the scheme has them, as halves; or zero points.
   std::vector<std::uint16_t> scales, minimums;
+  std::vector<std::uint8_t> zeros;
 
   PackedTile tile() const noexcept;
 };

@@ -20,9 +20,11 @@ struct SearchKernels {
   void (*encode)(float* values, std::int64_t n, std::int32_t top_code, const float* scales,
                  const float* minimums, float* signal, float* error);
   // The same with approximation: scale · grid[code]; grid has 16 increasing values, borders the
-  // 15 in the middle between neighbours, which lie within ±123 and more than 8 apart.
+  // 15 in the middle between neighbours, which lie within ±123 and more than 8 apart. Beyond
+  // top_code (3, 7 or 15) the last value is repeated, and borders are infinite.
   void (*find_grid_scales)(const float* values, const float* importance, std::int64_t n,
-                           const float* grid, const float* borders, float* scales);
+                           std::int32_t top_code, const float* grid, const float* borders,
+                           float* scales);
   void (*encode_grid)(float* values, std::int64_t n, const float* grid, const float* borders,
                       const float* scales, float* signal, float* error);
   // out[16 k + r] = rows[r · stride + k] · factor for k < n, r < count <= 16; 0 for other r.

@@ -17,20 +17,16 @@ void make_room(std::vector<T>* v, std::int64_t size) {
   if (v->size() < static_cast<std::size_t>(size)) v->resize(static_cast<std::size_t>(size));
 }
 
-std::int64_t span_of(const PackedScheme& scheme, std::int64_t span) noexcept {
-  return span == 0 ? inputs_per_span(scheme) : span;
-}
-
 // Forms are told apart by all that says what they are.
-auto is_for(const PackedScheme& scheme, std::int64_t span) noexcept {
-  return [span = span_of(scheme, span), group = inputs_per_group(scheme),
+auto is_for(const PackedScheme& scheme) noexcept {
+  return [span = inputs_per_span(scheme), group = inputs_per_group(scheme),
           planes = input_planes(scheme)](const auto& form) {
     return form.rows.span == span && form.rows.group == group && form.rows.planes == planes;
   };
 }
 
 auto is_for(const PackedScheme& scheme, const InputForm& wanted) noexcept {
-  return [same = is_for(scheme, wanted.span), sum = wanted.sum](const auto& form) {
+  return [same = is_for(scheme), sum = wanted.sum](const auto& form) {
     return same(form) && form.order == sum;
   };
 }
@@ -81,7 +77,7 @@ LinearInput::Quantized& LinearInput::form_for(const PackedScheme& scheme, const 
   const auto known = std::ranges::find_if(quantized_, is_for(scheme, form));
   if (known != quantized_.end()) return *known;
   // Each layer has orders of its own: what the last one's were made in serves again.
-  Quantized& made = form_of(&quantized_, [same = is_for(scheme, form.span)](const Quantized& q) {
+  Quantized& made = form_of(&quantized_, [same = is_for(scheme)](const Quantized& q) {
     return same(q) && q.order != 0 && !q.ready;
   });
   made.order = form.sum;
@@ -101,7 +97,7 @@ void LinearInput::prepare_quantized(ThreadPool& pool, const PackedScheme& scheme
   to.rows = rows_;
   to.block = block;
   to.inputs = round_up(cols_, 32);
-  to.span = span_of(scheme, form.span);
+  to.span = inputs_per_span(scheme);
   to.group = inputs_per_group(scheme);
   const std::int64_t room = to.blocks() * to.width();
   if (!form.order.empty()) make_room(&q.gathered, rows_ * cols_);

@@ -18,9 +18,8 @@
 
 namespace lathe {
 
-// How a matrix wants its inputs.
+// The order in which a matrix wants its inputs.
 struct InputForm {
-  std::int64_t span = 0;  // inputs per scale; 0: as many as the scheme says
   // The inputs in the order of the matrix's columns; empty: as they are.
   std::span<const std::uint32_t> order = {};
   std::uint64_t sum = 0;  // a checksum of it, by which orders are told apart

@@ -91,8 +91,7 @@ std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t
   problem.rethrow();
   checkpoint.drop(tensor);
   const std::span<const std::byte> bytes = memory.bytes();
-  return std::make_unique<PackedWeights>(view_packed(bytes, what), bytes, std::move(memory),
-                                         find_block_type(info.dtype)->span);
+  return std::make_unique<PackedWeights>(view_packed(bytes, what), bytes, std::move(memory));
 }
 
 // In memory of its own: as it is, or as F32 where nothing multiplies its type.

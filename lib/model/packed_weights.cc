@@ -21,9 +21,8 @@ constexpr std::int64_t kFewInputsBytes = 32 << 10;
 }  // namespace
 
 PackedWeights::PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
-                             WeightMemory memory, std::int64_t span)
+                             WeightMemory memory)
     : WeightMatrix(view.rows, view.cols), view_(view), memory_(std::move(memory)), bytes_(bytes) {
-  form_.span = span;
   form_.order = packed_order(bytes);
   if (form_.order.empty()) return;
   Checksum sum;

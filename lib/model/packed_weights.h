@@ -17,10 +17,9 @@ namespace lathe {
 
 class PackedWeights final : public WeightMatrix {
  public:
-  // A view of `bytes`, which must outlive the matrix or be `memory`'s. `span`: inputs per scale of
-  // the activations, as BlockType has it.
+  // A view of `bytes`, which must outlive the matrix or be `memory`'s.
   PackedWeights(const PackedMatrix& view, std::span<const std::byte> bytes,
-                WeightMemory memory = {}, std::int64_t span = 0);
+                WeightMemory memory = {});
 
   bool batch_invariant() const noexcept override { return true; }
   std::uint64_t bytes() const noexcept override { return bytes_.size(); }

@@ -11,12 +11,13 @@ namespace lathe {
 namespace {
 
 // What a name begins with, in lower case and without its separators, and what is near to it. The
-// first that fits counts. Fewer bits than four are not made here: four are nearest.
+// first that fits counts.
 constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
-    {"q2", "w4"},   {"q3", "w4"},   {"q4", "w4"},  {"q5", "w5"},    {"q6", "w6"},
-    {"q8", "w8"},   {"iq", "w4"},   {"tq", "w4"},  {"mxfp4", "w4"}, {"fp4", "w4"},
-    {"nf4", "w4"},  {"int4", "w4"}, {"i4", "w4"},  {"gptq", "w4"},  {"awq", "w4"},
-    {"int8", "w8"}, {"i8", "w8"},   {"fp8", "w8"}, {"fp16", "f16"}, {"fp32", "f32"},
+    {"q2", "w2"},  {"q3", "w3"},    {"q4", "w4"},    {"q5", "w5"},   {"q6", "w6"},
+    {"q8", "w8"},  {"iq1", "w2"},   {"iq2", "w2"},   {"iq3", "w3"},  {"iq", "w4"},
+    {"tq", "w2"},  {"mxfp4", "w4"}, {"fp4", "w4"},   {"nf4", "w4"},  {"int4", "w4"},
+    {"i4", "w4"},  {"gptq", "w4"},  {"awq", "w4"},   {"int8", "w8"}, {"i8", "w8"},
+    {"fp8", "w8"}, {"fp16", "f16"}, {"fp32", "f32"},
 };
 
 std::string plain(std::string_view name) {

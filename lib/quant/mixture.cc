@@ -26,11 +26,15 @@ constexpr PackedScheme kEight = {.bits = 8, .group = 32};
 constexpr PackedScheme kWide8 = {.bits = 8, .group = 32, .wide_inputs = true};
 constexpr PackedScheme kSix = {.bits = 6, .group = 32, .form = ScaleForm::kTwoLevel};
 constexpr PackedScheme kFive = {.bits = 5, .group = 32, .form = ScaleForm::kTwoLevel};
-constexpr PackedScheme kGrid64 = {.bits = 4, .group = 64, .grid = true};
-constexpr PackedScheme kGrid32 = {
-    .bits = 4, .group = 32, .form = ScaleForm::kTwoLevel, .grid = true};
-constexpr PackedScheme kGrid16 = {
-    .bits = 4, .group = 16, .form = ScaleForm::kTwoLevel, .grid = true};
+constexpr PackedScheme grid(std::uint8_t bits, std::int32_t group, ScaleForm form) {
+  return with_usual_span({.bits = bits, .group = group, .form = form, .grid = true});
+}
+constexpr PackedScheme kGrid64 = grid(4, 64, ScaleForm::kHalf);
+constexpr PackedScheme kGrid32 = grid(4, 32, ScaleForm::kTwoLevel);
+constexpr PackedScheme kGrid16 = grid(4, 16, ScaleForm::kTwoLevel);
+constexpr PackedScheme kThree32 = grid(3, 32, ScaleForm::kTwoLevel);
+constexpr PackedScheme kThree16 = grid(3, 16, ScaleForm::kTwoLevel);
+constexpr PackedScheme kTwo16 = grid(2, 16, ScaleForm::kTwoLevel);
 
 // Measured as KL divergence from f32 on trained models (see quantize(1)), where bits buy most:
 //   - In the output matrix, and with it in an embedding that is the output matrix too. An embedding
@@ -47,6 +51,30 @@ constexpr PackedScheme kGrid16 = {
 // only), the way down and up; a third of that in queries, gate and the rest of attention, whose
 // byte would cost as much again as all of those.
 constexpr Mixture kMixtures[] = {
+    {.name = "w2",
+     .embedding = kGrid32,
+     .output = kGrid16,
+     .first = kFive,
+     .query = kTwo16,
+     .key = kTwo16,
+     .value = kThree16,
+     .grouped_value = kGrid16,
+     .attention_output = kThree32,
+     .gate = kTwo16,
+     .up = kTwo16,
+     .down = kThree32},
+    {.name = "w3",
+     .embedding = kGrid32,
+     .output = kFive,
+     .first = kSix,
+     .query = kThree32,
+     .key = kThree32,
+     .value = kThree16,
+     .grouped_value = kFive,
+     .attention_output = kThree16,
+     .gate = kThree32,
+     .up = kThree32,
+     .down = kThree16},
     {.name = "w4",
      .embedding = kGrid16,
      .output = kRow8,

@@ -136,7 +136,7 @@ MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& sour
                             const FinishedBytes& finished) {
   const int exponent = unit_exponent(scheme, largest_weight(source, pool));
   const float unit = std::ldexp(1.0f, exponent);
-  const Grid grid = scheme.grid ? kNormalGrid : Grid{};
+  const Grid grid = scheme.grid ? normal_grid(scheme.bits) : Grid{};
   PackedWriter writer(scheme, source.rows, source.cols, exponent, grid, out);
   const PackedMatrix& view = writer.view();
   // The header, and then tile after tile; what belongs to them in other sections comes last.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/fail.h"
 #include "kernels/conversion_kernels.h"
@@ -35,8 +36,13 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
       importance_(group_weights(importance, cols, group_size_)),
       codes_(lanes(cols)) {
   if (feedback != nullptr) feedback_.emplace(*feedback);
-  for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[i];
-  for (std::size_t i = 0; i + 1 < grid.size(); ++i) borders_[i] = 0.5f * (grid_[i] + grid_[i + 1]);
+  // Behind the last value nothing is next to anything.
+  const auto values = static_cast<std::size_t>(scheme.grid ? grid_values(scheme.bits) : 16);
+  for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[std::min(i, values - 1)];
+  for (std::size_t i = 0; i + 1 < grid.size(); ++i) {
+    borders_[i] =
+        i + 1 < values ? 0.5f * (grid_[i] + grid_[i + 1]) : std::numeric_limits<float>::infinity();
+  }
   for (Factors* f : {&scales_, &minimums_}) {
     f->values.resize(lanes(groups_));
     f->halves.resize(lanes(groups_));
@@ -85,7 +91,7 @@ void TileQuantizer::search(std::int64_t g) {
   const float* importance = importance_.data() + first;
   float* scales = scales_.values.data() + g * kLanes;
   if (scheme_.grid) {
-    kernels().search.find_grid_scales(values, importance, n, grid_, borders_, scales);
+    kernels().search.find_grid_scales(values, importance, n, top_code_, grid_, borders_, scales);
   } else if (scheme_.minimums) {
     kernels().search.find_lines(values, importance, n, top_code_, scales,
                                 minimums_.values.data() + g * kLanes);

@@ -18,7 +18,7 @@
 
 namespace lathe {
 
-// Sixteen increasing values of a non-linear scheme, as a packed matrix stores them.
+// Increasing values of a non-linear scheme, as a packed matrix stores them.
 using Grid = std::array<std::int8_t, 16>;
 
 // The grid in use: Lloyd's algorithm (1957) on groups of 64 normally distributed numbers, each
@@ -27,6 +27,12 @@ using Grid = std::array<std::int8_t, 16>;
 // own gains them less than 0.05 dB. (A test fits it anew.)
 inline constexpr Grid kNormalGrid = {-127, -98, -79, -63, -49, -36, -24, -12,
                                      0,    12,  24,  37,  50,  65,  84,  109};
+// Of fewer bits, on groups of 32; the rest is 0.
+inline constexpr Grid kNormalGrid3 = {-127, -79, -47, -20, 4, 29, 59, 100};
+inline constexpr Grid kNormalGrid2 = {-127, -44, 18, 88};
+constexpr const Grid& normal_grid(int bits) noexcept {
+  return bits == 2 ? kNormalGrid2 : bits == 3 ? kNormalGrid3 : kNormalGrid;
+}
 
 // Squared errors of one row, in the units of the weights, not weighted by importance.
 struct RowError {

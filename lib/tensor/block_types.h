@@ -41,6 +41,9 @@ struct BlockRow {
 
 struct BlockType {
   DType dtype = DType::kF32;
+  // Its span: in SmolLM2, whose activations have outliers, a scale for each 32 inputs in place of
+  // 128 brings the perplexity of codes of 4 bits from 2.1 % beside that of the same numbers as
+  // floats to 0.03 %.
   PackedScheme scheme;
   // `count` blocks, which begin a row, at any address.
   void (*read)(const std::byte* blocks, std::int64_t count, const BlockRow& row) = nullptr;
@@ -48,10 +51,6 @@ struct BlockType {
   bool (*is_sound)(const std::byte* block) = nullptr;
   std::array<std::int8_t, 16> grid = {};  // where the scheme has one
   int unit_exponent = 0;                  // as PackedMatrix::unit
-  // Inputs per scale of the activations, a multiple of the scheme's group; 0: as the scheme has it.
-  // In SmolLM2, whose activations have outliers, a scale for each 32 in place of 128 brings the
-  // perplexity of codes of 4 bits from 2.1 % beside that of the same numbers as floats to 0.03 %.
-  std::int64_t span = 0;
 };
 
 // Null for types that are no blocks.

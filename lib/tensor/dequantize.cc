@@ -54,6 +54,7 @@ class BlockDecoder {
   float factor(int which, std::int64_t g) const {
     switch (type_.scheme.form) {
       case ScaleForm::kHalf:
+      case ScaleForm::kZeroPoint:  // no block type's
         return f16_to_f32(halves_[which][g]);
       case ScaleForm::kExponent:
         return f32_of_exponent(static_cast<std::uint8_t>(bytes_[which][g]));

@@ -23,6 +23,7 @@ constexpr int kMaxBlockQuads = 8;
 constexpr std::int64_t kInputPadding = 32;
 constexpr std::uint64_t kAlignment = 64;
 constexpr int kLargestUnitExponent = 100;
+constexpr std::int32_t kSpanUnit = 32;  // of the header
 
 // Four equal bytes.
 constexpr std::uint32_t bytes_of(std::uint32_t byte) noexcept { return 0x01010101u * byte; }
@@ -51,13 +52,13 @@ constexpr std::uint8_t kOrdered = 8;  // of the header's flags
 
 // Offsets of the sections; nothing when they wrap.
 std::optional<Sections> sections_of(const PackedMatrix& m, bool ordered) noexcept {
-  const std::uint64_t scale_size = m.scheme.form == ScaleForm::kHalf ? 2 : 1;
   const auto tiles = static_cast<std::uint64_t>(m.tiles);
-  const auto per_tile = [&](std::int64_t groups, std::uint64_t size) {
-    return static_cast<std::uint64_t>(groups) * kTileRows * size;
+  const auto per_tile = [&](std::int64_t groups, FactorType type) {
+    return static_cast<std::uint64_t>(groups * kTileRows * factor_bytes(type));
   };
-  const std::uint64_t scales = per_tile(m.groups, scale_size);
-  const std::uint64_t supers = per_tile(m.super_groups, 2);
+  const std::uint64_t scales = per_tile(m.groups, scale_values(m.scheme));
+  const std::uint64_t minimums = per_tile(m.groups, minimum_values(m.scheme));
+  const std::uint64_t supers = per_tile(m.super_groups, FactorType::kHalf);
   Sections s;
   std::uint64_t at = sizeof(PackedHeader);
   const auto place = [&](std::uint64_t* offset, std::uint64_t tile_size) {
@@ -69,7 +70,7 @@ std::optional<Sections> sections_of(const PackedMatrix& m, bool ordered) noexcep
   };
   const bool fits = place(&s.weights, static_cast<std::uint64_t>(m.tile_bytes)) &&
                     place(&s.scales, scales) && place(&s.super_scales, supers) &&
-                    place(&s.minimums, m.scheme.minimums ? scales : 0) &&
+                    place(&s.minimums, m.scheme.minimums ? minimums : 0) &&
                     place(&s.super_minimums, m.scheme.minimums ? supers : 0);
   s.order = at;
   // A size is far below what would wrap.
@@ -98,25 +99,30 @@ bool size_ok(std::int64_t rows, std::int64_t cols) noexcept {
   return rows > 0 && cols > 0 && rows <= kLargestSize && cols <= kLargestSize;
 }
 
-std::size_t scale_index(const PackedMatrix& m, std::int64_t r, std::int64_t g,
-                        std::int64_t groups) noexcept {
-  (void)m;
+std::size_t factor_index(std::int64_t r, std::int64_t g, std::int64_t groups) noexcept {
   return static_cast<std::size_t>((r / kTileRows * groups + g) * kTileRows + r % kTileRows);
 }
 
-// Scale or minimum of group g of row r.
-float scale_at(const PackedMatrix& m, const void* scales, const std::uint16_t* supers,
-               std::int64_t r, std::int64_t g) noexcept {
-  const std::size_t at = scale_index(m, r, g, m.groups);
-  if (m.scheme.form == ScaleForm::kHalf) {
-    return f16_to_f32(static_cast<const std::uint16_t*>(scales)[at]);
-  }
-  if (m.scheme.form == ScaleForm::kExponent) {
-    return f32_of_exponent(static_cast<const std::uint8_t*>(scales)[at]);
-  }
+// Scale, minimum or zero point of group g of row r.
+float factor_at(const PackedMatrix& m, FactorType type, const void* values,
+                const std::uint16_t* supers, std::int64_t r, std::int64_t g) noexcept {
+  const std::size_t at = factor_index(r, g, m.groups);
+  if (type == FactorType::kHalf) return f16_to_f32(static_cast<const std::uint16_t*>(values)[at]);
+  const auto* bytes = static_cast<const std::uint8_t*>(values);
+  if (type == FactorType::kZero) return bytes[at];
+  if (type == FactorType::kExponent) return f32_of_exponent(bytes[at]);
   const std::int64_t super = m.scheme.group == 0 ? 0 : g * m.scheme.group / kPackedSuperGroup;
-  return static_cast<float>(static_cast<const std::int8_t*>(scales)[at]) *
-         f16_to_f32(supers[scale_index(m, r, super, m.super_groups)]);
+  return static_cast<float>(static_cast<std::int8_t>(bytes[at])) *
+         f16_to_f32(supers[factor_index(r, super, m.super_groups)]);
+}
+
+float scale_at(const PackedMatrix& m, std::int64_t r, std::int64_t g) noexcept {
+  return factor_at(m, scale_values(m.scheme), m.scales, m.super_scales, r, g);
+}
+
+float minimum_at(const PackedMatrix& m, std::int64_t r, std::int64_t g) noexcept {
+  const float value = factor_at(m, minimum_values(m.scheme), m.minimums, m.super_minimums, r, g);
+  return m.scheme.form == ScaleForm::kZeroPoint ? -(value * scale_at(m, r, g)) : value;
 }
 
 // The codes of a block of row r, four of a quad in each number, the first of them lowest.
@@ -179,9 +185,10 @@ PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& w
               static_cast<ScaleForm>(header.form),
               (header.flags & 1u) != 0,
               (header.flags & 2u) != 0,
-              (header.flags & 4u) != 0};
+              (header.flags & 4u) != 0,
+              kSpanUnit * header.span};
   if (const auto error = packed_scheme_error(m.scheme)) fail_invalid("{}: {}", what, *error);
-  if (header.flags > 15 || header.zero != 0 ||
+  if (header.flags > 15 ||
       std::abs(static_cast<std::int64_t>(header.unit_exponent)) > kLargestUnitExponent) {
     fail_invalid("{}: the packed header has fields out of range", what);
   }
@@ -233,9 +240,9 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
                                                 static_cast<std::size_t>(count)});
   };
   bool all = finite(m.super_scales, supers) && finite(m.super_minimums, supers);
-  if (m.scheme.form == ScaleForm::kHalf) {
-    all = finite(m.scales, scales) && finite(m.minimums, scales);
-  } else if (m.scheme.form == ScaleForm::kExponent) {
+  if (scale_values(m.scheme) == FactorType::kHalf) all = all && finite(m.scales, scales);
+  if (minimum_values(m.scheme) == FactorType::kHalf) all = all && finite(m.minimums, scales);
+  if (m.scheme.form == ScaleForm::kExponent) {
     all = std::memchr(m.scales, 255, static_cast<std::size_t>(scales)) == nullptr;
   }
   if (!all) fail_invalid("{}: a scale is infinite or not a number", what);
@@ -245,20 +252,21 @@ PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& wh
 void unpack_row(const PackedMatrix& m, std::int64_t r, float* out) noexcept {
   const int zero = zero_code(m.scheme);
   const std::int64_t group = m.scheme.group == 0 ? m.cols : m.scheme.group;
-  const std::int64_t block = 4 * block_quads(*find_code_width(m.scheme.bits));
+  const std::int64_t block = block_inputs(*find_code_width(m.scheme.bits));
+  const std::int64_t part = std::min(block, group);
   float scale = 0.0f;
   float minimum = 0.0f;
   std::uint32_t quads[kMaxBlockQuads];
-  // A group is a number of whole blocks.
-  for (std::int64_t first = 0; first < m.cols; first += block) {
+  // A group is a number of whole blocks, or a block one of whole groups.
+  for (std::int64_t first = 0; first < m.cols; first += part) {
     if (first % group == 0) {
-      scale = scale_at(m, m.scales, m.super_scales, r, first / group);
-      if (m.scheme.minimums) minimum = scale_at(m, m.minimums, m.super_minimums, r, first / group);
+      scale = scale_at(m, r, first / group);
+      if (m.scheme.minimums) minimum = minimum_at(m, r, first / group);
     }
-    read_block(m, r, first / block, quads);
-    const std::int64_t end = std::min(m.cols, first + block);
+    if (first % block == 0) read_block(m, r, first / block, quads);
+    const std::int64_t end = std::min(m.cols, first + part);
     for (std::int64_t k = first; k < end; ++k) {
-      const std::uint32_t code = quads[(k - first) / 4] >> (8 * (k % 4)) & 255u;
+      const std::uint32_t code = quads[k % block / 4] >> (8 * (k % 4)) & 255u;
       const int value = m.scheme.grid ? m.grid[code] : static_cast<int>(code) - zero;
       const auto q = static_cast<float>(value);
       out[k] = (m.scheme.minimums ? std::fma(scale, q, minimum) : scale * q) * m.unit;
@@ -289,6 +297,7 @@ PackedWriter::PackedWriter(const PackedScheme& scheme, std::int64_t rows, std::i
   header.flags = static_cast<std::uint8_t>((scheme.minimums ? 1 : 0) | (scheme.grid ? 2 : 0) |
                                            (scheme.wide_inputs ? 4 : 0));
   header.group = scheme.group;
+  header.span = static_cast<std::uint8_t>(scheme.span / kSpanUnit);
   header.unit_exponent = unit_exponent;
   header.rows = rows;
   header.cols = cols;

@@ -22,7 +22,7 @@ struct PackedHeader {
   std::uint8_t bits;
   std::uint8_t form;
   std::uint8_t flags;  // 1: minimums, 2: grid, 4: wide inputs, 8: an order of inputs
-  std::uint8_t zero;
+  std::uint8_t span;   // PackedScheme's in units of 32
   std::int32_t group;
   std::int32_t unit_exponent;  // scales and minimums are multiplied with 2^unit_exponent
   std::int64_t rows;

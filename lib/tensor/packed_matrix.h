@@ -22,20 +22,21 @@
 //                                      of the 8-bit line for k would hold, and in its high
 //                                      nibble that of the line for k + 4
 //                                      lines of a tile: k = 0, 8, 16, …
-//   5 and 6 bits: their low four as above, then a line of the bits above those
-//                 (packed_scheme.h)
+//   2, 3, 5 and 6 bits: in one plane or two (packed_scheme.h)
 //   tiles follow each other: the matrix is one stream of memory.
 //
-// Scales stand beside the weights, as [tile][group][16 rows], in one of three forms:
+// Scales stand beside the weights, as [tile][group][16 rows], in one of these forms:
 //   kHalf       a half each
 //   kTwoLevel   a signed byte each, times a half per 256 inputs ([tile][ceil(cols/256)][16]):
 //               small groups for few bits, and what ggml's K types are
 //   kExponent   a byte e each, for 2^(e - 127): what MXFP4 is
-// Minimums have the same form as the scales.
+//   kZeroPoint  a half each, and for the minimum an unsigned byte z, for -z · scale: what GPTQ and
+//               AWQ are
+// But for that one, minimums have the same form as the scales.
 //
 // Bits per weight (large matrices): bits + s/group with s = 16 (kHalf) or 8 (kExponent;
-// kTwoLevel, plus 16/256), twice that with minimums. 4 bits, group 64, kHalf: 4.25; group 32
-// kTwoLevel: 4.3125.
+// kTwoLevel, plus 16/256), twice that with minimums, but 24 with zero points. 4 bits, group 64,
+// kHalf: 4.25; group 32 kTwoLevel: 4.3125.
 //
 // This header has plain structs only, as kernels include it; sizes, parsing and packing are
 // in tensor/packed_layout.h.

@@ -10,7 +10,7 @@ namespace lathe {
 namespace {
 
 // By ScaleForm.
-constexpr const char* kFormLetters[] = {"", "d", "e"};
+constexpr const char* kFormLetters[] = {"", "d", "e", "z"};
 
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -74,7 +74,7 @@ std::optional<PackedScheme> packed_scheme_by_name(std::string_view name) {
   scheme.form = take(name, "d") ? ScaleForm::kTwoLevel : ScaleForm::kHalf;
   scheme.wide_inputs = take(name, "x");
   if (!name.empty() || packed_scheme_error(scheme)) return std::nullopt;
-  return scheme;
+  return with_usual_span(scheme);
 }
 
 std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
@@ -88,21 +88,25 @@ std::optional<std::string> packed_scheme_error(const PackedScheme& s) {
   if (s.group != 0 && !known) {
     return fmt::format("the group must be {} or the row", fmt::join(groups, ", "));
   }
-  const int block_inputs = 4 * block_quads(*width);
-  if (s.group % block_inputs != 0) {
-    return fmt::format("a group of {} bits must be a multiple of {}", s.bits, block_inputs);
-  }
-  if (s.form > ScaleForm::kExponent) return "unknown scale form";
-  if (s.form != ScaleForm::kHalf && s.group == 0) {
+  if (s.form > ScaleForm::kZeroPoint) return "unknown scale form";
+  if (scale_values(s) != FactorType::kHalf && s.group == 0) {
     return "one scale per row must be a half";
   }
   if (s.form == ScaleForm::kExponent && !s.grid) return "exponents as scales need a grid";
+  if (s.form == ScaleForm::kZeroPoint && !s.minimums) return "zero points are minimums";
   if (s.grid && (!width->grid || s.minimums)) {
     return fmt::format("a grid needs {} bits and no minimums",
                        joined(widths([](const CodeWidth& w) { return w.grid; }), "or"));
   }
   if (s.wide_inputs && (s.bits != 8 || s.minimums)) {
     return "inputs in two bytes need 8 bits and no minimums";
+  }
+  const auto spans = list(kActivationSpans);
+  if (s.span != 0 && std::find(spans.begin(), spans.end(), s.span) == spans.end()) {
+    return fmt::format("inputs per scale of the activations must be {}", joined(spans, "or"));
+  }
+  if (s.span != 0 && s.group != 0 && s.span % s.group != 0) {
+    return "a scale of the activations must be for whole groups";
   }
   return std::nullopt;
 }
@@ -113,12 +117,13 @@ std::vector<PackedScheme> all_packed_schemes() {
   std::vector<PackedScheme> schemes;
   for (const CodeWidth& width : kCodeWidths) {
     for (const std::int32_t group : groups) {
-      for (const ScaleForm form : {ScaleForm::kHalf, ScaleForm::kTwoLevel, ScaleForm::kExponent}) {
+      for (const ScaleForm form :
+           {ScaleForm::kHalf, ScaleForm::kTwoLevel, ScaleForm::kExponent, ScaleForm::kZeroPoint}) {
         for (const bool minimums : {false, true}) {
           for (const bool grid : {false, true}) {
             for (const bool wide_inputs : {false, true}) {
               const PackedScheme s = {width.bits, group, form, minimums, grid, wide_inputs};
-              if (!packed_scheme_error(s)) schemes.push_back(s);
+              if (!packed_scheme_error(s)) schemes.push_back(with_usual_span(s));
             }
           }
         }
@@ -145,9 +150,12 @@ std::string packed_scheme_list() {
 double bits_per_weight(const PackedScheme& scheme) noexcept {
   if (scheme.group == 0) return scheme.bits;
   const bool two_level = scheme.form == ScaleForm::kTwoLevel;
-  const double factor = (scheme.form == ScaleForm::kHalf ? 16.0 : 8.0) / scheme.group +
-                        (two_level ? 16.0 / static_cast<double>(kPackedSuperGroup) : 0.0);
-  return scheme.bits + factor * (scheme.minimums ? 2.0 : 1.0);
+  const auto cost = [&](FactorType type) {
+    return 8.0 * static_cast<double>(factor_bytes(type)) / scheme.group +
+           (two_level ? 16.0 / static_cast<double>(kPackedSuperGroup) : 0.0);
+  };
+  return scheme.bits + cost(scale_values(scheme)) +
+         (scheme.minimums ? cost(minimum_values(scheme)) : 0.0);
 }
 
 }  // namespace lathe

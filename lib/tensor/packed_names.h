@@ -4,7 +4,7 @@
 //
 // nl: on a grid (non-linear); r: one scale for the whole row; a: minimums (asymmetric);
 // d: scales in two levels (double quantization); x: inputs in two bytes (extended). Of those that
-// quantize does not make, e: exponents as scales (w4nlg32e).
+// quantize does not make, e: exponents as scales (w4nlg32e), z: zero points (w4g128az).
 #pragma once
 
 #include <optional>
@@ -24,7 +24,7 @@ std::optional<PackedScheme> packed_scheme_by_name(std::string_view name);
 // Why a scheme cannot be, or nothing.
 std::optional<std::string> packed_scheme_error(const PackedScheme& scheme);
 
-// Every scheme that can be.
+// Every scheme that can be, with the span that quantize gives it.
 std::vector<PackedScheme> all_packed_schemes();
 
 // Those that are offered, for messages: "w8r, w4gN, w8gN and w4nlgN (non-linear) with N = 16, 32,

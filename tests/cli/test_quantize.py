@@ -35,7 +35,7 @@ class Quantize(ToolTest):
 
     def test_more_bits_lose_less(self):
         losses, sizes = [], []
-        for scheme in ["w8", "w8r", "w6", "w5", "w4g32a", "w4g128"]:
+        for scheme in ["w8", "w8r", "w6", "w5", "w4g32a", "w4g128", "w3", "w2"]:
             out = self.folder / f"{scheme}.lathe"
             self.ok("-m", self.model, "-o", out, "-s", scheme)
             losses.append(self.divergence(out))
@@ -514,7 +514,7 @@ class Quantize(ToolTest):
         for name, nearest in [("q4_k_m", "w4"), ("Q4_K_S", "w4"), ("IQ4_XS", "w4"), ("Q8_K", "w8"),
                               ("Q6_K", "w6"), ("Q5_K_M", "w5"), ("nf4", "w4"), ("int8", "w8"),
                               ("fp16", "f16"), ("bfloat16", "bf16"), ("W4-G64", "w4g64"),
-                              ("w4g48", "w4"), ("q2_k", "w4")]:
+                              ("w4g48", "w4"), ("q2_k", "w2"), ("IQ3_S", "w3")]:
             self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,
                        message=f"the nearest is {nearest};")
             self.ok("-m", self.model, "--dry-run", "-s", nearest)

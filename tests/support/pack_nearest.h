@@ -60,9 +60,13 @@ class NearestPacker {
     float part[2] = {0.0f, 0.0f};
   };
 
+  // As many values as codes can say.
+  std::span<const std::int8_t> grid() const {
+    return grid_.first(static_cast<std::size_t>(grid_values(s_.bits)));
+  }
   int grid_reach() const {
     int reach = 1;
-    for (const std::int8_t g : grid_) reach = std::max(reach, std::abs(static_cast<int>(g)));
+    for (const std::int8_t g : grid()) reach = std::max(reach, std::abs(static_cast<int>(g)));
     return reach;
   }
 
@@ -99,9 +103,10 @@ class NearestPacker {
     const float x = scale == 0.0f ? 0.0f : (w - ideal.part[1]) / scale;
     if (s_.grid) {
       const auto distance = [&](std::int8_t g) { return std::abs(x - static_cast<float>(g)); };
-      const auto best = std::min_element(grid_.begin(), grid_.end(),
+      const auto values = grid();
+      const auto best = std::min_element(values.begin(), values.end(),
                                          [&](auto a, auto b) { return distance(a) < distance(b); });
-      return static_cast<std::uint8_t>(best - grid_.begin());
+      return static_cast<std::uint8_t>(best - values.begin());
     }
     const float code = std::nearbyint(x + static_cast<float>(zero_code(s_)));
     return static_cast<std::uint8_t>(std::clamp(code, 0.0f, static_cast<float>(top_code(s_))));
@@ -110,8 +115,10 @@ class NearestPacker {
   void begin_tile() {
     const auto lanes = [](std::int64_t n) { return static_cast<std::size_t>(16 * n); };
     codes_.assign(lanes(cols_), 0);
-    const bool half = s_.form == ScaleForm::kHalf;
-    for (NearestSection& section : sections_) {
+    const FactorType types[] = {scale_values(s_), minimum_values(s_)};
+    for (int which = 0; which < 2; ++which) {
+      NearestSection& section = sections_[which];
+      const bool half = types[which] == FactorType::kHalf;
       section.halves.assign(half ? lanes(writer_.view().groups) : 0, 0);
       section.bytes.assign(half ? 0 : lanes(writer_.view().groups), 0);
       section.supers.assign(lanes(writer_.view().super_groups), 0);
@@ -137,6 +144,7 @@ class NearestPacker {
     const std::size_t per = s_.form == ScaleForm::kTwoLevel
                                 ? static_cast<std::size_t>(kPackedSuperGroup / group_)
                                 : ideals.size();
+    if (which == 1 && s_.form == ScaleForm::kZeroPoint) return round_zeros(ideals, r);
     for (std::size_t first = 0; first < ideals.size(); first += per) {
       const std::size_t end = std::min(ideals.size(), first + per);
       float extreme = 0.0f;
@@ -162,6 +170,18 @@ class NearestPacker {
           value = f16_to_f32(to.halves[at(g)]) * unit_;
         }
       }
+    }
+  }
+
+  // The whole number of scales that is next to a minimum, which is never above zero.
+  void round_zeros(std::vector<Ideal>& ideals, std::int64_t r) {
+    for (std::size_t g = 0; g < ideals.size(); ++g) {
+      const float scale = ideals[g].part[0];
+      float& minimum = ideals[g].part[1];
+      const float steps = scale == 0.0f ? 0.0f : std::nearbyint(-minimum / scale);
+      const auto zero = static_cast<std::uint8_t>(std::clamp(steps, 0.0f, 255.0f));
+      sections_[1].bytes[16 * g + static_cast<std::size_t>(r)] = static_cast<std::int8_t>(zero);
+      minimum = -static_cast<float>(zero) * scale;
     }
   }
 

@@ -4,14 +4,15 @@
 //
 //   w8r           8 bits, one scale per output row
 //   w8g32         8 bits, one scale per 32 neighbouring inputs; g16, g64 and g128 too
-//   w4g32         4 bits likewise; w5g32 5 bits (not g16), w6g32 6 bits
-//   w4nlg32       4 bits on a non-linear grid: sixteen values fitted to each matrix
+//   w4g32         4 bits likewise; w2g32, w3g32, w5g32 and w6g32 2, 3, 5 and 6 bits
+//   w4nlg32       4 bits on a non-linear grid: sixteen values; w3nlg32 eight, w2nlg32 four
 //   ...a          asymmetric: a minimum beside each scale (not with nl)
 //   ...d          double quantization: scales of 8 bits, a half per 256 inputs (Dettmers 2023)
 //   ...x          activations in two bytes, not one (with 8 bits, not with a)
 //   w4            the mixture that measured best for its bits: w4nlg64 for gate and up; w4nlg32d
 //                 for attention and down; w8r for the output, the values of grouped heads, and the
 //                 first layer's queries and keys; w4nlg16d for an embedding that is not the output
+//   w2 w3         mixtures of w2nlg16d, w3nlg32d and w3nlg16d, with more bits where w4 has w8r
 //   w5 w6         w5g32d and w6g32d, with w8g32 where w4 has w8r; the output of w5 has w6g32d
 //   w8            w8g32x for output, values, keys, up and down and the first layer's queries;
 //                 w8g32 for the rest
@@ -38,7 +39,7 @@
 
 namespace lathe {
 
-// All names of schemes, for people: "w4, w5, w6, w8 (mixtures), w8r, w4gN, ... and keep".
+// All names of schemes, for people: "w2, w3, w4 (mixtures), w8r, w4gN, ... and keep".
 LATHE_API std::string quantize_schemes();
 // Each of them, as it is spelled, for programs: "w4", ..., "w4g16", "w4g16d", ..., "keep".
 LATHE_API std::vector<std::string> quantize_scheme_names();

@@ -28,6 +28,10 @@ inline Lanes widen_bytes(const std::int8_t* p) noexcept {
   return {_mm512_cvtepi32_ps(
       _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }
+inline Lanes widen_unsigned(const std::uint8_t* p) noexcept {
+  return {_mm512_cvtepi32_ps(
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
 inline Lanes powers_of_two(const std::uint8_t* p) noexcept {
   const __m512i bits = _mm512_slli_epi32(
       _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 23);

@@ -41,6 +41,11 @@ inline Lanes widen_bytes(const std::int8_t* p) noexcept {
   for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i]);
   return r;
 }
+inline Lanes widen_unsigned(const std::uint8_t* p) noexcept {
+  Lanes r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i]);
+  return r;
+}
 
 // 2^(e - 127) for sixteen bytes e below 255.
 inline Lanes powers_of_two(const std::uint8_t* p) noexcept {

@@ -12,15 +12,21 @@
 namespace lathe {
 namespace {
 
-// Codes of one width, which stand for numbers or for positions of a grid.
-template <int bits, bool grid>
+// Codes of one width, which stand for numbers or for positions of a grid: all quads of a block, or
+// one of its `parts`.
+template <int bits, bool grid, int parts = 1, int number = 0>
 struct Codes {
   static constexpr int kBits = bits;
   static constexpr bool kGrid = grid;
   static constexpr int kTop = (1 << bits) - 1;
   static constexpr CodeWidth kWidth = *find_code_width(bits);
-  static constexpr int kQuads = block_quads(kWidth);  // of a block
-  static constexpr int kBlockInputs = 4 * kQuads;
+  static constexpr int kParts = parts;
+  template <int other>
+  using Part = Codes<bits, grid, parts, other>;
+  static constexpr int kQuads = block_quads(kWidth) / parts;  // of the part
+  static constexpr int kFirstQuad = number * kQuads;
+  static constexpr int kPartInputs = 4 * kQuads;
+  static constexpr int kBlockInputs = block_inputs(kWidth);
   static constexpr int kBlockBytes = 64 * block_lines(kWidth);
 };
 
@@ -37,16 +43,18 @@ inline __attribute__((always_inline)) Line plane_of(const std::uint8_t* block) n
   }
 }
 
-// The codes of one quad of a block.
+// The codes of one quad of a block's part.
 template <typename C, typename Line, int quad>
 inline __attribute__((always_inline)) Line codes_of(const std::uint8_t* block) noexcept {
   constexpr int kLow = C::kWidth.planes[0];
   constexpr int kHigh = C::kWidth.planes[1];
-  const Line low = plane_of<Line, kLow, 0, 0, quad>(block);
+  constexpr int kQuad = C::kFirstQuad + quad;
+  const Line low = plane_of<Line, kLow, 0, 0, kQuad>(block);
   if constexpr (kHigh == 0) {
     return low;
   } else {
-    return either(low, plane_of<Line, kHigh, kLow, C::kQuads * kLow / 8, quad>(block));
+    return either(low,
+                  plane_of<Line, kHigh, kLow, block_quads(C::kWidth) * kLow / 8, kQuad>(block));
   }
 }
 

@@ -36,9 +36,37 @@ inline void fit_grid(const float* values, const float* importance, std::int64_t 
   }
 }
 
+// Tries scales that bring the value of largest magnitude beyond an end of the grid by these
+// factors; then what is best for the codes of the best of them, `kRounds` times.
+template <int kRounds, int kCount>
+inline ScaleFit best_of(const float* values, const float* importance, std::int64_t n,
+                        const GridLookup& lookup, Lanes start,
+                        const float (&factors)[kCount]) noexcept {
+  ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
+  Lanes inverses[kCount];
+  ScaleFit fits[kCount];
+  for (int c = 0; c < kCount; ++c) inverses[c] = mul(start, Lanes::all(factors[c]));
+  fit_grid(values, importance, n, lookup, inverses, fits);
+  for (const ScaleFit& fit : fits) keep_better(fit, best);
+  for (int round = 0; round < kRounds; ++round) {
+    const Lanes inverse[1] = {inverse_of(best.scale)};
+    ScaleFit fit[1];
+    fit_grid(values, importance, n, lookup, inverse, fit);
+    keep_better(fit[0], best);
+  }
+  return best;
+}
+
+// By the number of values: the fewer there are, the more the largest weights are worth cutting.
+constexpr float kFactors16[] = {0.95f, 1.08f, 1.22f, -0.86f, -0.96f, -1.08f};
+constexpr float kFactors8[] = {0.95f, 1.1f,   1.27f,  1.47f,  1.7f,
+                               -0.8f, -0.92f, -1.07f, -1.24f, -1.43f};
+constexpr float kFactors4[] = {0.9f, 1.1f, 1.35f, 1.65f, 2.0f, -0.7f, -0.85f, -1.05f, -1.3f, -1.6f};
+
 // See SearchKernels::find_grid_scales.
-void search_grid(const float* values, const float* importance, std::int64_t n, const float* grid,
-                 const float* borders, float* scales) noexcept {
+void search_grid(const float* values, const float* importance, std::int64_t n,
+                 std::int32_t top_code, const float* grid, const float* borders,
+                 float* scales) noexcept {
   const Range range = range_of(values, n);
   const Lanes reach =
       max(max(magnitude(range.least), magnitude(range.most)), Lanes::all(0x1p-100f));
@@ -51,18 +79,10 @@ void search_grid(const float* values, const float* importance, std::int64_t n, c
   const Lanes longer = down ? negate(unit) : unit;
   const Lanes start = where_less(negate(range.least), range.most, longer, negate(longer));
   const GridLookup lookup(grid, borders);
-  ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
-  constexpr float kFactors[] = {0.95f, 1.08f, 1.22f, -0.86f, -0.96f, -1.08f};
-  constexpr int kCandidates = sizeof(kFactors) / sizeof(kFactors[0]);
-  Lanes inverses[kCandidates];
-  ScaleFit fits[kCandidates];
-  for (int c = 0; c < kCandidates; ++c) inverses[c] = mul(start, Lanes::all(kFactors[c]));
-  fit_grid(values, importance, n, lookup, inverses, fits);
-  for (const ScaleFit& fit : fits) keep_better(fit, best);
-  const Lanes inverse[1] = {inverse_of(best.scale)};
-  ScaleFit fit[1];
-  fit_grid(values, importance, n, lookup, inverse, fit);
-  keep_better(fit[0], best);
+  const ScaleFit best =
+      top_code == 15  ? best_of<1>(values, importance, n, lookup, start, kFactors16)
+      : top_code == 7 ? best_of<2>(values, importance, n, lookup, start, kFactors8)
+                      : best_of<2>(values, importance, n, lookup, start, kFactors4);
   best.scale.store(scales);
 }
 

@@ -49,9 +49,9 @@ const std::uint8_t* add_prepared(const std::uint8_t* from, std::int64_t count, c
 // The scales or minimums of one tile, group after group.
 class TileValues {
  public:
-  TileValues(const PackedMatrix& m, const void* values, const std::uint16_t* supers,
-             std::int64_t tile) noexcept
-      : form_(m.scheme.form),
+  TileValues(const PackedMatrix& m, FactorType type, const void* values,
+             const std::uint16_t* supers, std::int64_t tile) noexcept
+      : type_(type),
         last_(m.groups - 1),
         halves_(static_cast<const std::uint16_t*>(values) + tile * m.groups * 16),
         bytes_(static_cast<const std::int8_t*>(values) + tile * m.groups * 16),
@@ -60,20 +60,22 @@ class TileValues {
 
   // A span's inputs share a super-scale.
   void start_span(std::int64_t input) noexcept {
-    if (form_ == ScaleForm::kTwoLevel) unit_ = load_f16(supers_ + input / 256 * 16);
+    if (type_ == FactorType::kSigned) unit_ = load_f16(supers_ + input / 256 * 16);
   }
 
   // The sixteen rows' values of group g. The inputs are padded to 32, but there are values up to
   // the last real input's group only, and one if it is for the whole row.
   Lanes group(std::int64_t g) const noexcept {
     const std::int64_t at = 16 * (g < last_ ? g : last_);
-    if (form_ == ScaleForm::kHalf) return load_f16(halves_ + at);
-    if (form_ == ScaleForm::kTwoLevel) return mul(widen_bytes(bytes_ + at), unit_);
-    return powers_of_two(reinterpret_cast<const std::uint8_t*>(bytes_) + at);
+    if (type_ == FactorType::kHalf) return load_f16(halves_ + at);
+    if (type_ == FactorType::kSigned) return mul(widen_bytes(bytes_ + at), unit_);
+    const auto* unsigned_bytes = reinterpret_cast<const std::uint8_t*>(bytes_);
+    if (type_ == FactorType::kZero) return widen_unsigned(unsigned_bytes + at);
+    return powers_of_two(unsigned_bytes + at);
   }
 
  private:
-  ScaleForm form_;
+  FactorType type_;
   std::int64_t last_;
   const std::uint16_t* halves_;
   const std::int8_t* bytes_;
@@ -96,12 +98,13 @@ inline void prefetch_all(const void* p, std::int64_t bytes) noexcept {
 // scales are streams too thin for the processor to see them coming, and every miss would stop
 // it for the time of a hundred dot products.
 inline void prefetch_tile(const PackedMatrix& m, std::int64_t tile) noexcept {
-  const std::int64_t bytes = m.groups * (m.scheme.form == ScaleForm::kHalf ? 32 : 16);
+  const std::int64_t bytes = 16 * m.groups * factor_bytes(scale_values(m.scheme));
   const std::int64_t super_bytes = m.super_groups * 32;
   prefetch_all(static_cast<const char*>(m.scales) + tile * bytes, bytes);
   prefetch_all(m.super_scales + tile * super_bytes / 2, super_bytes);
   if (m.scheme.minimums) {
-    prefetch_all(static_cast<const char*>(m.minimums) + tile * bytes, bytes);
+    const std::int64_t size = 16 * m.groups * factor_bytes(minimum_values(m.scheme));
+    prefetch_all(static_cast<const char*>(m.minimums) + tile * size, size);
     prefetch_all(m.super_minimums + tile * super_bytes / 2, super_bytes);
   }
 }
@@ -150,10 +153,20 @@ Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t f
       m.weights + tile * m.tile_bytes + C::kBlockBytes * (from / C::kBlockInputs);
   std::uint8_t* end = out;
   for (std::int64_t first = from; first < to; first += group) {
-    const std::int64_t inputs = first + group < to ? group : to - first;
-    const std::int64_t count = inputs / C::kBlockInputs;
-    end = prepare<C>(grid, lines, count, end);
-    lines += C::kBlockBytes * count;
+    if constexpr (C::kParts == 2) {
+      // A group is a half of a block.
+      if (first % C::kBlockInputs == 0) {
+        end = prepare<typename C::template Part<0>>(grid, lines, 1, end);
+      } else {
+        end = prepare<typename C::template Part<1>>(grid, lines, 1, end);
+        lines += C::kBlockBytes;
+      }
+    } else {
+      const std::int64_t inputs = first + group < to ? group : to - first;
+      const std::int64_t count = inputs / C::kBlockInputs;
+      end = prepare<C>(grid, lines, count, end);
+      lines += C::kBlockBytes * count;
+    }
   }
   return {from, to, out};
 }
@@ -177,9 +190,10 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
   const float* xscale = x.scale + (block * x.spans() + stretch.from / x.span) * step;
   const std::int32_t* starts = x.minus_eight_sum + first_group;
   const float* sums = x.sum + first_group;
-  TileValues scales(m, m.scales, m.super_scales, tile);
-  TileValues minimums(m, m.minimums, m.super_minimums, tile);
+  TileValues scales(m, scale_values(m.scheme), m.scales, m.super_scales, tile);
+  TileValues minimums(m, minimum_values(m.scheme), m.minimums, m.super_minimums, tile);
 
+  const bool by_zeros = m.scheme.form == ScaleForm::kZeroPoint;
   const std::int64_t left = m.rows - tile * 16;
   float* out = y + block * x.block * y_stride + tile * 16;
   // Each token's row of y is elsewhere: asked for now, its line is there when it is written.
@@ -204,27 +218,37 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
     for (int t = 0; t < kInputRows; ++t) part[t] = Lanes::zero();
     for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
       const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
-      const std::int64_t count = inputs / C::kBlockInputs;
+      const std::int64_t count = inputs / C::kPartInputs;
       IntLanes dots[kInputRows];
       for (int t = 0; t < kInputRows; ++t) dots[t] = start_of<C, kScales>(starts[t]);
       if constexpr (kPrepared) {
         // The same inputs of the next block, which lie too far off to be expected.
         prefetch_all(q + x.inputs * step, inputs * step);
         weights = add_prepared<C, kInputRows>(weights, count, q, 4 * step, dots);
+      } else if constexpr (C::kParts == 2) {
+        // A group is a half of a block.
+        if (first % C::kBlockInputs == 0) {
+          add_dots<typename C::template Part<0>, kInputRows>(grid, weights, 1, q, 4 * step, dots);
+        } else {
+          add_dots<typename C::template Part<1>, kInputRows>(grid, weights, 1, q, 4 * step, dots);
+          weights += C::kBlockBytes;
+        }
       } else {
         add_dots<C, kInputRows>(grid, weights, count, q, 4 * step, dots);
         weights += C::kBlockBytes * count;
       }
       q += inputs * step;
       starts += step;
+      [[maybe_unused]] Lanes scale;
       if constexpr (kScales == Scales::kPerRow) {
         for (int t = 0; t < kInputRows; ++t) part[t] = to_float(dots[t]);
       } else {
-        const Lanes scale = scales.group(g);
+        scale = scales.group(g);
         for (int t = 0; t < kInputRows; ++t) part[t] = fma(to_float(dots[t]), scale, part[t]);
       }
       if constexpr (kMinimums) {
-        const Lanes minimum = minimums.group(g);
+        Lanes minimum = minimums.group(g);
+        if (by_zeros) minimum = negate(mul(minimum, scale));
         for (int t = 0; t < kInputRows; ++t) part[t] = fma(Lanes::all(sums[t]), minimum, part[t]);
         sums += step;
       }
@@ -323,6 +347,19 @@ void multiply_codes(const PackedMatrix& m, std::int64_t first_tile, std::int64_t
   }
 }
 
+// Whole blocks, or parts.
+template <int bits, bool grid, int kPlanes>
+void multiply_blocks_of(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
+                        const QuantizedRows& x, float* y, std::int64_t y_stride) noexcept {
+  if constexpr (block_inputs(*find_code_width(bits)) > kSmallestGroup) {
+    if (m.scheme.group == kSmallestGroup) {
+      return multiply_codes<Codes<bits, grid, 2>, kPlanes>(m, first_tile, last_tile, x, y,
+                                                           y_stride);
+    }
+  }
+  multiply_codes<Codes<bits, grid>, kPlanes>(m, first_tile, last_tile, x, y, y_stride);
+}
+
 // By the matrix's width, from this one of kCodeWidths on.
 template <int number>
 void multiply_width(const PackedMatrix& m, std::int64_t first_tile, std::int64_t last_tile,
@@ -334,16 +371,15 @@ void multiply_width(const PackedMatrix& m, std::int64_t first_tile, std::int64_t
     }
     if constexpr (kWidth.grid) {
       if (m.scheme.grid) {
-        return multiply_codes<Codes<kWidth.bits, true>, 1>(m, first_tile, last_tile, x, y,
-                                                           y_stride);
+        return multiply_blocks_of<kWidth.bits, true, 1>(m, first_tile, last_tile, x, y, y_stride);
       }
     }
     if constexpr (kWidth.bits == 8) {
       if (x.planes == 2) {
-        return multiply_codes<Codes<8, false>, 2>(m, first_tile, last_tile, x, y, y_stride);
+        return multiply_blocks_of<8, false, 2>(m, first_tile, last_tile, x, y, y_stride);
       }
     }
-    multiply_codes<Codes<kWidth.bits, false>, 1>(m, first_tile, last_tile, x, y, y_stride);
+    multiply_blocks_of<kWidth.bits, false, 1>(m, first_tile, last_tile, x, y, y_stride);
   } else {
     __builtin_trap();  // no such width: whoever made the matrix has checked its scheme
   }

@@ -102,6 +102,7 @@ constexpr int kRefinements = 3;
 
 // A finer grid than of 6 bits has nothing to gain from a search.
 constexpr std::int32_t kLargestSearched = 63;
+constexpr std::int32_t kFewCodes = 7;
 
 // See SearchKernels::find_scales.
 void search_scales(const float* values, const float* importance, std::int64_t n,
@@ -121,8 +122,10 @@ void search_scales(const float* values, const float* importance, std::int64_t n,
   }
   const Lanes unit = div(mul(sign, zero), reach);
   ScaleFit best = {Lanes::zero(), Lanes::zero(), Lanes::all(-1.0f)};
+  // With few codes it pays to cut the largest weights by more.
+  const float step = top_code > kFewCodes ? 0.045f : 0.08f;
   for (int c = -3; c <= 10; ++c) {
-    const Lanes factor = Lanes::all(1.0f + 0.045f * static_cast<float>(c));
+    const Lanes factor = Lanes::all(1.0f + step * static_cast<float>(c));
     keep_better(fit_scale(values, importance, n, mul(unit, factor), zero, top), best);
   }
   for (int round = 0; round < kRefinements; ++round) {
@@ -144,8 +147,9 @@ void search_lines(const float* values, const float* importance, std::int64_t n,
   }
   const Lanes unit = div(top, span);
   ScaleFit best = {Lanes::zero(), range.least, Lanes::all(-1.0f)};
+  const float step = top_code > kFewCodes ? 0.05f : 0.11f;
   for (int c = -1; c <= 5; ++c) {
-    const Lanes inverse = mul(unit, Lanes::all(1.0f + 0.05f * static_cast<float>(c)));
+    const Lanes inverse = mul(unit, Lanes::all(1.0f + step * static_cast<float>(c)));
     // What the range loses by a smaller scale is lost on both sides alike.
     const Lanes lost = sub(span, div(top, inverse));
     const Lanes minimum = fma(lost, Lanes::all(0.5f), range.least);

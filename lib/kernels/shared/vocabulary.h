@@ -85,6 +85,7 @@ concept Products = requires(const G& grid, const std::int8_t* byte, std::int8_t*
                             const std::uint8_t* lines, std::int64_t n, IntLanes (&sums)[1]) {
   { G::load(byte) } -> Same<G>;
   { widen_bytes(byte) } -> Same<Lanes>;
+  { widen_unsigned(lines) } -> Same<Lanes>;
   { powers_of_two(lines) } -> Same<Lanes>;
   store_low_bytes(a, byte_out);
   add_dots<Codes<4, true>, 1>(grid, lines, n, byte, n, sums);

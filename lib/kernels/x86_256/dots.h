@@ -35,6 +35,13 @@ inline Lanes to_float(IntLanes a) noexcept {
   return {_mm256_cvtepi32_ps(a.half[0]), _mm256_cvtepi32_ps(a.half[1])};
 }
 inline Lanes widen_bytes(const std::int8_t* p) noexcept { return load_s8(p); }
+inline Lanes widen_unsigned(const std::uint8_t* p) noexcept {
+  const auto half = [](const std::uint8_t* from) {
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+  };
+  return {half(p), half(p + 8)};
+}
 inline Lanes powers_of_two(const std::uint8_t* p) noexcept {
   const auto half = [](const std::uint8_t* from) {
     const __m256i bytes =

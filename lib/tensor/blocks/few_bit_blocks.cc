@@ -7,7 +7,13 @@
 namespace lathe {
 namespace {
 
-constexpr int kZero = 8;  // the code of 0
+constexpr int kZero = 2;  // the code of 0
+
+// Numbers from -1 to 2 are taken with the other sign, as codes reach further down than up.
+constexpr std::uint16_t other_sign(std::uint16_t half) noexcept {
+  return static_cast<std::uint16_t>(half ^ 0x8000u);
+}
+constexpr std::uint8_t code_of(int q) noexcept { return byte_of(kZero + 1 - q); }
 
 // Blocks of 256 have one scale, groups are at most 128.
 void set_both(std::uint16_t d, std::int64_t i, const BlockRow& row) noexcept {
@@ -32,11 +38,10 @@ void read_tq1_0(const BlockTQ1_0& b, std::int64_t i, const BlockRow& row) {
 }
 
 void read_tq2_0(const BlockTQ2_0& b, std::int64_t i, const BlockRow& row) {
-  set_both(b.d, i, row);
+  set_both(other_sign(b.d), i, row);
   std::uint8_t* codes = row.codes + 256 * i;
   for (int e = 0; e < 256; ++e) {
-    const int q = b.qs[e / 128 * 32 + e % 32] >> (2 * (e / 32 % 4)) & 3;
-    codes[e] = byte_of(kZero + q - 1);
+    codes[e] = code_of(b.qs[e / 128 * 32 + e % 32] >> (2 * (e / 32 % 4)) & 3);
   }
 }
 
@@ -49,15 +54,15 @@ void read_q1_0(const BlockQ1_0& b, std::int64_t i, const BlockRow& row) {
 }
 
 void read_q2_0(const BlockQ2_0& b, std::int64_t i, const BlockRow& row) {
-  row.set_half(0, i, b.d);
+  row.set_half(0, i, other_sign(b.d));
   std::uint8_t* codes = row.codes + 64 * i;
   for (int e = 0; e < 64; ++e) {
-    codes[e] = byte_of(kZero + (b.qs[e / 4] >> (2 * (e % 4)) & 3) - 1);
+    codes[e] = code_of(b.qs[e / 4] >> (2 * (e % 4)) & 3);
   }
 }
 
 constexpr PackedScheme scheme(std::int32_t group) {
-  return {.bits = 4, .group = group, .form = ScaleForm::kHalf};
+  return with_usual_span({.bits = 2, .group = group, .form = ScaleForm::kHalf});
 }
 
 constexpr std::array kTypes = {

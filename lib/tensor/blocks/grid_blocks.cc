@@ -59,20 +59,23 @@ bool is_sound_nvfp4(const std::byte* from) {
 }
 
 constexpr PackedScheme scheme(std::int32_t group, ScaleForm form) {
-  return {.bits = 4, .group = group, .form = form, .grid = true};
+  return {.bits = 4, .group = group, .form = form, .grid = true, .span = kNarrowSpan};
 }
+
+// With the span of our own, for the speed: a step less in three.
+constexpr PackedScheme kExponents =
+    with_usual_span({.bits = 4, .group = 32, .form = ScaleForm::kExponent, .grid = true});
 
 constexpr int kHalved = -1;  // as the table is doubled
 
 constexpr std::array kTypes = {
-    block_type<BlockIQ4_NL, read_iq4_nl>(DType::kIQ4_NL, scheme(32, ScaleForm::kHalf), kNarrowSpan,
-                                         kGridIq4),
+    block_type<BlockIQ4_NL, read_iq4_nl>(DType::kIQ4_NL, scheme(32, ScaleForm::kHalf), kGridIq4),
     block_type<BlockIQ4_XS, read_iq4_xs>(DType::kIQ4_XS, scheme(32, ScaleForm::kTwoLevel),
-                                         kNarrowSpan, kGridIq4),
-    BlockType{DType::kMXFP4, scheme(32, ScaleForm::kExponent), read_row<BlockMXFP4, read_mxfp4>,
-              is_sound_mxfp4, kGridE2M1, kHalved, kNarrowSpan},
+                                         kGridIq4),
+    BlockType{DType::kMXFP4, kExponents, read_row<BlockMXFP4, read_mxfp4>, is_sound_mxfp4,
+              kGridE2M1, kHalved},
     BlockType{DType::kNVFP4, scheme(16, ScaleForm::kHalf), read_row<BlockNVFP4, read_nvfp4>,
-              is_sound_nvfp4, kGridE2M1, kHalved, kNarrowSpan},
+              is_sound_nvfp4, kGridE2M1, kHalved},
 };
 
 }  // namespace

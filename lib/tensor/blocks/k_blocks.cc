@@ -7,9 +7,6 @@
 namespace lathe {
 namespace {
 
-constexpr int kZero8 = 128;
-constexpr int kZero4 = 8;
-
 // x = (d·scale)·q + dmin·(-min)
 void read_2(const BlockQ2_K& b, std::int64_t i, const BlockRow& row) {
   row.set_super(0, i, b.d);
@@ -35,7 +32,7 @@ void read_3(const BlockQ3_K& b, std::int64_t i, const BlockRow& row) {
   for (int e = 0; e < 256; ++e) {
     const int low = b.qs[e / 128 * 32 + e % 32] >> (2 * (e / 32 % 4)) & 3;
     const int high = b.hmask[e % 32] >> (e / 32) & 1;
-    codes[e] = byte_of((low | high << 2) + kZero4 - 4);
+    codes[e] = byte_of(low | high << 2);
   }
 }
 
@@ -83,7 +80,7 @@ void read_6(const BlockQ6_K& b, std::int64_t i, const BlockRow& row) {
       for (int l = 0; l < 32; ++l) {
         const int low = b.ql[64 * h + 32 * (k % 2) + l] >> (k < 2 ? 0 : 4) & 15;
         const int high = (b.qh[32 * h + l] >> (2 * k) & 3) << 4;
-        codes[128 * h + 32 * k + l] = byte_of((low | high) + kZero8 - 32);
+        codes[128 * h + 32 * k + l] = byte_of(low | high);
       }
     }
   }
@@ -93,12 +90,17 @@ constexpr PackedScheme scheme(std::uint8_t bits, std::int32_t group, bool minimu
   return {.bits = bits, .group = group, .form = ScaleForm::kTwoLevel, .minimums = minimums};
 }
 
+constexpr PackedScheme narrow(PackedScheme scheme) {
+  scheme.span = kNarrowSpan;
+  return scheme;
+}
+
 constexpr std::array kTypes = {
-    block_type<BlockQ2_K, read_2>(DType::kQ2_K, scheme(4, 16, true), kNarrowSpan),
-    block_type<BlockQ3_K, read_3>(DType::kQ3_K, scheme(4, 16, false), kNarrowSpan),
-    block_type<BlockQ4_K, read_4>(DType::kQ4_K, scheme(4, 32, true)),
-    block_type<BlockQ5_K, read_5>(DType::kQ5_K, scheme(8, 32, true)),
-    block_type<BlockQ6_K, read_6>(DType::kQ6_K, scheme(8, 16, false)),
+    block_type<BlockQ2_K, read_2>(DType::kQ2_K, narrow(scheme(2, 16, true))),
+    block_type<BlockQ3_K, read_3>(DType::kQ3_K, narrow(scheme(3, 16, false))),
+    block_type<BlockQ4_K, read_4>(DType::kQ4_K, with_usual_span(scheme(4, 32, true))),
+    block_type<BlockQ5_K, read_5>(DType::kQ5_K, scheme(5, 32, true)),
+    block_type<BlockQ6_K, read_6>(DType::kQ6_K, scheme(6, 16, false)),
 };
 
 }  // namespace

@@ -46,11 +46,10 @@ bool halves_are_finite(const std::byte* from) {
 
 // A row of the table for blocks whose scales are halves.
 template <typename Block, ReadBlock<Block> read>
-constexpr BlockType block_type(DType dtype, const PackedScheme& scheme, std::int64_t span = 0,
+constexpr BlockType block_type(DType dtype, const PackedScheme& scheme,
                                const std::array<std::int8_t, 16>& grid = {},
                                int unit_exponent = 0) {
-  return {dtype,         scheme, read_row<Block, read>, halves_are_finite<Block>, grid,
-          unit_exponent, span};
+  return {dtype, scheme, read_row<Block, read>, halves_are_finite<Block>, grid, unit_exponent};
 }
 
 constexpr std::uint8_t byte_of(int value) noexcept { return static_cast<std::uint8_t>(value); }

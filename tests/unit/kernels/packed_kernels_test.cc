@@ -172,7 +172,15 @@ TEST_P(PackedKernels, QuantizesActivationsAsGenericDoes) {
 }
 
 TEST_P(PackedKernels, EverySchemeEqualsGenericAndTheUnpackedProduct) {
-  for (const PackedScheme& s : all_packed_schemes()) {
+  std::vector<PackedScheme> schemes = all_packed_schemes();
+  // Other spans, and what is implied where there is none.
+  for (const std::int32_t span : {0, 32, 128}) {
+    for (const std::int32_t group : {16, 32}) {
+      schemes.push_back({.bits = 4, .group = group, .span = span});
+      schemes.push_back({.bits = 3, .group = group, .minimums = true, .span = span});
+    }
+  }
+  for (const PackedScheme& s : schemes) {
     for (const std::int64_t cols : {1, 32, 100, 172, 256, 600, 1056}) {
       for (const std::int64_t rows : {1, 16, 53}) {
         SCOPED_TRACE(::testing::Message()

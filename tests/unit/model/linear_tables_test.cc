@@ -63,8 +63,7 @@ void add_blocks(Case& c, DType dtype) {
   c.dtype = dtype;
   c.name = dtype_info(dtype).name;
   c.scheme = *packed_scheme_of(dtype);
-  c.span = find_block_type(dtype)->span;
-  if (c.span == 0) c.span = inputs_per_span(c.scheme);
+  c.span = inputs_per_span(c.scheme);
   const auto elements = static_cast<std::uint64_t>(c.rows * c.cols);
   std::vector<std::byte> bytes(*dtype_bytes(dtype, elements));
   std::mt19937 generator(10);

@@ -42,7 +42,8 @@ struct Fit {
       float scales[16], squares[16], errors[16];
       std::vector<float> codes(values.begin() + static_cast<std::ptrdiff_t>(g),
                                values.begin() + static_cast<std::ptrdiff_t>(g + kGroup * 16));
-      kernels().search.find_grid_scales(codes.data(), one.data(), kGroup, grid, borders, scales);
+      kernels().search.find_grid_scales(codes.data(), one.data(), kGroup, 15, grid, borders,
+                                        scales);
       kernels().search.encode_grid(codes.data(), kGroup, grid, borders, scales, squares, errors);
       for (std::size_t i = 0; i < codes.size(); ++i) {
         const auto code = static_cast<std::size_t>(codes[i]);
@@ -98,7 +99,7 @@ TEST(Grid, EveryTableFindsTheSame) {
     const KernelTable& table = *each;
     std::vector<float> codes = values;
     std::vector<float> found(48);
-    table.search.find_grid_scales(codes.data(), one.data(), kGroup, fit.grid, fit.borders,
+    table.search.find_grid_scales(codes.data(), one.data(), kGroup, 15, fit.grid, fit.borders,
                                   found.data());
     table.search.encode_grid(codes.data(), kGroup, fit.grid, fit.borders, found.data(),
                              found.data() + 16, found.data() + 32);

@@ -14,9 +14,10 @@ namespace {
 
 TEST(Scheme, NamesComeBack) {
   for (const char* name :
-       {"w8r",   "w8g32",  "w8g32x", "w8rx",   "w5g32",   "w6g16d", "w6g64a",  "w4g32",
-        "w4g64", "w4g128", "w4g64a", "w4g32d", "w4g32ad", "w8g16a", "w4nlg64", "w4nlg32d",
-        "q8_0",  "q4_0",   "q4_1",   "f32",    "f16",     "bf16",   "keep"}) {
+       {"w2g16ad", "w2nlg32d", "w3nlg16d", "w3g32",   "w5g16d", "w8r",     "w8g32",
+        "w8g32x",  "w8rx",     "w5g32",    "w6g16d",  "w6g64a", "w4g32",   "w4g64",
+        "w4g128",  "w4g64a",   "w4g32d",   "w4g32ad", "w8g16a", "w4nlg64", "w4nlg32d",
+        "q8_0",    "q4_0",     "q4_1",     "f32",     "f16",    "bf16",    "keep"}) {
     const auto scheme = scheme_by_name(name);
     ASSERT_TRUE(scheme.has_value()) << name;
     EXPECT_EQ(scheme_name(*scheme), name);
@@ -36,7 +37,7 @@ TEST(Scheme, EachNameThatIsListedIsOne) {
 
 TEST(Scheme, RefusesWhatIsNone) {
   for (const char* name : {"",        "w",       "w4",      "w5",     "w8",
-                           "w5g16",   "w7g32",   "w6r",     "w4g32x", "w6g32x",
+                           "w5r",     "w7g32",   "w6r",     "w4g32x", "w6g32x",
                            "w8g32ax", "w4g",     "w4g0",    "w4g31",  "w4g-32",
                            "w8x",     "w4g32da", "w8nlg32", "w4nl",   "w4nlg64a",
                            "w4g64nl", "w8d",     "q4_k",    "i8",     "w4g99999999999"}) {
@@ -56,6 +57,11 @@ TEST(Scheme, BitsPerWeight) {
   EXPECT_DOUBLE_EQ(bits("w5g32d"), 5.3125);
   EXPECT_DOUBLE_EQ(bits("w6g64"), 6.25);
   EXPECT_DOUBLE_EQ(bits("w8g32x"), 8.5);
+  EXPECT_DOUBLE_EQ(bits("w3nlg32d"), 3.3125);
+  EXPECT_DOUBLE_EQ(bits("w2nlg16d"), 2.5625);
+  EXPECT_DOUBLE_EQ(
+      bits_per_weight({.bits = 4, .group = 128, .form = ScaleForm::kZeroPoint, .minimums = true}),
+      4.1875);
 }
 
 TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
@@ -93,6 +99,8 @@ TEST(Scheme, EveryMixtureHasAPlaceForEachMatrix) {
   EXPECT_EQ(of("w8", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w8g32x");
   EXPECT_EQ(of("w8", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w8g32");
   EXPECT_EQ(of("w8", "model.embed_tokens.weight", 32000, 2048), "w8g32");
+  EXPECT_EQ(of("w3", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w3nlg32d");
+  EXPECT_EQ(of("w2", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w2nlg16d");
   EXPECT_FALSE(is_mixture("w8g32"));
 }
 

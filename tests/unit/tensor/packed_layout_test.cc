@@ -84,33 +84,36 @@ TEST(PackedLayout, StandsEightBitCodesFourInputsToAWord) {
   EXPECT_EQ(out[32], 0.5f * (132 - 128));
 }
 
-TEST(PackedLayout, PutsTheBitsAboveFourIntoALineOfTheirOwn) {
-  for (const int width : {5, 6}) {
-    const auto bits = static_cast<std::uint8_t>(width);
-    const PackedScheme s = {bits, 32, ScaleForm::kHalf, false, false};
-    const std::size_t weights = 32u * 16 * bits / 8;
+TEST(PackedLayout, PutsPlanesOfBitsIntoLinesOfTheirOwn) {
+  for (const CodeWidth& width : kCodeWidths) {
+    const PackedScheme s = {width.bits, 32, ScaleForm::kHalf, false, false};
+    const std::size_t weights = 32u * 16 * width.bits / 8;
     ASSERT_EQ(packed_bytes(s, 16, 32), 64 + weights + 64);
     AlignedBytes buffer(64 + weights + 64);
     PackedWriter writer(s, 16, 32, 0, kNoGrid, buffer.bytes);
-    const auto code = [bits](std::size_t k) {
-      return static_cast<std::uint8_t>((k * 7 + 3) % (1u << bits));
+    const auto code = [&](std::size_t k) {
+      return static_cast<std::uint8_t>((k * 7 + 3) % (1u << width.bits));
     };
     set_row(writer, 0, 2, code, f32_to_f16(1.0f));
     const std::uint8_t* w = writer.view().weights;
-    const std::size_t quads = bits == 5 ? 8 : 4;  // that share a line of upper bits
-    const std::size_t upper = bits - 4u;
+    const auto quads = static_cast<std::size_t>(block_quads(width));
+    const auto lines = static_cast<std::size_t>(block_lines(width));
+    // Bits of a plane, in lines from `line` on of quad q's block.
+    const auto bits_of = [&](std::size_t line, std::size_t bits, std::size_t k) -> unsigned {
+      if (bits == 0) return 0;
+      const std::size_t per_line = 8 / bits;
+      const std::size_t q = k / 4 % quads;
+      const std::size_t at = k / 4 / quads * lines + line + q / per_line;
+      return w[at * 64 + 2 * 4 + k % 4] >> (q % per_line * bits) & ((1u << bits) - 1);
+    };
     for (std::size_t k = 0; k < 32; ++k) {
-      const std::size_t quad = k / 4;
-      const std::size_t block = quad / quads * (quads / 2 + 1) * 64;
-      const std::size_t byte = 2 * 4 + k % 4;
-      const unsigned low = w[block + quad % quads / 2 * 64 + byte] >> (quad % 2 * 4) & 15u;
-      const unsigned high =
-          w[block + quads / 2 * 64 + byte] >> (quad % quads * upper) & ((1u << upper) - 1);
-      EXPECT_EQ(low | high << 4, code(k)) << int{bits} << " bits, input " << k;
+      const unsigned low = bits_of(0, width.planes[0], k);
+      const unsigned high = bits_of(quads * width.planes[0] / 8, width.planes[1], k);
+      EXPECT_EQ(low | high << width.planes[0], code(k)) << int{width.bits} << ", input " << k;
     }
     std::vector<float> out(32);
     unpack_row(view_packed(buffer.bytes, "m"), 2, out.data());
-    for (std::size_t k = 0; k < 32; ++k) EXPECT_EQ(out[k], code(k) - (1 << (bits - 1)));
+    for (std::size_t k = 0; k < 32; ++k) EXPECT_EQ(out[k], code(k) - (1 << (width.bits - 1)));
   }
 }
 
@@ -173,6 +176,7 @@ TEST(PackedLayout, RefusesUnsoundBytes) {
   expect_refused(6, {5});                        // wide inputs beside 4 bits
   expect_refused(6, {8});                        // an order without room for it
   expect_refused(6, {16});                       // no such flag
+  expect_refused(7, {3});                        // spans that there are not
   expect_refused(8, {33});                       // group
   expect_refused(8, {0});                        // two levels of a whole row
   expect_refused(14, {1});                       // unit exponent
