@@ -35,7 +35,7 @@ class Quantize(ToolTest):
 
     def test_more_bits_lose_less(self):
         losses, sizes = [], []
-        for scheme in ["w8", "w8r", "w6", "w5", "w4g32a", "w4g128", "w3", "w2"]:
+        for scheme in ["w8", "w8r", "w6", "w5", "w4g32a", "w4g128", "w3g32", "w2g32"]:
             out = self.folder / f"{scheme}.lathe"
             self.ok("-m", self.model, "-o", out, "-s", scheme)
             losses.append(self.divergence(out))
