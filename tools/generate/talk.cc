@@ -201,6 +201,9 @@ bool wants_talk(const Tool& tool, const GenerateFlags& flags) {
   if (talk && flags.uses_engine()) {
     fail_usage("--cache-dir has no use at the terminal: a conversation reads nothing twice");
   }
+  if (talk && flags.check != nullptr) {
+    fail_usage("--check-cmd has no use at the terminal: whoever reads an answer there judges it");
+  }
   if (talk && flags.echo) {
     fail_usage("--echo has no use at the terminal: what was typed stands there");
   }
