@@ -161,7 +161,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     check->before = prompt.shown;
     how.check = std::move(check);
   }
-  const std::shared_ptr<Speculator> speculator = make_speculator(flags, opened);
+  const std::shared_ptr<Speculator> speculator = make_speculator(tool, flags, opened);
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {

@@ -217,7 +217,7 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   EngineOptions engine_how = engine_options(tool, *opened.model, flags);
-  engine_how.speculator = make_speculator(flags, opened);
+  engine_how.speculator = make_speculator(tool, flags, opened);
   const auto engine = Engine::create(opened.model, opened.tokenizer, engine_how);
 
   ProgressBar bar(tool, "rows");

@@ -85,6 +85,12 @@ void add_lookup_options(Tool& tool, GenerateFlags& o) {
                                     "A text to copy from too, such as earlier answers")
                         ->type_name("FILE")
                         ->group(kDrafts);
+  tool.app()
+      .add_option("--draft", o.draft,
+                  "A smaller model with the same tokens, which writes ahead where that pays: the "
+                  "answer stays the same")
+      ->type_name("MODEL")
+      ->group(kDrafts);
 }
 
 void add_conversation_options(Tool& tool, GenerateFlags& o) {

@@ -38,7 +38,7 @@ struct GenerateFlags {
   std::shared_ptr<const AnswerCheck> check;  // of them, once they are checked
 
   // Drafts
-  std::string lookup = "auto", lookup_corpus;
+  std::string lookup = "auto", lookup_corpus, draft;
 
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};

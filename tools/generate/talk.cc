@@ -60,7 +60,7 @@ class Talk {
         history_(flags.history),
         session_(open_session(tool, opened.model, whole_context(flags), 1)),
         text_(*session_, opened.tokenizer),
-        speculator_(make_speculator(flags, opened)),
+        speculator_(make_speculator(tool, flags, opened)),
         output_("-", false) {
     request_ = history_.request();
     form_.complete(request_, !flags.history.empty());
