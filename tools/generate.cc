@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "lathe/answer_check.h"
 #include "lathe/chat_json.h"
 #include "lathe/lathe.h"
 
@@ -154,7 +155,13 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
     warn_of_two_bos(tool, tokenizer, prompt.ids);
   }
   tell_of_chat(tool, flags, tokenizer);
-  const std::shared_ptr<Speculator> speculator = make_speculator(flags, opened);
+  if (how.check != nullptr && flags.echo && !flags.chat) {
+    // What is shown is what is judged.
+    auto check = std::make_shared<AnswerCheck>(*how.check);
+    check->before = prompt.shown;
+    how.check = std::move(check);
+  }
+  const std::shared_ptr<Speculator> speculator = make_speculator(tool, flags, opened);
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Session> session;
   if (flags.uses_engine()) {
@@ -198,7 +205,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   if (turn) turn->end(result);
   note_speed(tool, opened, result, load);
   tell_of_drafts(tool, speculator.get());
-  return 0;
+  return tell_of_check(tool, result) ? 0 : 1;
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "lathe/answer_check.h"
+
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "batch/batch_record.h"
@@ -178,6 +180,7 @@ class Batch {
     }
     ++summary_.ok;
     measure(done);
+    note_checks(done);
     log_.add(ready.index, std::move(record));
   }
 
@@ -192,6 +195,18 @@ class Batch {
     // The samples of a request decode side by side.
     if (longest > 1) per_token_.add(t.decode / static_cast<double>(longest - 1));
     total_.add(t.total - t.queued);
+  }
+
+  void note_checks(const Completion& done) {
+    bool failed = false;
+    for (const Generation& sample : done.samples) {
+      if (sample.check == nullptr) continue;
+      summary_.checks += sample.check->judged;
+      summary_.checks_rejected += sample.check->rejected;
+      summary_.dropped_tokens += sample.check->dropped_tokens;
+      failed = failed || sample.check->failed.has_value();
+    }
+    if (failed) ++summary_.check_failed;
   }
 
   // Of a prompt (or as many as it has) and its answers; of an answer without a limit, none.

@@ -1,8 +1,10 @@
 // Fingerprints of a batch: what a record was made from (lathe/records.h).
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "lathe/answer_check.h"
 #include "lathe/batch.h"
 #include "lathe/constraint.h"
 
@@ -19,13 +21,16 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
   const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
-               edit_logits, constraint] = options;
+               edit_logits, constraint, check] = options;
   static_cast<void>(std::tie(edit_logits, reasoning));  // no row has one yet
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
   Json out = {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
               seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};
   if (loop_tokens > 0) out.push_back(loop_tokens);
   if (constraint) out.push_back({"constraint", constraint->constraint->grammar().source()});
+  if (check)
+    out.push_back({"check", check->source, check->tries, check->places.regex,
+                   static_cast<int>(check->places.kind)});
   return out;
 }
 
@@ -92,6 +97,21 @@ bool is_error_record(std::string_view record) {
   try {
     const Json parsed = parse_json(record, "record");
     return parsed.is_object() && JsonView(parsed, "record").contains("error");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool is_check_failed_record(std::string_view record) {
+  try {
+    const Json parsed = parse_json(record, "record");
+    const Json::json_pointer body("/response/body");
+    const Json& answer = parsed.contains(body) ? parsed[body] : parsed;
+    if (answer.contains("check_failed")) return true;
+    if (!answer.contains("choices") || !answer["choices"].is_array()) return false;
+    const Json& choices = answer["choices"];
+    return std::any_of(choices.begin(), choices.end(),
+                       [](const Json& choice) { return choice.contains("check_failed"); });
   } catch (const Error&) {
     return false;
   }

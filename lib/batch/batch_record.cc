@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lathe/answer_check.h"
 #include "lathe/host/json_text.h"
 
 #include "base/json.h"
@@ -39,6 +40,7 @@ void put_answer(Json& out, const Generation& sample, const BatchRow& row,
   out["finish_reason"] = to_string(sample.reason);
   if (!sample.stop_text.empty()) out["stop"] = sample.stop_text;
   if (sample.end_token >= 0) out["end_token"] = sample.end_token;
+  put_check_report(out, sample.check.get());
   if (row.alternatives) out["logprobs"] = logprobs_json(sample, row, tokenizer);
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lathe/answer_check.h"
+
 namespace lathe {
 namespace {
 
@@ -76,6 +78,7 @@ Json openai_choice(std::size_t number, const Generation& sample, const BatchRow&
     out["logprobs"] = row.alternatives ? openai_text_logprobs(sample, row, tokenizer) : Json();
   }
   out["finish_reason"] = openai_reason(sample.reason);
+  put_check_report(out, sample.check.get());
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <new>
 
+#include "lathe/answer_check.h"
 #include "lathe/chat.h"
 #include "lathe/chat_json.h"
 #include "lathe/reasoning.h"
@@ -67,6 +68,12 @@ void RowPreparation::encode(ReadyRow& ready) {
     } else if (row.messages.empty()) {
       ready.prompt = encode_prompt(*tokenizer_, row.prompt, row.special);
       constrain(row, nullptr);
+      // What is shown is what is judged.
+      if (row.options.check != nullptr && row.echo) {
+        auto check = std::make_shared<AnswerCheck>(*row.options.check);
+        check->before = row.prompt;
+        row.options.check = std::move(check);
+      }
     } else {
       const auto& [chat, end] = chat_of(row);
       const ChatPrompt prompt = chat.render(*tokenizer_, request_of(chat, row));

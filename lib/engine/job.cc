@@ -77,6 +77,7 @@ std::unique_ptr<Job> make_job(RequestId id, Request request, const Tokenizer& to
         tokenizer, config, context, r.prompt, std::move(options), std::move(on_text)));
   }
   job->drafts.resize(job->states.size());
+  job->checks.resize(job->states.size());
   job->scores.resize(r.continuations.size());
   job->scored.resize(r.continuations.size());
   job->submitted = EngineClock::now();

@@ -18,6 +18,7 @@
 
 #include "lathe/engine.h"
 
+#include "engine/check_runner.h"
 #include "engine/spill_file.h"
 #include "generate/decode.h"
 #include "speculate/speculator.h"
@@ -31,7 +32,9 @@ struct Job {
   Request request;
   std::vector<std::unique_ptr<GenerationState>> states;  // one per sample
   std::vector<std::unique_ptr<SequenceDraft>> drafts;    // theirs, once they draft
-  std::vector<std::vector<TokenId>> scored;              // prompt and continuation but its last
+  std::vector<std::optional<CheckRunner::Question>>
+      checks;                                // theirs, where they wait for a verdict
+  std::vector<std::vector<TokenId>> scored;  // prompt and continuation but its last
   std::vector<ContinuationScore> scores;
   std::int64_t lanes = 0;  // that wait or run; the job ends with the last
   bool started = false;    // has run
@@ -85,6 +88,8 @@ struct Lane {
   }
   // One token behind: it decodes. All others are filling up.
   bool decodes() const noexcept { return kind == Kind::kSample && pending() == 1; }
+  // Nothing is computed for it now.
+  bool rests() const noexcept { return kind == Kind::kSample && job->states[index]->waits(); }
 };
 
 // Earlier requests first, and of one request the earlier lanes.

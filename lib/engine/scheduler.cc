@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "base/seconds.h"
+#include "engine/attempt.h"
 #include "generate/finite_logits.h"
 #include "generate/select.h"
 #include "generate/token_weights.h"
@@ -19,19 +20,6 @@ namespace {
 
 // Logits that several threads choose from faster than one.
 constexpr std::size_t kManyLogits = std::size_t{1} << 16;
-
-// Runs `call`; what it throws becomes the error of one request.
-template <typename Call>
-std::optional<Failure> attempt(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return Failure{error.code(), error.message()};
-  } catch (const std::bad_alloc&) {
-    return Failure{ErrorCode::kLimit, "out of memory"};
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -98,9 +86,12 @@ std::vector<Completion> Scheduler::step() {
   const EngineClock::time_point start = EngineClock::now();
   expire();
   admit();
-  plan();
-  make_room();
-  if (options_.speculator != nullptr) draft();
+  parts_.clear();
+  if (judge()) {
+    plan();
+    make_room();
+    if (options_.speculator != nullptr) draft();
+  }
   if (!parts_.empty()) compute();
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
   for (Lane& lane : born_) running_.push_back(lane);
@@ -146,12 +137,13 @@ void Scheduler::plan() {
     row += parts_.back().rows;
   };
   for (std::size_t i = 0; i < running_.size(); ++i) {
-    if (running_[i].job != nullptr && running_[i].decodes()) add(i, 1, false);
+    const Lane& lane = running_[i];
+    if (lane.job != nullptr && lane.decodes() && !lane.rests()) add(i, 1, false);
   }
   std::int64_t room = prefill_room();
   for (std::size_t i = 0; i < running_.size() && room > 0; ++i) {
     const Lane& lane = running_[i];
-    if (lane.job == nullptr || lane.decodes()) continue;
+    if (lane.job == nullptr || lane.decodes() || lane.rests()) continue;
     std::int64_t count = std::min(lane.pending(), room);
     bool scores = false;
     if (lane.kind == Lane::Kind::kScore) {
@@ -168,7 +160,7 @@ std::int64_t Scheduler::prefill_room() const noexcept {
   std::int64_t decoding = 0;
   std::int64_t filling = 0;
   for (const Lane& lane : running_) {
-    if (lane.job != nullptr) ++(lane.decodes() ? decoding : filling);
+    if (lane.job != nullptr && !lane.rests()) ++(lane.decodes() ? decoding : filling);
   }
   if (options_.prefill_chunk > 0) return options_.prefill_chunk;
   // With few answers under way the rate counts; with many, each waits for the step's end.

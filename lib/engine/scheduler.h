@@ -1,6 +1,7 @@
 // The Engine: which sequences run, what each step computes, and who gives way.
 //
-// One step: what has timed out ends; waiting lanes take free places, oldest first; the inputs
+// One step: what has timed out ends; waiting lanes take free places, oldest first; answers that
+// somebody judges are settled where he has (scheduler_checks.cc); the inputs
 // are one token of every lane that decodes and pieces of those that fill up; one forward pass;
 // each lane whose input was complete gets its row of logits (scheduler.cc). Errors of one
 // request end that request only.
@@ -91,6 +92,11 @@ class Scheduler final : public Engine {
   void warn(const std::string& message) const;
 
   // Steps.
+  // Has answers judged that wait for it, and takes the verdicts that are there; false: nothing can
+  // be computed before more of them are.
+  bool judge();
+  void take_verdicts();
+  void settle(Lane& lane, CheckVerdict verdict, double seconds);
   void plan();
   // Tokens of prompts that this step computes at most.
   std::int64_t prefill_room() const noexcept;
@@ -136,6 +142,7 @@ class Scheduler final : public Engine {
   std::unique_ptr<SpillFile> spill_;
   std::unique_ptr<PageCache> pages_;
   std::unique_ptr<ThreadPool> pool_;  // once it is of use
+  std::unique_ptr<CheckRunner> checks_;
   RequestId next_id_ = 1;
   std::unordered_map<RequestId, std::unique_ptr<Job>> jobs_;
   std::deque<Lane> waiting_;   // oldest first

@@ -19,8 +19,10 @@ class Conversation::Remembering {
   Remembering(Conversation& conversation, const GenerationState& state)
       : conversation_(conversation), state_(state) {}
   ~Remembering() {
-    const auto length =
-        static_cast<std::size_t>(conversation_.session_.length(conversation_.sequence_));
+    // An answer that was being taken back when it failed has fewer tokens than its sequence.
+    const std::size_t length =
+        std::min(static_cast<std::size_t>(conversation_.session_.length(conversation_.sequence_)),
+                 state_.history().size());
     try {
       const std::span<const TokenId> held = state_.history().first(length);
       conversation_.tokens_.assign(held.begin(), held.end());

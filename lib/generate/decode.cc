@@ -50,7 +50,11 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
   }
   stream_ = tokenizer.stream(history_);
   result_.prompt_tokens = static_cast<std::int64_t>(prompt.size());
-  if (options_.max_tokens == 0) finish(FinishReason::kLength);
+  if (options_.max_tokens == 0) {
+    finish(FinishReason::kLength);
+  } else if (options_.check != nullptr) {
+    checked_.emplace(options_.check);
+  }
 }
 
 std::span<const TokenId> GenerationState::input() const noexcept {
@@ -61,7 +65,7 @@ void GenerationState::choose(std::span<const float> logits) {
   if (result_.ids.empty()) result_.timings.prefill = seconds_since(started_);
   choice_.reset();
   finite_ = all_finite(logits);
-  if (finite_) choice_ = sampler_.choose(edited(logits), history_);
+  if (finite_) pick(logits);
   if (choice_ && options_.logprobs > 0) chosen_ = describe(logits, *choice_);
 }
 
@@ -91,8 +95,10 @@ void GenerationState::advance() {
   history_.push_back(id);
   result_.ids.push_back(id);
   if (guided_) guided_->accept(id, history_);
+  if (steering_) follow_steering(id);
   show(stops_.push(text_of(id)));
   if (finished_) return;
+  if (judged()) waits_ = checked_->took(result_.text, result_.text.size() + stops_.held());
   if (stops_.matched() || (guided_ && guided_->over())) {
     finish(FinishReason::kStop);
   } else if (std::cmp_equal(result_.ids.size(), options_.max_tokens)) {
@@ -121,6 +127,7 @@ Generation GenerationState::take() {
   // Where a stop text was met, what the tokenizer may still hold lies behind it.
   if (stops_.matched()) result_.stop_text = stops_.match();
   if (splitter_) result_.reasoning = splitter_->reasoning();
+  if (checked_) result_.check = checked_->report();
   return std::move(result_);
 }
 
@@ -130,12 +137,15 @@ bool GenerationState::ends(TokenId id) const noexcept {
 
 std::span<const float> GenerationState::edited(std::span<const float> logits) {
   const bool guided = guided_ && guided_->forbids();
-  if (!options_.edit_logits && !guided) return logits;
+  const bool banned = judged() && checked_->forbids(result_.ids);
+  if (!options_.edit_logits && !guided && !banned && !steering_) return logits;
   edited_.assign(logits.begin(), logits.end());
   if (options_.edit_logits) {
     options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = result_.prompt_tokens});
   }
   if (guided) guided_->forbid(edited_);
+  if (banned) checked_->forbid(result_.ids, edited_);
+  if (steering_) steering_->forbid(edited_);
   return edited_;
 }
 
@@ -163,7 +173,13 @@ std::string GenerationState::text_of(TokenId id) {
 void GenerationState::show(std::string_view text) {
   if (text.empty()) return;
   result_.text += text;
-  if (on_text_ && !on_text_(text)) {
+  if (!judged()) release(result_.text.size());
+}
+
+void GenerationState::release(std::size_t bytes) {
+  if (bytes <= shown_) return;
+  const std::size_t from = std::exchange(shown_, bytes);
+  if (on_text_ && !on_text_(std::string_view(result_.text).substr(from, bytes - from))) {
     result_.reason = FinishReason::kCancelled;
     finished_ = true;
   }
@@ -177,7 +193,12 @@ void GenerationState::finish(FinishReason reason) {
     show(stops_.push(rest) + stops_.finish());
   }
   if (stops_.matched()) result_.reason = FinishReason::kStop;
-  finished_ = true;
+  if (judged()) {
+    checked_->ended(result_.text, {result_.reason, result_.end_token});
+    waits_ = ended_ = true;
+  } else {
+    finished_ = true;
+  }
 }
 
 }  // namespace lathe

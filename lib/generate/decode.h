@@ -2,6 +2,9 @@
 //
 //   state.input() ──> Session::forward ──> state.accept(logits) ──> ... until finished()
 //
+// Where somebody judges the answer (lathe/answer_check.h) it waits() now and then: for settle(),
+// after which the sequence must hold no more than computed() positions.
+//
 // generate() drives one state to its end; the engine drives many, giving the inputs of those
 // that run to one forward(), in pieces where a prompt is long (a piece that is not the last
 // needs no accept()). accept() is choose(), the arithmetic, which several threads may do for as
@@ -21,6 +24,7 @@
 
 #include "lathe/generate.h"
 
+#include "generate/checked_answer.h"
 #include "generate/guided_answer.h"
 #include "generate/reasoning.h"
 #include "generate/select.h"
@@ -61,6 +65,19 @@ class GenerationState {
   std::size_t accept_draft(std::span<const float> logits, std::span<const TokenId> draft,
                            OnHold&& on_hold);
 
+  // Nothing is computed for it before settle().
+  bool waits() const noexcept { return waits_; }
+  // What is asked, and of whom. Only while it waits.
+  CheckedText question() const { return checked_->question(result_.text); }
+  // The verdict, where nobody needs to be asked.
+  std::optional<CheckVerdict> foregone() const { return checked_->foregone(question()); }
+  const AnswerCheck& check() const noexcept { return checked_->check(); }
+  // Takes the verdict, and goes on, or back; `seconds` are the judge's, less than 0: he was not
+  // asked. Throws what on_text does.
+  void settle(CheckVerdict verdict, double seconds);
+  // Ids of the history whose positions stay.
+  std::int64_t computed() const noexcept { return std::ssize(history_) - std::ssize(input()); }
+
   // Restarts the clock of the timings: the request's turn has come.
   void begin() noexcept { started_ = Clock::now(); }
   // Ends the answer where it is, as a callback that returns false does.
@@ -79,7 +96,17 @@ class GenerationState {
   // What of the answer's next token is to be shown.
   std::string text_of(TokenId id);
   void show(std::string_view text);
+  // Gives the callback so many bytes of the text, less those that it has.
+  void release(std::size_t bytes);
   void finish(FinishReason reason);
+
+  bool judged() const noexcept { return checked_ && checked_->judges(); }
+  void pick(std::span<const float> logits);
+  void follow_steering(TokenId id);
+  void steer(std::span<const std::string> allowed);
+  // The answer as it was after `kept` tokens, and others behind them.
+  void rewrite(std::size_t kept, std::span<const TokenId> more);
+  void take_best();
 
   GenerateOptions options_;
   TextCallback on_text_;
@@ -91,6 +118,11 @@ class GenerationState {
   std::vector<float> edited_;  // logits, where somebody changes them
   const Tokenizer& tokenizer_;
   std::optional<GuidedAnswer> guided_;
+  std::optional<CheckedAnswer> checked_;
+  std::optional<GuidedAnswer> steering_;  // how the text must go on, as a judge says
+  bool waits_ = false;
+  bool ended_ = false;     // but for the judge
+  std::size_t shown_ = 0;  // bytes of the text that the callback has
   std::optional<ReasoningSplitter> splitter_;
   StopMatcher stops_;
   std::unique_ptr<Tokenizer::Stream> stream_;
@@ -110,7 +142,7 @@ std::size_t GenerationState::accept_draft(std::span<const float> logits,
   const std::size_t vocab = logits.size() / (draft.size() + 1);
   for (std::size_t row = 0;; ++row) {
     accept(logits.subspan(row * vocab, vocab));
-    if (finished_ || row == draft.size() || history_.back() != draft[row]) return row;
+    if (finished_ || waits_ || row == draft.size() || history_.back() != draft[row]) return row;
     on_hold();
     computed_ = history_.size();
   }

@@ -1,10 +1,15 @@
 #include "generate/drive.h"
 
+#include <atomic>
 #include <chrono>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/seconds.h"
+#include "generate/ask_judge.h"
 #include "generate/drafted_positions.h"
+#include "generate/taken_back.h"
 #include "speculate/speculator.h"
 
 namespace lathe {
@@ -32,22 +37,35 @@ void step_with_draft(GenerationState& state, Session& session, SequenceId sequen
   draft.settle(static_cast<std::int64_t>(held));
 }
 
+void judge(GenerationState& state, Session& session, SequenceId sequence) {
+  if (auto verdict = state.foregone()) {
+    state.settle(*std::move(verdict), -1.0);
+  } else {
+    const auto start = std::chrono::steady_clock::now();
+    const std::atomic<bool> given_up = false;
+    verdict = ask_judge(*state.check().judge, state.question(), given_up);
+    state.settle(*std::move(verdict), seconds_since(start));
+  }
+  state.skip(take_back(session, sequence, state.computed()));
+}
+
 }  // namespace
 
 void drive(GenerationState& state, Session& session, SequenceId sequence, Speculator* speculator) {
-  if (speculator == nullptr) {
-    while (!state.finished()) step(state, session, sequence);
-    return;
-  }
-  SequenceDraft draft(speculator->state());
+  // What was taken back is nothing to copy from: it begins anew.
+  std::optional<SequenceDraft> draft;
   while (!state.finished()) {
-    if (state.input().size() == 1) {
-      step_with_draft(state, session, sequence, speculator->state(), draft);
+    if (state.waits()) {
+      judge(state, session, sequence);
+      draft.reset();
+    } else if (speculator != nullptr && state.input().size() == 1) {
+      if (!draft) draft.emplace(speculator->state());
+      step_with_draft(state, session, sequence, speculator->state(), *draft);
     } else {
       step(state, session, sequence);
     }
   }
-  speculator->state().keep(state.history());
+  if (speculator != nullptr) speculator->state().keep(state.history());
 }
 
 }  // namespace lathe

@@ -28,6 +28,8 @@ class GuidedAnswer {
   void forbid(std::span<float> logits);
   // Goes on with a token that is no end; `text` is all that was said, it included.
   void accept(TokenId id, std::span<const TokenId> text);
+  // The text is complete, whether or not more may come.
+  bool complete() const noexcept { return guide_ != nullptr && guide_->complete(); }
   // The text is complete, and nothing more may come.
   bool over() const noexcept {
     return guide_ != nullptr && guide_->complete() && !guide_->goes_on();

@@ -22,6 +22,8 @@ class StopMatcher {
   // What was held back, when the text ends here.
   std::string finish();
 
+  // Bytes that are held back.
+  std::size_t held() const noexcept { return held_.size(); }
   bool matched() const noexcept { return matched_; }
   const std::string& match() const noexcept { return match_; }
 

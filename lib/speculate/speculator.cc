@@ -34,6 +34,12 @@ Speculator::~Speculator() = default;
 
 SpeculationStats Speculator::stats() const noexcept { return state_->stats(); }
 
+SpeculationStats Speculator::State::stats() const noexcept {
+  SpeculationStats out = stats_;
+  if (model_ != nullptr) out.model_seconds = model_->seconds();
+  return out;
+}
+
 Speculator::State::State(SpeculationOptions options) : options_(std::move(options)) {
   if (options_.max_draft < 1 || options_.max_draft > kMostDrafted) {
     fail(ErrorCode::kUsage, "max_draft {} is out of range: it must be 1 to {}", options_.max_draft,
@@ -44,9 +50,14 @@ Speculator::State::State(SpeculationOptions options) : options_(std::move(option
     for (const TokenId token : text) corpus_.append(token);
   }
   options_.corpus.clear();
+  if (options_.draft != nullptr) {
+    model_ = std::make_unique<DraftModel>(std::move(options_.draft), options_.draft_threads,
+                                          options_.draft_positions, options_.draft_tokens);
+  }
 }
 
 void Speculator::State::keep(std::span<const TokenId> text) {
+  if (!options_.copies) return;
   if (earlier_.size() + text.size() > kMostKept) {
     earlier_ = {};
     ++earlier_age_;
@@ -57,6 +68,7 @@ void Speculator::State::keep(std::span<const TokenId> text) {
 
 void Speculator::State::plan(std::span<SequenceDraft* const> drafts) {
   stats_.passes += std::ssize(drafts);
+  if (model_ != nullptr) write_drafts(drafts);
   std::vector<Chance> chances;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     double survives = 1.0;
@@ -89,7 +101,30 @@ void Speculator::State::plan(std::span<SequenceDraft* const> drafts) {
   for (std::size_t i = 0; i < drafts.size(); ++i) drafts[i]->draft_.resize(lengths[i]);
 }
 
+SequenceDraft::SequenceDraft(Speculator::State& speculator) : speculator_(speculator) {
+  if (speculator.model_ != nullptr) reader_.emplace(*speculator.model_);
+}
+
 void SequenceDraft::follow(std::span<const TokenId> history, std::int64_t most) {
+  most_ =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(most, 0, speculator_.options_.max_draft));
+  clear_draft();
+  if (reader_) {
+    text_.insert(text_.end(), history.begin() + std::ssize(text_), history.end());
+    history_ = text_.size();
+  }
+  if (speculator_.options_.copies) copy(history);
+}
+
+void SequenceDraft::clear_draft() {
+  match_ = 0;
+  draft_.clear();
+  sure_.clear();
+  written_ = false;
+  text_.resize(history_);
+}
+
+void SequenceDraft::copy(std::span<const TokenId> history) {
   if (earlier_age_ != speculator_.earlier_age_) {
     earlier_age_ = speculator_.earlier_age_;
     in_earlier_ = {};
@@ -100,33 +135,39 @@ void SequenceDraft::follow(std::span<const TokenId> history, std::int64_t most) 
     in_corpus_ = speculator_.corpus_.advance(in_corpus_, token);
     in_earlier_ = speculator_.earlier_.advance(in_earlier_, token);
   }
-  const auto count =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(most, 0, speculator_.options_.max_draft));
   // The longest agreement; among equals the nearest source.
   const std::pair<const SuffixAutomaton*, SuffixAutomaton::Match> sources[] = {
       {&own_, own_.repeated()},
       {&speculator_.earlier_, in_earlier_},
       {&speculator_.corpus_, in_corpus_}};
-  match_ = 0;
-  draft_.clear();
   for (const auto& [source, match] : sources) {
     if (match.length <= match_) continue;
-    const std::span<const TokenId> followers = source->after(match, count);
+    const std::span<const TokenId> followers = source->after(match, most_);
     if (followers.empty()) continue;
     match_ = match.length;
     draft_.assign(followers.begin(), followers.end());
   }
 }
 
+double SequenceDraft::rate(std::size_t position) const noexcept {
+  if (written_) return speculator_.model_rates_.rate(sure_[position], &model_rates_);
+  return speculator_.rates_.rate(agreed(position), &rates_);
+}
+
 void SequenceDraft::settle(std::int64_t held) noexcept {
   const std::size_t count = std::min(static_cast<std::size_t>(held) + 1, draft_.size());
   for (std::size_t i = 0; i < count; ++i) {
     const bool good = std::cmp_less(i, held);
-    rates_.note(agreed(i), good);
-    speculator_.rates_.note(agreed(i), good);
+    if (written_) {
+      note_written(i, good);
+    } else {
+      rates_.note(agreed(i), good);
+      speculator_.rates_.note(agreed(i), good);
+    }
   }
   speculator_.stats_.drafted += std::ssize(draft_);
   speculator_.stats_.accepted += held;
+  if (written_) speculator_.stats_.model_accepted += held;
 }
 
 }  // namespace lathe

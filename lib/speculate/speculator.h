@@ -11,11 +11,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "lathe/speculation.h"
 
+#include "speculate/draft_model.h"
 #include "speculate/hold_rates.h"
 #include "speculate/pass_cost.h"
 #include "speculate/suffix_automaton.h"
@@ -36,12 +39,28 @@ class Speculator::State {
   // A sequence has ended: others may copy from it.
   void keep(std::span<const TokenId> text);
 
-  const SpeculationStats& stats() const noexcept { return stats_; }
+  SpeculationStats stats() const noexcept;
 
  private:
   friend class SequenceDraft;
 
+  // What a number of tokens from the smaller model promises: tokens and seconds of a pass.
+  struct Plan {
+    std::size_t length = 0;
+    double tokens = 0.0, seconds = 0.0;
+    bool trial = false;
+  };
+  // Has the smaller model write drafts for those sequences that copies promise less to.
+  void write_drafts(std::span<SequenceDraft* const> drafts);
+  Plan plan_writing(std::span<SequenceDraft* const> writers, std::int64_t rows) const;
+  void write(std::vector<SequenceDraft*> writers, const Plan& plan);
+
   SpeculationOptions options_;
+  std::unique_ptr<DraftModel> model_;
+  HoldRates model_rates_;        // by how sure it was
+  HoldRates model_means_;        // of all that it writes
+  std::int64_t unwritten_ = 0;   // passes in a row without it
+  std::int64_t patience_ = 0;    // how many there are before it is tried again
   SuffixAutomaton corpus_;       // the options' texts
   SuffixAutomaton earlier_;      // sequences that have ended
   std::size_t earlier_age_ = 0;  // times that it was begun anew
@@ -53,7 +72,7 @@ class Speculator::State {
 
 class SequenceDraft {
  public:
-  explicit SequenceDraft(Speculator::State& speculator) : speculator_(speculator) {}
+  explicit SequenceDraft(Speculator::State& speculator);
 
   // `history` is what the sequence holds or will, of which it has seen a beginning before. At most
   // `most` tokens can be drafted behind it.
@@ -69,9 +88,13 @@ class SequenceDraft {
   std::uint32_t agreed(std::size_t position) const noexcept {
     return match_ + static_cast<std::uint32_t>(position);
   }
-  double rate(std::size_t position) const noexcept {
-    return speculator_.rates_.rate(agreed(position), &rates_);
-  }
+  void copy(std::span<const TokenId> history);
+  double rate(std::size_t position) const noexcept;
+  double mean_rate() const noexcept;
+  // A token that the smaller model wrote.
+  void add_written(const DraftModel::Guess& guess);
+  void note_written(std::size_t position, bool good) noexcept;
+  void clear_draft();
 
   Speculator::State& speculator_;
   SuffixAutomaton own_;
@@ -80,6 +103,14 @@ class SequenceDraft {
   HoldRates rates_ = HoldRates::none();
   std::uint32_t match_ = 0;  // tokens that agree before the draft
   std::vector<TokenId> draft_;
+  std::size_t most_ = 0;
+  // Of the smaller model:
+  std::optional<DraftModel::Reader> reader_;
+  std::vector<TokenId> text_;        // the history, and what it wrote behind
+  std::size_t history_ = 0;          // tokens of it
+  std::vector<std::uint32_t> sure_;  // of each token that it wrote, as HoldRates counts
+  bool written_ = false;             // the draft is its own
+  HoldRates model_rates_ = HoldRates::none(), model_means_ = HoldRates::none();
 };
 
 }  // namespace lathe

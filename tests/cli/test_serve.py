@@ -352,7 +352,7 @@ class Ends(ServeTest):
             held.connect()
             began = time.monotonic()
             self.assertEqual(server.end(number), 0)
-            self.assertLess(time.monotonic() - began, 10)
+            self.assertLess(time.monotonic() - began, 50)  # a connection may idle for 60
             held.close()
 
     def test_a_socket_file(self):

@@ -56,6 +56,7 @@ HEADER_ROOM = {
     "activations": "model",
     "session": "model",
     "conversation": "generate",
+    "answer_check": "generate",
     "sampler": "generate",
     "speculation": "speculate",
     "version": "base",

@@ -3,16 +3,13 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
+#include "common/child_group.h"
 #include "common/fail.h"
 #include "common/process.h"
 
@@ -26,82 +23,15 @@ constexpr std::size_t kMaxOutput = std::size_t{64} << 20;
 constexpr std::size_t kKeptErrors = std::size_t{8} << 10;
 // Signals and the end of a child that keeps its pipes open are noticed within this.
 constexpr int kPollMilliseconds = 100;
-constexpr auto kTimeToEnd = 2s;
+constexpr double kSecondsToEnd = 2;
 
-struct Pipe {
-  int ends[2] = {-1, -1};
-  Pipe() {
-    if (::pipe2(ends, O_CLOEXEC) != 0) {
-      fail(ErrorCode::kIo, "cannot make a pipe: {}", std::strerror(errno));
-    }
-  }
-  ~Pipe() {
-    close_end(0);
-    close_end(1);
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  void close_end(int which) {
-    if (ends[which] >= 0) ::close(ends[which]);
-    ends[which] = -1;
-  }
-};
-
-// Async-signal-safe calls only: other threads may hold any lock.
-[[noreturn]] void become(const char* const* arguments, const Pipe& output, const Pipe& errors,
-                         pid_t parent) {
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
-  // What this program ignores for its own sake.
-  std::signal(SIGPIPE, SIG_DFL);
-  std::signal(SIGXFSZ, SIG_DFL);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  ::dup2(nothing, STDIN_FILENO);
-  ::dup2(output.ends[1], STDOUT_FILENO);
-  ::dup2(errors.ends[1], STDERR_FILENO);
-  if (nothing > STDERR_FILENO) ::close(nothing);
-  ::execv(arguments[0], const_cast<char* const*>(arguments));
-  const char* why = std::strerror(errno);
-  [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, why, std::strlen(why));
-  ::_exit(127);
-}
-
-// The child's process group, ended with this object. While it lives, a signal to this process
-// is only noted, so that the group can be ended first.
-class Group {
+// While it lives, a signal to this process is only noted, so that a group can be ended first.
+class NotedSignals {
  public:
-  explicit Group(pid_t leader) : leader_(leader) { stop_at_next_step(); }
-  ~Group() {
-    end();
-    stop_at_once();
-  }
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
-
-  // True when the leader has ended; then its status and what it took are known.
-  bool ended() {
-    if (!waited_) waited_ = ::wait4(leader_, &status_, WNOHANG, &usage_) == leader_;
-    return waited_;
-  }
-  int status() const { return status_; }
-  const rusage& usage() const { return usage_; }
-
-  // Asks the group to end, and ends it after a while.
-  void end() {
-    if (!ended()) ::kill(-leader_, SIGTERM);
-    for (const auto start = Clock::now(); !ended() && Clock::now() - start < kTimeToEnd;) {
-      std::this_thread::sleep_for(10ms);
-    }
-    ::kill(-leader_, SIGKILL);  // what the leader left behind, too
-    while (!ended()) std::this_thread::sleep_for(1ms);
-  }
-
- private:
-  pid_t leader_;
-  bool waited_ = false;
-  int status_ = 0;
-  rusage usage_{};
+  NotedSignals() { stop_at_next_step(); }
+  ~NotedSignals() { stop_at_once(); }
+  NotedSignals(const NotedSignals&) = delete;
+  NotedSignals& operator=(const NotedSignals&) = delete;
 };
 
 // Reads what is there; false at the end of the stream.
@@ -110,6 +40,10 @@ bool read_some(int fd, std::string& text) {
   const ssize_t n = ::read(fd, buffer.data(), buffer.size());
   if (n > 0) text.append(buffer.data(), static_cast<std::size_t>(n));
   return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+void keep_end(std::string& errors) {
+  if (errors.size() > kKeptErrors) errors.erase(0, errors.size() - kKeptErrors);
 }
 
 void pass_on(std::string_view text) {
@@ -126,6 +60,22 @@ std::string_view last_line(std::string_view text) {
   return text.substr(text.find_last_of("\r\n") + 1);
 }
 
+[[noreturn]] void fail_late(double timeout) {
+  fail(ErrorCode::kLimit, "it did not end within {:g} s", timeout);
+}
+
+[[noreturn]] void fail_flood() {
+  fail(ErrorCode::kLimit, "it printed more than {} bytes", kMaxOutput);
+}
+
+// Writes what there is room for; false when nothing more is to be written.
+bool write_some(int fd, std::string_view& text) {
+  const ssize_t n = ::write(fd, text.data(), text.size());
+  if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+  const bool full = n < 0 && (errno == EINTR || errno == EAGAIN);
+  return !text.empty() && (n > 0 || full);
+}
+
 }  // namespace
 
 std::string ChildResult::ending() const {
@@ -138,47 +88,33 @@ std::string ChildResult::ending() const {
 }
 
 ChildResult run_child(const std::vector<std::string>& arguments, const ChildOptions& options) {
-  std::vector<const char*> words;
-  for (const std::string& argument : arguments) words.push_back(argument.c_str());
-  words.push_back(nullptr);
-  Pipe output, errors;
-  const pid_t parent = ::getpid();
+  const NotedSignals noted;
   const auto start = Clock::now();
-  const pid_t child = ::fork();
-  if (child < 0) fail(ErrorCode::kIo, "cannot start a process: {}", std::strerror(errno));
-  if (child == 0) become(words.data(), output, errors, parent);
-  ::setpgid(child, child);  // whoever comes first
-  Group group(child);
-  output.close_end(1);
-  errors.close_end(1);
-
+  ChildGroup group(arguments, {});
   ChildResult result;
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  std::array<pollfd, 2> streams = {pollfd{output.ends[0], POLLIN, 0},
-                                   pollfd{errors.ends[0], POLLIN, 0}};
+  std::array<pollfd, 2> streams = {pollfd{group.output.fd(), POLLIN, 0},
+                                   pollfd{group.errors.fd(), POLLIN, 0}};
   for (bool last = false;;) {
     const int ready = ::poll(streams.data(), streams.size(), last ? 0 : kPollMilliseconds);
     if (stop_signal() != 0) {
-      group.end();
+      group.end(kSecondsToEnd);
       die_of_signal(stop_signal());
     }
     if (options.timeout > 0.0 && seconds() > options.timeout) {
-      fail(ErrorCode::kLimit, "it did not end within {:g} s", options.timeout);
+      group.end(kSecondsToEnd);
+      fail_late(options.timeout);
     }
     if (ready > 0 && streams[0].revents != 0) {
       if (result.output.empty()) result.first_byte_seconds = seconds();
       if (!read_some(streams[0].fd, result.output)) streams[0].fd = -1;
-      if (result.output.size() > kMaxOutput) {
-        fail(ErrorCode::kLimit, "it printed more than {} bytes", kMaxOutput);
-      }
+      if (result.output.size() > kMaxOutput) fail_flood();
     }
     if (ready > 0 && streams[1].revents != 0) {
       const std::size_t before = result.errors.size();
       if (!read_some(streams[1].fd, result.errors)) streams[1].fd = -1;
       if (options.pass_errors) pass_on(std::string_view(result.errors).substr(before));
-      if (result.errors.size() > kKeptErrors) {
-        result.errors.erase(0, result.errors.size() - kKeptErrors);
-      }
+      keep_end(result.errors);
     }
     // Processes that it left behind may keep the pipes open: when it has ended and nothing more
     // is there to read, that is all.
@@ -187,11 +123,46 @@ ChildResult run_child(const std::vector<std::string>& arguments, const ChildOpti
     if (closed && !group.ended()) std::this_thread::sleep_for(1ms);
     last = group.ended();
   }
+  group.end();
   if (result.output.empty()) result.first_byte_seconds = 0.0;
   result.wait_status = group.status();
   result.use.peak_bytes = static_cast<std::uint64_t>(group.usage().ru_maxrss) * 1024;
   result.use.minor_faults = static_cast<std::uint64_t>(group.usage().ru_minflt);
   result.use.major_faults = static_cast<std::uint64_t>(group.usage().ru_majflt);
+  return result;
+}
+
+ChildResult run_beside(const std::vector<std::string>& arguments, std::string_view input,
+                       double timeout, const std::atomic<bool>& given_up) {
+  const auto start = Clock::now();
+  ChildGroup group(arguments, {.input = true, .output = false});
+  ChildResult result;
+  std::size_t printed = 0;
+  if (input.empty()) group.input.close();
+  for (bool last = false;;) {
+    std::array<pollfd, 2> streams = {pollfd{group.input.fd(), POLLOUT, 0},
+                                     pollfd{group.errors.fd(), POLLIN, 0}};
+    const bool closed = streams[0].fd < 0 && streams[1].fd < 0;
+    // Its end is noticed soon: whoever judges a line does not want to wait for the next look.
+    const int patience = last ? 0 : closed ? 1 : kPollMilliseconds / 10;
+    const int ready = ::poll(streams.data(), streams.size(), patience);
+    if (given_up) break;
+    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout) fail_late(timeout);
+    if (ready > 0 && streams[0].revents != 0 && !write_some(streams[0].fd, input)) {
+      group.input.close();
+    }
+    if (ready > 0 && streams[1].revents != 0) {
+      const std::size_t before = result.errors.size();
+      if (!read_some(streams[1].fd, result.errors)) group.errors.close();
+      printed += result.errors.size() - before;
+      if (printed > kMaxOutput) fail_flood();
+      keep_end(result.errors);
+    }
+    if (last && (ready <= 0 || streams[1].revents == 0)) break;
+    last = group.ended();
+  }
+  group.end();
+  result.wait_status = group.status();
   return result;
 }
 

@@ -2,10 +2,13 @@
 //
 // It runs in a process group of its own, without a terminal to read from. All processes of the
 // group are ended with it: when it ends, when its time is up, and when a signal ends this process.
-// Errors: kIo (cannot be started), kLimit (time is up, prints without end). Not thread-safe.
+// Errors: kIo (cannot be started), kLimit (time is up, prints without end). run_child() is not
+// thread-safe, run_beside() is.
 #pragma once
 
+#include <atomic>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lathe/bench/machine.h"
@@ -29,8 +32,13 @@ struct ChildResult {
   std::string ending() const;
 };
 
-// `arguments` begins with the program's path. Ends this process, once the child is gone, by the
-// signal that asked for it.
+// `arguments` begins with the program's path. run_child() ends this process, once the child is
+// gone, by the signal that asked for it.
 ChildResult run_child(const std::vector<std::string>& arguments, const ChildOptions& options);
+
+// A program that reads `input`, as far as it cares to, beside other work: what it prints is
+// nobody's, but for the end of its errors. Ended, with whatever status, once `given_up` is true.
+ChildResult run_beside(const std::vector<std::string>& arguments, std::string_view input,
+                       double timeout, const std::atomic<bool>& given_up);
 
 }  // namespace lathe::tool

@@ -49,9 +49,16 @@ constexpr int kCrashes[] = {SIGABRT, SIGSEGV, SIGFPE, SIGILL, SIGTRAP};
   ::_exit(128 + number);
 }
 
-// Not from a child that has not become its program yet: the files are its parent's.
+// 0: free.
+std::array<std::atomic<int>, 32> groups{};
+
+// Not from a child that has not become its program yet: they are its parent's.
 void remove_outputs() {
-  if (::getpid() == own_process) lathe::remove_temporary_outputs();
+  if (::getpid() != own_process) return;
+  for (const std::atomic<int>& group : groups) {
+    if (group.load() > 0) ::kill(-group.load(), SIGKILL);
+  }
+  lathe::remove_temporary_outputs();
 }
 
 void end_by_signal(int number) {
@@ -138,6 +145,20 @@ int stop_signal() noexcept { return requested_stop.load(); }
 void die_of_signal(int number) {
   remove_outputs();
   raise_default(number);
+}
+
+void end_group_with_us(int group) noexcept {
+  for (std::atomic<int>& place : groups) {
+    int free = 0;
+    if (place.compare_exchange_strong(free, group)) return;
+  }
+}
+
+void forget_group(int group) noexcept {
+  for (std::atomic<int>& place : groups) {
+    int expected = group;
+    if (place.compare_exchange_strong(expected, 0)) return;
+  }
 }
 
 void die_of_closed_pipe() { die_of_signal(SIGPIPE); }

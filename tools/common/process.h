@@ -21,6 +21,11 @@ int stop_signal() noexcept;
 // Ends the process by that signal, as if it had not been caught.
 [[noreturn]] void die_of_signal(int number);
 
+// A process group that a signal which ends this process ends with it, until it is forgotten. Some
+// thirty at once; thread-safe.
+void end_group_with_us(int group) noexcept;
+void forget_group(int group) noexcept;
+
 // Ends the process as an unhandled SIGPIPE would.
 [[noreturn]] void die_of_closed_pipe();
 

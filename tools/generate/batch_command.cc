@@ -86,6 +86,11 @@ void print_summary(const Tool& tool, const BatchSummary& s) {
   tool.note(fmt::format(
       "{} in = {} ok + {} failed{}", s.records, s.ok, s.failed,
       s.resumed > 0 ? fmt::format("; {} of them from an earlier run", s.resumed) : std::string()));
+  if (s.checks + static_cast<std::int64_t>(s.check_failed) > 0) {
+    tool.note(fmt::format(
+        "{} of {} checks said no; {} tokens were taken back; {} answers were not accepted",
+        s.checks_rejected, s.checks, s.dropped_tokens, s.check_failed));
+  }
   if (s.prompt_tokens == 0) return;
   tool.note(fmt::format(
       "{:.3g} s, {} tokens in ({} cached), {} out; {:.0f} tokens/s, {:.3g} ms per "
@@ -102,7 +107,7 @@ Json json_of(const Percentiles& p) {
 }
 
 std::string summary_json(const std::string& model, const BatchSummary& s,
-                         const Speculator* speculator) {
+                         const Speculator* speculator, bool judged) {
   const auto generated = static_cast<double>(s.generated_tokens);
   Json out = {
       {"schema", "lathe.batch/1"},
@@ -121,6 +126,12 @@ std::string summary_json(const std::string& model, const BatchSummary& s,
       {"tpot", json_of(s.per_token)},
       {"total", json_of(s.total)},
   };
+  if (judged) {
+    out["check"] = {{"judged", s.checks},
+                    {"rejected", s.checks_rejected},
+                    {"dropped_tokens", s.dropped_tokens},
+                    {"failed", s.check_failed}};
+  }
   if (speculator != nullptr) out["drafts"] = drafts_json(speculator->stats());
   return json_text(out) + "\n";
 }
@@ -137,7 +148,7 @@ void show_progress(ProgressBar& bar, const BatchProgress& progress) {
 struct Destination {
   std::unique_ptr<Output> stdout_output;
   std::unique_ptr<RecordLog> log;
-  std::uint64_t earlier_failed = 0;
+  std::uint64_t earlier_failed = 0, earlier_check_failed = 0;
 };
 
 Destination open_destination(const CommonValues& common, const GenerateFlags& flags) {
@@ -153,13 +164,17 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
         !flags.unordered);
     return out;
   }
+  const bool judged = flags.check != nullptr;
   RecordLogOptions options;
   options.overwrite = common.force;
   options.resume = flags.resume;
   options.ordered = !flags.unordered;
   out.log = std::make_unique<RecordLog>(common.output, options,
-                                        [&out](std::uint64_t, std::string_view record) {
+                                        [&out, judged](std::uint64_t, std::string_view record) {
                                           if (is_error_record(record)) ++out.earlier_failed;
+                                          if (judged && is_check_failed_record(record)) {
+                                            ++out.earlier_check_failed;
+                                          }
                                         });
   return out;
 }
@@ -202,7 +217,7 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
   BatchOptions options = batch_options(tool, flags, opened);
   EngineOptions engine_how = engine_options(tool, *opened.model, flags);
-  engine_how.speculator = make_speculator(flags, opened);
+  engine_how.speculator = make_speculator(tool, flags, opened);
   const auto engine = Engine::create(opened.model, opened.tokenizer, engine_how);
 
   ProgressBar bar(tool, "rows");
@@ -210,8 +225,9 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   options.on_progress = [&bar](const BatchProgress& progress) { show_progress(bar, progress); };
   options.stop = [] { return stop_signal() != 0; };
   stop_at_next_step();
-  const BatchSummary summary =
+  BatchSummary summary =
       run_batch(*engine, opened.tokenizer, common.input, *to.log, options, to.earlier_failed);
+  summary.check_failed += to.earlier_check_failed;
   bar.finish();
   if (to.stdout_output) to.stdout_output->finish();
   if (summary.stopped) {
@@ -219,13 +235,14 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
     die_of_signal(stop_signal());
   }
   if (summary_file) {
-    summary_file->write(summary_json(common.model, summary, engine_how.speculator.get()));
+    summary_file->write(
+        summary_json(common.model, summary, engine_how.speculator.get(), flags.check != nullptr));
     summary_file->commit();
   }
   print_summary(tool, summary);
   if (common.verbose > 0) print_engine(tool, engine->stats());
   tell_of_drafts(tool, engine_how.speculator.get());
-  return summary.failed > 0 ? 1 : 0;
+  return summary.failed + summary.check_failed > 0 ? 1 : 0;
 }
 
 }  // namespace lathe::tool

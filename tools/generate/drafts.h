@@ -1,4 +1,4 @@
-// --lookup and what belongs to it.
+// --lookup, --draft and what belongs to them.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,10 @@
 
 namespace lathe::tool {
 
-// Null: nothing is drafted.
-std::shared_ptr<Speculator> make_speculator(const GenerateFlags& flags, const OpenedModel& opened);
+// Null: nothing is drafted. Throws what opening a model does, and kInvalid for a draft with other
+// tokens.
+std::shared_ptr<Speculator> make_speculator(const Tool& tool, const GenerateFlags& flags,
+                                            const OpenedModel& opened);
 
 // The counts, as records and summaries have them.
 nlohmann::ordered_json drafts_json(const SpeculationStats& stats);

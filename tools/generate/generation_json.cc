@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lathe/answer_check.h"
 #include "lathe/host/json_text.h"
 
 #include "generate/drafts.h"
@@ -31,6 +32,7 @@ Json timings_of(const GenerationRecord& record) {
               {"tokens_per_second", per_second(steps, t.decode)},
               {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
               {"bytes_per_token", record.token_bytes}};
+  if (result.check != nullptr) out["check"] = result.check->seconds;
   if (record.speculator != nullptr) out["drafts"] = drafts_json(record.speculator->stats());
   return out;
 }
@@ -47,6 +49,7 @@ std::string to_json(const GenerationRecord& record) {
   out["finish_reason"] = to_string(result.reason);
   if (!result.stop_text.empty()) out["stop"] = result.stop_text;
   if (result.end_token >= 0) out["end_token"] = result.end_token;
+  put_check_report(out, result.check.get());
   out["prompt_tokens"] = result.prompt_tokens;
   out["tokens"] = result.ids.size();
   out["timings"] = timings_of(record);

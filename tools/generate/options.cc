@@ -85,6 +85,12 @@ void add_lookup_options(Tool& tool, GenerateFlags& o) {
                                     "A text to copy from too, such as earlier answers")
                         ->type_name("FILE")
                         ->group(kDrafts);
+  tool.app()
+      .add_option("--draft", o.draft,
+                  "A smaller model with the same tokens, which writes ahead where that pays: the "
+                  "answer stays the same")
+      ->type_name("MODEL")
+      ->group(kDrafts);
 }
 
 void add_conversation_options(Tool& tool, GenerateFlags& o) {
@@ -124,6 +130,7 @@ GenerateOptions GenerateFlags::generate_options() const {
   how.ignore_eos = ignore_eos;
   how.logprobs = static_cast<int>(logprobs);
   how.constraint = answer_constraint;
+  how.check = check;
   if (chat || loop_option->count() > 0) how.loop_tokens = loop_stop;
   return how;
 }
@@ -156,6 +163,7 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
 
   add_conversation_options(tool, o);
   add_constraint_options(tool, o.constraint);
+  add_check_options(tool, o.judge);
 
   constexpr const char* kSampling = "Sampling, in this order";
   SamplingOptions& s = o.sampling;
@@ -249,6 +257,7 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
   }
   check_conversation_options(o);
   o.grammar = read_grammar(o.constraint);
+  o.check = read_check(o.judge);
   if (o.corpus_option->count() > 0 && o.lookup == "off") {
     fail_usage("--lookup-corpus is what --lookup copies from, and --lookup off copies nothing");
   }

@@ -10,6 +10,7 @@
 
 #include "common/chat_options.h"
 #include "common/tool.h"
+#include "generate/check_options.h"
 #include "generate/constraint_options.h"
 
 namespace lathe::tool {
@@ -33,8 +34,11 @@ struct GenerateFlags {
   std::shared_ptr<const Grammar> grammar;                     // of them, once they are checked
   std::shared_ptr<const AnswerConstraint> answer_constraint;  // once the model is open
 
+  CheckFlags judge;
+  std::shared_ptr<const AnswerCheck> check;  // of them, once they are checked
+
   // Drafts
-  std::string lookup = "auto", lookup_corpus;
+  std::string lookup = "auto", lookup_corpus, draft;
 
   // Keys and values
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};

@@ -60,7 +60,7 @@ class Talk {
         history_(flags.history),
         session_(open_session(tool, opened.model, whole_context(flags), 1)),
         text_(*session_, opened.tokenizer),
-        speculator_(make_speculator(flags, opened)),
+        speculator_(make_speculator(tool, flags, opened)),
         output_("-", false) {
     request_ = history_.request();
     form_.complete(request_, !flags.history.empty());
@@ -200,6 +200,9 @@ bool wants_talk(const Tool& tool, const GenerateFlags& flags) {
                     ::isatty(STDOUT_FILENO) == 1;
   if (talk && flags.uses_engine()) {
     fail_usage("--cache-dir has no use at the terminal: a conversation reads nothing twice");
+  }
+  if (talk && flags.check != nullptr) {
+    fail_usage("--check-cmd has no use at the terminal: whoever reads an answer there judges it");
   }
   if (talk && flags.echo) {
     fail_usage("--echo has no use at the terminal: what was typed stands there");

@@ -59,6 +59,9 @@ struct BatchSummary {
   std::uint64_t records = 0;  // = ok + failed
   std::uint64_t ok = 0, failed = 0;
   std::uint64_t resumed = 0;  // of the records, those that an earlier run left
+  // Of the answers of this run, those that their judge did not accept, and what he cost.
+  std::uint64_t check_failed = 0;
+  std::int64_t checks = 0, checks_rejected = 0, dropped_tokens = 0;
   // Of this run:
   std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   double seconds = 0.0;
@@ -77,6 +80,8 @@ LATHE_API std::uint64_t content_hash(const Checkpoint& checkpoint);
 
 // True for a record with an "error".
 LATHE_API bool is_error_record(std::string_view record);
+// True for one with an answer that its judge did not accept (lathe/answer_check.h).
+LATHE_API bool is_check_failed_record(std::string_view record);
 
 // `input`: a file, "-" for standard input. `earlier_failed`: how many of log.earlier() are
 // errors. `log` is finished unless the run was stopped.

@@ -17,7 +17,9 @@
 
 namespace lathe {
 
+struct AnswerCheck;       // lathe/answer_check.h
 struct AnswerConstraint;  // lathe/constraint.h
+struct CheckReport;       // lathe/answer_check.h
 struct ReasoningMarks;    // lathe/reasoning.h
 class Speculator;         // lathe/speculation.h
 
@@ -53,6 +55,8 @@ struct GenerateOptions {
   LogitsHook edit_logits = {};
   // What may be written. An answer that can't go on ends with kStop.
   std::shared_ptr<const AnswerConstraint> constraint = {};
+  // Who judges it while it is written.
+  std::shared_ptr<const AnswerCheck> check = {};
 };
 
 // kStop: an end token or a stop text; kLength: max_tokens; kContext: the context is full;
@@ -81,8 +85,9 @@ struct Generation {
   std::vector<TokenId> ids;
   std::vector<GeneratedToken> tokens;  // one per id, filled when logprobs > 0
   FinishReason reason = FinishReason::kLength;
-  std::string stop_text;   // the stop string that was met, if any
-  TokenId end_token = -1;  // the end token that was met, if any
+  std::string stop_text;                     // the stop string that was met, if any
+  TokenId end_token = -1;                    // the end token that was met, if any
+  std::shared_ptr<const CheckReport> check;  // null: nobody judged it
   std::int64_t prompt_tokens = 0;
   GenerateTimings timings;
 };
@@ -93,7 +98,7 @@ struct Generation {
 LATHE_API void check_prompt(std::size_t tokens, std::int64_t context, std::int64_t longest);
 
 // `on_text` receives text as it becomes certain (whole characters; nothing that could be the
-// beginning of a stop string); return false to stop. May be empty.
+// beginning of a stop string, nor be taken back); return false to stop. May be empty.
 using TextCallback = std::function<bool(std::string_view)>;
 
 // Runs one prompt to its end in a fresh sequence of `session`, with drafts when there is a

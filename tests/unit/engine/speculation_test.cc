@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lathe/model_config.h"
+
 #include "unit/engine/small_model.h"
 
 namespace lathe {
@@ -82,6 +84,64 @@ TEST(Speculation, DraftsNeedNoRoomOfTheirOwn) {
     const Generation got = generate(*session, *small_model().tokenizer, request.prompt,
                                     request.options, {}, &speculator);
     EXPECT_EQ(got.ids, solo_answers(request).front().ids);
+  }
+}
+
+// The same model in fewer bits.
+std::shared_ptr<const Model> draft_model() {
+  static const test::TempFolder folder;
+  static const std::shared_ptr<const Model> model = [] {
+    QuantizeOptions options;
+    options.scheme = "w4";
+    options.threads = 1;
+    quantize(*Checkpoint::open(testdata("examples/village")), folder.file("w4.lathe"), options);
+    return Model::load(Checkpoint::open(folder.file("w4.lathe")));
+  }();
+  return model;
+}
+
+TEST(Speculation, SoIsWhatASmallerModelWritesAhead) {
+  for (const bool copies : {false, true}) {
+    for (const std::int64_t batch : {1, 5}) {
+      SpeculationOptions how;
+      how.copies = copies;
+      how.draft = draft_model();
+      how.draft_threads = 1;
+      how.draft_positions = 8 * how.draft->config().max_position;
+      EngineOptions options;
+      options.threads = 2;
+      options.max_batch = batch;
+      options.speculator = std::make_shared<Speculator>(how);
+      const auto engine = Engine::create(small_model().model, small_model().tokenizer, options);
+      std::vector<Request> requests;
+      for (std::uint32_t i = 0; i < 24; ++i) {
+        requests.push_back(i % 3 == 0 ? repeating_request(i) : some_request(i));
+        engine->submit(requests.back());
+      }
+      const auto done = run_all(*engine);
+      for (std::size_t i = 0; i < requests.size(); ++i) expect_solo(done.at(i + 1), requests[i]);
+      const SpeculationStats stats = options.speculator->stats();
+      EXPECT_GT(stats.model_drafted, 0);
+      EXPECT_GT(stats.model_seconds, 0.0);
+      EXPECT_LE(stats.model_accepted, stats.model_drafted);
+    }
+  }
+}
+
+TEST(Speculation, ASmallerModelThatHasNoRoomIsNoHarm) {
+  SpeculationOptions how;
+  how.draft = draft_model();
+  how.draft_positions = 70;
+  how.draft_tokens = 40;  // and it may say next to nothing
+  Speculator speculator(how);
+  const auto session = solo_session();
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    Request request = repeating_request(i);
+    request.samples = 1;
+    const Generation got = generate(*session, *small_model().tokenizer, request.prompt,
+                                    request.options, {}, &speculator);
+    expect_same(got, solo_answers(request).front());
+    EXPECT_EQ(session->kv_usage().tokens_stored, 0);
   }
 }
 
