@@ -211,6 +211,22 @@ CharAutomaton CharAutomaton::all_but(const std::vector<std::string>& texts) {
   return out;
 }
 
+CharAutomaton CharAutomaton::complement() const {
+  CharAutomaton out = *this;
+  const auto others = static_cast<std::uint32_t>(out.states_.size());
+  for (State& state : out.states_) {
+    CharSet read;
+    for (const Edge& edge : state.edges) read.add(edge.chars);
+    if (read != CharSet::all()) state.edges.push_back({read.complement(), others});
+    state.accepts = !state.accepts;
+  }
+  State any;
+  any.accepts = true;
+  any.edges.push_back({CharSet::all(), others});
+  out.states_.push_back(std::move(any));
+  return out;
+}
+
 CharAutomaton CharAutomaton::both(const CharAutomaton& other) const {
   using Pair = std::pair<std::uint32_t, std::uint32_t>;
   CharAutomaton out;

@@ -28,6 +28,7 @@ class CharAutomaton {
   // Every text but these.
   static CharAutomaton all_but(const std::vector<std::string>& texts);
 
+  CharAutomaton complement() const;
   CharAutomaton both(const CharAutomaton& other) const;
   // Texts of so many characters only.
   CharAutomaton with_length(std::uint32_t min, std::uint32_t max) const;

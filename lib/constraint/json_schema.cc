@@ -117,9 +117,9 @@ class Writer {
   // Arrays and objects that are listed are not matched with other keywords.
   void check_alone(const SchemaJson& value, const SchemaParts& parts) const {
     for (const SchemaJson* schema : parts.objects) {
-      for (const char* key :
-           {"properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
-            "maxItems", "minProperties", "maxProperties", "propertyNames"}) {
+      for (const char* key : {"properties", "required", "additionalProperties", "patternProperties",
+                              "items", "prefixItems", "minItems", "maxItems", "minProperties",
+                              "maxProperties", "propertyNames"}) {
         if (!schema->contains(key)) continue;
         document_.fail_unsupported_at(
             value, fmt::format("is an array or object that is listed beside {}: only type may "
@@ -212,7 +212,8 @@ class Writer {
     const bool counts = shape.min_properties > 0 || shape.max_properties != kUnbounded;
     if (shape.min_properties > shape.max_properties) return rules_.nothing();
     if (shape.properties.empty()) {
-      if (!counts && !shape.names && shape.additional == SchemaParts()) return json_.any_object();
+      const bool any = shape.name_patterns.empty() && shape.others.front().value == SchemaParts();
+      if (!counts && !shape.names && any) return json_.any_object();
       return json_.between('{', members(shape), '}');
     }
     if (counts && !document_.lenient()) refuse_counts(shape, parts);
@@ -224,7 +225,7 @@ class Writer {
   void refuse_counts(const SchemaShape& shape, const SchemaParts& parts) const {
     const bool enough = shape.required.size() >= shape.min_properties;
     const bool few = shape.max_properties == kUnbounded ||
-                     (shape.additional.nothing && shape.properties.size() <= shape.max_properties);
+                     (shape.is_closed() && shape.properties.size() <= shape.max_properties);
     if (enough && few) return;
     for (const SchemaJson* schema : parts.objects) {
       for (const char* key : {"minProperties", "maxProperties"}) {
@@ -239,28 +240,29 @@ class Writer {
 
   // A member that no property names.
   NodeId other_member(const SchemaShape& shape) {
-    std::vector<std::string> names;
-    for (const auto& [name, parts] : shape.properties) names.push_back(name);
-    NodeId key = 0;
-    const auto character = [&](const CharSet& set) { return json_.character(set); };
+    if (shape.names && shape.names->nothing) return rules_.nothing();
+    const bool is_any = shape.properties.empty() && shape.name_patterns.empty() && !shape.names;
+    if (is_any) return json_.member(json_.any_string(), value(shape.others.front().value));
+    std::optional<CharAutomaton> allowed;
     if (shape.names) {
-      if (shape.names->nothing) return rules_.nothing();
-      const SchemaShape of_names = names_of(shape);
-      if ((of_names.types & kStringType) == 0) return rules_.nothing();
-      CharAutomaton allowed = strings_of(of_names);
-      if (!names.empty()) allowed = allowed.both(CharAutomaton::all_but(names));
-      key = rules_.sequence(
-          {rules_.text("\""), allowed.to_rules(rules_, character, rules_.text("\""))});
-    } else if (names.empty()) {
-      key = json_.any_string();
-    } else {
-      key = rules_.sequence({rules_.text("\""), CharAutomaton::all_but(names).to_rules(
-                                                    rules_, character, rules_.text("\""))});
+      const SchemaShape names = allowed_names(shape);
+      if ((names.types & kStringType) == 0) return rules_.nothing();
+      allowed = strings_of(names);
     }
-    return json_.member(key, value(shape.additional));
+    std::vector<NodeId> kinds;
+    const auto character = [&](const CharSet& set) { return json_.character(set); };
+    const NodeId quote = rules_.text("\"");
+    for (const OtherMembers& others : shape.others) {
+      if (others.value.nothing) continue;
+      CharAutomaton names = names_of(shape, others);
+      if (allowed) names = names.both(*allowed);
+      const NodeId key = rules_.sequence({quote, names.to_rules(rules_, character, quote)});
+      kinds.push_back(json_.member(key, value(others.value)));
+    }
+    return rules_.choice(kinds);
   }
 
-  SchemaShape names_of(const SchemaShape& shape) const {
+  SchemaShape allowed_names(const SchemaShape& shape) const {
     const SchemaShape names = shape_of(*shape.names, document_);
     if (!names.values && shape.names->choices.empty()) return names;
     const SchemaJson& at = **shape.names->objects.begin();
@@ -312,12 +314,13 @@ class Writer {
 
     bool allows_name(const std::string& name) const {
       if (!shape_.names) return true;
-      return !shape_.names->nothing && allows_scalar(writer_.names_of(shape_), SchemaJson(name));
+      return !shape_.names->nothing &&
+             allows_scalar(writer_.allowed_names(shape_), SchemaJson(name));
     }
 
     NodeId others(bool begun) {
       Rules& rules = writer_.rules_;
-      if (shape_.additional.nothing) return rules.empty();
+      if (shape_.is_closed()) return rules.empty();
       if (!other_) other_ = rules.named("other member", writer_.other_member(shape_));
       const NodeId more = rules.star(rules.sequence({writer_.json_.comma(), *other_}));
       return begun ? more : rules.optional(rules.sequence({*other_, more}));

@@ -16,6 +16,10 @@ constexpr std::pair<std::string_view, std::uint32_t> kTypes[] = {
     {"number", kNumberType},
 };
 
+CharAutomaton automaton_of(std::string_view regex, RegexEnds ends) {
+  return CharAutomaton::of(without_anchors(read_regex(regex), ends, regex));
+}
+
 class Reader {
  public:
   Reader(const SchemaDocument& document, const SchemaParts& parts)
@@ -161,25 +165,64 @@ class Reader {
     for (const std::string& name : shape_.required) {
       if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     }
-    for (const SchemaJson* schema : parts_.objects) {
-      if (const SchemaJson* rest = member(*schema, "additionalProperties")) {
-        shape_.additional.add(document_.parts(*rest));
-      }
-    }
+    read_name_patterns();
     for (const std::string& name : names) {
-      SchemaParts value;
-      for (const SchemaJson* schema : parts_.objects) {
-        const SchemaJson* properties = member(*schema, "properties");
-        const SchemaJson* own = properties != nullptr ? member(*properties, name) : nullptr;
-        const SchemaJson* rest = member(*schema, "additionalProperties");
-        if (own != nullptr) {
-          value.add(document_.parts(*own));
-        } else if (rest != nullptr) {
-          value.add(document_.parts(*rest));
+      std::vector<bool> found;
+      for (const std::string& pattern : shape_.name_patterns) {
+        found.push_back(automaton_of(pattern, RegexEnds::kSearch).accepts(name));
+      }
+      shape_.properties.emplace_back(name, value_of(&name, found));
+    }
+    const std::size_t patterns = shape_.name_patterns.size();
+    for (std::size_t set = 0; set < std::size_t{1} << patterns; ++set) {
+      std::vector<bool> found;
+      for (std::size_t i = 0; i < patterns; ++i) found.push_back((set >> i & 1) != 0);
+      SchemaParts value = value_of(nullptr, found);
+      shape_.others.push_back({std::move(found), std::move(value)});
+    }
+  }
+
+  void read_name_patterns() {
+    constexpr std::size_t kMost = 6;
+    for (const SchemaJson* schema : parts_.objects) {
+      const SchemaJson* patterns = member(*schema, "patternProperties");
+      if (patterns == nullptr) continue;
+      if (!patterns->is_object()) document_.fail_invalid_at(*patterns, "is no object");
+      for (const auto& [pattern, value] : patterns->items()) {
+        if (std::ranges::find(shape_.name_patterns, pattern) == shape_.name_patterns.end()) {
+          shape_.name_patterns.push_back(pattern);
         }
       }
-      shape_.properties.emplace_back(name, std::move(value));
+      if (shape_.name_patterns.size() > kMost) {
+        document_.fail_unsupported_at(
+            *patterns, fmt::format("has with its kin more than {} patterns, which may all find one "
+                                   "name",
+                                   kMost));
+      }
     }
+  }
+
+  // Of a member, by its name where it has one that properties may say, and by which patterns
+  // find it.
+  SchemaParts value_of(const std::string* name, const std::vector<bool>& found) const {
+    SchemaParts value;
+    for (const SchemaJson* schema : parts_.objects) {
+      bool named = false;
+      const auto take = [&](const SchemaJson* part) {
+        if (part == nullptr) return;
+        value.add(document_.parts(*part));
+        named = true;
+      };
+      const SchemaJson* properties = member(*schema, "properties");
+      if (name != nullptr && properties != nullptr) take(member(*properties, *name));
+      if (const SchemaJson* patterns = member(*schema, "patternProperties")) {
+        for (std::size_t i = 0; i < found.size(); ++i) {
+          if (found[i]) take(member(*patterns, shape_.name_patterns[i]));
+        }
+      }
+      if (!named) take(member(*schema, "additionalProperties"));
+    }
+    return value;
   }
 
   // prefixItems; before 2020-12 it was items, too, if that was an array.
@@ -230,10 +273,6 @@ class Reader {
   SchemaShape shape_;
 };
 
-CharAutomaton automaton_of(std::string_view regex, RegexEnds ends) {
-  return CharAutomaton::of(without_anchors(read_regex(regex), ends, regex));
-}
-
 std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -241,11 +280,8 @@ std::size_t characters(std::string_view text) {
 
 bool requires_other(const SchemaShape& a, const SchemaShape& b) {
   // A member that one needs and the other can't have.
-  return std::ranges::any_of(a.required, [&](const std::string& name) {
-    const auto known =
-        std::ranges::find_if(b.properties, [&](const auto& p) { return p.first == name; });
-    return known == b.properties.end() ? b.additional.nothing : known->second.nothing;
-  });
+  return std::ranges::any_of(a.required,
+                             [&](const std::string& name) { return member_of(b, name).nothing; });
 }
 
 bool bounds_exclude(const SchemaShape& a, const SchemaShape& b) {
@@ -258,6 +294,28 @@ bool bounds_exclude(const SchemaShape& a, const SchemaShape& b) {
 
 SchemaShape shape_of(const SchemaParts& parts, const SchemaDocument& document) {
   return Reader(document, parts).run();
+}
+
+const SchemaParts& member_of(const SchemaShape& shape, const std::string& name) {
+  const auto known =
+      std::ranges::find_if(shape.properties, [&](const auto& p) { return p.first == name; });
+  if (known != shape.properties.end()) return known->second;
+  std::vector<bool> found;
+  for (const std::string& pattern : shape.name_patterns) {
+    found.push_back(automaton_of(pattern, RegexEnds::kSearch).accepts(name));
+  }
+  return std::ranges::find(shape.others, found, &OtherMembers::found)->value;
+}
+
+CharAutomaton names_of(const SchemaShape& shape, const OtherMembers& others) {
+  std::vector<std::string> names;
+  for (const auto& [name, parts] : shape.properties) names.push_back(name);
+  CharAutomaton out = CharAutomaton::all_but(names);
+  for (std::size_t i = 0; i < shape.name_patterns.size(); ++i) {
+    const CharAutomaton pattern = automaton_of(shape.name_patterns[i], RegexEnds::kSearch);
+    out = out.both(others.found[i] ? pattern : pattern.complement());
+  }
+  return out;
 }
 
 CharAutomaton strings_of(const SchemaShape& shape) {

@@ -1,6 +1,7 @@
 // What a conjunction of schemas says, put together by kinds of values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,13 @@ enum SchemaType : std::uint32_t {
   kAnyType = 127,
 };
 
+// Members that no property names: those whose names are found by these of the shape's patterns, and
+// by no others.
+struct OtherMembers {
+  std::vector<bool> found;
+  SchemaParts value;
+};
+
 struct SchemaShape {
   std::uint32_t types = kAnyType;
   // Of enum and const: the values that are left; nothing where there is neither.
@@ -42,10 +50,15 @@ struct SchemaShape {
 
   std::vector<std::pair<std::string, SchemaParts>> properties;  // in order
   std::vector<std::string> required;
-  SchemaParts additional;
+  std::vector<std::string> name_patterns;  // of patternProperties
+  std::vector<OtherMembers> others;        // what no pattern finds is the first
   std::uint32_t min_properties = 0, max_properties = kUnbounded;
   std::optional<SchemaParts> names;
 
+  // Whether no members may come but the named ones.
+  bool is_closed() const noexcept {
+    return std::ranges::all_of(others, [](const OtherMembers& o) { return o.value.nothing; });
+  }
   bool says_of_strings() const noexcept {
     return min_length > 0 || max_length != kUnbounded || !patterns.empty() || !formats.empty();
   }
@@ -54,6 +67,12 @@ struct SchemaShape {
 // Of the objects of `parts`; its choices are not looked at. Throws as SchemaDocument, kUnsupported
 // for formats that are not known.
 SchemaShape shape_of(const SchemaParts& parts, const SchemaDocument& document);
+
+// What holds for a member of that name.
+const SchemaParts& member_of(const SchemaShape& shape, const std::string& name);
+
+// The names of other members.
+CharAutomaton names_of(const SchemaShape& shape, const OtherMembers& others);
 
 // The strings that a shape allows.
 CharAutomaton strings_of(const SchemaShape& shape);

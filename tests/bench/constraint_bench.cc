@@ -2,7 +2,8 @@
 //
 //   bench_constraint MODEL < ROWS > VERDICTS
 //
-// A row is a line of JSON: {"name": …, "schema": TEXT, "valid": [TEXT, …], "invalid": [TEXT, …]}.
+// A row is a line of JSON: {"name": …, "schema": TEXT, "valid": [TEXT, …], "invalid": [TEXT, …]};
+// an array in the place of a text has forms of one value, of which the grammar may take any.
 // Each text is read token by token, as if the model had chosen it: the time of a token is that of
 // its mask and of the step behind it, in CPU time of this thread. Every row starts with an empty
 // memory, as a constraint that nobody used before; only the vocabulary is shared. A row's verdict
@@ -84,6 +85,21 @@ struct Bench {
     return read;
   }
 
+  // `at`: where the first form was refused.
+  bool accepts(const std::shared_ptr<const Constraint>& constraint, const Json& forms,
+               std::optional<std::size_t>& at) {
+    if (!forms.is_array()) {
+      at = refused_at(constraint, forms);
+      return !at;
+    }
+    for (const Json& form : forms) {
+      const auto refused = refused_at(constraint, form);
+      if (!refused) return true;
+      if (!at) at = refused;
+    }
+    return false;
+  }
+
   Json verdict(const Json& row) {
     Json out = {{"name", row.value("name", "")}};
     try {
@@ -95,10 +111,12 @@ struct Bench {
       out["compile_us"] = now() - begin;
       Json refused = Json::array(), accepted = Json::array();
       for (const Json& text : row.value("valid", Json::array())) {
-        if (const auto at = refused_at(constraint, text)) refused.push_back({*at, text});
+        std::optional<std::size_t> at;
+        if (!accepts(constraint, text, at)) refused.push_back({*at, text});
       }
       for (const Json& text : row.value("invalid", Json::array())) {
-        if (!refused_at(constraint, text)) accepted.push_back(text);
+        std::optional<std::size_t> at;
+        if (accepts(constraint, text, at)) accepted.push_back(text);
       }
       out["refused"] = refused;
       out["accepted"] = accepted;

@@ -57,6 +57,27 @@ TEST(JsonSchema, KnowsObjects) {
       {R"({"a":1})", R"({"a":1,"b":2})"}, {"{}", R"({"c":1})", R"({"a":1,"b":1,"a":1})"});
 }
 
+TEST(JsonSchema, FindsMembersByPatternsOfTheirNames) {
+  expect(R"({"type":"object","patternProperties":{"^f":{"type":"integer"},"o$":{"maximum":5}},
+      "properties":{"foo":{"minimum":2},"x":{"type":"null"}},"additionalProperties":false})",
+         {"{}", R"({"foo":3})", R"({"x":null,"f":9})", R"({"fo":5,"o":"text"})"},
+         {R"({"foo":1})", R"({"foo":6})", R"({"foo":"a"})", R"({"fo":6})", R"({"f":"a"})",
+          R"({"y":1})", R"({"x":1})", R"({"f":1,"x":null})"});
+  expect(R"({"type":"object","patternProperties":{"^a":{"type":"null"}},
+      "additionalProperties":{"type":"boolean"},"required":["ab"]})",
+         {R"({"ab":null,"b":true})"},
+         {R"({"ab":true})", R"({"b":true})", R"({"ab":null,"b":null})"});
+  expect(
+      R"({"type":"object","patternProperties":{"":{"type":"null"}},"additionalProperties":true})",
+      {R"({"a":null})"}, {R"({"a":1})"});
+  expect(R"({"type":"object","patternProperties":{"a":{"type":"null"}},
+      "propertyNames":{"maxLength":2},"allOf":[{"patternProperties":{"b":false}}]})",
+         {R"({"ac":null,"cc":1})"}, {R"({"ab":null})", R"({"acc":null})", R"({"b":1})"});
+  expect_unsupported(R"({"type":"object","patternProperties":
+      {"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{}}})",
+                     "more than 6 patterns");
+}
+
 TEST(JsonSchema, KnowsArrays) {
   expect(R"({"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":3})",
          {"[1,2]", "[1, 2, 3]"}, {"[]", "[1]", "[1,2,3,4]", "[1,\"a\"]"});
