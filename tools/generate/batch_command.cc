@@ -142,6 +142,7 @@ struct Destination {
 
 Destination open_destination(const CommonValues& common, const GenerateFlags& flags) {
   Destination out;
+  const Shard shard = flags.shard.empty() ? Shard() : parse_shard(flags.shard);
   if (common.output == "-") {
     out.stdout_output = std::make_unique<Output>("-", false);
     Output& output = *out.stdout_output;
@@ -150,13 +151,14 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
           output.write(line);
           output.flush();
         },
-        !flags.unordered);
+        !flags.unordered, shard);
     return out;
   }
   RecordLogOptions options;
   options.overwrite = common.force;
   options.resume = flags.resume;
   options.ordered = !flags.unordered;
+  options.shard = shard;
   out.log = std::make_unique<RecordLog>(common.output, options,
                                         [&out](std::uint64_t, std::string_view record) {
                                           if (is_error_record(record)) ++out.earlier_failed;
