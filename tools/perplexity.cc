@@ -21,6 +21,7 @@
 #include "common/lora.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/shard.h"
 #include "common/text.h"
 #include "common/tool.h"
 #include "perplexity/report.h"
@@ -39,6 +40,7 @@ struct Options {
   std::uint64_t kv_memory = 0;  // 0: what the chunks at work need
   bool per_token = false;
   std::vector<std::string> gates, lora;
+  std::string shard;
   std::vector<std::string> compare;  // NEW and BASE
   LoadOptions load;
 };
@@ -75,6 +77,12 @@ void check(const Tool& tool, const Options& options) {
           "--per-token have no place there");
     }
     return;
+  }
+  if (!options.shard.empty()) {
+    parse_shard(options.shard);
+    if (!options.per_token) {
+      fail_usage("--shard makes a part of the lines that --per-token prints: add --per-token");
+    }
   }
   if (!model) fail_usage("no model: give -m MODEL, or --compare NEW BASE");
   if (options.base.empty() && !options.gates.empty()) {
@@ -126,6 +134,7 @@ class Measurement {
   Measurement(const Tool& tool, const Options& options) : tool_(tool), options_(options) {
     how_.context = options.context;
     how_.max_chunks = options.chunks > 0 ? options.chunks : -1;
+    if (!options.shard.empty()) how_.shard = parse_shard(options.shard);
   }
 
   int run(const BenchGates& gates) {
@@ -222,6 +231,7 @@ int main(int argc, char** argv) {
   add_context(tool, "-c,--ctx", options.context, "Tokens per chunk; the second half is scored", 4,
               1 << 24);
   tool.number("--chunks", options.chunks, "Score the first N chunks only; 0 is all", 0, 1 << 30);
+  add_shard(tool, options.shard, "With --per-token: score only the");
   tool.app()
       .add_option("-b,--baseline", options.base,
                   "A second model to compare with, run in step with the first: KL divergence; or "

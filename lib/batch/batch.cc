@@ -245,7 +245,7 @@ class Batch {
     BatchProgress progress;
     progress.done = summary_.ok + summary_.failed;
     progress.failed = summary_.failed;
-    progress.total = rows_.expected_lines();
+    progress.total = log_.own(rows_.expected_lines());
     progress.prompt_tokens = now.prompt_tokens - before_.prompt_tokens;
     progress.generated_tokens = now.generated_tokens - before_.generated_tokens;
     progress.seconds = seconds_since(started_);

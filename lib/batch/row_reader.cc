@@ -74,7 +74,7 @@ void RowReader::run() {
       ReadyRow row;
       row.index = index;
       row.fingerprint = {options_.run, line->hash};
-      row.done = log_.has(index, row.fingerprint);
+      row.done = log_.is_others(index) || log_.has(index, row.fingerprint);
       if (!queue_.push(std::move(row), *line)) return;
     }
     at_end_.store(true);

@@ -115,10 +115,10 @@ struct Turn {
 
   std::size_t rows() const { return chunks.front().size() - given; }
 
-  void name_positions(std::int64_t first_chunk) {
+  void name_positions(std::span<const std::int64_t> numbers) {
     for (std::size_t i = 0; i < scores.size(); ++i) {
       const std::size_t position = given + i % rows();
-      scores[i].chunk = first_chunk + static_cast<std::int64_t>(i / rows());
+      scores[i].chunk = numbers[i / rows()];
       scores[i].position = static_cast<std::int64_t>(position);
       scores[i].token = chunks[i / rows()][position];
     }
@@ -167,6 +167,19 @@ EngineOptions perplexity_engine(const PerplexityOptions& options) {
   return out;
 }
 
+namespace {
+
+std::int64_t own_chunks(const Shard& shard, std::int64_t chunks) {
+  const auto own = static_cast<std::int64_t>(shard.size(static_cast<std::uint64_t>(chunks)));
+  if (own == 0) {
+    fail(ErrorCode::kUsage, "the text has {} chunks, too few for shard {} of {}", chunks,
+         shard.number + 1, shard.count);
+  }
+  return own;
+}
+
+}  // namespace
+
 PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<const TokenId> tokens,
                                     std::optional<TokenId> bos, const PerplexityOptions& options,
                                     const ProgressCallback& progress,
@@ -181,6 +194,7 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
   report.tokens = static_cast<std::int64_t>(tokens.size());
   report.chunks = report.tokens / context;
   if (options.max_chunks > 0) report.chunks = std::min(report.chunks, options.max_chunks);
+  report.chunks = own_chunks(options.shard, report.chunks);
   report.scored = report.chunks * rows;
 
   std::int64_t done = 0;
@@ -204,12 +218,15 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
     turn.given = static_cast<std::size_t>(given);
     turn.scores = std::span(scores).subspan(static_cast<std::size_t>(at * rows),
                                             static_cast<std::size_t>(count * rows));
+    std::vector<std::int64_t> numbers;
     for (std::int64_t c = at; c < at + count; ++c) {
-      const auto begin = tokens.begin() + c * context;
+      numbers.push_back(
+          static_cast<std::int64_t>(options.shard.index(static_cast<std::uint64_t>(c))));
+      const auto begin = tokens.begin() + numbers.back() * context;
       turn.chunks.emplace_back(begin, begin + context);
       if (bos) turn.chunks.back()[0] = *bos;
     }
-    turn.name_positions(at);
+    turn.name_positions(numbers);
     if (base == nullptr) {
       OnLogits find_top;
       if (on_score) {

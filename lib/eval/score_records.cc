@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "lathe/host/json_text.h"
 #include "lathe/host/lines.h"
@@ -75,8 +76,23 @@ std::vector<TokenScore> read_score_records(const std::string& path) {
   return scores;
 }
 
-PerplexityReport compare_scores(std::span<const TokenScore> ours, const std::string& our_name,
-                                std::span<const TokenScore> base, const std::string& base_name) {
+namespace {
+
+// By place: files of several shards, one behind the other, are a whole.
+std::vector<TokenScore> in_order(std::span<const TokenScore> scores) {
+  std::vector<TokenScore> out(scores.begin(), scores.end());
+  std::stable_sort(out.begin(), out.end(), [](const TokenScore& a, const TokenScore& b) {
+    return std::tie(a.chunk, a.position) < std::tie(b.chunk, b.position);
+  });
+  return out;
+}
+
+}  // namespace
+
+PerplexityReport compare_scores(std::span<const TokenScore> our_scores, const std::string& our_name,
+                                std::span<const TokenScore> base_scores,
+                                const std::string& base_name) {
+  const std::vector<TokenScore> ours = in_order(our_scores), base = in_order(base_scores);
   const auto [mine, theirs] =
       std::mismatch(ours.begin(), ours.end(), base.begin(), base.end(), same_place);
   if (mine != ours.end() || theirs != base.end()) {
@@ -86,7 +102,7 @@ PerplexityReport compare_scores(std::span<const TokenScore> ours, const std::str
         "second {}",
         quoted(our_name), quoted(base_name), place_of(ours, i), place_of(base, i));
   }
-  std::vector<TokenScore> both(ours.begin(), ours.end());
+  std::vector<TokenScore> both = ours;
   bool tops = true;
   std::set<std::int64_t> chunks;
   for (std::size_t i = 0; i < both.size(); ++i) {

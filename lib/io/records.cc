@@ -46,6 +46,7 @@ std::string RecordFingerprint::text() const { return fmt::format("{:016x}-{:016x
 struct RecordLog::State {
   std::string path;
   bool ordered = true;
+  Shard shard;
   std::unique_ptr<RecordFile> file;  // or, where nothing can be put in order at the end:
   FileDescriptor device;             // what is written in place
   Sink sink;                         // for that, or the caller's
@@ -72,7 +73,7 @@ struct RecordLog::State {
   // The first of those that wait.
   void give_first() {
     const std::string line = std::move(held.begin()->second);
-    next = held.begin()->first + 1;
+    next = held.begin()->first + shard.count;
     held.erase(held.begin());
     held_bytes -= line.size();
     give(line);
@@ -85,17 +86,25 @@ RecordLog::RecordLog(const std::string& path, const RecordLogOptions& options,
   State& s = *state_;
   s.path = path;
   s.ordered = options.ordered;
+  s.shard = options.shard;
   if (is_device(path)) {
     s.open_device(options.resume);
     return;
   }
   s.file = std::make_unique<RecordFile>(path, options, earlier);
   s.written = s.file->known().size();
+  for (const KnownRecord& record : s.file->known()) {
+    if (s.shard.has(record.index)) continue;
+    fail_invalid("{}: has a record of index {}, which is another shard's",
+                 quoted(s.file->continued()), record.index);
+  }
 }
 
-RecordLog::RecordLog(Sink sink, bool ordered) : state_(std::make_unique<State>()) {
+RecordLog::RecordLog(Sink sink, bool ordered, Shard shard) : state_(std::make_unique<State>()) {
   state_->sink = std::move(sink);
   state_->ordered = ordered;
+  state_->shard = shard;
+  state_->next = shard.number;
 }
 
 RecordLog::~RecordLog() = default;
@@ -120,6 +129,12 @@ bool RecordLog::has(std::uint64_t index, const RecordFingerprint& fingerprint) c
         quoted(state_->file->continued()), index);
   }
   return true;
+}
+
+bool RecordLog::is_others(std::uint64_t index) const noexcept { return !state_->shard.has(index); }
+
+std::uint64_t RecordLog::own(std::uint64_t items) const noexcept {
+  return state_->shard.size(items);
 }
 
 void RecordLog::add(std::uint64_t index, std::string record) {
@@ -163,8 +178,8 @@ void RecordLog::finish(std::uint64_t items) {
     fail_invalid("{}: has a record of index {}, but the input has {} items now",
                  quoted(s.file->continued()), s.file->known().back().index, items);
   }
-  if (s.written != items || !s.held.empty()) {
-    fail(ErrorCode::kBug, "{} items gave {} records", items, s.written);
+  if (s.written != s.shard.size(items) || !s.held.empty()) {
+    fail(ErrorCode::kBug, "{} items gave {} records", s.shard.size(items), s.written);
   }
   if (s.file) s.file->finish(s.ordered);
   if (s.device.good() && ::close(s.device.release()) != 0) {

@@ -44,7 +44,7 @@ class Evaluation {
         records_(questions.size()),
         is_done_(questions.size()) {
     for (std::size_t i = 0; i < order_.size(); ++i) rank_[order_[i]] = i;
-    progress_.total = order_.size();
+    progress_.total = file == nullptr ? order_.size() : file->log().own(order_.size());
   }
 
   SgpEvaluation run(SgpRun& run) {
@@ -76,6 +76,7 @@ class Evaluation {
     if (file_ == nullptr) return order_;
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < order_.size(); ++i) {
+      if (file_->log().is_others(i)) continue;
       if (!file_->log().has(i, fingerprint(questions_[order_[i]]))) open.push_back(order_[i]);
     }
     for (auto& [index, record] : file_->take_earlier()) {

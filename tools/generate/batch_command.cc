@@ -153,6 +153,7 @@ struct Destination {
 
 Destination open_destination(const CommonValues& common, const GenerateFlags& flags) {
   Destination out;
+  const Shard shard = flags.shard.empty() ? Shard() : parse_shard(flags.shard);
   if (common.output == "-") {
     out.stdout_output = std::make_unique<Output>("-", false);
     Output& output = *out.stdout_output;
@@ -161,7 +162,7 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
           output.write(line);
           output.flush();
         },
-        !flags.unordered);
+        !flags.unordered, shard);
     return out;
   }
   const bool judged = flags.check != nullptr;
@@ -169,6 +170,7 @@ Destination open_destination(const CommonValues& common, const GenerateFlags& fl
   options.overwrite = common.force;
   options.resume = flags.resume;
   options.ordered = !flags.unordered;
+  options.shard = shard;
   out.log = std::make_unique<RecordLog>(common.output, options,
                                         [&out, judged](std::uint64_t, std::string_view record) {
                                           if (is_error_record(record)) ++out.earlier_failed;

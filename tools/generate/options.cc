@@ -8,6 +8,7 @@
 #include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/lora.h"
+#include "common/shard.h"
 
 namespace lathe::tool {
 namespace {
@@ -36,6 +37,7 @@ void add_batch_options(Tool& tool, GenerateFlags& o) {
       tool.number("--max-batch", o.max_batch, "Answers that are generated at once", 1, 4096));
   batch_only(tool.number("--timeout-per-request", o.request_timeout,
                          "Give a prompt up X seconds after it was begun; 0 is never", 0, 1e9));
+  batch_only(add_shard(tool, o.shard, "Answer only the"));
   batch_only(
       app.add_flag("--timings", o.timings,
                    "Add times and cached tokens to the records, which then differ each time"));

@@ -49,7 +49,7 @@ struct GenerateFlags {
   bool jsonl = false, lines = false, unordered = false, resume = false, timings = false;
   std::int64_t n_best = 1, max_batch = 32;
   double request_timeout = 0;
-  std::string summary;
+  std::string summary, shard;
 
   CLI::Option* tokens_option = nullptr;
   CLI::Option* prompt_option = nullptr;

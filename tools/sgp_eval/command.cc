@@ -86,8 +86,9 @@ class Command {
       if (!options_.data.empty()) check_gates(data_.questions);
     }
     if (!options_.records.empty()) {
+      const Shard shard = options_.shard.empty() ? Shard() : parse_shard(options_.shard);
       file_ = std::make_unique<SgpRecordFile>(
-          options_.records, RecordLogOptions{tool_.common().force, options_.resume, true});
+          options_.records, RecordLogOptions{tool_.common().force, options_.resume, true, shard});
     }
     if (options_.responses.empty()) {
       ask();

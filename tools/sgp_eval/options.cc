@@ -8,6 +8,7 @@
 #include "common/fail.h"
 #include "common/kv_type.h"
 #include "common/lora.h"
+#include "common/shard.h"
 #include "common/tool.h"
 
 namespace lathe::tool {
@@ -79,6 +80,12 @@ void check(const Tool& tool, const SgpOptions& o) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
   if (o.resume && o.records.empty()) fail_usage("--resume continues a file: give --records FILE");
+  if (!o.shard.empty()) {
+    parse_shard(o.shard);
+    if (o.records.empty() || !has_model) {
+      fail_usage("--shard makes a part of the records of a run: give -m MODEL and --records FILE");
+    }
+  }
   if (o.records == "-") fail_usage("--records -: the summary goes there; give a file");
   if (!o.gates.empty() && o.baseline.empty())
     fail_usage("--fail-if compares: give --baseline FILE");
@@ -150,6 +157,7 @@ void add_options(Tool& tool, SgpOptions& o) {
   constexpr const char* kRecords = "Records";
   file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);
   app.add_flag("--resume", o.resume, "Go on where --records ends")->group(kRecords);
+  add_shard(tool, o.shard, "Ask only the")->group(kRecords);
   app.add_flag("--timings", o.timings, "Put seconds into the records")->group(kRecords);
   app.add_flag("--emit-prompts", o.emit_prompts, "Write the prompts as JSON lines, and ask nobody")
       ->group(kRecords);

@@ -16,6 +16,7 @@ class Tool;
 struct SgpOptions {
   std::vector<std::string> data, splits, subjects, gates, lora;
   std::vector<std::string> compare;  // NEW and BASE: responses and baseline in one word
+  std::string shard;                 // of the questions; empty: all
   std::string columns, protocol = "reference", system, chat_template, judge, records, responses;
   std::string baseline, kv_type = "f16";
   std::string perturb, export_sit, report;

@@ -22,6 +22,7 @@
 #include "lathe/engine.h"
 #include "lathe/export.h"
 #include "lathe/host/progress.h"
+#include "lathe/host/shard.h"
 #include "lathe/tokenizer.h"
 
 namespace lathe {
@@ -29,6 +30,7 @@ namespace lathe {
 struct PerplexityOptions {
   std::int64_t context = 512;    // tokens per chunk, at least 4
   std::int64_t max_chunks = -1;  // -1: all
+  Shard shard = {};              // of those
 };
 
 // One scored position.
@@ -81,9 +83,9 @@ struct PerplexityReport {
 LATHE_API EngineOptions perplexity_engine(const PerplexityOptions& options);
 
 // Scores `tokens` (the text without BOS). `base` may be null. `on_score`, when given, sees
-// every position in order; `progress` counts chunks. Both models must have the same
-// vocabulary size (kInvalid otherwise). Throws kInvalid when the text has less than one
-// chunk and when a perplexity is beyond all numbers, kLimit when a chunk does not fit a model's
+// every position in order; with a shard, of its chunks; `progress` counts chunks. Both models must
+// have the same vocabulary size (kInvalid otherwise). Throws kInvalid when the text has less than
+// one chunk and when a perplexity is beyond all numbers, kLimit when a chunk does not fit a model's
 // context. `bos` is what replaces each
 // chunk's first token; nothing leaves it as it is.
 LATHE_API PerplexityReport measure_perplexity(

@@ -39,6 +39,7 @@
 #include <string_view>
 
 #include "lathe/export.h"
+#include "lathe/host/shard.h"
 
 namespace lathe {
 
@@ -58,6 +59,9 @@ struct RecordLogOptions {
   bool overwrite = false;  // FILE may be replaced; without `resume`, FILE.partial too
   bool resume = false;     // continue what is there; begin where nothing is
   bool ordered = true;     // FILE has the records by index; otherwise as they came
+  // Whose items the run takes. Files of all shards, one behind the other, are what a whole run
+  // leaves that was ended before it put its records in order: it resumes them.
+  Shard shard = {};
 };
 
 class LATHE_API RecordLog {
@@ -68,7 +72,7 @@ class LATHE_API RecordLog {
   // `earlier` sees each record that is continued from, in the file's order, without its newline.
   RecordLog(const std::string& path, const RecordLogOptions& options, const Visitor& earlier = {});
   // To standard output, say: `sink` gets whole lines, each as soon as it may be written.
-  explicit RecordLog(Sink sink, bool ordered = true);
+  explicit RecordLog(Sink sink, bool ordered = true, Shard shard = {});
   // Without finish(): FILE.partial stays, unless there is no record in it.
   ~RecordLog();
   RecordLog(const RecordLog&) = delete;
@@ -77,6 +81,10 @@ class LATHE_API RecordLog {
   // Whether this item's record is there already. Throws kInvalid when it is but was made from
   // something else.
   bool has(std::uint64_t index, const RecordFingerprint& fingerprint) const;
+  // Whether this item is another run's.
+  bool is_others(std::uint64_t index) const noexcept;
+  // How many of so many items are this run's.
+  std::uint64_t own(std::uint64_t items) const noexcept;
   // Takes a record (one line, without newline) that is not there yet.
   void add(std::uint64_t index, std::string record);
   // Hands on what waits for earlier records, in its order: those will not come any more.
@@ -90,7 +98,7 @@ class LATHE_API RecordLog {
   std::string unfinished_file() const;
 
   // Ends the file: throws kInvalid, leaving FILE.partial, unless there is a record for each of
-  // the input's `items`.
+  // the input's `items`, less those of others.
   void finish(std::uint64_t items);
 
  private:
