@@ -69,6 +69,11 @@ void Speculator::State::write_drafts(std::span<SequenceDraft* const> drafts) {
     patience_ = std::min(2 * patience_, kMostPatience);
     plan.length = kTrial;
     plan.trial = true;
+    // One is enough to learn from: that which it has read most of.
+    const auto behind = [](const SequenceDraft* d) { return d->reader_->behind(d->text_); };
+    writers = {*std::min_element(
+        writers.begin(), writers.end(),
+        [&](const auto* left, const auto* right) { return behind(left) < behind(right); })};
   }
   write(std::move(writers), plan);
 }

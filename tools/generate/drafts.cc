@@ -27,6 +27,8 @@ void open_draft(const Tool& tool, const GenerateFlags& flags, const OpenedModel&
   LoadOptions load = flags.load;
   load.threads = tool.common().threads_or_default();
   options.draft = Model::load(checkpoint, nullptr, load);
+  // What its first token would wait for counts for no token.
+  options.draft->fetch_weights([] { return false; });
   options.draft_threads = threads_for(*options.draft, tool.common());
   const std::int64_t texts = flags.batch() ? std::min(flags.max_batch, kMostTexts) : 1;
   options.draft_positions = texts * options.draft->config().max_position;
