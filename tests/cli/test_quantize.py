@@ -72,8 +72,10 @@ class Quantize(ToolTest):
         error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w7", message="w7").err
         listed = error.split("there are ", 1)[1].strip()
         self.assertIn(" ".join(listed.split()), " ".join(self.ok("--help").out.split()))
-        names = re.findall(r"\b(?:w\d+(?:nl)?(?:r|gN)?|[qf]\d+(?:_\d)?|bf16|keep)\b", listed)
-        self.assertIn("w4nlgN", names)
+        names = re.findall(r"\b(?:w\d+(?:nl)?(?:r|gN)?|(?:iq|mxfp|q)\d_\w+|f\d+|mxfp4|bf16|keep)\b",
+                           listed)
+        for name in ("w4nlgN", "q4_k_m", "q2_k", "iq4_xs", "mxfp4", "q5_1"):
+            self.assertIn(name, names)
         groups = re.findall(r"\d+", listed.split("N = ", 1)[1].split("(", 1)[0])
         for document in ("man/quantize.1", "lib/include/lathe/quantize.h"):
             text = (ROOT / document).read_text("utf-8")
@@ -99,12 +101,24 @@ class Quantize(ToolTest):
         self.fails(6, "w8.lathe", "-o", "x.gguf", tool="convert", message="--dtype")
 
     def test_gguf_types(self):
-        for scheme in ["q8_0", "q4_0", "q4_1"]:
+        for scheme in ["q8_0", "q5_1", "q5_0", "q4_0", "q4_1", "iq4_nl", "mxfp4", "mxfp4_moe"]:
             out = self.folder / f"{scheme}.gguf"
             self.ok("-m", self.model, "-o", out, "-s", scheme)
-            self.assertLess(self.divergence(out), 0.01 if scheme == "q8_0" else 0.5)
+            self.assertLess(self.divergence(out), 0.01 if scheme in ("q8_0", "mxfp4_moe") else 0.5)
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w4", message="GGUF")
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w8g32", message="GGUF")
+
+    def types(self, file):
+        out = self.ok(file, "--list", "--json", tool="convert").stdout
+        return {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
+
+    def test_rows_too_short_for_blocks_of_256_get_those_of_32(self):
+        for scheme, down, other in [("q4_k_m", "Q8_0", "Q5_0"), ("q6_k", "Q8_0", "Q8_0"),
+                                    ("q3_k_m", "Q5_0", "IQ4_NL"), ("iq4_xs", "IQ4_NL", "IQ4_NL")]:
+            self.ok("-m", self.model, "-o", "x.gguf", "-f", "-s", scheme)
+            types = self.types("x.gguf")
+            self.assertEqual(types["blk.1.ffn_down.weight"], down, scheme)
+            self.assertEqual(types["blk.1.ffn_up.weight"], other, scheme)
 
     def test_what_stands_in_one_tensor_has_the_most_bits_of_any(self):
         self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
@@ -511,15 +525,15 @@ class Quantize(ToolTest):
         self.assertEqual(self.text("a.lathe"), self.text("b.lathe"))
 
     def test_names_of_others_lead_to_the_nearest_scheme(self):
-        for name, nearest in [("q4_k_m", "w4"), ("Q4_K_S", "w4"), ("IQ4_XS", "w4"), ("Q8_K", "w8"),
-                              ("Q6_K", "w6"), ("Q5_K_M", "w5"), ("nf4", "w4"), ("int8", "w8"),
+        for name, nearest in [("q4_k_xl", "w4"), ("IQ3_M", "w4"), ("Q8_K", "w8"), ("Q6_K_L", "w6"),
+                              ("Q5_K_XL", "w5"), ("nf4", "w4"), ("int8", "w8"),
                               ("fp16", "f16"), ("bfloat16", "bf16"), ("W4-G64", "w4g64"),
-                              ("w4g48", "w4"), ("q2_k", "w4")]:
+                              ("w4g48", "w4")]:
             self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,
                        message=f"the nearest is {nearest};")
             self.ok("-m", self.model, "--dry-run", "-s", nearest)
-        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_M", message="in a GGUF file q4_1;")
-        for scheme, nearest in (("w4", "q4_1"), ("w8", "q8_0"), ("w4nlg64", "q4_1")):
+        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_XL", message="in a GGUF file q4_k_m;")
+        for scheme, nearest in (("w4", "q4_k_m"), ("w8", "q8_0"), ("w4nlg64", "q4_k_m")):
             self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", scheme, message=f"({nearest} is nearest)")
         self.fails(2, self.model, "x.gguf", "Q4_K_M", message="-m MODEL")
         self.fails(2, "-m", self.model, "x.gguf", "Q4_K_M", message="-o FILE -s SCHEME")

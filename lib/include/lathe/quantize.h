@@ -15,7 +15,9 @@
 //   w5 w6         w5g32d and w6g32d, with w8g32 where w4 has w8r; the output of w5 has w6g32d
 //   w8            w8g32x for output, values, keys, up and down and the first layer's queries;
 //                 w8g32 for the rest
-//   q8_0 q4_0 q4_1   ggml's types, for GGUF files
+//   q4_0 q4_1 q5_0 q5_1 q8_0 q3_k q4_k q5_k q6_k mxfp4   ggml's types, for GGUF files
+//   q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m q5_k_s q5_k_m iq4_xs iq4_nl mxfp4_moe
+//                 mixtures of them; in a rule, q2_k, iq4_xs and iq4_nl are the types
 //   f32 f16 bf16  a float type;  keep: as it is
 //
 // Scales are found by searching for the least squared error, weighted by the importance of
