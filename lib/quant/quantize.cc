@@ -53,9 +53,6 @@ bool is_done(const Checkpoint& checkpoint, const QuantizeTarget& target, Quantiz
 // Folders have a pass of their own: their files are not written in the order of tensors.
 void write_folder(const Checkpoint& checkpoint, Quantization& work, const QuantizeTarget& target,
                   const ProgressCallback& progress) {
-  if (target.options.resume) {
-    fail_unsupported("{}: a folder is written anew; leave --resume out", quoted(target.output));
-  }
   ConvertOptions options = work.convert_options();
   options.progress = progress;
   writer_of(options.format).write(checkpoint, work.plan(), target.output, options);
@@ -93,6 +90,10 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const QuantizeOptions& options = targets[i].options;
     if (work[i]->convert_options().format == CheckpointFormat::kHuggingFace) {
+      if (options.resume) {
+        fail_unsupported("{}: a folder is written anew; leave --resume out",
+                         quoted(targets[i].output));
+      }
       folders.push_back(i);
       continue;
     }
