@@ -275,10 +275,9 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = tool.app();
   tool.add_common(kModelOptional | kOutput | kThreads | kJson);
-  app.get_option("--output")->description("The file to write")->default_str("");
+  app.get_option("--output")->description("The file to write, or the folder")->default_str("");
   app.add_option("-s,--scheme", options.scheme,
-                 fmt::format("How weights are stored: {}; q8_0, q4_0 and q4_1 are for GGUF",
-                             quantize_schemes()))
+                 fmt::format("How weights are stored: {}", quantize_schemes()))
       ->type_name("SCHEME");
   tool.repeatable("--tensor", options.rules,
                   "A scheme of their own for tensors whose name matches; the last that does counts")
@@ -324,7 +323,8 @@ int main(int argc, char** argv) {
   tool.synopsis("-m MODEL -o FILE [-s SCHEME] [OPTION]...");
   tool.example("quantize -m model.gguf -o model-w4.lathe", "About 4.6 bits per weight");
   tool.example("quantize -m hf-folder -o w8.lathe -s w8 --also w4=w4.lathe", "Two files, one run");
-  tool.example("quantize -m hf-folder -o m.gguf -s q8_0", "A GGUF file for other programs");
+  tool.example("quantize -m hf-folder -o m.gguf -s q4_k_m", "A GGUF file for other programs");
+  tool.example("quantize -m hf-folder -o awq -s awq --effort good", "A folder for vLLM");
   tool.example("quantize -m hf-folder -o w4.lathe --calib book.txt",
                "Weighted by what a text needs");
   tool.example("quantize --verify w4.lathe --against hf-folder", "Is it what it says?");

@@ -1,4 +1,5 @@
 // GGUF as a Checkpoint: names mapped, q and k of the llama family in half order.
+#include <cstring>
 #include <fmt/format.h>
 
 #include "base/escape.h"
@@ -62,6 +63,28 @@ std::shared_ptr<const TokenizerFiles> tokenizer_of(const GgufReader& gguf,
   return files;
 }
 
+// Beside matrices, as llama.cpp writes NVFP4: a number that all products are multiplied with, which
+// the kernels' layouts have no place for unless it is 1, and one for quantizing inputs, which
+// happens in another way here.
+void leave_out_matrix_scales(const GgufReader& gguf, std::vector<FoundTensor>& found) {
+  std::erase_if(found, [&](const FoundTensor& tensor) {
+    if (tensor.name.ends_with(".input_scale")) return true;
+    if (!tensor.name.ends_with(".scale")) return false;
+    const auto bytes = gguf.tensor_data(tensor.index);
+    bool one = tensor.dtype == DType::kF32;
+    for (std::size_t at = 0; one && at < bytes.size(); at += sizeof(float)) {
+      float scale;
+      std::memcpy(&scale, bytes.data() + at, sizeof(scale));
+      one = scale == 1.0f;
+    }
+    if (one) return true;
+    fail_unsupported(
+        "{}: the tensor {} scales a whole matrix, as files in NVFP4 may have it, which is not "
+        "supported; make a file of another type from the source",
+        quoted(gguf.path()), quoted(tensor.name));
+  });
+}
+
 // Where other writers than ours put experts: old ones each matrix in a tensor of its own, with the
 // expert's number in the name of a model's without; others gate and up in one.
 void place_experts(const GgufReader& gguf, std::vector<TensorSlot>& slots) {
@@ -121,6 +144,7 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
       return t.name == kGgufRopeFactors || t.name == kGgufShortFactors ||
              t.name == kGgufLongFactors;
     });
+    leave_out_matrix_scales(*gguf, found);
     std::vector<TensorSlot> slots = tensor_slots(parts.facts.config);
     place_experts(*gguf, slots);
     match_tensors(parts, slots, found, &TensorSlot::gguf);

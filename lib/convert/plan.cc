@@ -140,6 +140,7 @@ std::vector<TensorSpec> output_specs(std::span<const PlannedTensor> tensors) {
       if (!tensor.whole.empty()) specs.back().shape = tensor.whole;
     }
     if (tensor.follows || !tensor.whole.empty()) specs.back().parts.push_back(tensor.bytes);
+    specs.insert(specs.end(), tensor.more.begin(), tensor.more.end());
   }
   return specs;
 }

@@ -33,6 +33,8 @@ struct PlannedTensor {
   // but one, of any tensor of the pass.
   std::function<void(const ByteSink& sink)> make;
   std::string scheme;  // of a packed matrix, for the metadata
+  // Hugging Face: tensors of the output that `make` goes on with behind `out`.
+  std::vector<TensorSpec> more = {};
 };
 
 struct Plan {
@@ -40,7 +42,8 @@ struct Plan {
   DType main_type = DType::kF32;          // of most bytes of matrices
   std::vector<std::string> vector_types;  // GGUF: gguf_keys::kVectorTypes
   std::vector<std::string> notes;
-  std::string source_name;  // for the file's provenance; empty: the last part of the path
+  std::string quantization;  // Hugging Face: quantization_config, where matrices have one
+  std::string source_name;   // for the file's provenance; empty: the last part of the path
 };
 
 // The tensors of the output, with their parts.

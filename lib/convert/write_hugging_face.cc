@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/stored_checkpoint.h"
@@ -61,6 +62,7 @@ std::string make_index(const std::vector<Shard>& shards) {
   for (const Shard& shard : shards) {
     for (const PlannedTensor& tensor : shard.tensors) {
       weight_map[tensor.out.name] = shard.name;
+      for (const TensorSpec& more : tensor.more) weight_map[more.name] = shard.name;
       total += tensor.bytes;
     }
   }
@@ -71,11 +73,13 @@ std::string make_index(const std::vector<Shard>& shards) {
 }
 
 // What transformers writes, and asks for; and what came along from GGUF, which has no other place.
-std::map<std::string, std::string> shard_metadata(const Checkpoint& checkpoint) {
+std::map<std::string, std::string> shard_metadata(const Checkpoint& checkpoint, const Plan& plan,
+                                                  const ConvertOptions& options) {
   std::map<std::string, std::string> out = {{"format", "pt"}};
   for (const auto& [key, value] : checkpoint.metadata()) {
     if (is_provenance(key)) out.emplace(key, value);
   }
+  if (!plan.quantization.empty()) out.emplace(gguf_keys::kRecipe, options.recipe);
   return out;
 }
 
@@ -112,7 +116,12 @@ std::string config_of(const Checkpoint& checkpoint, const Plan& plan) {
   const bool quantized = std::ranges::any_of(plan.tensors, [](const PlannedTensor& tensor) {
     return tensor.to == DType::kU8;  // blocks of MXFP4
   });
-  return config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace, quantized);
+  std::string text =
+      config_to_json(checkpoint.config(), plan.main_type, ConfigUse::kHuggingFace, quantized);
+  if (plan.quantization.empty()) return text;
+  auto json = nlohmann::ordered_json::parse(text);
+  json["quantization_config"] = nlohmann::ordered_json::parse(plan.quantization);
+  return json.dump(2) + "\n";
 }
 
 }  // namespace
@@ -144,7 +153,7 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   const auto shards = make_shards(plan, options.shard_size);
   if (shards.size() > 1) write_file(out, "model.safetensors.index.json", make_index(shards));
   TensorFeeder feeder(checkpoint, options.progress);
-  const auto metadata = shard_metadata(checkpoint);
+  const auto metadata = shard_metadata(checkpoint, plan, options);
   for (const Shard& shard : shards) write_shard(shard, out.file(shard.name), metadata, feeder);
   feeder.finish();
   out.commit();

@@ -5,6 +5,13 @@
 
 namespace lathe {
 
+// Of sixteen rows, sums over a group's inputs: h the importance, x the value, t what stands beside
+// the scale in its approximation (a code, or the grid's value).
+struct CodeSums {
+  float error[16];  // Σ h (x - approximation)²
+  float h[16], hx[16], ht[16], htt[16], hxt[16];
+};
+
 struct SearchKernels {
   // values: n × 16, element (k, row); importance: n weights >= 0 of the squared error.
   // Finds for each row what makes Σ importance · (value - approximation)² small; codes are
@@ -27,6 +34,14 @@ struct SearchKernels {
                            float* scales);
   void (*encode_grid)(float* values, std::int64_t n, const float* grid, const float* borders,
                       const float* scales, float* signal, float* error);
+  // What the codes that encode() would choose lose, and what a better scale for them follows from.
+  // approximation: scale · (code - zero_code) + minimum
+  void (*weigh_codes)(const float* values, const float* importance, std::int64_t n,
+                      std::int32_t top_code, std::int32_t zero_code, const float* scales,
+                      const float* minimums, CodeSums* sums);
+  // The same with approximation: scale · grid[code], and no minimum.
+  void (*weigh_grid)(const float* values, const float* importance, std::int64_t n,
+                     const float* grid, const float* borders, const float* scales, CodeSums* sums);
   // out[16 k + r] = rows[r · stride + k] · factor for k < n, r < count <= 16; 0 for other r.
   void (*transpose_tile)(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
                          float factor, float* out);

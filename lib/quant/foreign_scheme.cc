@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "quant/gguf_mixture.h"
 #include "quant/mixture.h"
 #include "quant/scheme.h"
 
@@ -30,7 +31,7 @@ std::string plain(std::string_view name) {
 }
 
 bool is_scheme(const std::string& name) {
-  return is_mixture(name) || scheme_by_name(name).has_value();
+  return is_mixture(name) || is_gguf_mixture(name) || scheme_by_name(name).has_value();
 }
 
 }  // namespace
@@ -54,7 +55,11 @@ std::string nearest_scheme(std::string_view name) {
 }
 
 std::string nearest_gguf_scheme(std::string_view name) {
-  return name.starts_with("w8") || name.starts_with("w6") ? "q8_0" : "q4_1";
+  if (name.starts_with("w2")) return "q2_k";
+  if (name.starts_with("w3")) return "q3_k_m";
+  if (name.starts_with("w5")) return "q5_k_m";
+  if (name.starts_with("w6")) return "q6_k";
+  return name.starts_with("w8") ? "q8_0" : "q4_k_m";
 }
 
 }  // namespace lathe

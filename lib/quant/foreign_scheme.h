@@ -10,7 +10,7 @@ namespace lathe {
 // those, the scheme whose name is nearest in letters; empty when nothing is near.
 std::string nearest_scheme(std::string_view name);
 
-// Of the schemes that a GGUF file can hold the one of as many bits as this: "q4_1" for "w4".
+// Of the schemes that a GGUF file can hold the one of as many bits as this: "q4_k_m" for "w4".
 std::string nearest_gguf_scheme(std::string_view name);
 
 }  // namespace lathe

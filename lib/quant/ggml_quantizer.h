@@ -1,6 +1,4 @@
-// Sixteen rows as ggml's blocks (Q8_0, Q4_0, Q4_1), for GGUF files that other programs read.
-//
-// The same search as for packed matrices; only the bytes differ. One object per worker.
+// Sixteen rows as ggml's blocks, for GGUF files that other programs read. One object per worker.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +9,8 @@
 
 #include "lathe/dtype.h"
 
+#include "quant/block_form.h"
+#include "quant/block_search.h"
 #include "quant/error_feedback.h"
 #include "quant/tile_quantizer.h"
 
@@ -18,7 +18,8 @@ namespace lathe {
 
 class GgmlQuantizer {
  public:
-  // `cols` is a multiple of 32. `importance` and `feedback` as TileQuantizer's.
+  // `type` is one of block_forms(), `cols` a multiple of its block. `importance` and `feedback` as
+  // TileQuantizer's.
   GgmlQuantizer(DType type, std::int64_t cols, std::span<const float> importance,
                 const ErrorFeedback* feedback = nullptr);
 
@@ -27,25 +28,23 @@ class GgmlQuantizer {
   void quantize(const float* rows, std::int64_t count, std::span<std::byte> out, RowError* errors);
 
  private:
-  // Factors of sixteen rows, as the block holds them.
-  struct Group {
-    float scales[16];
-    float minimums[16];
-    std::uint16_t half_scales[16];
-    std::uint16_t half_minimums[16];
-  };
-
-  void search(std::int64_t group);
-  void encode(std::int64_t group, RowError* errors);
+  std::int64_t block_of(std::int64_t k) const { return k / form_.block; }
+  void search(std::int64_t block);
+  void encode(std::int64_t block, RowError* errors);
   void encode_input(std::int64_t k, const float* wanted, float* lost, RowError* errors);
-  void store(std::int64_t group, std::int64_t count, std::span<std::byte> out) const;
+  // The codes next to values of [n][16], in their places.
+  void to_codes(float* values, std::int64_t n, const float* scales, const float* offsets) const;
+  float value_of(float code, float scale, float offset) const;
+  void store(std::int64_t block, std::int64_t count, std::span<std::byte> out) const;
 
-  DType type_;
+  const BlockForm& form_;
   std::int64_t cols_;
-  std::int32_t top_code_;
+  BlockSearch search_;
   std::vector<float> importance_;
   std::vector<float> values_;  // [cols][16]: weights, then codes
-  std::vector<Group> groups_;
+  std::vector<BlockFactors> blocks_;
+  float grid_[16] = {};
+  float borders_[15] = {};
   std::optional<FeedbackRows> feedback_;
 };
 

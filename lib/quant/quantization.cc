@@ -27,9 +27,34 @@ std::uint64_t planned_bytes(const MatrixScheme& scheme, const TensorInfo& info) 
   if (const auto* packed = std::get_if<PackedScheme>(&scheme)) {
     return packed_bytes(*packed, info.rows(), info.cols()).value();
   }
+  if (const auto* folder = std::get_if<FolderScheme>(&scheme)) {
+    std::uint64_t bytes = 0;
+    for (const TensorSpec& tensor : folder_tensors(*folder, "", info.rows(), info.cols())) {
+      bytes += tensor_bytes(tensor, "");
+    }
+    return bytes;
+  }
   const auto elements =
       static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
   return dtype_bytes(std::get<DType>(scheme), elements).value();
+}
+
+// In place of a type of blocks of 256, one of blocks of 32; any other type itself.
+DType smaller_block(DType type) {
+  switch (type) {
+    case DType::kQ2_K:
+    case DType::kQ3_K:
+    case DType::kIQ4_XS:
+      return DType::kIQ4_NL;
+    case DType::kQ4_K:
+      return DType::kQ5_0;
+    case DType::kQ5_K:
+      return DType::kQ5_1;
+    case DType::kQ6_K:
+      return DType::kQ8_0;
+    default:
+      return type;
+  }
 }
 
 // What can be stored where: refuses early, with advice.
@@ -39,6 +64,15 @@ void check_scheme(const MatrixScheme& scheme, CheckpointFormat format) {
          "a GGUF file cannot hold the scheme {}; choose one of {} ({} is nearest) or a float type, "
          "or write a .lathe file",
          scheme_name(scheme), gguf_scheme_list(), nearest_gguf_scheme(scheme_name(scheme)));
+  }
+  const auto* type = std::get_if<DType>(&scheme);
+  const bool blocks = type != nullptr && dtype_info(*type).block > 1;
+  if (format == CheckpointFormat::kHuggingFace &&
+      (blocks || std::holds_alternative<PackedScheme>(scheme))) {
+    fail(ErrorCode::kUsage,
+         "the folder that is written cannot hold {} beside what it has; give these matrices a "
+         "float type, or keep",
+         scheme_name(scheme));
   }
 }
 
@@ -126,7 +160,16 @@ bool take_number(std::string_view& text, Number& out) {
 
 }  // namespace
 
-CheckpointFormat format_of_output(const std::string& path) {
+CheckpointFormat format_of_output(const std::string& path, const QuantizeOptions& options) {
+  if (SchemeRules::are_for_folders(options)) {
+    for (const char* end : {".gguf", ".lathe", ".safetensors"}) {
+      if (!path.ends_with(end)) continue;
+      fail(ErrorCode::kUsage,
+           "{}: GPTQ, AWQ and compressed-tensors are for Hugging Face folders: name a folder",
+           quoted(path));
+    }
+    return CheckpointFormat::kHuggingFace;
+  }
   return path.ends_with(".gguf") ? CheckpointFormat::kGguf : CheckpointFormat::kLathe;
 }
 
@@ -177,11 +220,17 @@ Quantization::Quantization(const Checkpoint& checkpoint, const QuantizeOptions& 
   convert_.format = format;
   convert_.overwrite = options.overwrite;
   convert_.recipe = make_recipe(options).text();
+  // What a folder keeps as floats it cannot keep as it is there.
+  if (format == CheckpointFormat::kHuggingFace &&
+      std::ranges::any_of(checkpoint.tensors(), is_quantized)) {
+    convert_.dtype = DType::kF16;
+  }
   plan_ = make_plan(checkpoint, convert_);
   check_importance(checkpoint, options);
   report_.unmet_experts = unmet_experts(checkpoint, options);
   report_.tensors.reserve(plan_.tensors.size());
   for (std::size_t i = 0; i < plan_.tensors.size();) i = decide_together(i);
+  if (folder_) describe_folder();
   finish_plan();
 }
 
@@ -277,10 +326,15 @@ const ErrorFeedback* Quantization::feedback_of(const TensorInfo& info) {
   return &workshop_->feedback(std::move(products), info.cols());
 }
 
-// ggml's blocks need rows of whole blocks; f16 loses least among what remains.
+// ggml's blocks need rows of whole blocks; where blocks of 256 don't fit, those of 32 do that hold
+// no less, and f16 loses least among what remains.
 MatrixScheme Quantization::fitting(const MatrixScheme& scheme, const TensorInfo& info) const {
   const auto* type = std::get_if<DType>(&scheme);
-  if (type == nullptr || info.cols() % dtype_info(*type).block == 0) return scheme;
+  if (type == nullptr) return scheme;
+  const auto fits = [&](DType t) { return info.cols() % dtype_info(t).block == 0; };
+  for (const DType next : {*type, smaller_block(*type)}) {
+    if (fits(next)) return next;
+  }
   return DType::kF16;
 }
 
@@ -295,6 +349,9 @@ void Quantization::apply(const MatrixScheme& scheme, const TensorInfo& info,
     set_maker(*packed, tensor);
     return;
   }
+  if (const auto* folder = std::get_if<FolderScheme>(&scheme)) {
+    return apply_folder(*folder, info, tensor);
+  }
   const DType type = std::get<DType>(scheme);
   tensor.to = type;
   tensor.out.dtype = type;
@@ -305,6 +362,55 @@ void Quantization::apply(const MatrixScheme& scheme, const TensorInfo& info,
     tensor.out.shape = {info.rows(), static_cast<std::int64_t>(tensor.bytes) / info.rows()};
   }
   set_maker(type, tensor);
+}
+
+void Quantization::apply_folder(const FolderScheme& wanted, const TensorInfo& info,
+                                PlannedTensor& tensor) {
+  constexpr std::string_view kWeight = ".weight";
+  const std::string& name = tensor.out.name;
+  if (info.id.layer < 0) {
+    fail(ErrorCode::kUsage, "{}: {} is for the matrices of layers; leave {} as it is",
+         quoted(checkpoint_.path()), folder_scheme_name(wanted), quoted(info.name));
+  }
+  if (tensor.follows || !tensor.whole.empty() || tensor.interleave || !name.ends_with(kWeight)) {
+    fail_unsupported(
+        "{}: the tensor {} has another form in a folder of this family than in the model, and is "
+        "not quantized for one; write a GGUF or .lathe file",
+        quoted(checkpoint_.path()), quoted(info.name));
+  }
+  const std::string problem = why_not(wanted, info.rows(), info.cols());
+  if (!problem.empty()) {
+    fail(ErrorCode::kUsage,
+         "{}: the tensor {} {}, so it cannot be {}; take smaller groups, or keep it with --exclude",
+         quoted(checkpoint_.path()), quoted(info.name), problem, folder_scheme_name(wanted));
+  }
+  if (folder_ && *folder_ != wanted) {
+    fail(ErrorCode::kUsage, "one folder has one scheme, not both {} and {}",
+         folder_scheme_name(*folder_), folder_scheme_name(wanted));
+  }
+  folder_ = wanted;
+  FolderScheme scheme = wanted;
+  scheme.scale_type = plan_.main_type == DType::kBF16 ? DType::kBF16 : DType::kF16;
+  tensor.more = folder_tensors(scheme, name.substr(0, name.size() - kWeight.size()), info.rows(),
+                               info.cols());
+  tensor.out = tensor.more.front();
+  tensor.more.erase(tensor.more.begin());
+  tensor.to = DType::kI32;
+  set_maker(scheme, tensor);
+}
+
+// config.json names the method, and the modules that it is not about.
+void Quantization::describe_folder() {
+  std::vector<std::string> kept;
+  for (const PlannedTensor& tensor : plan_.tensors) {
+    const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+    const bool linear = info.shape.size() == 2 && info.id.role != TensorRole::kEmbedding;
+    if (!linear || !tensor.more.empty()) continue;
+    kept.push_back(tensor.out.name.substr(0, tensor.out.name.rfind('.')));
+  }
+  // Where it is the embedding, too, it is a module in itself.
+  if (std::ranges::find(kept, "lm_head") == kept.end()) kept.emplace_back("lm_head");
+  plan_.quantization = folder_config(*folder_, kept);
 }
 
 template <typename Scheme>

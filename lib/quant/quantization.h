@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +23,9 @@
 
 namespace lathe {
 
-// By the name's end: ".gguf", or .lathe.
-CheckpointFormat format_of_output(const std::string& path);
+// By the name's end, ".gguf", or .lathe; a folder where schemes are of folders. Throws kUsage for a
+// file's name then.
+CheckpointFormat format_of_output(const std::string& path, const QuantizeOptions& options);
 
 // What all outputs of a pass share: threads, and the memory of the tensor that is made and of
 // the one before it, which is being written.
@@ -78,13 +80,16 @@ class Quantization {
   template <typename Scheme>
   void make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
             std::span<std::byte> out, const ByteSink& sink);
+  void apply_folder(const FolderScheme& scheme, const TensorInfo& info, PlannedTensor& tensor);
   void finish_plan();
+  void describe_folder();
 
   const Checkpoint& checkpoint_;
   const QuantizeOptions& options_;
   CheckpointFormat format_;
   QuantizeWorkshop* workshop_;
   SchemeRules rules_;
+  std::optional<FolderScheme> folder_;  // of all matrices that have one
   ConvertOptions convert_;
   Plan plan_;
   QuantizeReport report_;

@@ -10,6 +10,7 @@
 #include "base/seconds.h"
 #include "convert/plan.h"
 #include "convert/write_pass.h"
+#include "convert/writers.h"
 #include "quant/provenance.h"
 #include "quant/quantization.h"
 #include "quant/scheme.h"
@@ -45,8 +46,16 @@ bool is_done(const Checkpoint& checkpoint, const QuantizeTarget& target, Quantiz
     return false;
   }
   if (source.empty()) source = sum_of_source(checkpoint, work.plan());
-  return is_finished_output(target.output, format_of_output(target.output),
+  return is_finished_output(target.output, format_of_output(target.output, target.options),
                             work.convert_options().recipe, source);
+}
+
+// Folders have a pass of their own: their files are not written in the order of tensors.
+void write_folder(const Checkpoint& checkpoint, Quantization& work, const QuantizeTarget& target,
+                  const ProgressCallback& progress) {
+  ConvertOptions options = work.convert_options();
+  options.progress = progress;
+  writer_of(options.format).write(checkpoint, work.plan(), target.output, options);
 }
 
 }  // namespace
@@ -59,7 +68,7 @@ std::vector<std::string> quantize_scheme_names() { return scheme_names(); }
 
 QuantizeReport plan_quantization(const Checkpoint& checkpoint, const std::string& output,
                                  const QuantizeOptions& options) {
-  return std::move(Quantization(checkpoint, options, format_of_output(output)).report());
+  return std::move(Quantization(checkpoint, options, format_of_output(output, options)).report());
 }
 
 std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
@@ -71,14 +80,23 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   QuantizeWorkshop workshop(targets.front().options.threads);
   std::vector<std::unique_ptr<Quantization>> work;
   for (const QuantizeTarget& target : targets) {
-    work.push_back(std::make_unique<Quantization>(checkpoint, target.options,
-                                                  format_of_output(target.output), &workshop));
+    work.push_back(std::make_unique<Quantization>(
+        checkpoint, target.options, format_of_output(target.output, target.options), &workshop));
   }
   std::vector<std::unique_ptr<OutputFile>> files;
   std::vector<PassOutput> outputs;
+  std::vector<std::size_t> folders;
   std::string source;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const QuantizeOptions& options = targets[i].options;
+    if (work[i]->convert_options().format == CheckpointFormat::kHuggingFace) {
+      if (options.resume) {
+        fail_unsupported("{}: a folder is written anew; leave --resume out",
+                         quoted(targets[i].output));
+      }
+      folders.push_back(i);
+      continue;
+    }
     if (is_done(checkpoint, targets[i], *work[i], source)) {
       work[i]->report().done = true;
       continue;
@@ -100,6 +118,9 @@ std::vector<QuantizeReport> quantize(const Checkpoint& checkpoint,
   }
   if (!outputs.empty()) {
     write_in_one_pass(checkpoint, outputs, targets.front().options.progress);
+  }
+  for (const std::size_t i : folders) {
+    write_folder(checkpoint, *work[i], targets[i], targets.front().options.progress);
   }
   std::vector<QuantizeReport> reports;
   for (const auto& quantization : work) {

@@ -8,6 +8,8 @@
 #include <type_traits>
 
 #include "base/fail.h"
+#include "quant/folder_quantizer.h"
+#include "quant/folder_words.h"
 #include "quant/ggml_quantizer.h"
 #include "quant/tile_quantizer.h"
 #include "quant/tiles.h"
@@ -191,6 +193,23 @@ MatrixError quantize_matrix(DType type, const MatrixSource& source, const ErrorW
         if (finished) finished(out.subspan(given, end - given));
         given = end;
       });
+}
+
+MatrixError quantize_matrix(const FolderScheme& scheme, const MatrixSource& source,
+                            const ErrorWeights& weights, ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished) {
+  largest_weight(source, pool);  // refuses what is no number
+  std::vector<FolderQuantizer> quantizers(
+      static_cast<std::size_t>(pool.size()),
+      FolderQuantizer(scheme, source.cols, weights.importance, weights.feedback));
+  GroupCodes codes(scheme, source.rows, source.cols);
+  const MatrixError error = quantize_tiles(
+      source, pool,
+      [&](std::size_t worker, const float* w, std::int64_t tile, std::int64_t count,
+          RowError* errors) { quantizers[worker].quantize(w, count, tile * kTile, codes, errors); },
+      [](std::int64_t) {});
+  write_folder_tensors(scheme, codes, out, finished);
+  return error;
 }
 
 }  // namespace lathe

@@ -12,6 +12,7 @@
 
 #include "parallel/thread_pool.h"
 #include "quant/error_feedback.h"
+#include "quant/folder_scheme.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -57,10 +58,16 @@ MatrixError quantize_matrix(const PackedScheme& scheme, const MatrixSource& sour
                             const ErrorWeights& weights, ThreadPool& pool, std::span<std::byte> out,
                             const FinishedBytes& finished = {});
 
-// The same into ggml's blocks (Q8_0, Q4_0, Q4_1), rows × dtype_bytes(type, cols) bytes; cols is a
-// multiple of 32.
+// The same into ggml's blocks (quant/block_form.h has the types), rows × dtype_bytes(type, cols)
+// bytes; cols is a multiple of the type's block.
 MatrixError quantize_matrix(DType type, const MatrixSource& source, const ErrorWeights& weights,
                             ThreadPool& pool, std::span<std::byte> out,
+                            const FinishedBytes& finished = {});
+
+// The same into the tensors of a folder, those of folder_tensors(), which `finished` gets one by
+// one.
+MatrixError quantize_matrix(const FolderScheme& scheme, const MatrixSource& source,
+                            const ErrorWeights& weights, ThreadPool& pool, std::span<std::byte> out,
                             const FinishedBytes& finished = {});
 
 }  // namespace lathe

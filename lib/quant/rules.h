@@ -11,6 +11,7 @@
 #include "lathe/checkpoint_parts.h"
 #include "lathe/quantize.h"
 
+#include "quant/gguf_mixture.h"
 #include "quant/scheme.h"
 
 namespace lathe {
@@ -22,6 +23,9 @@ class SchemeRules {
   SchemeRules(const QuantizeOptions& options, std::span<const TensorInfo> tensors);
   ~SchemeRules();
 
+  // Whether the model or a rule has a scheme of Hugging Face folders.
+  static bool are_for_folders(const QuantizeOptions& options);
+
   MatrixScheme scheme_for(const TensorInfo& matrix, CheckpointFormat format) const;
 
  private:
@@ -32,7 +36,7 @@ class SchemeRules {
 
   std::string scheme_;
   std::vector<Rule> rules_;
-  bool tied_;  // no output matrix beside the embedding
+  MixtureModel model_;
 };
 
 }  // namespace lathe

@@ -52,6 +52,15 @@ class Gguf(MalformedTest):
         self.good = (self.folder / "good.gguf").read_bytes()
         self.ok("good.gguf", "-o", "good.lathe")
 
+    def test_a_scale_of_a_whole_matrix_is_no_part_of_it(self):
+        name = "blk.0.ffn_up"
+        tiny_models.gguf(self.folder / "one.gguf", more_tensors=[
+            (f"{name}.scale", [1], [1.0]), (f"{name}.input_scale", [1], [0.3])])
+        self.ok("one.gguf", "-o", "one.lathe")
+        tiny_models.gguf(self.folder / "two.gguf", more_tensors=[(f"{name}.scale", [1], [0.5])])
+        self.fails(6, "two.gguf", "-o", "two.lathe", message=f'"{name}.scale" scales a whole matrix')
+        self.assertFalse((self.folder / "two.lathe").exists())
+
     def changed(self, old, new):
         self.assertEqual(self.good.count(old), 1, old)
         return self.good.replace(old, new)

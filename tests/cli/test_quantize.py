@@ -1,6 +1,7 @@
 """quantize: sizes, what other tools make of its output, refusals."""
 import array
 import json
+import math
 import os
 import random
 import re
@@ -72,8 +73,10 @@ class Quantize(ToolTest):
         error = self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", "w7", message="w7").err
         listed = error.split("there are ", 1)[1].strip()
         self.assertIn(" ".join(listed.split()), " ".join(self.ok("--help").out.split()))
-        names = re.findall(r"\b(?:w\d+(?:nl)?(?:r|gN)?|[qf]\d+(?:_\d)?|bf16|keep)\b", listed)
-        self.assertIn("w4nlgN", names)
+        names = re.findall(r"\b(?:w\d+(?:nl)?(?:r|gN)?|(?:iq|mxfp|q)\d_\w+|f\d+|mxfp4|bf16|keep)\b",
+                           listed)
+        for name in ("w4nlgN", "q4_k_m", "q2_k", "iq4_xs", "mxfp4", "q5_1"):
+            self.assertIn(name, names)
         groups = re.findall(r"\d+", listed.split("N = ", 1)[1].split("(", 1)[0])
         for document in ("man/quantize.1", "lib/include/lathe/quantize.h"):
             text = (ROOT / document).read_text("utf-8")
@@ -99,12 +102,89 @@ class Quantize(ToolTest):
         self.fails(6, "w8.lathe", "-o", "x.gguf", tool="convert", message="--dtype")
 
     def test_gguf_types(self):
-        for scheme in ["q8_0", "q4_0", "q4_1"]:
+        for scheme in ["q8_0", "q5_1", "q5_0", "q4_0", "q4_1", "iq4_nl", "mxfp4", "mxfp4_moe"]:
             out = self.folder / f"{scheme}.gguf"
             self.ok("-m", self.model, "-o", out, "-s", scheme)
-            self.assertLess(self.divergence(out), 0.01 if scheme == "q8_0" else 0.5)
+            self.assertLess(self.divergence(out), 0.01 if scheme in ("q8_0", "mxfp4_moe") else 0.5)
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w4", message="GGUF")
         self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "w8g32", message="GGUF")
+
+    def types(self, file):
+        out = self.ok(file, "--list", "--json", tool="convert").stdout
+        return {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
+
+    def test_rows_too_short_for_blocks_of_256_get_those_of_32(self):
+        for scheme, down, other in [("q4_k_m", "Q8_0", "Q5_0"), ("q6_k", "Q8_0", "Q8_0"),
+                                    ("q3_k_m", "Q5_0", "IQ4_NL"), ("iq4_xs", "IQ4_NL", "IQ4_NL")]:
+            self.ok("-m", self.model, "-o", "x.gguf", "-f", "-s", scheme)
+            types = self.types("x.gguf")
+            self.assertEqual(types["blk.1.ffn_down.weight"], down, scheme)
+            self.assertEqual(types["blk.1.ffn_up.weight"], other, scheme)
+
+    def test_mixtures_of_blocks_of_256(self):
+        model = self.data("models/base")
+        for scheme, embedding, up, least in [("Q4_K_M", "Q6_K", "Q4_K", 21), ("q2_k", "Q6_K", "Q2_K", 10),
+                                             ("q3_k_m", "Q6_K", "Q3_K", 15), ("iq4_xs", "Q6_K", "IQ4_XS", 20)]:
+            report = json.loads(self.ok("-m", model, "-o", "x.gguf", "-f", "-s", scheme, "--json").out)
+            types = self.types("x.gguf")
+            self.assertEqual(types["token_embd.weight"], embedding)
+            self.assertEqual(types["blk.3.ffn_up.weight"], up)
+            for tensor in report["outputs"][0]["tensors"]:
+                self.assertGreater(tensor.get("sqnr_db", 100), least, tensor)
+        self.ok("--verify", "x.gguf", "--against", model)
+
+    def test_folders_that_other_programs_run(self):
+        model = self.data("models/base")
+        names = {"gptq": ["qweight", "qzeros", "scales", "g_idx"], "awq": ["qweight", "qzeros", "scales"],
+                 "compressed-tensors": ["weight_packed", "weight_scale", "weight_shape"]}
+        for scheme in ("gptq", "gptq8g32", "awq", "awq4g64", "compressed-tensors", "w8a16g64"):
+            report = json.loads(self.ok("-m", model, "-o", scheme, "-s", scheme, "--exclude", "layers.2.*k_proj",
+                                        "--json").out)["outputs"][0]
+            config = json.loads((self.folder / scheme / "config.json").read_text())["quantization_config"]
+            stored = (self.folder / scheme / "model.safetensors").read_bytes()
+            header = json.loads(stored[8:8 + int.from_bytes(stored[:8], "little")])
+            stem = "model.layers.1.mlp.down_proj."
+            self.assertEqual([name[len(stem):] for name in header if name.startswith(stem)],
+                             names[config["quant_method"]])
+            self.assertIn("model.layers.2.self_attn.k_proj.weight", header)
+            self.assertIn("model.layers.2.self_attn.k_proj" if config["quant_method"] != "gptq" else "k_proj",
+                          json.dumps(config))
+            self.assertTrue((self.folder / scheme / "tokenizer.json").exists()
+                            or (self.folder / scheme / "tokenizer.model").exists())
+            # It reads back, with the loss that was said.
+            self.ok(scheme, "--dtype", "f32", "-o", f"{scheme}.lathe", "-f", tool="convert")
+            self.ok(model, "--dtype", "f32", "-o", "f32.lathe", "-f", tool="convert")
+            worst = min(t["sqnr_db"] for t in report["tensors"] if "sqnr_db" in t)
+            self.assertGreater(worst, 38 if "8" in scheme.split("g")[0] else 17)
+            told = {t["name"]: t for t in report["tensors"]}["model.layers.1.mlp.down_proj.weight"]
+            self.assertAlmostEqual(self.sqnr("f32.lathe", f"{scheme}.lathe", told["name"]), told["sqnr_db"], delta=0.01)
+            again = self.ok("-m", model, "-o", scheme, "-s", scheme, "--exclude", "layers.2.*k_proj", "-f", "-t", "3")
+            self.assertEqual((self.folder / scheme / "model.safetensors").read_bytes(), stored, again.err)
+
+    def tensor(self, file, name):
+        data = (self.folder / file).read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        at = json.loads(data[8:8 + size])[name]["data_offsets"]
+        return array.array("f", data[8 + size + at[0]:8 + size + at[1]])
+
+    def sqnr(self, before, after, name):
+        a, b = self.tensor(before, name), self.tensor(after, name)
+        return 10 * math.log10(sum(x * x for x in a) / sum((x - y) ** 2 for x, y in zip(a, b)))
+
+    def test_folders_and_what_they_cannot_be(self):
+        base = self.data("models/base")
+        for out in ("x.gguf", "x.lathe"):
+            self.fails(2, "-m", base, "-o", out, "-s", "awq", message="name a folder")
+        self.fails(2, "-m", self.model, "-o", "x", "-s", "gptq4g32", message="48 inputs")
+        self.fails(2, "-m", base, "-o", "x", "-s", "gptq", "--tensor", "down=awq", message="one scheme")
+        self.fails(2, "-m", base, "-o", "x", "-s", "gptq", "--tensor", "down=w4", message="cannot hold")
+        self.fails(2, "-m", base, "-o", "x", "-s", "gptq", "--tensor", "embed=gptq", message="embed_tokens")
+        self.fails(6, "-m", base, "-o", "x", "-s", "gptq", "--resume", message="--resume")
+        self.fails(6, "-m", self.data("golden/models/phi3-window"), "-o", "x", "-s", "gptq4g32",
+                   message="another form")
+        self.assertFalse((self.folder / "x").exists())
+        self.ok("-m", base, "-o", "x", "-s", "awq")
+        self.fails(4, "-m", base, "-o", "x", "-s", "awq", message="exists")
 
     def test_what_stands_in_one_tensor_has_the_most_bits_of_any(self):
         self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
@@ -511,15 +591,15 @@ class Quantize(ToolTest):
         self.assertEqual(self.text("a.lathe"), self.text("b.lathe"))
 
     def test_names_of_others_lead_to_the_nearest_scheme(self):
-        for name, nearest in [("q4_k_m", "w4"), ("Q4_K_S", "w4"), ("IQ4_XS", "w4"), ("Q8_K", "w8"),
-                              ("Q6_K", "w6"), ("Q5_K_M", "w5"), ("nf4", "w4"), ("int8", "w8"),
+        for name, nearest in [("q4_k_xl", "w4"), ("IQ3_M", "w4"), ("Q8_K", "w8"), ("Q6_K_L", "w6"),
+                              ("Q5_K_XL", "w5"), ("nf4", "w4"), ("int8", "w8"),
                               ("fp16", "f16"), ("bfloat16", "bf16"), ("W4-G64", "w4g64"),
-                              ("w4g48", "w4"), ("q2_k", "w2"), ("IQ3_S", "w3")]:
+                              ("w4g48", "w4"), ("IQ3_S", "w3")]:
             self.fails(2, "-m", self.model, "-o", "x.lathe", "-s", name,
                        message=f"the nearest is {nearest};")
             self.ok("-m", self.model, "--dry-run", "-s", nearest)
-        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_M", message="in a GGUF file q4_1;")
-        for scheme, nearest in (("w4", "q4_1"), ("w8", "q8_0"), ("w4nlg64", "q4_1")):
+        self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", "Q4_K_XL", message="in a GGUF file q4_k_m;")
+        for scheme, nearest in (("w4", "q4_k_m"), ("w8", "q8_0"), ("w4nlg64", "q4_k_m")):
             self.fails(2, "-m", self.model, "-o", "x.gguf", "-s", scheme, message=f"({nearest} is nearest)")
         self.fails(2, self.model, "x.gguf", "Q4_K_M", message="-m MODEL")
         self.fails(2, "-m", self.model, "x.gguf", "Q4_K_M", message="-o FILE -s SCHEME")

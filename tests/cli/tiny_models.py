@@ -96,7 +96,7 @@ def text(s):
     return struct.pack("<Q", len(b)) + b
 
 
-def write_gguf(path, vocabulary_keys, vocab):
+def write_gguf(path, vocabulary_keys, vocab, more_tensors=()):
     keys = [("general.architecture", 8, text("llama")), ("general.name", 8, text("tiny")),
             ("llama.context_length", 4, CONTEXT), ("llama.embedding_length", 4, HIDDEN),
             ("llama.block_count", 4, LAYERS), ("llama.feed_forward_length", 4, INTER),
@@ -104,7 +104,7 @@ def write_gguf(path, vocabulary_keys, vocab):
             ("llama.attention.layer_norm_rms_epsilon", 6, 1e-5),
             ("llama.rope.dimension_count", 4, HEAD), ("llama.rope.freq_base", 6, 10000.0),
             ("llama.vocab_size", 4, vocab)] + vocabulary_keys
-    models = tensors(vocab)
+    models = [*tensors(vocab), *((None, *t) for t in more_tensors)]
     out = b"GGUF" + struct.pack("<IQQ", 3, len(models), len(keys))
     for name, kind, value in keys:
         packed = value if isinstance(value, bytes) else struct.pack({4: "<I", 6: "<f"}[kind], value)
@@ -124,7 +124,7 @@ def strings(values):
     return struct.pack("<IQ", 8, len(values)) + b"".join(map(text, values))
 
 
-def gguf(path, more_keys=()):
+def gguf(path, more_keys=(), more_tensors=()):
     pieces = spm_vocabulary()
     n = len(pieces)
     write_gguf(path, [
@@ -134,7 +134,7 @@ def gguf(path, more_keys=()):
         ("tokenizer.ggml.token_type", 9, struct.pack(f"<IQ{n}i", 5, n, *(p[2] for p in pieces))),
         ("tokenizer.ggml.bos_token_id", 4, 1), ("tokenizer.ggml.eos_token_id", 4, 2),
         ("tokenizer.ggml.unknown_token_id", 4, 0), ("tokenizer.ggml.add_bos_token", 7, b"\1"),
-        *more_keys], n)
+        *more_keys], n, more_tensors)
 
 
 def gguf_bpe(path):

@@ -16,7 +16,12 @@
 //   w5 w6         w5g32d and w6g32d, with w8g32 where w4 has w8r; the output of w5 has w6g32d
 //   w8            w8g32x for output, values, keys, up and down and the first layer's queries;
 //                 w8g32 for the rest
-//   q8_0 q4_0 q4_1   ggml's types, for GGUF files
+//   q4_0 q4_1 q5_0 q5_1 q8_0 q3_k q4_k q5_k q6_k mxfp4   ggml's types, for GGUF files
+//   q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m q5_k_s q5_k_m iq4_xs iq4_nl mxfp4_moe
+//                 mixtures of them; in a rule, q2_k, iq4_xs and iq4_nl are the types
+//   gptq awq compressed-tensors   4 bits in groups of 128, in a Hugging Face folder for other
+//   programs;
+//                 gptq4g32 gptq8g64 awq4g64 w4a16g128 w8a16g32 and so on
 //   f32 f16 bf16  a float type;  keep: as it is
 //
 // Scales are found by searching for the least squared error, weighted by the importance of
@@ -111,10 +116,10 @@ LATHE_API QuantizeReport plan_quantization(const Checkpoint& checkpoint, const s
                                            const QuantizeOptions& options);
 
 // One tensor at a time in memory. `output` ends in ".gguf" for a GGUF file (ggml's types and
-// floats only); any other name makes a .lathe file. Throws kInvalid for weights that are not
-// finite, naming the tensor; kUnsupported for a source that is quantized already, without
-// requantize; kUsage for an output that is the source; kIo. A matrix that has the wanted type
-// already is copied.
+// floats only); with a scheme of folders it is one; any other name makes a .lathe file. Throws
+// kInvalid for weights that are not finite, naming the tensor; kUnsupported for a source that is
+// quantized already, without requantize; kUsage for an output that is the source; kIo. A matrix
+// that has the wanted type already is copied.
 LATHE_API QuantizeReport quantize(const Checkpoint& checkpoint, const std::string& output,
                                   const QuantizeOptions& options);
 

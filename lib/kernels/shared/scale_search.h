@@ -4,6 +4,8 @@
 // Sixteen rows at a time, a row per lane: sums run over k in order, so no table can differ.
 #pragma once
 
+#include "kernels/search_kernels.h"
+
 namespace lathe {
 namespace {
 
@@ -181,6 +183,47 @@ void encode_group(float* values, std::int64_t n, std::int32_t top_code, const fl
   }
   squares.store(signal);
   errors.store(error);
+}
+
+// CodeSums, as they grow.
+struct RunningSums {
+  Lanes error = Lanes::zero(), h = error, hx = error, ht = error, htt = error, hxt = error;
+
+  void add_input(Lanes x, Lanes weight, Lanes t, Lanes lost) noexcept {
+    const Lanes weighted = mul(weight, t);
+    error = fma(mul(weight, lost), lost, error);
+    h = add(h, weight);
+    hx = fma(weight, x, hx);
+    ht = add(ht, weighted);
+    htt = fma(weighted, t, htt);
+    hxt = fma(weighted, x, hxt);
+  }
+  void store(CodeSums& out) const noexcept {
+    error.store(out.error);
+    h.store(out.h);
+    hx.store(out.hx);
+    ht.store(out.ht);
+    htt.store(out.htt);
+    hxt.store(out.hxt);
+  }
+};
+
+// See SearchKernels::weigh_codes.
+void weigh_codes(const float* values, const float* importance, std::int64_t n,
+                 std::int32_t top_code, std::int32_t zero_code, const float* scales,
+                 const float* minimums, CodeSums* out) noexcept {
+  const Lanes low = Lanes::all(static_cast<float>(-zero_code));
+  const Lanes high = Lanes::all(static_cast<float>(top_code - zero_code));
+  const Lanes minimum = Lanes::load(minimums);
+  const Lanes scale = Lanes::load(scales);
+  const Lanes inverse = inverse_of(scale);
+  RunningSums sums;
+  for (std::int64_t k = 0; k < n; ++k) {
+    const Lanes x = Lanes::load(values + 16 * k);
+    const Lanes t = nearest(min(max(mul(sub(x, minimum), inverse), low), high));
+    sums.add_input(x, Lanes::all(importance[k]), t, sub(x, fma(scale, t, minimum)));
+  }
+  sums.store(*out);
 }
 
 // See SearchKernels::transpose_tile.

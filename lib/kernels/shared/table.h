@@ -59,6 +59,8 @@ constexpr SearchKernels kSearch = {
     .encode = encode_group,
     .find_grid_scales = search_grid,
     .encode_grid = encode_grid,
+    .weigh_codes = weigh_codes,
+    .weigh_grid = weigh_grid,
     .transpose_tile = transpose_tile,
 };
 

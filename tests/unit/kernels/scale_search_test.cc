@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <random>
 #include <vector>
@@ -117,6 +118,52 @@ TEST(ScaleSearch, IsNearTheOptimumOfAFineGrid) {
     }
   }
   EXPECT_LT(found, 1.05 * best_of_grid);
+}
+
+// What the codes lose, and sums that belong to those very codes, the same bits from every table.
+TEST(ScaleSearch, WeighsCodesAlikeInAllTables) {
+  float grid[16];
+  float borders[15];
+  for (int i = 0; i < 16; ++i) grid[i] = static_cast<float>(-127 + 16 * i + (i > 7 ? 3 : 0));
+  for (int i = 0; i < 15; ++i) borders[i] = 0.5f * (grid[i] + grid[i + 1]);
+  const Group g = random_group(32, 6);
+  float scales[16], minimums[16], zeros[16] = {}, grid_scales[16];
+  kernels().search.find_lines(g.values.data(), g.importance.data(), 32, 7, scales, minimums);
+  kernels().search.find_grid_scales(g.values.data(), g.importance.data(), 32, grid, borders,
+                                    grid_scales);
+  const auto weigh = [&](const KernelTable& table) {
+    std::vector<CodeSums> sums(3);
+    table.search.weigh_codes(g.values.data(), g.importance.data(), 32, 7, 0, scales, minimums,
+                             &sums[0]);
+    table.search.weigh_codes(g.values.data(), g.importance.data(), 32, 7, 4, scales, zeros,
+                             &sums[1]);
+    table.search.weigh_grid(g.values.data(), g.importance.data(), 32, grid, borders, grid_scales,
+                            &sums[2]);
+    return sums;
+  };
+  const std::vector<CodeSums> expected = weigh(*available_kernels()[0]);
+  for (int row = 0; row < 16; ++row) {
+    const double error = error_of(g, row, scales[row], minimums[row], 7);
+    EXPECT_NEAR(expected[0].error[row], error, 1e-4 * error);
+    const CodeSums& s = expected[0];
+    const double scale = scales[row], minimum = minimums[row];
+    double xx = 0.0;
+    for (std::int64_t k = 0; k < 32; ++k) {
+      xx += static_cast<double>(g.importance[static_cast<std::size_t>(k)]) *
+            static_cast<double>(g.at(k, row)) * static_cast<double>(g.at(k, row));
+    }
+    const double by_sums = xx - 2 * scale * s.hxt[row] - 2 * minimum * s.hx[row] +
+                           scale * scale * s.htt[row] + 2 * scale * minimum * s.ht[row] +
+                           minimum * minimum * s.h[row];
+    EXPECT_NEAR(by_sums, error, 1e-4 * xx);
+    EXPECT_LE(expected[1].ht[row], 3.0f * expected[1].h[row]);
+  }
+  for (const KernelTable* table : available_kernels()) {
+    const std::vector<CodeSums> sums = weigh(*table);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      EXPECT_EQ(std::memcmp(&sums[i], &expected[i], sizeof(CodeSums)), 0) << table->name << i;
+    }
+  }
 }
 
 TEST(ScaleSearch, TakesExtremes) {

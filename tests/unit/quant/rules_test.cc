@@ -40,6 +40,16 @@ TEST(SchemeRules, AnEmbeddingThatIsTheOutputTooHasItsBits) {
   }
 }
 
+TEST(SchemeRules, ANameOfAMixtureAndATypeIsTheTypeInARule) {
+  const auto tensors = model(true);
+  QuantizeOptions options;
+  options.scheme = "q2_k";
+  options.rules = {{"q_proj", "q2_k"}};
+  const SchemeRules rules(options, tensors);
+  EXPECT_EQ(scheme_of(rules, tensors[0]), "q6_k");
+  EXPECT_EQ(scheme_of(rules, tensors[1]), "q2_k");
+}
+
 TEST(SchemeRules, TheLastRuleThatMatchesWins) {
   const auto tensors = model(false);
   QuantizeOptions options;

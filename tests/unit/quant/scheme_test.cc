@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "checkpoint/model_tensors.h"
+#include "quant/gguf_mixture.h"
 #include "quant/mixture.h"
 #include "tensor/packed_names.h"
 
@@ -17,7 +18,8 @@ TEST(Scheme, NamesComeBack) {
        {"w2g16ad", "w2nlg32d", "w3nlg16d", "w3g32",   "w5g16d", "w8r",     "w8g32",
         "w8g32x",  "w8rx",     "w5g32",    "w6g16d",  "w6g64a", "w4g32",   "w4g64",
         "w4g128",  "w4g64a",   "w4g32d",   "w4g32ad", "w8g16a", "w4nlg64", "w4nlg32d",
-        "q8_0",    "q4_0",     "q4_1",     "f32",     "f16",    "bf16",    "keep"}) {
+        "q8_0",    "q4_0",     "q4_1",     "f32",     "f16",    "bf16",    "keep",
+        "q2_k",    "q4_k",     "q6_k",     "iq4_xs",  "iq4_nl", "mxfp4",   "q5_1"}) {
     const auto scheme = scheme_by_name(name);
     ASSERT_TRUE(scheme.has_value()) << name;
     EXPECT_EQ(scheme_name(*scheme), name);
@@ -27,7 +29,7 @@ TEST(Scheme, NamesComeBack) {
 TEST(Scheme, EachNameThatIsListedIsOne) {
   const std::vector<std::string> names = scheme_names();
   for (const std::string& name : names) {
-    EXPECT_TRUE(is_mixture(name) || scheme_by_name(name)) << name;
+    EXPECT_TRUE(is_mixture(name) || is_gguf_mixture(name) || scheme_by_name(name)) << name;
     EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
   }
   for (const char* name : {"w4", "w8r", "w4nlg16d", "w8g128x", "w6g16ad", "q4_1", "keep"}) {
@@ -40,7 +42,7 @@ TEST(Scheme, RefusesWhatIsNone) {
                            "w5r",     "w7g32",   "w6r",     "w4g32x", "w6g32x",
                            "w8g32ax", "w4g",     "w4g0",    "w4g31",  "w4g-32",
                            "w8x",     "w4g32da", "w8nlg32", "w4nl",   "w4nlg64a",
-                           "w4g64nl", "w8d",     "q4_k",    "i8",     "w4g99999999999"}) {
+                           "w4g64nl", "w8d",     "q4_k_m",  "iq1_s",  "w4g99999999999"}) {
     EXPECT_FALSE(scheme_by_name(name).has_value()) << name;
   }
 }
@@ -83,6 +85,38 @@ TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
   EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg32d");
   EXPECT_EQ(of("model.layers.3.mlp.shared_expert.gate_proj.weight", 5632, 2048), "w4nlg64");
   EXPECT_EQ(of("model.layers.3.mlp.shared_expert.down_proj.weight", 2048, 5632), "w4nlg32d");
+}
+
+TEST(Scheme, MixturesOfGgufGiveMoreBitsInTheLayersThatTheirNamesStandFor) {
+  const auto of = [](const char* mixture, const std::string& tensor, bool tied = false) {
+    TensorInfo info;
+    info.id = *tensor_by_name(tensor);
+    info.shape = {512, 2048};
+    return scheme_name(gguf_mixture_type(mixture, info, {.layers = 24, .tied = tied}));
+  };
+  const auto layer = [&](const char* mixture, int number, const std::string& matrix) {
+    return of(mixture, "model.layers." + std::to_string(number) + "." + matrix + ".weight");
+  };
+  for (const int i : {0, 1, 2, 5, 8, 20, 21, 22, 23}) {
+    EXPECT_EQ(layer("Q4_K_M", i, "mlp.down_proj"), "q6_k") << i;
+    EXPECT_EQ(layer("q5_k_m", i, "self_attn.v_proj"), "q6_k") << i;
+  }
+  for (const int i : {3, 4, 6, 7, 9, 18, 19}) {
+    EXPECT_EQ(layer("q4_k_m", i, "mlp.down_proj"), "q4_k") << i;
+    EXPECT_EQ(layer("q5_k_m", i, "self_attn.v_proj"), "q5_k") << i;
+  }
+  EXPECT_EQ(layer("q4_k_m", 0, "mlp.up_proj"), "q4_k");
+  EXPECT_EQ(of("q4_k_m", "lm_head.weight"), "q6_k");
+  EXPECT_EQ(of("q4_k_m", "model.embed_tokens.weight"), "q4_k");
+  EXPECT_EQ(of("q4_k_m", "model.embed_tokens.weight", true), "q6_k");
+  EXPECT_EQ(layer("q3_k_m", 0, "mlp.down_proj"), "q5_k");
+  EXPECT_EQ(layer("q3_k_m", 1, "mlp.down_proj"), "q4_k");
+  EXPECT_EQ(layer("q3_k_m", 1, "self_attn.v_proj"), "q5_k");
+  EXPECT_EQ(layer("q2_k", 5, "self_attn.v_proj"), "q4_k");  // of grouped heads
+  EXPECT_EQ(layer("q2_k", 5, "self_attn.q_proj"), "q2_k");
+  EXPECT_EQ(layer("iq4_xs", 5, "mlp.down_proj"), "iq4_xs");
+  EXPECT_EQ(layer("mxfp4_moe", 5, "mlp.experts.3.up_proj"), "mxfp4");
+  EXPECT_EQ(layer("mxfp4_moe", 5, "self_attn.q_proj"), "q8_0");
 }
 
 TEST(Scheme, EveryMixtureHasAPlaceForEachMatrix) {
