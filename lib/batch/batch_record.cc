@@ -36,6 +36,7 @@ void put_answer(Json& out, const Generation& sample, const BatchRow& row,
   out["text"] = sample.text;
   if (row.reasoning_apart) out["reasoning"] = sample.reasoning;
   out["finish_reason"] = to_string(sample.reason);
+  if (!sample.complete) out["complete"] = false;
   if (!sample.stop_text.empty()) out["stop"] = sample.stop_text;
   if (sample.end_token >= 0) out["end_token"] = sample.end_token;
   if (row.alternatives) out["logprobs"] = logprobs_json(sample, row, tokenizer);

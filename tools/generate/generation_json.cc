@@ -31,6 +31,7 @@ Json timings_of(const GenerationRecord& record) {
               {"tokens_per_second", per_second(steps, t.decode)},
               {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
               {"bytes_per_token", record.token_bytes}};
+  if (result.foreseen > 0) out["foreseen"] = result.foreseen;
   if (record.speculator != nullptr) out["drafts"] = drafts_json(record.speculator->stats());
   return out;
 }
@@ -45,6 +46,7 @@ std::string to_json(const GenerationRecord& record) {
   if (record.reasoning_apart) out["reasoning"] = result.reasoning;
   out["ids"] = result.ids;
   out["finish_reason"] = to_string(result.reason);
+  if (!result.complete) out["complete"] = false;
   if (!result.stop_text.empty()) out["stop"] = result.stop_text;
   if (result.end_token >= 0) out["end_token"] = result.end_token;
   out["prompt_tokens"] = result.prompt_tokens;

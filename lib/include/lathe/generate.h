@@ -84,6 +84,10 @@ struct Generation {
   std::string stop_text;   // the stop string that was met, if any
   TokenId end_token = -1;  // the end token that was met, if any
   std::int64_t prompt_tokens = 0;
+  // Tokens that the constraint let foresee, computed beside others; and whether the text is all
+  // that the constraint asks for: false where it was cut.
+  std::int64_t foreseen = 0;
+  bool complete = true;
   GenerateTimings timings;
 };
 
