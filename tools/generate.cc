@@ -143,7 +143,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   warn_of(tool, tokenizer);
   take_model_sampling(tool, *opened.checkpoint, flags);
   take_model_reasoning(tokenizer, flags);
-  flags.answer_constraint = answer_constraint(flags.grammar, tokenizer);
+  flags.answer_constraint = answer_constraint(flags.grammar, tokenizer, flags.constraint.finish);
   if (talks) return run_talk(tool, flags, opened);
   GenerateOptions how = flags.generate_options();
   std::optional<OneTurn> turn;

@@ -77,13 +77,14 @@ std::uint64_t options_hash(const BatchOptions& options) {
   // What the records' fingerprints have already, and what says how, not what, is computed.
   static_cast<void>(std::tie(run, model, submitted, on_progress, should_stop));
   const auto& [each, chat_tokens, samples, timeout, chat, system, chat_template, tools,
-               template_args, reasoning_apart, reasoning_dropped, special, echo] = defaults;
+               template_args, reasoning_apart, reasoning_dropped, finish, special, echo] = defaults;
   static_cast<void>(timeout);  // a longer one changes no answer that is there
   Json rest = {lines, timings, longest_line, chat_tokens,   samples,
                chat,  special, echo,         chat_template, system.has_value()};
   // Later options: a run without them is the run that it was.
   if (!tools.empty() || !template_args.empty()) rest.push_back({tools, template_args});
   if (reasoning_apart || reasoning_dropped) rest.push_back(reasoning_apart ? "apart" : "dropped");
+  if (finish) rest.push_back("finish");
   return hash_parts({kVersion, dump(json_of(each)), dump(rest), system.value_or("")});
 }
 

@@ -38,6 +38,7 @@ void put_answer(Json& out, const Generation& sample, const BatchRow& row,
   out["text"] = sample.text;
   if (row.reasoning_apart) out["reasoning"] = sample.reasoning;
   out["finish_reason"] = to_string(sample.reason);
+  if (!sample.complete) out["complete"] = false;
   if (!sample.stop_text.empty()) out["stop"] = sample.stop_text;
   if (sample.end_token >= 0) out["end_token"] = sample.end_token;
   put_check_report(out, sample.check.get());

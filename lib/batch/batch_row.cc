@@ -344,6 +344,7 @@ constexpr Key kKeys[] = {
     {"json_schema", read_schema},
     {"guided_json", read_schema},
     {"json_object", read_json_object},
+    {"finish", [](Draft& d, const JsonView& v) { d.row.finish = v.as_bool(); }},
     {"lenient_schema", [](Draft& d, const JsonView& v) { d.lenient = v.as_bool(); }},
     {"best_of", one_only},
     {"verbosity", medium_only},
@@ -421,6 +422,10 @@ void put_together(Draft& draft) {
   }
   put_together_template(draft);
   if (row.grammar && draft.lenient) row.grammar->lenient = true;
+  if (row.finish && !draft.defaults.finish && !row.grammar && !row.options.constraint) {
+    fail_invalid("line {}: \"finish\" is for answers that something is asked of, as by \"grammar\"",
+                 draft.line);
+  }
   if (draft.top_logprobs) {
     if (!row.alternatives && *draft.top_logprobs > 0) {
       fail_invalid("{}: \"top_logprobs\" needs \"logprobs\": true", draft.place);
@@ -487,6 +492,7 @@ void read_openai(const JsonView& root, Draft& draft) {
 BatchRow row_with(const RowDefaults& defaults) {
   BatchRow row;
   row.options = defaults.options;
+  row.finish = defaults.finish;
   if (defaults.options.logprobs > 0) row.alternatives = defaults.options.logprobs;
   row.samples = defaults.samples;
   row.timeout = defaults.timeout;

@@ -100,7 +100,15 @@ void RowPreparation::constrain(BatchRow& row, std::shared_ptr<const ReasoningMar
   if (row.options.constraint != nullptr) *constraint = *row.options.constraint;
   if (row.grammar) constraint->constraint = constraint_of(*row.grammar);
   constraint->reasoning = std::move(reasoning);
+  constraint->finish = row.finish;
   row.options.constraint = std::move(constraint);
+}
+
+// That of the constraint that holds for all rows, where there is one.
+std::shared_ptr<const Vocabulary> RowPreparation::vocabulary() const {
+  const auto& all = options_.defaults.options.constraint;
+  if (all == nullptr) return make_vocabulary(*tokenizer_);
+  return {all->constraint, &all->constraint->vocabulary()};
 }
 
 std::shared_ptr<const Constraint> RowPreparation::constraint_of(const GrammarText& text) {
@@ -109,7 +117,7 @@ std::shared_ptr<const Constraint> RowPreparation::constraint_of(const GrammarTex
   for (const Known& known : constraints_) {
     if (known.text == text) return known.constraint;
   }
-  if (vocabulary_ == nullptr) vocabulary_ = make_vocabulary(*tokenizer_);
+  if (vocabulary_ == nullptr) vocabulary_ = vocabulary();
   auto made = Constraint::create(Grammar::create(text, "grammar"), vocabulary_);
   if (constraints_.size() == kKept) constraints_.pop_front();
   constraints_.push_back({text, made});

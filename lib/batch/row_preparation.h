@@ -40,6 +40,7 @@ class RowPreparation {
   const Chat& chat_of(const BatchRow& row);
   // Gives the row what holds for its answer; `reasoning` may be null.
   void constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning);
+  std::shared_ptr<const Vocabulary> vocabulary() const;
   std::shared_ptr<const Constraint> constraint_of(const GrammarText& text);
   ChatTemplate find_template(const BatchRow& row) const;
 

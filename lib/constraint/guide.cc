@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "constraint/grammar.h"
 #include "constraint/mask_maker.h"
+#include "constraint/token_ends.h"
 
 namespace lathe {
 namespace {
@@ -43,16 +44,29 @@ class ConstraintImpl final : public Constraint {
   void read(Guide& guide, TokenId id) const {
     const std::lock_guard lock(mutex_);
     make_room();
-    std::string_view text = vocabulary_->text(id);
-    if (guide.begins_ && text.starts_with(' ')) text.remove_prefix(1);
-    for (const char c : text) {
-      guide.at_ = recognizer_.step(guide.at_, static_cast<std::uint8_t>(c));
-    }
+    const std::string_view text = text_of(guide, id);
+    guide.at_ = after(guide.at_, text);
     if (guide.at_ == Recognizer::kDead) {
       fail(ErrorCode::kBug, "a token was chosen that the grammar forbids");
     }
     guide.begins_ = false;
+    guide.ahead_.follow(text);
     look(guide);
+  }
+  bool ends_within(const Guide& guide, TokenId next, std::size_t most) const {
+    const std::lock_guard lock(mutex_);
+    return ends().within(after(guide.at_, text_of(guide, next)), most);
+  }
+  std::optional<std::vector<TokenId>> ending(const Guide& guide, std::size_t most) const {
+    const std::lock_guard lock(mutex_);
+    return ends().find(guide.at_, most);
+  }
+  std::string text_ahead(const Guide& guide, std::size_t most) const {
+    // Where most tokens are allowed there is a choice.
+    constexpr std::size_t kFew = 1024;
+    const std::lock_guard lock(mutex_);
+    if (guide.begins_ || maker_.mask(guide.at_)->count() > kFew) return {};
+    return guide.ahead_.guess(recognizer_, guide.at_, most);
   }
   std::shared_ptr<const TokenMask> mask(const Guide& guide) const {
     const std::lock_guard lock(mutex_);
@@ -60,6 +74,20 @@ class ConstraintImpl final : public Constraint {
   }
 
  private:
+  std::string_view text_of(const Guide& guide, TokenId id) const noexcept {
+    std::string_view text = vocabulary_->text(id);
+    if (guide.begins_ && text.starts_with(' ')) text.remove_prefix(1);
+    return text;
+  }
+  ConfigId after(ConfigId at, std::string_view text) const {
+    for (const char c : text) at = recognizer_.step(at, static_cast<std::uint8_t>(c));
+    return at;
+  }
+  // Found out about the grammar when it is first asked for.
+  TokenEnds& ends() const {
+    if (!ends_) ends_.emplace(recognizer_, *vocabulary_);
+    return *ends_;
+  }
   void look(Guide& guide) const {
     guide.complete_ = recognizer_.complete(guide.at_);
     guide.goes_on_ = recognizer_.goes_on(guide.at_);
@@ -71,6 +99,7 @@ class ConstraintImpl final : public Constraint {
     for (Guide* guide : guides_) live.push_back(&guide->at_);
     recognizer_.forget(live);
     maker_.forget();
+    if (ends_) ends_->forget();
   }
 
   std::shared_ptr<const Grammar> grammar_;
@@ -78,6 +107,7 @@ class ConstraintImpl final : public Constraint {
   mutable std::mutex mutex_;
   mutable Recognizer recognizer_;
   mutable MaskMaker maker_;
+  mutable std::optional<TokenEnds> ends_;
   mutable std::vector<Guide*> guides_;
 };
 
@@ -110,6 +140,18 @@ Guide::~Guide() { impl(*constraint_).leave(*this); }
 const TokenMask& Guide::mask() {
   if (mask_ == nullptr) mask_ = impl(*constraint_).mask(*this);
   return *mask_;
+}
+
+bool Guide::ends_within(TokenId next, std::size_t most) const {
+  return impl(*constraint_).ends_within(*this, next, most);
+}
+
+std::optional<std::vector<TokenId>> Guide::ending(std::size_t most) const {
+  return impl(*constraint_).ending(*this, most);
+}
+
+std::string Guide::text_ahead(std::size_t most) const {
+  return impl(*constraint_).text_ahead(*this, most);
 }
 
 void Guide::accept(TokenId id) { impl(*constraint_).read(*this, id); }

@@ -6,10 +6,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "lathe/constraint.h"
 
 #include "constraint/recognizer.h"
+#include "constraint/text_ahead.h"
 #include "constraint/token_mask.h"
 
 namespace lathe {
@@ -30,6 +34,12 @@ class Guide {
   bool goes_on() const noexcept { return goes_on_; }
   // Goes on with one of them.
   void accept(TokenId id);
+  // Whether at most so many tokens complete the text, behind one more that may come.
+  bool ends_within(TokenId next, std::size_t most) const;
+  // So few tokens as complete the text; nothing where more than `most` are needed.
+  std::optional<std::vector<TokenId>> ending(std::size_t most) const;
+  // Text that probably comes next, since the grammar hardly leaves another (text_ahead.h).
+  std::string text_ahead(std::size_t most) const;
 
  private:
   friend class ConstraintImpl;
@@ -38,6 +48,7 @@ class Guide {
   ConfigId at_ = 0;
   bool begins_;
   bool complete_ = false, goes_on_ = true;
+  TextAhead ahead_;
   std::shared_ptr<const TokenMask> mask_;
 };
 

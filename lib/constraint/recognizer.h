@@ -53,6 +53,9 @@ class Recognizer {
   // After the end of `rule` that began in `origin`: all that may come then.
   ConfigId after(RuleId rule, ConfigId origin);
 
+  // What waits for the end of `rule` that began in `origin`, as it is then; a step was made from
+  // there. Moves with the next call.
+  std::span<const Item> waiting(RuleId rule, ConfigId origin);
   // Whether what began outside (the whole text, or alone()'s state) may end here.
   bool complete(ConfigId id) const noexcept { return configs_[id].complete; }
   // Whether a byte may follow.
@@ -91,7 +94,7 @@ class Recognizer {
   ConfigId compute_step(ConfigId from, std::uint8_t byte);
   void close(ConfigId id);
   void find_readers(Config& config);
-  std::span<const Item> waiting(RuleId rule, ConfigId origin);
+
   void begin_draft();
   void add(const Item& item);
   ConfigId finish_draft();

@@ -90,7 +90,8 @@ std::vector<Completion> Scheduler::step() {
   if (judge()) {
     plan();
     make_room();
-    if (options_.speculator != nullptr) draft();
+    // Bits of float models depend on what is computed beside them.
+    if (options_.speculator != nullptr || model().batch_invariant()) draft();
   }
   if (!parts_.empty()) compute();
   std::erase_if(running_, [](const Lane& lane) { return lane.job == nullptr; });
@@ -266,8 +267,8 @@ void Scheduler::deliver(std::span<const float> logits) {
           if (part.complete) end_prompt(lane, rows);
           break;
         case Lane::Kind::kSample:
-          if (part.draft != nullptr) {
-            choose_drafted(lane, *part.draft, rows);
+          if (!part.behind().empty()) {
+            choose_drafted(lane, part, rows);
           } else if (part.complete) {
             choose_token(lane, part.chosen ? std::span<const float>() : rows);
           }

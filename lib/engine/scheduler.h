@@ -57,8 +57,12 @@ class Scheduler final : public Engine {
     bool scores = false;    // all its rows are scored
     std::size_t row = 0;    // first row of logits
     std::size_t rows = 1;
-    bool chosen = false;  // its token, by choose_side_by_side()
-    SequenceDraft* draft = nullptr;
+    bool chosen = false;              // its token, by choose_side_by_side()
+    std::vector<TokenId> ahead = {};  // drafted because a constraint leaves nothing else, or
+    SequenceDraft* draft = nullptr;   // copied
+    std::span<const TokenId> behind() const noexcept {
+      return draft != nullptr ? draft->tokens() : std::span<const TokenId>(ahead);
+    }
   };
 
   void expire();
@@ -102,7 +106,8 @@ class Scheduler final : public Engine {
   std::int64_t prefill_room() const noexcept;
   // Lengthens the parts by what is drafted, where all decode.
   void draft();
-  void follow_drafts();
+  // Finds what is drafted for each part, as much as there is memory for; whether there is anything.
+  bool follow_drafts();
   void compute();
   void note_pace(double seconds);
   void deliver(std::span<const float> logits);
@@ -113,7 +118,7 @@ class Scheduler final : public Engine {
   // No logits: the token is chosen.
   void choose_token(Lane& lane, std::span<const float> logits);
   // The same, and what was drafted behind it as far as it holds.
-  void choose_drafted(Lane& lane, SequenceDraft& draft, std::span<const float> logits);
+  void choose_drafted(Lane& lane, const Part& part, std::span<const float> logits);
   // Lets others copy from what a job has.
   void offer(const Job& job);
   // Begins the answers and continuations that follow a prompt.

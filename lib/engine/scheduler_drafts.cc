@@ -13,16 +13,17 @@ void Scheduler::draft() {
   const bool all_decode = std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
     return running_[part.lane].decodes();
   });
-  if (parts_.empty() || !all_decode) return;
-  follow_drafts();
-  std::vector<SequenceDraft*> drafts;
-  for (const Part& part : parts_) drafts.push_back(part.draft);
-  options_.speculator->state().plan(drafts);
+  if (parts_.empty() || !all_decode || !follow_drafts()) return;
+  std::vector<SequenceDraft*> copies;
+  for (const Part& part : parts_) {
+    if (part.draft != nullptr) copies.push_back(part.draft);
+  }
+  if (!copies.empty()) options_.speculator->state().plan(copies);
   drafted_.resize(std::max(drafted_.size(), parts_.size()));
   std::size_t row = 0;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     Part& part = parts_[i];
-    const std::span<const TokenId> behind = part.draft->tokens();
+    const std::span<const TokenId> behind = part.behind();
     drafted_[i].assign(inputs_[i].tokens.begin(), inputs_[i].tokens.end());
     drafted_[i].insert(drafted_[i].end(), behind.begin(), behind.end());
     inputs_[i].tokens = drafted_[i];
@@ -34,7 +35,7 @@ void Scheduler::draft() {
   }
 }
 
-void Scheduler::follow_drafts() {
+bool Scheduler::follow_drafts() {
   std::int64_t spare = free_pages();
   for (const Part& part : parts_) {
     const Lane& lane = running_[part.lane];
@@ -42,31 +43,42 @@ void Scheduler::follow_drafts() {
   }
   // Nobody gives way to a draft.
   const std::int64_t each = std::max<std::int64_t>(0, spare / std::ssize(parts_));
+  bool any = false;
   for (Part& part : parts_) {
     const Lane& lane = running_[part.lane];
     const GenerationState& state = *lane.job->states[lane.index];
     const std::int64_t held = lane.computed + 1;
-    const std::int64_t room = (pages_for(held) + each) * page_tokens_ - held;
+    const std::int64_t room =
+        std::min((pages_for(held) + each) * page_tokens_ - held, state.draft_room());
+    part.ahead = state.tokens_ahead(std::min(room, kMostAhead));
+    any = any || !part.ahead.empty();
+    if (!part.ahead.empty() || options_.speculator == nullptr) continue;
     std::unique_ptr<SequenceDraft>& draft = lane.job->drafts[lane.index];
     if (draft == nullptr) draft = std::make_unique<SequenceDraft>(options_.speculator->state());
     part.draft = draft.get();
-    part.draft->follow(state.history(), std::min(room, state.draft_room()));
+    part.draft->follow(state.history(), room);
+    any = true;
   }
+  return any;
 }
 
-void Scheduler::choose_drafted(Lane& lane, SequenceDraft& draft, std::span<const float> logits) {
+void Scheduler::choose_drafted(Lane& lane, const Part& part, std::span<const float> logits) {
   Job& job = *lane.job;
   GenerationState& state = *job.states[lane.index];
   std::size_t held = 0;
   {
     DraftedPositions drafted(*session_, lane.sequence, lane.computed);
-    held = state.accept_draft(logits, draft.tokens(), [&] {
+    held = state.accept_draft(logits, part.behind(), [&] {
       drafted.hold();
       ++lane.computed;
       note_token(job);
     });
   }
-  draft.settle(static_cast<std::int64_t>(held));
+  if (part.draft != nullptr) {
+    part.draft->settle(static_cast<std::int64_t>(held));
+  } else {
+    state.note_ahead(part.ahead.size(), held);
+  }
   note_token(job);
   if (state.finished()) retire(lane);
 }

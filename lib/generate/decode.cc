@@ -64,8 +64,13 @@ std::span<const TokenId> GenerationState::input() const noexcept {
 void GenerationState::choose(std::span<const float> logits) {
   if (result_.ids.empty()) result_.timings.prefill = seconds_since(started_);
   choice_.reset();
+  ends_here_ = false;
   finite_ = all_finite(logits);
   if (finite_) pick(logits);
+  if (choice_ && guided_ && guided_->finishes()) {
+    choice_ = guided_->keep_room(*choice_, room());
+    ends_here_ = !choice_;
+  }
   if (choice_ && options_.logprobs > 0) chosen_ = describe(logits, *choice_);
 }
 
@@ -73,6 +78,10 @@ void GenerationState::advance() {
   const bool first = result_.ids.empty();
   const Clock::time_point now = Clock::now();
   computed_ = history_.size();
+  if (ends_here_) {
+    finish(FinishReason::kStop);
+    return;
+  }
   if (!choice_ && finite_) {
     fail_invalid("after {} tokens no token is left to choose from: all are forbidden{}",
                  history_.size(),
@@ -99,7 +108,8 @@ void GenerationState::advance() {
   show(stops_.push(text_of(id)));
   if (finished_) return;
   if (judged()) waits_ = checked_->took(result_.text, result_.text.size() + stops_.held());
-  if (stops_.matched() || (guided_ && guided_->over())) {
+  const bool fulfilled = guided_ && guided_->finishes() && guided_->complete() && room() == 0;
+  if (stops_.matched() || fulfilled || (guided_ && guided_->over())) {
     finish(FinishReason::kStop);
   } else if (std::cmp_equal(result_.ids.size(), options_.max_tokens)) {
     finish(FinishReason::kLength);
@@ -111,10 +121,30 @@ void GenerationState::advance() {
   }
 }
 
+std::int64_t GenerationState::room() const noexcept {
+  const std::int64_t room = context_ - std::ssize(history_) + 1;
+  if (options_.max_tokens < 0) return room;
+  return std::min(room, options_.max_tokens - std::ssize(result_.ids));
+}
+
 std::int64_t GenerationState::draft_room() const noexcept {
   const std::int64_t room = context_ - std::ssize(history_);
   if (options_.max_tokens < 0) return room;
   return std::min(room, options_.max_tokens - std::ssize(result_.ids) - 1);
+}
+
+std::vector<TokenId> GenerationState::tokens_ahead(std::int64_t most) const {
+  // A grammar whose tokens the model spells otherwise is asked no more.
+  constexpr std::size_t kTried = 32;
+  const bool held = ahead_ < kTried || 2 * ahead_held_ > ahead_;
+  if (!guided_ || !guided_->forbids() || options_.edit_logits || most <= 0 || !held) return {};
+  return guided_->tokens_ahead(static_cast<std::size_t>(most));
+}
+
+void GenerationState::note_ahead(std::size_t drafted, std::size_t held) noexcept {
+  ahead_ += drafted;
+  ahead_held_ += held;
+  result_.foreseen += static_cast<std::int64_t>(held);
 }
 
 void GenerationState::cancel() {
@@ -128,6 +158,7 @@ Generation GenerationState::take() {
   if (stops_.matched()) result_.stop_text = stops_.match();
   if (splitter_) result_.reasoning = splitter_->reasoning();
   if (checked_) result_.check = checked_->report();
+  result_.complete = !guided_ || guided_->complete();
   return std::move(result_);
 }
 

@@ -32,6 +32,9 @@
 
 namespace lathe {
 
+// Tokens that are drafted at once because a constraint leaves no others.
+inline constexpr std::int64_t kMostAhead = 12;
+
 class GenerationState {
  public:
   // `context`: positions that the sequence may hold. The tokenizer outlives the state.
@@ -58,6 +61,11 @@ class GenerationState {
 
   // Tokens that may be drafted behind the next one: more can't come, or have no place.
   std::int64_t draft_room() const noexcept;
+  // What probably follows the next token, since the constraint hardly leaves anything else: a draft
+  // of at most so many tokens, often none.
+  std::vector<TokenId> tokens_ahead(std::int64_t most) const;
+  // Of such a draft so many tokens held.
+  void note_ahead(std::size_t drafted, std::size_t held) noexcept;
   // As accept(), where behind input() a draft was computed too: takes the rows of logits in turn
   // while what is chosen is what was drafted, calling on_hold() for each draft token that is, and
   // returns how many are. They are in the sequence already.
@@ -93,6 +101,8 @@ class GenerationState {
   // The logits as options_.edit_logits and the constraint leave them.
   std::span<const float> edited(std::span<const float> logits);
   GeneratedToken describe(std::span<const float> logits, TokenId id);
+  // Tokens that the answer may still get.
+  std::int64_t room() const noexcept;
   // What of the answer's next token is to be shown.
   std::string text_of(TokenId id);
   void show(std::string_view text);
@@ -129,9 +139,11 @@ class GenerationState {
   std::vector<RankedLogit> ranked_;
   bool finite_ = true;             // the logits that choose() saw
   std::optional<TokenId> choice_;  // made by choose(), for advance()
+  bool ends_here_ = false;         // in its place: the constraint's text has to end
   GeneratedToken chosen_;          // the same with its probabilities, where they are wanted
   Generation result_;
   bool finished_ = false;
+  std::size_t ahead_ = 0, ahead_held_ = 0;  // tokens that were drafted so, and held
   Clock::time_point started_ = Clock::now();
   Clock::time_point first_token_;
 };

@@ -1,5 +1,6 @@
 #include "generate/drive.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -15,25 +16,34 @@
 namespace lathe {
 namespace {
 
+std::int64_t ahead_room(const GenerationState& state) {
+  return std::min(kMostAhead, state.draft_room());
+}
+
 void step(GenerationState& state, Session& session, SequenceId sequence) {
   const SequenceInput input{sequence, state.input(), false};
   state.accept(session.forward({&input, 1}));
 }
 
-void step_with_draft(GenerationState& state, Session& session, SequenceId sequence,
-                     Speculator::State& speculator, SequenceDraft& draft) {
-  draft.follow(state.history(), state.draft_room());
-  SequenceDraft* const drafts[] = {&draft};
-  speculator.plan(drafts);
+// Returns how many tokens of the draft held.
+std::size_t check(std::span<const TokenId> draft, GenerationState& state, Session& session,
+                  SequenceId sequence, Speculator* speculator) {
   std::vector<TokenId> tokens(state.input().begin(), state.input().end());
-  tokens.insert(tokens.end(), draft.tokens().begin(), draft.tokens().end());
+  tokens.insert(tokens.end(), draft.begin(), draft.end());
   const SequenceInput input{sequence, tokens, true};
   const auto start = std::chrono::steady_clock::now();
   const std::span<const float> logits = session.forward({&input, 1});
-  speculator.note(std::ssize(tokens), seconds_since(start));
-  DraftedPositions drafted(session, sequence,
-                           session.length(sequence) - std::ssize(draft.tokens()));
-  const std::size_t held = state.accept_draft(logits, draft.tokens(), [&] { drafted.hold(); });
+  if (speculator != nullptr) speculator->state().note(std::ssize(tokens), seconds_since(start));
+  DraftedPositions drafted(session, sequence, session.length(sequence) - std::ssize(draft));
+  return state.accept_draft(logits, draft, [&] { drafted.hold(); });
+}
+
+void step_with_copy(GenerationState& state, Session& session, SequenceId sequence,
+                    Speculator& speculator, SequenceDraft& draft) {
+  draft.follow(state.history(), state.draft_room());
+  SequenceDraft* const drafts[] = {&draft};
+  speculator.state().plan(drafts);
+  const std::size_t held = check(draft.tokens(), state, session, sequence, &speculator);
   draft.settle(static_cast<std::int64_t>(held));
 }
 
@@ -53,14 +63,22 @@ void judge(GenerationState& state, Session& session, SequenceId sequence) {
 
 void drive(GenerationState& state, Session& session, SequenceId sequence, Speculator* speculator) {
   // What was taken back is nothing to copy from: it begins anew.
-  std::optional<SequenceDraft> draft;
+  std::optional<SequenceDraft> copy;
+  // Bits of float models depend on what is computed beside them.
+  const bool drafts = speculator != nullptr || session.model().batch_invariant();
   while (!state.finished()) {
     if (state.waits()) {
       judge(state, session, sequence);
-      draft.reset();
+      copy.reset();
+      continue;
+    }
+    std::vector<TokenId> ahead;
+    if (drafts && state.input().size() == 1) ahead = state.tokens_ahead(ahead_room(state));
+    if (!ahead.empty()) {
+      state.note_ahead(ahead.size(), check(ahead, state, session, sequence, speculator));
     } else if (speculator != nullptr && state.input().size() == 1) {
-      if (!draft) draft.emplace(speculator->state());
-      step_with_draft(state, session, sequence, speculator->state(), *draft);
+      if (!copy) copy.emplace(speculator->state());
+      step_with_copy(state, session, sequence, *speculator, *copy);
     } else {
       step(state, session, sequence);
     }

@@ -1,10 +1,12 @@
 #include "generate/guided_answer.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "lathe/error.h"
 #include "lathe/reasoning.h"
 
 #include "constraint/vocabulary.h"
@@ -27,7 +29,10 @@ bool loses_space(const Tokenizer& tokenizer, std::span<const TokenId> text, Toke
 
 GuidedAnswer::GuidedAnswer(const AnswerConstraint& constraint, const Tokenizer& tokenizer,
                            std::span<const TokenId> prompt, std::vector<TokenId> ends)
-    : constraint_(constraint.constraint), tokenizer_(tokenizer), ends_(std::move(ends)) {
+    : constraint_(constraint.constraint),
+      tokenizer_(tokenizer),
+      ends_(std::move(ends)),
+      finish_(constraint.finish) {
   const ReasoningMarks* marks = constraint.reasoning.get();
   if (marks != nullptr && !marks->answer.empty()) {
     answer_mark_ = marks->answer;
@@ -40,6 +45,39 @@ GuidedAnswer::GuidedAnswer(const AnswerConstraint& constraint, const Tokenizer& 
     think_ = *first;
   }
   begin(prompt);
+}
+
+std::optional<TokenId> GuidedAnswer::keep_room(TokenId chosen, std::int64_t left) {
+  if (!finish_ || left <= 0) return chosen;
+  const auto room = static_cast<std::size_t>(left);
+  if (guide_ == nullptr) return keep_room_to_think(chosen, room);
+  const bool ends = std::ranges::find(ends_, chosen) != ends_.end();
+  const bool fits =
+      chosen == think_ ? can_think(room - 1) : ends || guide_->ends_within(chosen, room - 1);
+  if (fits) return chosen;
+  const auto ending = guide_->ending(room);
+  if (!ending) return chosen;  // there never was room
+  return ending->empty() ? std::nullopt : std::optional<TokenId>(ending->front());
+}
+
+// Whether the mark of the answer and the shortest one have a place in so many tokens.
+bool GuidedAnswer::can_think(std::size_t left) {
+  if (!whole_) {
+    const auto ending = Guide(constraint_, false).ending(left);
+    whole_ = ending ? ending->size() : std::numeric_limits<std::size_t>::max() / 2;
+    mark_ids_ = tokenizer_.encode(answer_mark_, {.add_special = false, .parse_special = true});
+  }
+  return left >= mark_ids_.size() + *whole_;
+}
+
+// What is thought ends where the rest is needed for the answer.
+TokenId GuidedAnswer::keep_room_to_think(TokenId chosen, std::size_t left) {
+  const bool goes_on = mark_next_ == 0 && can_think(left - 1);
+  // Where there never was room, nothing is forced.
+  if (goes_on || !(mark_next_ > 0 || can_think(left)) || mark_next_ == mark_ids_.size()) {
+    return chosen;
+  }
+  return mark_ids_[mark_next_++];
 }
 
 void GuidedAnswer::begin(std::span<const TokenId> text) {
@@ -60,6 +98,30 @@ void GuidedAnswer::forbid(std::span<float> logits) {
     if (is_logit(ends_[i])) logit(ends_[i]) = guide_->complete() ? kept_[i] : kNever;
   }
   if (is_logit(think_)) logit(think_) = think;
+}
+
+std::vector<TokenId> GuidedAnswer::tokens_ahead(std::size_t most) const {
+  constexpr std::size_t kBytes = 96;
+  const std::string text = guide_ != nullptr && most > 0 ? guide_->text_ahead(kBytes) : "";
+  if (text.empty()) return {};
+  std::vector<TokenId> ids;
+  try {
+    ids = tokenizer_.encode(text, {.add_special = false, .after_special = true});
+  } catch (const Error&) {
+    return {};  // a vocabulary without some byte; then masks say what goes
+  }
+  // Some tokenizers put a space in front.
+  std::string_view rest = text;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::string_view piece = constraint_->vocabulary().text(ids[i]);
+    if (piece.empty() || !rest.starts_with(piece)) {
+      ids.resize(i);
+      break;
+    }
+    rest.remove_prefix(piece.size());
+  }
+  ids.resize(std::min(ids.size(), most));
+  return ids;
 }
 
 void GuidedAnswer::accept(TokenId id, std::span<const TokenId> text) {

@@ -44,8 +44,34 @@ class Grammars(ToolTest):
         self.assertRegex(out["text"], r"\A [\[\],0-9x]+\Z")
 
     def test_the_reason_says_when_an_answer_was_cut(self):
-        out = self.ok("-m", self.model, "-p", "A", "--json", "-n", "3", "--regex", "[a-z ]{40}").stdout
-        self.assertEqual(json.loads(out)["finish_reason"], "length")
+        for more in ((), ("--finish",)):
+            out = self.ok("-m", self.model, "-p", "A", "--json", "-n", "3", "--regex", "[a-z ]{40}", *more).stdout
+            self.assertEqual(json.loads(out)["finish_reason"], "length")
+            self.assertIs(json.loads(out)["complete"], False)
+
+    def test_an_answer_that_has_to_be_finished_is_whole(self):
+        self.write("person.json", json.dumps(PERSON))
+        for tokens in (45, 60, 75):
+            for seed in range(3):
+                out = json.loads(self.ok("-m", self.model, "-p", "A heron", "--json", "-n", str(tokens), "--finish",
+                                         "--json-schema", "person.json", "--temp", "3", "--seed", str(seed)).stdout)
+                self.assertEqual(list(json.loads(out["text"])), ["name", "age"])
+                self.assertEqual(out["finish_reason"], "stop")
+                self.assertLessEqual(out["tokens"], tokens)
+                self.assertNotIn("complete", out)
+
+    def test_rows_are_finished_where_they_or_all_ask_for_it(self):
+        row = {"prompt": "A heron", "regex": "( [a-z]+)+ the end", "max_tokens": 30, "temp": 2, "seed": 1}
+        text = "".join(json.dumps(r) + "\n" for r in (row, dict(row, finish=True)))
+        cut, whole = self.records(text, 0)
+        self.assertEqual((cut["finish_reason"], cut.get("complete")), ("length", False))
+        self.assertEqual((whole["finish_reason"], whole.get("complete")), ("stop", None))
+        self.assertTrue(whole["text"].endswith(" the end"))
+        done = self.ok("--jsonl", "-q", "-m", self.model, "--finish", stdin=json.dumps(row) + "\n")
+        self.assertEqual(json.loads(done.stdout)["text"], whole["text"])
+        wrong, = self.records(json.dumps({"prompt": "A", "finish": True}) + "\n", 1)
+        self.assertIn("finish", wrong["error"]["message"])
+        self.fails(2, "-m", "absent", "-p", "x", "--finish", message="--finish")
 
     def test_a_context_that_is_empty_shows_no_space_and_the_grammar_knows(self):
         out = self.ok("-m", self.model, "-p", "", "--choice", "The miller", "--choice", "My aunt").stdout

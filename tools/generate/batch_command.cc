@@ -45,6 +45,7 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   defaults.tools = said.tools;
   defaults.template_args = said.template_args;
   defaults.reasoning_apart = flags.reasoning == "separate";
+  defaults.finish = flags.constraint.finish;
   defaults.reasoning_dropped = flags.reasoning == "drop";
   defaults.special = flags.special;
   defaults.echo = flags.echo;
@@ -216,7 +217,8 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   take_model_sampling(tool, *opened.checkpoint, flags);
   take_model_reasoning(*opened.tokenizer, flags);
   note_dates(tool, flags, *opened.tokenizer);
-  flags.answer_constraint = answer_constraint(flags.grammar, *opened.tokenizer);
+  flags.answer_constraint =
+      answer_constraint(flags.grammar, *opened.tokenizer, flags.constraint.finish);
   BatchOptions options = batch_options(tool, flags, opened);
   EngineOptions engine_how = engine_options(tool, *opened.model, flags);
   engine_how.speculator = make_speculator(tool, flags, opened);

@@ -26,6 +26,10 @@ void add_constraint_options(Tool& tool, ConstraintFlags& o) {
                "With --json-schema: pass over keywords that are not enforced, which are refused "
                "otherwise")
       ->group(kGroup);
+  app.add_flag("--finish", o.finish,
+               "Keep room to complete the answer: before -n or the context end it, what completes "
+               "it soonest is written")
+      ->group(kGroup);
 }
 
 std::shared_ptr<const Grammar> read_grammar(const ConstraintFlags& o) {
@@ -52,10 +56,11 @@ std::shared_ptr<const Grammar> read_grammar(const ConstraintFlags& o) {
 }
 
 std::shared_ptr<const AnswerConstraint> answer_constraint(
-    const std::shared_ptr<const Grammar>& grammar, const Tokenizer& tokenizer) {
+    const std::shared_ptr<const Grammar>& grammar, const Tokenizer& tokenizer, bool finish) {
   if (grammar == nullptr) return nullptr;
   auto out = std::make_shared<AnswerConstraint>();
   out->constraint = Constraint::create(grammar, make_vocabulary(tokenizer));
+  out->finish = finish;
   return out;
 }
 

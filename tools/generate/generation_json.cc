@@ -33,6 +33,7 @@ Json timings_of(const GenerationRecord& record) {
               {"prompt_tokens_per_second", per_second(prompt, t.prefill)},
               {"bytes_per_token", record.token_bytes}};
   if (result.check != nullptr) out["check"] = result.check->seconds;
+  if (result.foreseen > 0) out["foreseen"] = result.foreseen;
   if (record.speculator != nullptr) out["drafts"] = drafts_json(record.speculator->stats());
   return out;
 }
@@ -47,6 +48,7 @@ std::string to_json(const GenerationRecord& record) {
   if (record.reasoning_apart) out["reasoning"] = result.reasoning;
   out["ids"] = result.ids;
   out["finish_reason"] = to_string(result.reason);
+  if (!result.complete) out["complete"] = false;
   if (!result.stop_text.empty()) out["stop"] = result.stop_text;
   if (result.end_token >= 0) out["end_token"] = result.end_token;
   put_check_report(out, result.check.get());

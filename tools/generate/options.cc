@@ -260,6 +260,9 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
   check_conversation_options(o);
   o.grammar = read_grammar(o.constraint);
   o.check = read_check(o.judge);
+  if (o.constraint.finish && o.grammar == nullptr && !o.jsonl) {
+    fail_usage("--finish completes what --grammar, --json-schema and their kin ask for");
+  }
   if (o.corpus_option->count() > 0 && o.lookup == "off") {
     fail_usage("--lookup-corpus is what --lookup copies from, and --lookup off copies nothing");
   }

@@ -38,6 +38,7 @@ struct RowDefaults {
   std::string tools, template_args;   // of conversations that say nothing else (lathe/chat.h)
   bool reasoning_apart = false;       // the record has it under "reasoning", not in the text
   bool reasoning_dropped = false;     // it is not in the text
+  bool finish = false;                // AnswerConstraint::finish, of every constraint
   bool special = false;               // control tokens spelled in a prompt count
   bool echo = false;                  // the record has the prompt
 };
@@ -61,6 +62,7 @@ struct BatchRow {
   std::optional<int> alternatives;     // with log-probabilities: how many more to list per token
   int samples = 1;
   double timeout = 0.0;
+  bool finish = false;  // AnswerConstraint::finish
   bool special = false, echo = false, reasoning_apart = false, reasoning_dropped = false;
   bool stream = false, stream_usage = false;  // of parse_openai_body
   std::string chat_template;

@@ -88,6 +88,9 @@ struct AnswerConstraint {
   std::shared_ptr<const Constraint> constraint;
   // What the model thinks first is free, where the marks are tokens of its vocabulary. May be null.
   std::shared_ptr<const ReasoningMarks> reasoning = {};
+  // Where max_tokens or the context are about to end the answer, it goes on with what completes
+  // it soonest, and ends with kStop. An answer for which there never was room is cut, as without.
+  bool finish = false;
 };
 
 }  // namespace lathe

@@ -89,6 +89,10 @@ struct Generation {
   TokenId end_token = -1;                    // the end token that was met, if any
   std::shared_ptr<const CheckReport> check;  // null: nobody judged it
   std::int64_t prompt_tokens = 0;
+  // Tokens that the constraint let foresee, computed beside others; and whether the text is all
+  // that the constraint asks for: false where it was cut.
+  std::int64_t foreseen = 0;
+  bool complete = true;
   GenerateTimings timings;
 };
 
