@@ -35,13 +35,10 @@ constexpr MethodNames kMethods[] = {
 const MethodNames& names_of(Method method) { return kMethods[static_cast<std::size_t>(method)]; }
 
 Json gptq_config(const FolderScheme& scheme, const std::vector<std::string>& kept) {
-  Json json = {{"quant_method", "gptq"}, {"checkpoint_format", "gptq"},
-               {"bits", scheme.bits},    {"group_size", scheme.group},
-               {"desc_act", false},      {"sym", true},
-               {"lm_head", false}};
+  Json json = {{"quant_method", "gptq"},     {"checkpoint_format", "gptq"}, {"bits", scheme.bits},
+               {"group_size", scheme.group}, {"desc_act", false},           {"sym", true}};
   // What is not there in this form: patterns of modules, each after "-:".
   for (const std::string& module : kept) {
-    if (module == "lm_head") continue;
     std::string pattern;
     for (const char c : module) {
       if (c == '.') pattern += '\\';

@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/model_tensors.h"
 #include "kernels/conversion_kernels.h"
 #include "kernels/select.h"
 #include "quant/foreign_scheme.h"
@@ -399,17 +400,19 @@ void Quantization::apply_folder(const FolderScheme& wanted, const TensorInfo& in
   set_maker(scheme, tensor);
 }
 
-// config.json names the method, and the modules that it is not about.
+// config.json names the method, and the modules that it is not about. The output matrix is one,
+// even where it is the embedding; of GPTQ's folders readers expect that untold.
 void Quantization::describe_folder() {
+  const auto module_of = [](const std::string& name) { return name.substr(0, name.rfind('.')); };
   std::vector<std::string> kept;
   for (const PlannedTensor& tensor : plan_.tensors) {
     const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-    const bool linear = info.shape.size() == 2 && info.id.role != TensorRole::kEmbedding;
-    if (!linear || !tensor.more.empty()) continue;
-    kept.push_back(tensor.out.name.substr(0, tensor.out.name.rfind('.')));
+    const bool linear = info.shape.size() == 2 && info.id.layer >= 0;
+    if (linear && tensor.more.empty()) kept.push_back(module_of(tensor.out.name));
   }
-  // Where it is the embedding, too, it is a module in itself.
-  if (std::ranges::find(kept, "lm_head") == kept.end()) kept.emplace_back("lm_head");
+  if (folder_->method != FolderScheme::Method::kGptq) {
+    kept.push_back(module_of(tensor_name({TensorRole::kHead})));
+  }
   plan_.quantization = folder_config(*folder_, kept);
 }
 

@@ -114,12 +114,12 @@ class Quantize(ToolTest):
         return {t["name"]: t["dtype"] for t in json.loads(out)["tensors"]}
 
     def test_rows_too_short_for_blocks_of_256_get_those_of_32(self):
-        for scheme, down, other in [("q4_k_m", "Q8_0", "Q5_0"), ("q6_k", "Q8_0", "Q8_0"),
-                                    ("q3_k_m", "Q5_0", "IQ4_NL"), ("iq4_xs", "IQ4_NL", "IQ4_NL")]:
+        for scheme, down in [("q4_k_m", "Q8_0"), ("q6_k", "Q8_0"), ("q3_k_m", "Q5_0"), ("iq4_xs", "IQ4_NL")]:
             self.ok("-m", self.model, "-o", "x.gguf", "-f", "-s", scheme)
             types = self.types("x.gguf")
             self.assertEqual(types["blk.1.ffn_down.weight"], down, scheme)
-            self.assertEqual(types["blk.1.ffn_up.weight"], other, scheme)
+            # Of 48 inputs, which are no multiple of 32 either.
+            self.assertEqual(types["blk.1.ffn_up.weight"], "F16", scheme)
 
     def test_mixtures_of_blocks_of_256(self):
         model = self.data("models/base")
