@@ -17,14 +17,15 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/tool.h"
+#include "quantize/budget.h"
 #include "quantize/report.h"
 #include "quantize/statistics.h"
+#include "quantize/verify.h"
 
 namespace {
 
 using namespace lathe;
 using namespace lathe::tool;
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kFast = "fast";
 constexpr const char* kGood = "good";
@@ -44,9 +45,11 @@ struct Options {
   std::int64_t layers = 0;
   std::string verify;   // a file, to be rebuilt
   std::string against;  // from this
+  BudgetRequest budget;
   bool dry_run = false;
   bool resume = false;
   bool allow_requantize = false;
+  bool chosen_scheme = false;  // by the user
 };
 
 // "a=b" at the last '=': a regular expression may hold one itself.
@@ -109,6 +112,17 @@ void check_options(const Tool& tool, const Options& options) {
     }
     return;
   }
+  check_budget(options.budget);
+  if (options.budget.any() &&
+      (options.chosen_scheme || !options.rules.empty() || !options.include.empty() ||
+       !options.exclude.empty() || !options.also.empty() || options.resume)) {
+    fail_usage(
+        "--max-size, --max-bits, --max-kld and --max-ppl choose the schemes: leave --scheme, "
+        "--tensor, --include, --exclude, --also and --resume out");
+  }
+  if (options.budget.any() && common.output.ends_with(".gguf")) {
+    fail_usage("-o {}: schemes are chosen for .lathe files", lathe::quoted(common.output));
+  }
   if (options.layers > 0 && options.synthetic.empty()) {
     fail_usage("--layers is of a --synthetic model; a model that is read keeps its own");
   }
@@ -163,50 +177,6 @@ void warn_of_requantizing(const Tool& tool, const Options& options, const Quanti
       fmt::join(report.requantized_from, ", ")));
 }
 
-void print_json(const Tool& tool, const Json& json) {
-  if (!tool.common().json()) return;
-  Output output("-", false);
-  output.write(json_text(json, 2) + "\n");
-  output.finish();
-}
-
-// 0 when the file is what its recipe makes, 1 otherwise.
-int verify(const Tool& tool, const Options& options) {
-  OpenOptions open;
-  open.tokenizer_path = options.tokenizer;
-  const auto checkpoint = Checkpoint::open(options.against, open);
-  RebuildOptions how;
-  TextStatistics statistics = find_statistics(tool, statistics_options(options), checkpoint);
-  how.importance = std::move(statistics.importance.columns);
-  how.products = std::move(statistics.products);
-  how.threads = tool.common().threads_or_default();
-  ProgressBar bar(tool, "verify", ProgressBar::Unit::kBytes);
-  how.progress = bar.callback();
-  const RebuildReport report = rebuild(options.verify, *checkpoint, how);
-  bar.finish();
-  print_json(tool, {{"schema", "lathe.quantize.verify/1"},
-                    {"file", options.verify},
-                    {"against", options.against},
-                    {"recipe", report.recipe},
-                    {"tensors", report.tensors},
-                    {"same", report.differing.empty()},
-                    {"differing", report.differing}});
-  if (report.differing.empty()) {
-    if (!tool.common().json()) {
-      Output output("-", false);
-      output.write(fmt::format("{}: ok, {} tensors\n", lathe::escape_for_terminal(options.verify),
-                               report.tensors));
-      output.finish();
-    }
-    return 0;
-  }
-  tool.warn(fmt::format("{}: is not what its recipe makes of {}: {} differs first, {} of {} in all",
-                        lathe::quoted(options.verify), lathe::quoted(options.against),
-                        lathe::quoted(report.differing.front()), report.differing.size(),
-                        report.tensors));
-  return 1;
-}
-
 std::shared_ptr<const Checkpoint> open_source(const Tool& tool, const Options& options) {
   if (!options.synthetic.empty()) {
     SyntheticOptions synthetic;
@@ -221,10 +191,35 @@ std::shared_ptr<const Checkpoint> open_source(const Tool& tool, const Options& o
   return checkpoint;
 }
 
+int run_within(const Tool& tool, const Options& options,
+               const std::shared_ptr<const Checkpoint>& checkpoint, QuantizeOptions how) {
+  const TextStatistics statistics = find_statistics(tool, statistics_options(options), checkpoint);
+  how.importance = statistics.importance.columns;
+  how.products = statistics.products;
+  const auto result = quantize_within(tool, options.budget, checkpoint, how, options.dry_run);
+  if (!result) return 0;
+  warn_of_requantizing(tool, options, result->report);
+  warn_of_losses(tool, result->report);
+  tool.note(quantize_summary(result->report, tool.common().output));
+  Output output("-", false);
+  if (tool.common().json()) {
+    output.write(quantize_json(std::span(&result->target, 1), std::span(&result->report, 1)));
+  } else if (tool.common().verbose > 0) {
+    output.write(quantize_table(result->report, true, output.columns()));
+  }
+  output.finish();
+  if (result->kept) return 0;
+  tool.warn("what was asked for is not reached: the file is the last that was tried");
+  return 1;
+}
+
 int run(const Tool& tool, const Options& options) {
   const CommonValues& common = tool.common();
   check_options(tool, options);
-  if (!options.verify.empty()) return verify(tool, options);
+  if (!options.verify.empty()) {
+    return verify(tool, {options.verify, options.against, options.tokenizer},
+                  statistics_options(options));
+  }
   std::vector<QuantizeTarget> targets(1);
   targets[0] = {common.output, make_options(tool, options, options.scheme)};
   for (const std::string& also : options.also) {
@@ -232,6 +227,7 @@ int run(const Tool& tool, const Options& options) {
     targets.push_back({path, make_options(tool, options, scheme)});
   }
   const auto checkpoint = open_source(tool, options);
+  if (options.budget.any()) return run_within(tool, options, checkpoint, targets.front().options);
 
   std::vector<QuantizeReport> reports;
   if (options.dry_run) {
@@ -302,6 +298,7 @@ int main(int argc, char** argv) {
               "a text says; the default with --calib, and without it of a text that comes along",
               {kFast, kGood})
       ->default_str("");
+  add_budget_options(tool, options.budget);
   app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")
       ->type_name("FILE");
   app.add_option("--synthetic", options.synthetic,
@@ -327,7 +324,11 @@ int main(int argc, char** argv) {
   tool.example("quantize -m hf-folder -o awq -s awq --effort good", "A folder for vLLM");
   tool.example("quantize -m hf-folder -o w4.lathe --calib book.txt",
                "Weighted by what a text needs");
+  tool.example("quantize -m hf-folder -o m.lathe --max-kld 0.02", "As small as that allows");
   tool.example("quantize --verify w4.lathe --against hf-folder", "Is it what it says?");
   tool.see_also("convert(1), perplexity(1), bench(1), lathe(5), lathe(7)");
-  return tool.run(argc, argv, [&] { return run(tool, options); });
+  return tool.run(argc, argv, [&] {
+    options.chosen_scheme = app.get_option("--scheme")->count() > 0;
+    return run(tool, options);
+  });
 }
