@@ -70,7 +70,7 @@ class QuantizedFolders(ToolTest):
         return lambda tensors: tensors.pop(name)
 
     def test_lists_matrices_with_their_schemes(self):
-        for name, scheme in (("gptq-4", "w4g32"), ("awq", "w5g32"), ("compressed-4", "w4g32"),
+        for name, scheme in (("gptq-4", "w4g32"), ("awq", "w4g32az"), ("compressed-4", "w4g32"),
                              ("nf4", "w4nlr"), ("int8", "w8r")):
             with self.subTest(folder=name):
                 out = self.ok("--list", self.source(name)).out
