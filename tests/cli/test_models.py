@@ -23,11 +23,11 @@ ANSWERS = [
     "The shape of the windows is triangle.\nAnswer: B",
     "There are 2 windows.\nAnswer: C"
 ]
-PERPLEXITY = {"base": "2.854", "f32": "20.77", "w8r": "20.73", "w4": "20.66"}
+PERPLEXITY = {"base": "2.854", "f32": "20.77", "w8r": "20.73", "w4": "20.62"}
 # KL divergence from f32 of the mixture w4, mean: what a like file of llama.cpp's (Q4_K_S, 4.73 bits)
 # loses in the same text.
 LIMITS = {"base": 0.0157, "f32": 0.1169}
-CORRECT = {"w8r": 46, "w4": 44}  # of 60; floats may differ from machine to machine
+CORRECT = {"w8r": 46, "w4": 45}  # of 60; floats may differ from machine to machine
 
 
 class Models(ToolTest):

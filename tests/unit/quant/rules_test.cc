@@ -32,10 +32,10 @@ TEST(SchemeRules, AnEmbeddingThatIsTheOutputTooHasItsBits) {
   for (const bool tied : {false, true}) {
     const auto tensors = model(tied);
     const SchemeRules rules(QuantizeOptions{}, tensors);
-    EXPECT_EQ(scheme_of(rules, tensors[0]), tied ? "w8r" : "w4nlg16d");
+    EXPECT_EQ(scheme_of(rules, tensors[0]), tied ? "w6g32d" : "w4nlg16d");
     EXPECT_EQ(scheme_of(rules, tensors[1]), "w4nlg32d");
     if (!tied) {
-      EXPECT_EQ(scheme_of(rules, tensors[2]), "w8r");
+      EXPECT_EQ(scheme_of(rules, tensors[2]), "w6g32d");
     }
   }
 }
@@ -57,7 +57,7 @@ TEST(SchemeRules, TheLastRuleThatMatchesWins) {
   const SchemeRules rules(options, tensors);
   EXPECT_EQ(scheme_of(rules, tensors[0]), "w4g64");
   EXPECT_EQ(scheme_of(rules, tensors[1]), "w8g32");
-  EXPECT_EQ(scheme_of(rules, tensors[2]), "w8r");
+  EXPECT_EQ(scheme_of(rules, tensors[2]), "w6g32d");
 }
 
 TEST(SchemeRules, RefusesARuleThatDoesNothing) {

@@ -71,8 +71,8 @@ TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
     return scheme_name(mixture_scheme("w4", *tensor_by_name(tensor), rows, cols, tied));
   };
   EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048), "w4nlg16d");
-  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048, true), "w8r");
-  EXPECT_EQ(of("lm_head.weight", 32000, 2048), "w8r");
+  EXPECT_EQ(of("model.embed_tokens.weight", 32000, 2048, true), "w6g32d");
+  EXPECT_EQ(of("lm_head.weight", 32000, 2048), "w6g32d");
   EXPECT_EQ(of("model.layers.0.self_attn.q_proj.weight", 2048, 2048), "w8r");
   EXPECT_EQ(of("model.layers.0.self_attn.k_proj.weight", 256, 2048), "w8r");
   EXPECT_EQ(of("model.layers.0.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
