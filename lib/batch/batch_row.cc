@@ -423,8 +423,8 @@ void put_together(Draft& draft) {
   put_together_template(draft);
   if (row.grammar && draft.lenient) row.grammar->lenient = true;
   if (row.finish && !draft.defaults.finish && !row.grammar && !row.options.constraint) {
-    fail_invalid("line {}: \"finish\" is for answers that something is asked of, as by \"grammar\"",
-                 draft.line);
+    fail_invalid("{}: \"finish\" is for answers that something is asked of, as by \"grammar\"",
+                 draft.place);
   }
   if (draft.top_logprobs) {
     if (!row.alternatives && *draft.top_logprobs > 0) {

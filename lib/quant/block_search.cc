@@ -97,7 +97,7 @@ void BlockSearch::find_halves(const float* values, const float* importance,
   if (form_.kind == BlockForm::Kind::kLine) {
     table.find_lines(values, importance, form_.group, form_.top_code, out.scales.data(), minimums);
   } else if (form_.kind == BlockForm::Kind::kGrid) {
-    table.find_grid_scales(values, importance, form_.group, grid_, borders_, out.scales.data());
+    table.find_grid_scales(values, importance, form_.group, 15, grid_, borders_, out.scales.data());
   } else {
     table.find_scales(values, importance, form_.group, form_.top_code, out.scales.data());
   }
@@ -158,7 +158,7 @@ void BlockSearch::find_wishes(const float* values, const float* importance) {
       table.find_lines(x, importance + g * n, n, form_.top_code, scales,
                        wished_minimums_.data() + g * kRows);
     } else if (form_.kind == BlockForm::Kind::kGrid) {
-      table.find_grid_scales(x, importance + g * n, n, grid_, borders_, scales);
+      table.find_grid_scales(x, importance + g * n, n, 15, grid_, borders_, scales);
     } else {
       table.find_scales(x, importance + g * n, n, form_.top_code, scales);
     }

@@ -129,7 +129,7 @@ TEST(ScaleSearch, WeighsCodesAlikeInAllTables) {
   const Group g = random_group(32, 6);
   float scales[16], minimums[16], zeros[16] = {}, grid_scales[16];
   kernels().search.find_lines(g.values.data(), g.importance.data(), 32, 7, scales, minimums);
-  kernels().search.find_grid_scales(g.values.data(), g.importance.data(), 32, grid, borders,
+  kernels().search.find_grid_scales(g.values.data(), g.importance.data(), 32, 15, grid, borders,
                                     grid_scales);
   const auto weigh = [&](const KernelTable& table) {
     std::vector<CodeSums> sums(3);
