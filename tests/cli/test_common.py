@@ -229,8 +229,10 @@ class Completions(ToolTest):
         self.assertIn("tinyllama-1.1b", self.completed("convert", "--synthetic", "t"))
         self.assertEqual(sorted(self.completed("bench", "--kv-type", "f")), ["f16", "f32"])
         for scheme in self.completed("quantize", "--scheme", ""):
-            self.ok("-m", self.data("examples/village"), "--dry-run", "-s", scheme,
-                    tool="quantize")
+            result = self.run_tool("-m", self.data("examples/village"), "--dry-run", "-s", scheme,
+                                   tool="quantize")
+            # This model's rows are too short for the groups of other programs.
+            self.assertTrue(result.status == 0 or "no multiple of 128" in result.err, result)
 
     def test_bash_completes_a_name_or_a_file(self):
         self.write("zebra.jinja", "")

@@ -139,6 +139,18 @@ bool ServerJudge::take_line(std::string& line) {
   return true;
 }
 
+// What it wrote to standard error before it ended.
+void ServerJudge::hear_last_words() {
+  std::array<char, 4096> buffer;
+  pollfd stream{process_->errors.fd(), POLLIN, 0};
+  while (::poll(&stream, 1, kPollMilliseconds) > 0) {
+    const ssize_t n = ::read(stream.fd, buffer.data(), buffer.size());
+    if (n <= 0) return;
+    errors_.append(buffer.data(), static_cast<std::size_t>(n));
+    if (errors_.size() > kKeptErrors) errors_.erase(0, errors_.size() - kKeptErrors);
+  }
+}
+
 ServerJudge::Reply ServerJudge::exchange(std::string_view question,
                                          const std::atomic<bool>& given_up, std::string& line) {
   const auto start = Clock::now();
@@ -162,7 +174,10 @@ ServerJudge::Reply ServerJudge::exchange(std::string_view question,
       if (streams[i].revents == 0) continue;
       const ssize_t n = ::read(streams[i].fd, buffer.data(), buffer.size());
       if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (n <= 0 && i == 1) return Reply::kEnded;
+      if (n <= 0 && i == 1) {
+        hear_last_words();
+        return Reply::kEnded;
+      }
       if (n <= 0) process_->errors.close();
       if (n > 0) (i == 1 ? output_ : errors_).append(buffer.data(), static_cast<std::size_t>(n));
     }

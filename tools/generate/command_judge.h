@@ -40,6 +40,7 @@ class ServerJudge final : public AnswerJudge {
 
  private:
   enum class Reply : std::uint8_t { kLine, kEnded, kLate, kFlood, kGivenUp };
+  void hear_last_words();
   Reply exchange(std::string_view question, const std::atomic<bool>& given_up, std::string& line);
   bool take_line(std::string& line);
 
