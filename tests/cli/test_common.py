@@ -232,7 +232,7 @@ class Completions(ToolTest):
             result = self.run_tool("-m", self.data("examples/village"), "--dry-run", "-s", scheme,
                                    tool="quantize")
             # This model's rows are too short for the groups of other programs.
-            self.assertTrue(result.status == 0 or "no multiple of 128" in result.err, result)
+            self.assertTrue(result.status == 0 or "no multiple of" in result.err, result)
 
     def test_bash_completes_a_name_or_a_file(self):
         self.write("zebra.jinja", "")
