@@ -253,22 +253,19 @@ class Refusals(ServeTest):
 
 class Pressure(ServeTest):
     def test_more_requests_than_may_wait_are_told_to_come_back(self):
-        server = Server(self, "--max-batch", "1", "--max-waiting", "1")
-        endless = {"prompt": "The miller", "max_tokens": -1, "ignore_eos": True, "stream": True}
-        held = [server.connect(), server.connect()]
-        for connection in held:
-            connection.request("POST", COMPLETIONS, json.dumps(dict(endless, temperature=1)))
-        # The first answers at once; the second waits behind it.
-        first = held[0].getresponse()
-        self.assertTrue(first.readline().startswith(b"data: "))
-        server.wait_until(lambda: server.ask(COMPLETIONS, {"prompt": "A"})[0] == 503)
+        server = Server(self, "--max-batch", "1", "--max-waiting", "0")
+        held = server.connect()
+        held.request("POST", COMPLETIONS, json.dumps(
+            {"prompt": "The miller", "max_tokens": -1, "ignore_eos": True, "stream": True,
+             "temperature": 1, "n": 1024}))
+        self.assertTrue(held.getresponse().readline().startswith(b"data: "))
         status, headers, text = server.ask(COMPLETIONS, {"prompt": "A", "max_tokens": 1})
         self.assertEqual(status, 503)
         self.assertGreaterEqual(int(headers["Retry-After"]), 1)
         self.assertEqual(json.loads(text)["error"]["code"], "too_many_requests")
-        for connection in held:
-            connection.close()
-        # Both are cancelled by their callers' going.
+        # Its caller's going cancels it.
+        held.sock.shutdown(socket.SHUT_RDWR)
+        held.close()
         server.wait_until(lambda: server.ask(COMPLETIONS, {"prompt": "A", "max_tokens": 1})[0] == 200)
 
     def test_callers_who_leave_end_their_requests(self):
@@ -276,7 +273,7 @@ class Pressure(ServeTest):
         for stream in (True, False):
             connection = server.connect()
             connection.request("POST", COMPLETIONS, json.dumps(
-                {"prompt": "The miller", "max_tokens": -1, "ignore_eos": True, "n": 8,
+                {"prompt": "The miller", "max_tokens": -1, "ignore_eos": True, "n": 1024,
                  "temperature": 1, "stream": stream}))
             server.wait_until(lambda: server.metric("lathe_running") > 0)
             connection.sock.shutdown(socket.SHUT_RDWR)
@@ -309,7 +306,7 @@ class Pressure(ServeTest):
     def test_a_request_whose_time_is_up(self):
         server = Server(self, "--timeout-per-request", "0.2")
         status, _, text = server.ask(COMPLETIONS, {"prompt": "The miller", "max_tokens": -1,
-                                                   "ignore_eos": True, "n": 64, "temperature": 1})
+                                                   "ignore_eos": True, "n": 1024, "temperature": 1})
         self.assertEqual(status, 504, text)
         self.assertEqual(json.loads(text)["error"]["code"], "timeout")
 
@@ -341,7 +338,7 @@ class Ends(ServeTest):
 
     def test_what_takes_too_long_is_not(self):
         server = Server(self, "--drain", "0.2")
-        thread, _ = self.begin(server, dict(self.LONG, max_tokens=-1, n=128))
+        thread, _ = self.begin(server, dict(self.LONG, max_tokens=-1, n=1024))
         self.assertEqual(server.end(), 1)
         thread.join()
 
