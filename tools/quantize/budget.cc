@@ -221,14 +221,15 @@ void add_budget_options(Tool& tool, BudgetRequest& request) {
   CLI::App& app = tool.app();
   tool.size("--max-size", request.size,
             "The best file of at most SIZE bytes: a scheme for each matrix by what it loses", "");
-  app.add_option("--max-bits", request.bits, "The same by bits per weight of the matrices")
+  tool.number("--max-bits", request.bits, "The same by bits per weight of the matrices", 0.5, 16)
       ->type_name("BITS")
-      ->check(CLI::Range(0.5, 16.0));
-  app.add_option("--max-kld", request.kld,
-                 "The smallest file whose predictions stray no further from the model's: mean KL "
-                 "divergence, as measured")
+      ->default_str("");
+  tool.number("--max-kld", request.kld,
+              "The smallest file whose predictions stray no further from the model's: mean KL "
+              "divergence, as measured",
+              1e-6, 10)
       ->type_name("NATS")
-      ->check(CLI::Range(1e-6, 10.0));
+      ->default_str("");
   app.add_option("--max-ppl", request.ppl, "The same by perplexity, as +1%")->type_name("+X%");
   app.add_option("--measure", request.text,
                  "The text that losses are measured on (default: one that comes along)")
