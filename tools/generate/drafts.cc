@@ -6,6 +6,7 @@
 
 #include "lathe/model_config.h"
 
+#include "common/lookup.h"
 #include "common/text.h"
 
 namespace lathe::tool {
@@ -40,9 +41,7 @@ void open_draft(const Tool& tool, const GenerateFlags& flags, const OpenedModel&
 
 std::shared_ptr<Speculator> make_speculator(const Tool& tool, const GenerateFlags& flags,
                                             const OpenedModel& opened) {
-  // Bits of float models depend on what is computed beside them: only who asks gets that.
-  const bool copies =
-      flags.lookup == "on" || (flags.lookup == "auto" && opened.model->batch_invariant());
+  const bool copies = wants_lookup(flags.lookup, *opened.model);
   if (!copies && flags.draft.empty()) return nullptr;
   SpeculationOptions options;
   options.copies = copies;

@@ -7,7 +7,9 @@
 #include "common/context.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
+#include "common/lookup.h"
 #include "common/lora.h"
+#include "common/page_cache.h"
 #include "common/shard.h"
 
 namespace lathe::tool {
@@ -50,14 +52,8 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
   constexpr const char* kMemory = "Keys and values of earlier tokens";
   CLI::App& app = tool.app();
   add_kv_type(tool, "--kv-type", o.kv_type, "Type of their numbers")->group(kMemory);
-  app.add_option("--cache-dir", o.cache_dir,
-                 "Keep them in DIR, for later prompts that begin with the same tokens")
-      ->type_name("DIR")
-      ->group(kMemory);
-  o.engine_only.push_back(
-      tool.size("--cache-size", o.cache_size,
-                "Remove from --cache-dir what was not used for longest, beyond SIZE bytes", "4G")
-          ->group(kMemory));
+  add_cache_dir(tool, o.cache_dir)->group(kMemory);
+  o.engine_only.push_back(add_cache_size(tool, o.cache_size)->group(kMemory));
   o.batch_only.push_back(tool.size("--kv-memory", o.kv_memory,
                                    "With --jsonl: memory for all that run (default: half of what "
                                    "is free)",
@@ -76,12 +72,7 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
 
 void add_lookup_options(Tool& tool, GenerateFlags& o) {
   constexpr const char* kDrafts = "Several tokens at once";
-  tool.choice(
-          "--lookup", o.lookup,
-          "Copy what followed the same words before, and check it in one pass, where that pays: "
-          "the answer stays the same. auto: for quantized models, whose bits it cannot change",
-          {"auto", "on", "off"})
-      ->group(kDrafts);
+  add_lookup(tool, o.lookup)->group(kDrafts);
   o.corpus_option = tool.app()
                         .add_option("--lookup-corpus", o.lookup_corpus,
                                     "A text to copy from too, such as earlier answers")

@@ -3,7 +3,9 @@
 #include "common/context.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
+#include "common/lookup.h"
 #include "common/lora.h"
+#include "common/page_cache.h"
 #include "serve/api_keys.h"
 
 namespace lathe::tool {
@@ -55,11 +57,7 @@ void add_answer_options(Tool& tool, ServeFlags& o) {
               "of them, again and again; 0 is never",
               0, kMany)
       ->group(kAnswers);
-  tool.choice("--lookup", o.lookup,
-              "Copy what followed the same words before, and check it in one pass, where that "
-              "pays: the answer stays the same. auto: for quantized models",
-              {"auto", "on", "off"})
-      ->group(kAnswers);
+  add_lookup(tool, o.lookup)->group(kAnswers);
   app.add_option("--alias", o.alias, "The model's name in answers (default: its file's)")
       ->type_name("NAME")
       ->group(kAnswers);
@@ -67,21 +65,14 @@ void add_answer_options(Tool& tool, ServeFlags& o) {
 
 void add_memory_options(Tool& tool, ServeFlags& o) {
   constexpr const char* kMemory = "Keys and values of earlier tokens";
-  CLI::App& app = tool.app();
   tool.number("--max-batch", o.max_batch, "Answers that are generated at once", 1, 4096)
       ->group(kMemory);
   add_kv_type(tool, "--kv-type", o.kv_type, "Type of their numbers")->group(kMemory);
   tool.size("--kv-memory", o.kv_memory, "Memory for all that run (default: half of what is free)",
             "")
       ->group(kMemory);
-  app.add_option("--cache-dir", o.cache_dir,
-                 "Keep them in DIR, for later prompts that begin with the same tokens")
-      ->type_name("DIR")
-      ->group(kMemory);
-  o.cache_size_option =
-      tool.size("--cache-size", o.cache_size,
-                "Remove from --cache-dir what was not used for longest, beyond SIZE bytes", "4G")
-          ->group(kMemory);
+  add_cache_dir(tool, o.cache_dir)->group(kMemory);
+  o.cache_size_option = add_cache_size(tool, o.cache_size)->group(kMemory);
 }
 
 }  // namespace

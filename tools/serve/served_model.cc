@@ -10,6 +10,7 @@
 #include "common/context.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
+#include "common/lookup.h"
 #include "common/lora.h"
 #include "common/text.h"
 
@@ -46,9 +47,7 @@ EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFl
   out.max_batch = flags.max_batch;
   out.cache_dir = flags.cache_dir;
   out.cache_size = flags.cache_size;
-  if (flags.lookup == "on" || (flags.lookup == "auto" && model.batch_invariant())) {
-    out.speculator = std::make_shared<Speculator>();
-  }
+  if (wants_lookup(flags.lookup, model)) out.speculator = std::make_shared<Speculator>();
   out.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   return out;
 }

@@ -55,10 +55,10 @@ TEST(Speculation, SoIsWhatMemoryThatIsShortGives) {
   EXPECT_GT(options.speculator->stats().accepted, 0);
 }
 
-TEST(Speculation, SoIsASoloAnswer) {
-  Speculator speculator;
+// Answers of one session, with drafts, to so many requests.
+void expect_solo_answers(Speculator& speculator, std::uint32_t requests) {
   const auto session = solo_session();
-  for (std::uint32_t i = 0; i < 30; ++i) {
+  for (std::uint32_t i = 0; i < requests; ++i) {
     Request request = repeating_request(i);
     request.samples = 1;
     const Generation got = generate(*session, *small_model().tokenizer, request.prompt,
@@ -66,6 +66,11 @@ TEST(Speculation, SoIsASoloAnswer) {
     expect_same(got, solo_answers(request).front());
     EXPECT_EQ(session->kv_usage().tokens_stored, 0);
   }
+}
+
+TEST(Speculation, SoIsASoloAnswer) {
+  Speculator speculator;
+  expect_solo_answers(speculator, 30);
   EXPECT_GT(speculator.stats().accepted, 0);
 }
 
@@ -134,15 +139,7 @@ TEST(Speculation, ASmallerModelThatHasNoRoomIsNoHarm) {
   how.draft_positions = 70;
   how.draft_tokens = 40;  // and it may say next to nothing
   Speculator speculator(how);
-  const auto session = solo_session();
-  for (std::uint32_t i = 0; i < 20; ++i) {
-    Request request = repeating_request(i);
-    request.samples = 1;
-    const Generation got = generate(*session, *small_model().tokenizer, request.prompt,
-                                    request.options, {}, &speculator);
-    expect_same(got, solo_answers(request).front());
-    EXPECT_EQ(session->kv_usage().tokens_stored, 0);
-  }
+  expect_solo_answers(speculator, 20);
 }
 
 }  // namespace

@@ -12,36 +12,13 @@
 
 #include "support/aligned_bytes.h"
 #include "support/pack_nearest.h"
+#include "support/random_matrix.h"
 
 namespace lathe {
 namespace {
 
-struct Matrix {
-  std::int64_t rows, cols;
-  std::vector<float> w;
-
-  MatrixSource source() const {
-    MatrixSource out;
-    out.rows = rows;
-    out.cols = cols;
-    out.read = [this](std::int64_t first, std::int64_t count, std::span<float> out) {
-      const auto begin = w.begin() + first * cols;
-      std::copy(begin, begin + count * cols, out.begin());
-    };
-    return out;
-  }
-};
-
-Matrix random_matrix(std::int64_t rows, std::int64_t cols, unsigned seed = 1) {
-  Matrix m{rows, cols, {}};
-  std::mt19937 random(seed);
-  for (std::int64_t i = 0; i < rows * cols; ++i) {
-    float sum = -2.0f;
-    for (int j = 0; j < 4; ++j) sum += static_cast<float>(random()) * 0x1p-32f;
-    m.w.push_back(0.03f * sum);
-  }
-  return m;
-}
+using test::Matrix;
+using test::random_matrix;
 
 std::vector<PackedScheme> schemes() {
   return {{4, 32, ScaleForm::kHalf, false, false},     {4, 64, ScaleForm::kHalf, false, false},
