@@ -51,6 +51,14 @@ std::span<const std::byte> Checkpoint::bytes_in_place(std::size_t tensor) const 
   return source_->bytes_in_place(tensor);
 }
 
+void Checkpoint::lend(std::size_t tensor,
+                      const std::function<void(std::span<const std::byte>)>& use) const {
+  if (const auto* source = dynamic_cast<const ForeignSource*>(source_.get())) {
+    if (const LazyPacked* packed = source->foreign(tensor)) return packed->lend(use);
+  }
+  use(bytes_in_place(tensor));
+}
+
 void Checkpoint::drop(std::size_t tensor) const noexcept { source_->drop(tensor); }
 
 void Checkpoint::check_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
@@ -84,8 +92,8 @@ void Checkpoint::read_rows_f32(std::size_t tensor, std::int64_t first, std::int6
   if (count == 0 || info.bytes == 0) return;
   if (const auto* source = dynamic_cast<const ForeignSource*>(source_.get())) {
     // As the format defines them, which may be finer than what the layout holds.
-    if (const ForeignMatrix* matrix = source->foreign(tensor)) {
-      return matrix->read_f32(first, count, out.data());
+    if (const LazyPacked* packed = source->foreign(tensor)) {
+      return packed->matrix().read_f32(first, count, out.data());
     }
   }
   if (info.dtype == DType::kPacked) {

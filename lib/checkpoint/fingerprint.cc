@@ -17,6 +17,9 @@ void add_tensor(const Checkpoint& checkpoint, std::size_t index, Checksum& sum) 
   const TensorInfo& info = checkpoint.tensors()[index];
   sum.add(fmt::format("{} {} [{}]\n", info.name, static_cast<int>(info.dtype),
                       fmt::join(info.shape, ",")));
+  if (info.dtype == DType::kPacked) {
+    return checkpoint.lend(index, [&](std::span<const std::byte> bytes) { sum.add(bytes); });
+  }
   const std::span<const std::byte> bytes = checkpoint.bytes_in_place(index);
   if (!bytes.empty()) {
     sum.add(bytes);

@@ -3,15 +3,15 @@
 
 #include <cstddef>
 
-#include "foreign/foreign_matrix.h"
+#include "foreign/lazy_packed.h"
 
 namespace lathe {
 
 class ForeignSource {
  public:
   virtual ~ForeignSource() = default;
-  // The matrix, whose packed tensor is in place; null where the tensor is none.
-  virtual const ForeignMatrix* foreign(std::size_t tensor) const noexcept = 0;
+  // The matrix, whose packed tensor is in place when it is asked for; null where the tensor is none.
+  virtual const LazyPacked* foreign(std::size_t tensor) const noexcept = 0;
 };
 
 }  // namespace lathe

@@ -52,9 +52,8 @@ class StoredSource final : public TensorSource, public ForeignSource {
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
                  std::span<std::byte> out) const override;
 
-  const ForeignMatrix* foreign(std::size_t tensor) const noexcept override {
-    const auto& packed = stored_[tensor].packed;
-    return packed ? &packed->matrix() : nullptr;
+  const LazyPacked* foreign(std::size_t tensor) const noexcept override {
+    return stored_[tensor].packed.get();
   }
 
   // Of a part of a tensor more is dropped; what is needed yet is read again.

@@ -83,13 +83,14 @@ void TensorFeeder::end(std::size_t source) { done_ += checkpoint_.tensors()[sour
 void TensorFeeder::feed_packed(const PlannedTensor& tensor, const ByteSink& sink,
                                const ByteSink& source_sink) {
   const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-  const auto bytes = checkpoint_.bytes_in_place(tensor.source);
-  for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
-    if (progress_) progress_(done_ + at, total_, info.name);
-    const auto piece = bytes.subspan(at, std::min<std::size_t>(kPieceBytes, bytes.size() - at));
-    sink(piece);
-    if (source_sink) source_sink(piece);
-  }
+  checkpoint_.lend(tensor.source, [&](std::span<const std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+      if (progress_) progress_(done_ + at, total_, info.name);
+      const auto piece = bytes.subspan(at, std::min<std::size_t>(kPieceBytes, bytes.size() - at));
+      sink(piece);
+      if (source_sink) source_sink(piece);
+    }
+  });
   done_ += info.bytes;
   checkpoint_.drop(tensor.source);
 }
@@ -104,7 +105,7 @@ void TensorFeeder::feed_piece(const PlannedTensor& tensor, std::int64_t first, s
     checkpoint_.read_rows(tensor.source, first, count, raw_);
     if (source_sink) source_sink(raw_);
   } else if (source_sink && first == 0) {
-    source_sink(checkpoint_.bytes_in_place(tensor.source));
+    checkpoint_.lend(tensor.source, source_sink);
   }
   std::span<std::byte> piece = raw_;
   if (tensor.to != info.dtype || tensor.less_one) {

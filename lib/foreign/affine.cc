@@ -32,9 +32,10 @@ class AffineMatrix final : public ForeignMatrix {
 
   void read_f32(std::int64_t first, std::int64_t count, float* out) const override {
     std::vector<std::uint32_t> quads(static_cast<std::size_t>(divide_up(cols(), 4) * kRows));
+    CodesAhead ahead;
     for (std::int64_t at = 0; at < count; at += kRows) {
       const std::int64_t now = std::min(kRows, count - at);
-      read_places(first + at, now, quads);
+      read_places(first + at, now, quads, ahead);
       for (std::int64_t r = 0; r < now; ++r) {
         float* row = out + (at + r) * cols();
         for (std::int64_t g = 0; g < groups_; ++g) {
@@ -52,7 +53,7 @@ class AffineMatrix final : public ForeignMatrix {
   }
 
   void read_packed(std::int64_t first, std::int64_t count, ForeignRows& out) const override {
-    read_places(first, count, out.quads);
+    read_places(first, count, out.quads, out.ahead);
     const std::int64_t stored = form_.scheme.group == 0 ? 1 : divide_up(cols(), form_.scheme.group);
     const float unit = std::ldexp(1.0f, -form_.unit_exponent);
     for (std::int64_t s = 0; s < stored; ++s) {
@@ -84,11 +85,11 @@ class AffineMatrix final : public ForeignMatrix {
   }
 
   // Codes by places, not by inputs.
-  void read_places(std::int64_t first, std::int64_t count,
-                   std::vector<std::uint32_t>& quads) const {
-    if (form_.order.empty()) return parts_.codes->read(first, count, quads.data());
+  void read_places(std::int64_t first, std::int64_t count, std::vector<std::uint32_t>& quads,
+                   CodesAhead& ahead) const {
+    if (form_.order.empty()) return parts_.codes->read_next(first, count, quads.data(), ahead);
     std::vector<std::uint32_t> inputs(quads.size());
-    parts_.codes->read(first, count, inputs.data());
+    parts_.codes->read_next(first, count, inputs.data(), ahead);
     for (std::size_t place = 0; place < form_.order.size(); ++place) {
       const std::size_t input = form_.order[place];
       const std::uint32_t* from = inputs.data() + input / 4 * kRows;

@@ -18,6 +18,12 @@ std::uint32_t word_at(const std::byte* words, std::int64_t index) noexcept {
   return word;
 }
 
+// Lines that follow one below the other are further apart than processors look ahead by themselves.
+constexpr std::int64_t kLinesAhead = 16;
+
+// Beyond the last line, nothing happens.
+void fetch(const std::byte* line) noexcept { __builtin_prefetch(line); }
+
 // Four nibbles, each in a byte of its own.
 std::uint32_t spread_nibbles(std::uint32_t four) noexcept {
   four = (four | four << 8) & 0x00ff00ffu;
@@ -73,6 +79,7 @@ class ColumnCodes final : public CodeReader {
     std::uint32_t words[kRows] = {};
     for (std::int64_t i = 0; i < shape_.cols / 8; ++i, quads += 2 * kRows) {
       line(first, count, i, words);
+      fetch(words_ + 4 * ((i + kLinesAhead) * shape_.rows + first));
       for (std::int64_t r = 0; r < kRows; ++r) {
         quads[r] = spread_nibbles(words[r] & 0xffffu);
         quads[kRows + r] = spread_nibbles(words[r] >> 16);
@@ -84,6 +91,7 @@ class ColumnCodes final : public CodeReader {
     std::uint32_t words[kRows] = {};
     for (std::int64_t i = 0; i < shape_.cols / 4; ++i, quads += kRows) {
       line(first, count, i, words);
+      fetch(words_ + 4 * ((i + kLinesAhead) * shape_.rows + first));
       std::memcpy(quads, words, sizeof(words));
     }
   }
@@ -159,52 +167,104 @@ class AcrossCodes final : public CodeReader {
     require_size(bytes, shape.cols * (shape.rows / 8) * 4);
   }
 
-  // Whole eights of rows from the one that `first` is in: sixteen lanes when it begins one.
   void read(std::int64_t first, std::int64_t count, std::uint32_t* quads) const override {
-    if (first % 8 == 0) {
-      for (std::int64_t r = 0; r < count; r += 8) read_eight((first + r) / 8, quads + r);
-      return;
+    if (first % 8 != 0) return read_between(first, count, quads);
+    for (std::int64_t k = 0; k < shape_.cols; k += 4, quads += kRows) {
+      read_inputs(first / 8, divide_up(count, 8), k, quads, nullptr);
     }
-    std::uint32_t eight[8];
-    for (std::int64_t k = 0; k < shape_.cols; k += 4) {
+  }
+
+  // Words of a line of a cache are read together: one after the other, each would be fetched anew
+  // from a page that the processor has to look up.
+  void read_next(std::int64_t first, std::int64_t count, std::uint32_t* quads,
+                 CodesAhead& ahead) const override {
+    if (first % kRows != 0) return read(first, count, quads);
+    const std::int64_t tile = divide_up(shape_.cols, 4) * kRows;
+    const std::int64_t panel = first / kPanelRows * kPanelRows;
+    if (ahead.of != this || ahead.first != panel) {
+      ahead.quads.resize(static_cast<std::size_t>(kPanelRows / kRows * tile));
+      read_panel(panel, tile, ahead.quads.data());
+      ahead.of = this;
+      ahead.first = panel;
+    }
+    const std::uint32_t* from = ahead.quads.data() + (first - panel) / kRows * tile;
+    std::memcpy(quads, from, static_cast<std::size_t>(tile) * sizeof(*quads));
+  }
+
+ private:
+  static constexpr std::int64_t kPanelRows = 128;
+  // Of neighbouring eights of rows.
+  using Words = std::uint32_t __attribute__((vector_size(16)));
+
+  // Any rows, of which a tile's may be in three eights.
+  void read_between(std::int64_t first, std::int64_t count, std::uint32_t* quads) const noexcept {
+    std::uint32_t eight[kRows];
+    for (std::int64_t k = 0; k < shape_.cols; k += 4, quads += kRows) {
       std::int64_t last = -1;
       for (std::int64_t r = 0; r < count; ++r) {
         const std::int64_t row = first + r;
-        if (row / 8 != last) read_quads(row / 8, k, eight);
+        if (row / 8 != last) read_inputs(row / 8, 1, k, eight, nullptr);
         last = row / 8;
-        quads[k / 4 * kRows + r] = eight[row % 8];
+        quads[r] = eight[row % 8];
       }
     }
   }
 
- private:
-  void read_eight(std::int64_t eight, std::uint32_t* quads) const noexcept {
+  void read_panel(std::int64_t first, std::int64_t tile, std::uint32_t* quads) const noexcept {
+    const std::int64_t eights = std::min(kPanelRows, shape_.rows - first) / 8;
     for (std::int64_t k = 0; k < shape_.cols; k += 4, quads += kRows) {
-      read_quads(eight, k, quads);
+      for (std::int64_t e = 0; e < eights; e += 4) {
+        std::uint32_t* to = quads + e / 2 * tile;
+        read_inputs(first / 8 + e, std::min<std::int64_t>(4, eights - e), k, to, to + tile);
+      }
     }
   }
 
-  // The quads of inputs k to k + 3 of eight rows.
-  void read_quads(std::int64_t eight, std::int64_t k, std::uint32_t* out) const noexcept {
+  // The quads of inputs k to k + 3, of at most four eights of rows: two tiles.
+  void read_inputs(std::int64_t eight, std::int64_t eights, std::int64_t k, std::uint32_t* tile,
+                   std::uint32_t* next_tile) const noexcept {
     const std::int64_t stride = shape_.rows / 8;
-    std::uint32_t words[4] = {};
-    const std::int64_t count = std::min<std::int64_t>(4, shape_.cols - k);
-    for (std::int64_t j = 0; j < count; ++j) words[j] = word_at(words_, (k + j) * stride + eight);
+    Words codes[4] = {};
+    for (std::int64_t j = 0; j < std::min<std::int64_t>(4, shape_.cols - k); ++j) {
+      const std::byte* from = words_ + 4 * ((k + j) * stride + eight);
+      fetch(from + 4 * kLinesAhead * stride);
+      if (eights == 4) {
+        std::memcpy(&codes[j], from, sizeof(Words));
+      } else {
+        std::memcpy(&codes[j], from, static_cast<std::size_t>(4 * eights));
+      }
+    }
+    Words rows[8];  // of each eight
     // Bytes of the even nibbles are rows 0, 4, 1, 5, and of the odd ones 2, 6, 3, 7.
     static constexpr int kRowOfByte[2][4] = {{0, 4, 1, 5}, {2, 6, 3, 7}};
     for (int odd = 0; odd < 2; ++odd) {
-      std::uint32_t lines[4];
-      for (int j = 0; j < 4; ++j) lines[j] = words[j] >> (4 * odd) & 0x0f0f0f0fu;
+      Words lines[4];
+      for (int j = 0; j < 4; ++j) lines[j] = codes[j] >> (4 * odd) & 0x0f0f0f0fu;
       // Four lines of four bytes change places with their columns.
-      const std::uint32_t a = (lines[0] & 0x00ff00ffu) | (lines[1] & 0x00ff00ffu) << 8;
-      const std::uint32_t b = (lines[2] & 0x00ff00ffu) | (lines[3] & 0x00ff00ffu) << 8;
-      const std::uint32_t c = (lines[0] >> 8 & 0x00ff00ffu) | (lines[1] & 0xff00ff00u);
-      const std::uint32_t d = (lines[2] >> 8 & 0x00ff00ffu) | (lines[3] & 0xff00ff00u);
-      out[kRowOfByte[odd][0]] = (a & 0xffffu) | b << 16;
-      out[kRowOfByte[odd][1]] = (c & 0xffffu) | d << 16;
-      out[kRowOfByte[odd][2]] = a >> 16 | (b & 0xffff0000u);
-      out[kRowOfByte[odd][3]] = c >> 16 | (d & 0xffff0000u);
+      const Words a = (lines[0] & 0x00ff00ffu) | (lines[1] & 0x00ff00ffu) << 8;
+      const Words b = (lines[2] & 0x00ff00ffu) | (lines[3] & 0x00ff00ffu) << 8;
+      const Words c = (lines[0] >> 8 & 0x00ff00ffu) | (lines[1] & 0xff00ff00u);
+      const Words d = (lines[2] >> 8 & 0x00ff00ffu) | (lines[3] & 0xff00ff00u);
+      rows[kRowOfByte[odd][0]] = (a & 0xffffu) | b << 16;
+      rows[kRowOfByte[odd][1]] = (c & 0xffffu) | d << 16;
+      rows[kRowOfByte[odd][2]] = a >> 16 | (b & 0xffff0000u);
+      rows[kRowOfByte[odd][3]] = c >> 16 | (d & 0xffff0000u);
     }
+    for (int r = 0; r < 8; r += 4) {
+      const Words ab = __builtin_shufflevector(rows[r], rows[r + 1], 0, 4, 1, 5);
+      const Words cd = __builtin_shufflevector(rows[r + 2], rows[r + 3], 0, 4, 1, 5);
+      store(__builtin_shufflevector(ab, cd, 0, 1, 4, 5), tile + r);
+      store(__builtin_shufflevector(ab, cd, 2, 3, 6, 7), tile + 8 + r);
+      if (eights <= 2) continue;
+      const Words ef = __builtin_shufflevector(rows[r], rows[r + 1], 2, 6, 3, 7);
+      const Words gh = __builtin_shufflevector(rows[r + 2], rows[r + 3], 2, 6, 3, 7);
+      store(__builtin_shufflevector(ef, gh, 0, 1, 4, 5), next_tile + r);
+      store(__builtin_shufflevector(ef, gh, 2, 3, 6, 7), next_tile + 8 + r);
+    }
+  }
+
+  static void store(const Words& four, std::uint32_t* to) noexcept {
+    std::memcpy(to, &four, sizeof(four));
   }
 
   CodeShape shape_;
@@ -299,6 +359,11 @@ class ByteCodes final : public CodeReader {
 };
 
 }  // namespace
+
+void CodeReader::read_next(std::int64_t first, std::int64_t count, std::uint32_t* quads,
+                           CodesAhead&) const {
+  read(first, count, quads);
+}
 
 std::int64_t words_of(std::int64_t codes, int bits, int per_word) noexcept {
   return per_word == 0 ? divide_up(codes * bits, 32) : divide_up(codes, per_word);

@@ -8,8 +8,18 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace lathe {
+
+class CodeReader;
+
+// What a reader has read beyond what it was asked for. One for each thread.
+struct CodesAhead {
+  const CodeReader* of = nullptr;
+  std::int64_t first = 0;  // row
+  std::vector<std::uint32_t> quads;
+};
 
 class CodeReader {
  public:
@@ -17,6 +27,9 @@ class CodeReader {
   // The unsigned codes of rows [first, first + count), at most sixteen: [ceil(cols / 4)][16], four
   // neighbouring inputs in a number, the first lowest. Beyond the last input: anything.
   virtual void read(std::int64_t first, std::int64_t count, std::uint32_t* quads) const = 0;
+  // The same for who reads tile after tile.
+  virtual void read_next(std::int64_t first, std::int64_t count, std::uint32_t* quads,
+                         CodesAhead& ahead) const;
 };
 
 // What kind of matrix the codes are of: [rows, cols] of `bits` bits, at most 8.

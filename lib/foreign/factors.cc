@@ -74,29 +74,29 @@ bool FactorRange::are_halves(int unit_exponent) const noexcept {
 namespace {
 
 // Of all that there are, in the order of their bits, which is that of the magnitudes: a model has
-// tens of megabytes of them.
+// tens of megabytes of them. Signed, since every processor has the larger of those in one step.
 FactorRange range_of_halves(const Factors& factors) noexcept {
-  constexpr std::uint16_t kSign = 0x8000;
-  std::uint16_t most = 0;
-  std::uint16_t least_less_one = 0xffff;  // zero becomes the largest of all
+  constexpr std::int16_t kMagnitude = 0x7fff;
+  std::int16_t most = 0;
+  std::int16_t least_less_one = kMagnitude;  // zero becomes the largest of all
+  bool zero = false;
   const auto count = static_cast<std::int64_t>(factors.bytes.size() / sizeof(std::uint16_t));
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto half = load<std::uint16_t>(factors.bytes.data(), i);
-    const auto magnitude = static_cast<std::uint16_t>(half & ~kSign);
+    const auto half = load<std::int16_t>(factors.bytes.data(), i);
+    const auto magnitude = static_cast<std::int16_t>(half & kMagnitude);
     most = std::max(most, magnitude);
-    least_less_one = std::min(least_less_one, static_cast<std::uint16_t>(magnitude - 1));
+    least_less_one =
+        std::min(least_less_one, static_cast<std::int16_t>((magnitude - 1) & kMagnitude));
+    zero |= magnitude == 0;
   }
-  bool zero = false;
-  for (std::int64_t i = 0; i < count && !zero; ++i) {
-    zero = (load<std::uint16_t>(factors.bytes.data(), i) & ~kSign) == 0;
-  }
-  const auto as_float = [&](std::uint16_t half) {
+  const auto as_float = [&](int bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
     return (factors.type == DType::kF16 ? f16_to_f32(half) : bf16_to_f32(half)) *
            factors.multiplier;
   };
   FactorRange range;
   range.any_zero = zero;
-  if (most != 0) range.add(as_float(static_cast<std::uint16_t>(least_less_one + 1)));
+  if (most != 0) range.add(as_float(least_less_one + 1));
   if (most != 0) range.add(as_float(most));
   return range;
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "foreign/code_reader.h"
 #include "tensor/packed_layout.h"
 
 namespace lathe {
@@ -41,6 +42,7 @@ class ForeignRows {
   // [groups][16]: scales, and minimums where the scheme has them, as halves; or zero points.
   std::vector<std::uint16_t> scales, minimums;
   std::vector<std::uint8_t> zeros;
+  CodesAhead ahead;
 
   PackedTile tile() const noexcept;
 };

@@ -1,6 +1,7 @@
 #include "lathe/model.h"
 
 #include <algorithm>
+#include <functional>
 #include <new>
 #include <string>
 #include <utility>
@@ -56,11 +57,31 @@ std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
   return out;
 }
 
+// Other programs' matrices, which are packed when somebody asks for them: the largest first, so
+// that nobody waits long for the last.
+void pack_foreign(const Checkpoint& checkpoint, ThreadPool& pool) {
+  std::vector<std::size_t> packed;
+  for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    if (checkpoint.tensors()[i].dtype == DType::kPacked) packed.push_back(i);
+  }
+  std::ranges::stable_sort(packed, std::greater(),
+                           [&](std::size_t i) { return checkpoint.tensors()[i].bytes; });
+  pool.parallel_for(std::ssize(packed), 1, [&](std::int64_t first, std::int64_t last) {
+    for (; first < last; ++first) {
+      checkpoint.bytes_in_place(packed[static_cast<std::size_t>(first)]);
+    }
+  });
+}
+
 // Threads are started where there is something to share: most models are used where they lie.
 Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads) {
   const auto tensors = checkpoint.tensors();
-  const bool shared = std::any_of(tensors.begin(), tensors.end(), is_repacked);
+  const bool foreign = checkpoint.format() == CheckpointFormat::kHuggingFace;
+  const bool shared = std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
+    return is_repacked(info) || (foreign && info.dtype == DType::kPacked);
+  });
   ThreadPool pool(!shared ? 1 : threads > 0 ? threads : available_cpus());
+  if (foreign && shared) pack_foreign(checkpoint, pool);
   return load_weights(checkpoint, adapter, pool);
 }
 

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,6 +84,8 @@ class LATHE_API Checkpoint {
   // The tensor's bytes in place, when the source holds them in the order described above;
   // empty otherwise (then read_rows is the way). Valid as long as the Checkpoint.
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept;
+  // The same for the time of a call of `use`, on this thread: what had to be made is not kept.
+  void lend(std::size_t tensor, const std::function<void(std::span<const std::byte>)>& use) const;
   // Copies rows [first, first + count) of a matrix (a vector is one row) to `out`, which has
   // exactly their size. Throws kIo when the file changed after it was opened.
   void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
