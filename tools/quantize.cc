@@ -291,7 +291,7 @@ int main(int argc, char** argv) {
                  "An importance matrix instead of a text; llama.cpp's will do")
       ->type_name("FILE");
   app.add_option("--save-importance", options.importance_out,
-                 "Write the importance matrix of --calib")
+                 "Write the importance matrix of --calib; to a .gguf as llama.cpp's")
       ->type_name("FILE");
   tool.choice("--effort", options.effort,
               "fast: each weight rounded for itself; good: what that loses made good by others, as "

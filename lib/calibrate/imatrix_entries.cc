@@ -60,10 +60,7 @@ class Assembly {
     share({R::kUp, R::kGate});
     share({R::kSharedUp, R::kSharedGate});
     // A model that ties its output matrix to the embedding has one name for both.
-    const auto head = matrix_.columns.find(tensor_name({R::kHead}));
-    if (head != matrix_.columns.end()) {
-      matrix_.columns.emplace(tensor_name({R::kEmbedding}), head->second);
-    }
+    share({R::kHead, R::kEmbedding});
     return std::move(matrix_);
   }
 

@@ -14,8 +14,6 @@
 namespace lathe {
 namespace {
 
-constexpr std::string_view kSums = ".in_sum2";
-constexpr std::string_view kCounts = ".counts";
 constexpr std::int32_t kMaxName = 512;
 
 std::vector<float> floats_of(std::span<const std::byte> bytes) {
@@ -65,10 +63,10 @@ ImportanceMatrix read_imatrix_gguf(const std::string& path) {
   std::int64_t tokens = 0;
   for (std::size_t t = 0; t < gguf->tensors().size(); ++t) {
     const TensorEntry& entry = gguf->tensors()[t];
-    if (!entry.name.ends_with(kSums)) continue;
+    if (!entry.name.ends_with(kImatrixSums)) continue;
     ImatrixEntry out;
-    out.name = entry.name.substr(0, entry.name.size() - kSums.size());
-    const auto counts = gguf->find_tensor(out.name + std::string(kCounts));
+    out.name = entry.name.substr(0, entry.name.size() - std::strlen(kImatrixSums));
+    const auto counts = gguf->find_tensor(out.name + kImatrixCounts);
     if (!counts || entry.dtype != DType::kF32 || gguf->tensors()[*counts].dtype != DType::kF32) {
       fail_invalid("{}: {} is not F32, or has no counts", quoted(path), quoted(entry.name));
     }

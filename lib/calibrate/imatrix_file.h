@@ -19,6 +19,10 @@
 
 namespace lathe {
 
+// What stands behind a matrix's name.
+inline constexpr const char* kImatrixSums = ".in_sum2";
+inline constexpr const char* kImatrixCounts = ".counts";
+
 // Throw kInvalid where the file is neither, or as assemble_imatrix() does.
 ImportanceMatrix read_imatrix_gguf(const std::string& path);
 ImportanceMatrix read_imatrix_dat(std::span<const std::byte> bytes, const std::string& path);

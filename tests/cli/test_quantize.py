@@ -410,6 +410,20 @@ class Quantize(ToolTest):
         self.fails(3, *how, "-o", "c.lathe", "--importance",
                    self.write("odd.gguf", self.gguf("imatrix", odd)), message="experts")
 
+    def test_importance_saved_for_llama_cpp_says_the_same(self):
+        self.write("story.txt", "A heron and a miller. " * 40)
+        for model in (self.model, tiny_models.mixture(self.model, self.folder / "moe")):
+            how = ("-m", model, "-f", "-s", "w8", "--effort", "fast")
+            with self.subTest(model=str(model)):
+                self.ok(*how, "-o", "a.lathe", "--calib", "story.txt", "--save-importance", "i.gguf")
+                self.ok(*how, "-o", "b.lathe", "--importance", "i.gguf")
+                a, b = ((self.folder / f"{x}.lathe").read_bytes() for x in "ab")
+                self.assertEqual(a, b)
+                saved = (self.folder / "i.gguf").read_bytes()
+                self.assertTrue(saved.startswith(b"GGUF"))
+                for key in (b"imatrix.datasets", b"imatrix.chunk_count", b"imatrix.chunk_size", b"story.txt"):
+                    self.assertIn(key, saved)
+
     def test_a_shape_is_quantized_as_it_is_made(self):
         shape = ("--synthetic", "llama-42m")
         self.ok(*shape, "--layers", "2", "-o", "a.lathe")

@@ -12,6 +12,17 @@ namespace {
 // wide.
 constexpr std::int64_t kFeedbackChunks = 64;
 
+void save(const Tool& tool, const StatisticsOptions& options, const ImportanceMatrix& importance,
+          const Checkpoint& checkpoint) {
+  const std::string& path = options.save_importance;
+  const bool force = tool.common().force;
+  if (path.empty()) return;
+  if (!path.ends_with(".gguf")) return write_importance(importance, path, force);
+  const std::string& text = *options.text;
+  write_imatrix(importance, checkpoint.config(), text.empty() ? "calibration.text" : text, path,
+                force);
+}
+
 }  // namespace
 
 TextStatistics find_statistics(const Tool& tool, const StatisticsOptions& options,
@@ -36,9 +47,7 @@ TextStatistics find_statistics(const Tool& tool, const StatisticsOptions& option
                               how, bar.callback());
   }
   bar.finish();
-  if (!options.save_importance.empty()) {
-    write_importance(statistics.importance, options.save_importance, tool.common().force);
-  }
+  save(tool, options, statistics.importance, *checkpoint);
   return statistics;
 }
 

@@ -63,6 +63,10 @@ LATHE_API std::shared_ptr<const Checkpoint> calibration_model(
 
 LATHE_API void write_importance(const ImportanceMatrix& matrix, const std::string& path,
                                 bool overwrite);
+// The same as llama.cpp's own file (GGUF), for its llama-quantize: by the tensors that a model of
+// that configuration has there. `text` is what the matrix was measured on, for its readers.
+LATHE_API void write_imatrix(const ImportanceMatrix& matrix, const ModelConfig& config,
+                             const std::string& text, const std::string& path, bool overwrite);
 // llama.cpp's files are read as well (GGUF, and the older .dat).
 // Throws kInvalid when the file is no importance matrix or holds negative or non-finite values.
 LATHE_API ImportanceMatrix read_importance(const std::string& path);
