@@ -1,5 +1,7 @@
 #include "calibrate/text_products.h"
 
+#include <span>
+
 #include "lathe/host/cpu_count.h"
 
 #include "calibrate/readers.h"
@@ -24,7 +26,7 @@ TextProducts::TextProducts(const std::shared_ptr<const Checkpoint>& model, Chunk
 void TextProducts::restart() {
   for (std::size_t c = 0; c < chunks_.size(); ++c) {
     hidden_[c].resize(chunks_[c].size() * static_cast<std::size_t>(hidden_size_));
-    runner_.embed(chunks_[c], hidden_[c].data());
+    runner_.embed(std::span(&chunks_[c], 1), hidden_[c].data());
   }
   next_ = 0;
 }
@@ -44,7 +46,7 @@ void TextProducts::go_to(std::int64_t layer) {
   for (; next_ <= layer; ++next_) {
     watching_ = next_ == layer;
     for (std::size_t c = 0; c < chunks_.size(); ++c) {
-      runner_.run(chunks_[c], next_, hidden_[c].data());
+      runner_.run(std::span(&chunks_[c], 1), next_, hidden_[c].data());
     }
   }
   watching_ = false;

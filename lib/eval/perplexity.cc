@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "lathe/model_config.h"
 
-#include "base/fail.h"
 #include "base/seconds.h"
 #include "eval/log_softmax.h"
+#include "eval/score_chunks.h"
 #include "eval/score_statistics.h"
 
 namespace lathe {
@@ -21,84 +18,6 @@ namespace {
 // Chunks that an engine is given at once; of two models, whose logits are kept between, fewer.
 constexpr std::int64_t kChunksAtOnce = 64;
 constexpr std::int64_t kChunksCompared = 2;
-
-using Chunk = std::vector<TokenId>;
-using OnLogits = std::function<void(std::size_t chunk, std::size_t row, std::span<const float>)>;
-
-// Lets an engine score chunks side by side, each as what follows its first tokens. `on_logits` and
-// `on_done` see numbers of chunks; the scores come in the chunks' order.
-std::vector<ContinuationScore> score_chunks(Engine& engine, const std::vector<Chunk>& chunks,
-                                            std::size_t given, const OnLogits& on_logits,
-                                            const std::function<void()>& on_done) {
-  std::unordered_map<RequestId, std::size_t> numbers;
-  for (std::size_t number = 0; number < chunks.size(); ++number) {
-    const auto split = chunks[number].begin() + static_cast<std::ptrdiff_t>(given);
-    Request request;
-    request.prompt.assign(chunks[number].begin(), split);
-    request.continuations.emplace_back(split, chunks[number].end());
-    request.samples = 0;
-    if (on_logits) {
-      request.on_logits = [&on_logits, number](std::size_t, std::size_t row,
-                                               std::span<const float> logits) {
-        on_logits(number, row, logits);
-      };
-    }
-    numbers.emplace(engine.submit(std::move(request)), number);
-  }
-  std::vector<ContinuationScore> scores(chunks.size());
-  while (!engine.idle()) {
-    for (Completion& done : engine.step()) {
-      if (done.error) throw Error(done.error->code, done.error->message);
-      scores[numbers.at(done.id)] = std::move(done.continuations.front());
-      if (on_done) on_done();
-    }
-  }
-  return scores;
-}
-
-void check_context(const Engine& engine, std::int64_t context) {
-  const std::int64_t most = engine.context();
-  if (context > most) {
-    fail(ErrorCode::kLimit, "chunks of {} tokens do not fit the model's context of {}", context,
-         most);
-  }
-}
-
-void check(const Engine& engine, const Engine* base, std::int64_t n_tokens,
-           const PerplexityOptions& options) {
-  if (options.context < 4) {
-    fail(ErrorCode::kUsage, "a chunk of {} tokens is too short to score; use at least 4",
-         options.context);
-  }
-  if (options.max_chunks == 0) {
-    fail(ErrorCode::kUsage, "nothing to score: the number of chunks is limited to 0");
-  }
-  if (n_tokens < options.context) {
-    fail_invalid(
-        "the text has {} tokens, less than one chunk of {}; give a longer text or a smaller "
-        "context",
-        n_tokens, options.context);
-  }
-  check_context(engine, options.context);
-  if (base == nullptr) return;
-  check_context(*base, options.context);
-  const std::int64_t vocab = engine.model().config().vocab_size;
-  const std::int64_t base_vocab = base->model().config().vocab_size;
-  if (vocab != base_vocab) {
-    fail_invalid(
-        "the models cannot be compared: one has a vocabulary of {} tokens, the base one of {}",
-        vocab, base_vocab);
-  }
-}
-
-// exp(mean NLL) leaves the numbers from 709 nats on: no model that is whole gets there.
-void require_number(const PerplexityFigures& figures, std::string_view what) {
-  if (std::isfinite(figures.perplexity)) return;
-  fail_invalid(
-      "{} gives each token a probability of e^{:.1f} in the mean, and its perplexity is beyond all "
-      "numbers: its weights are damaged",
-      what, -figures.mean_nll);
-}
 
 // What tells the model's logits from the base's.
 void compare(std::span<const float> logits, std::span<const float> base, TokenScore& score) {
@@ -167,34 +86,22 @@ EngineOptions perplexity_engine(const PerplexityOptions& options) {
   return out;
 }
 
-namespace {
-
-std::int64_t own_chunks(const Shard& shard, std::int64_t chunks) {
-  const auto own = static_cast<std::int64_t>(shard.size(static_cast<std::uint64_t>(chunks)));
-  if (own == 0) {
-    fail(ErrorCode::kUsage, "the text has {} chunks, too few for shard {} of {}", chunks,
-         shard.number + 1, shard.count);
-  }
-  return own;
-}
-
-}  // namespace
-
 PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<const TokenId> tokens,
                                     std::optional<TokenId> bos, const PerplexityOptions& options,
                                     const ProgressCallback& progress,
                                     const std::function<void(const TokenScore&)>& on_score) {
   const auto started = std::chrono::steady_clock::now();
-  check(engine, base, static_cast<std::int64_t>(tokens.size()), options);
-  const std::int64_t context = options.context;
-  const std::int64_t given = context / 2 + 1;
-  const std::int64_t rows = context - given;
-
   PerplexityReport report;
   report.tokens = static_cast<std::int64_t>(tokens.size());
-  report.chunks = report.tokens / context;
-  if (options.max_chunks > 0) report.chunks = std::min(report.chunks, options.max_chunks);
-  report.chunks = own_chunks(options.shard, report.chunks);
+  check_scoring(engine, report.tokens, options);
+  if (base != nullptr) {
+    check_scoring(*base, report.tokens, options);
+    check_vocabularies(engine.model().config().vocab_size, base->model().config().vocab_size);
+  }
+  const std::int64_t given = given_tokens(options);
+  const std::int64_t rows = scored_tokens(options);
+  const std::vector<std::int64_t> own = scored_chunks(report.tokens, options);
+  report.chunks = static_cast<std::int64_t>(own.size());
   report.scored = report.chunks * rows;
 
   std::int64_t done = 0;
@@ -218,13 +125,10 @@ PerplexityReport measure_perplexity(Engine& engine, Engine* base, std::span<cons
     turn.given = static_cast<std::size_t>(given);
     turn.scores = std::span(scores).subspan(static_cast<std::size_t>(at * rows),
                                             static_cast<std::size_t>(count * rows));
-    std::vector<std::int64_t> numbers;
-    for (std::int64_t c = at; c < at + count; ++c) {
-      numbers.push_back(
-          static_cast<std::int64_t>(options.shard.index(static_cast<std::uint64_t>(c))));
-      const auto begin = tokens.begin() + numbers.back() * context;
-      turn.chunks.emplace_back(begin, begin + context);
-      if (bos) turn.chunks.back()[0] = *bos;
+    const auto numbers =
+        std::span(own).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
+    for (const std::int64_t number : numbers) {
+      turn.chunks.push_back(chunk_of(tokens, bos, options, number));
     }
     turn.name_positions(numbers);
     if (base == nullptr) {

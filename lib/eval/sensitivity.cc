@@ -1,149 +1,114 @@
 #include "lathe/sensitivity.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <set>
 #include <utility>
 
-#include "lathe/checkpoint_parts.h"
+#include "lathe/host/cpu_count.h"
 #include "lathe/host/temporary_folder.h"
-#include "lathe/perplexity.h"
+#include "lathe/model_config.h"
 #include "lathe/quantize.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "eval/matrix_changes.h"
+#include "eval/scheme_trials.h"
+#include "parallel/thread_pool.h"
 
 namespace lathe {
 namespace {
 
-constexpr const char* kBase = "w8g32x";       // loses next to nothing
-constexpr const char* kReference = "w4g32d";  // what a matrix alone is put in
+constexpr const char* kReference = "w4nlg32d";  // what a matrix alone is put in
 // What a matrix is given at least: a loss too small to be measured is not none.
 constexpr double kLeastLoss = 1e-9;
+constexpr std::int64_t kShortestText = 8;
 
-// A checkpoint with some of its tensors from another of the same model.
-class MixedSource final : public TensorSource {
- public:
-  MixedSource(std::shared_ptr<const Checkpoint> most, std::shared_ptr<const Checkpoint> some,
-              std::set<std::size_t> taken)
-      : most_(std::move(most)), some_(std::move(some)), taken_(std::move(taken)) {}
-
-  std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
-    return of(tensor).bytes_in_place(tensor);
-  }
-  void read_rows(std::size_t tensor, std::int64_t first, std::int64_t count,
-                 std::span<std::byte> out) const override {
-    of(tensor).read_rows(tensor, first, count, out);
-  }
-  void drop(std::size_t tensor) const noexcept override { of(tensor).drop(tensor); }
-
- private:
-  const Checkpoint& of(std::size_t tensor) const noexcept {
-    return taken_.contains(tensor) ? *some_ : *most_;
-  }
-
-  std::shared_ptr<const Checkpoint> most_, some_;
-  std::set<std::size_t> taken_;
-};
-
-std::shared_ptr<const Checkpoint> mixed(const std::shared_ptr<const Checkpoint>& most,
-                                        const std::shared_ptr<const Checkpoint>& some,
-                                        const std::set<std::size_t>& taken) {
-  auto facts = std::make_shared<CheckpointFacts>(*most->facts());
-  for (const std::size_t tensor : taken) facts->tensors[tensor] = some->tensors()[tensor];
-  return std::make_shared<const Checkpoint>(std::move(facts),
-                                            std::make_shared<MixedSource>(most, some, taken));
-}
-
-// Of a scheme, what the quantizer says of each matrix.
-struct Trial {
-  std::string scheme;
-  std::map<std::string, std::pair<std::uint64_t, double>> tensors;  // bytes, decibels
-  std::uint64_t file_bytes = 0;
-};
-
-Trial try_scheme(const Checkpoint& checkpoint, const std::string& scheme, const std::string& file,
-                 const SensitivityOptions& options) {
+QuantizeOptions quantize_options(const SensitivityOptions& options, const std::string& scheme) {
   QuantizeOptions how;
   how.scheme = scheme;
   how.importance = options.importance;
   how.threads = options.threads;
   how.requantize = true;
-  Trial trial{scheme, {}, 0};
-  for (const QuantizedTensor& tensor : quantize(checkpoint, file, how).tensors) {
-    if (tensor.sqnr) trial.tensors[tensor.name] = {tensor.bytes, *tensor.sqnr};
-  }
-  trial.file_bytes = std::filesystem::file_size(file);
-  return trial;
+  return how;
 }
 
-class Measurement {
- public:
-  Measurement(const std::shared_ptr<const Checkpoint>& checkpoint,
-              const SensitivityOptions& options)
-      : options_(options), folder_("lathe-sensitivity") {
-    how_.context = options.context;
-    how_.max_chunks = options.chunks;
-    base_ = open(*checkpoint, kBase, base_trial_);
-    reference_ = open(*checkpoint, kReference, reference_trial_);
-    base_engine_ = engine(base_);
+// Multiplications that are well spent on each matrix.
+constexpr double kWork = 2.5e10;
+
+std::int64_t usual_chunks(const Checkpoint& checkpoint, std::int64_t length) {
+  double weights = 0.0;
+  for (const TensorInfo& info : checkpoint.tensors()) {
+    weights += static_cast<double>(info.rows()) * static_cast<double>(info.cols());
   }
+  const double able = kWork / (weights * static_cast<double>(length));
+  return static_cast<std::int64_t>(std::clamp(able, 2.0, 4.0));
+}
 
-  const std::shared_ptr<const Checkpoint>& base() const { return base_; }
-  const Trial& reference() const { return reference_trial_; }
-
-  double loss(const std::set<std::size_t>& tensors, std::span<const TokenId> tokens,
-              std::optional<TokenId> bos) {
-    const auto engine = this->engine(mixed(base_, reference_, tensors));
-    const PerplexityReport report =
-        measure_perplexity(*engine, base_engine_.get(), tokens, bos, how_);
-    return std::max(kLeastLoss, report.divergence->kl->mean);
+// Evenly spread over the text.
+std::vector<std::vector<TokenId>> spread_chunks(std::span<const TokenId> tokens,
+                                                std::optional<TokenId> bos,
+                                                const Checkpoint& checkpoint,
+                                                const SensitivityOptions& options) {
+  const auto all = static_cast<std::int64_t>(tokens.size());
+  const std::int64_t length = std::min({options.context, all, checkpoint.config().max_position});
+  if (length < kShortestText) {
+    fail_invalid("the text has {} tokens; to see what is lost takes {} at least", all,
+                 kShortestText);
   }
-
-  Trial trial(const Checkpoint& checkpoint, const std::string& scheme) {
-    const std::string file = folder_.file("trial.lathe");
-    Trial out = try_scheme(checkpoint, scheme, file, options_);
-    std::filesystem::remove(file);
-    return out;
-  }
-
- private:
-  std::shared_ptr<const Checkpoint> open(const Checkpoint& checkpoint, const char* scheme,
-                                         Trial& trial) {
-    const std::string file = folder_.file(std::string(scheme) + ".lathe");
-    trial = try_scheme(checkpoint, scheme, file, options_);
-    return Checkpoint::open(file);
-  }
-
-  std::unique_ptr<Engine> engine(std::shared_ptr<const Checkpoint> checkpoint) const {
-    LoadOptions load;
-    load.threads = options_.threads;
-    EngineOptions how = perplexity_engine(how_);
-    how.threads = options_.threads;
-    return Engine::create(Model::load(std::move(checkpoint), nullptr, load), nullptr, how);
-  }
-
-  const SensitivityOptions& options_;
-  TemporaryFolder folder_;
-  PerplexityOptions how_;
-  Trial base_trial_, reference_trial_;
-  std::shared_ptr<const Checkpoint> base_, reference_;
-  std::unique_ptr<Engine> base_engine_;
-};
-
-// Matrices that are measured together, by role and layer.
-std::map<TensorId, std::set<std::size_t>> groups_of(const Checkpoint& checkpoint,
-                                                    const Trial& trial) {
-  std::map<TensorId, std::set<std::size_t>> out;
-  for (std::size_t t = 0; t < checkpoint.tensors().size(); ++t) {
-    const TensorInfo& info = checkpoint.tensors()[t];
-    if (!trial.tensors.contains(info.name)) continue;
-    TensorId id = info.id;
-    id.expert = -1;
-    out[id].insert(t);
+  const std::int64_t wanted =
+      options.chunks > 0 ? options.chunks : usual_chunks(checkpoint, length);
+  const std::int64_t count = std::min(wanted, all / length);
+  std::vector<std::vector<TokenId>> out;
+  for (std::int64_t c = 0; c < count; ++c) {
+    const auto begin = tokens.begin() + c * (all / count);
+    out.emplace_back(begin, begin + length);
+    if (bos) out.back()[0] = *bos;
   }
   return out;
+}
+
+// The model with all matrices in the reference scheme, in a file for as long as this lives.
+class Reference {
+ public:
+  Reference(const Checkpoint& checkpoint, const SensitivityOptions& options)
+      : folder_("lathe-sensitivity") {
+    const std::string file = folder_.file("reference.lathe");
+    plan_ = scheme_plan(quantize(checkpoint, file, quantize_options(options, kReference)));
+    groups_ = matrix_groups(checkpoint, plan_);
+    if (groups_.empty()) {
+      fail_unsupported("{}: has no matrices to choose schemes for", quoted(checkpoint.path()));
+    }
+    other_bytes_ = std::filesystem::file_size(file);
+    checkpoint_ = Checkpoint::open(file);
+    for (std::size_t t = 0; t < checkpoint_->tensors().size(); ++t) {
+      by_name_[checkpoint_->tensors()[t].name] = t;
+    }
+    for (const auto& [id, tensors] : groups_) {
+      for (const std::size_t t : tensors)
+        other_bytes_ -= plan_.at(checkpoint.tensors()[t].name).bytes;
+    }
+  }
+
+  const SchemePlan& plan() const { return plan_; }
+  const MatrixGroups& groups() const { return groups_; }
+  std::uint64_t other_bytes() const { return other_bytes_; }
+  const Checkpoint& checkpoint() const { return *checkpoint_; }
+  std::size_t index_of(const std::string& name) const { return by_name_.at(name); }
+
+ private:
+  TemporaryFolder folder_;
+  SchemePlan plan_;
+  MatrixGroups groups_;
+  std::uint64_t other_bytes_ = 0;
+  std::shared_ptr<const Checkpoint> checkpoint_;
+  std::map<std::string, std::size_t> by_name_;
+};
+
+// Errors of weights and of inputs add up in a product.
+double noise_of(const SchemeTrial& trial, const MatrixChanges& changes, const TensorId& id) {
+  const bool wide = trial.scheme.wide_inputs;
+  return trial.noise +
+         (wide ? 0.0 : changes.input_noise(id.role, id.layer, inputs_per_span(trial.scheme)));
 }
 
 }  // namespace
@@ -152,7 +117,7 @@ std::vector<std::string> candidate_schemes() {
   std::vector<std::string> out;
   for (const std::string& name : quantize_scheme_names()) {
     const bool two_levels = name.ends_with("g32d") || name.ends_with("g64d");
-    if (two_levels || name == "w8g32") out.push_back(name);
+    if (two_levels || name == "w8g32" || name == "w8g32x") out.push_back(name);
   }
   return out;
 }
@@ -160,48 +125,43 @@ std::vector<std::string> candidate_schemes() {
 Sensitivity measure_sensitivity(const std::shared_ptr<const Checkpoint>& checkpoint,
                                 std::span<const TokenId> tokens, std::optional<TokenId> bos,
                                 const SensitivityOptions& options) {
-  Measurement measurement(checkpoint, options);
-  const Trial& reference = measurement.reference();
-  if (reference.tensors.empty()) {
-    fail_unsupported("{}: has no matrices to choose schemes for", quoted(checkpoint->path()));
-  }
-  std::vector<Trial> trials;
+  const auto chunks = spread_chunks(tokens, bos, *checkpoint, options);
+  const Reference reference(*checkpoint, options);
+  MatrixChanges changes(checkpoint, chunks, options.threads);
+  ThreadPool pool(options.threads > 0 ? options.threads : available_cpus());
+  std::vector<std::pair<std::string, SchemePlan>> plans;
   for (const std::string& scheme : candidate_schemes()) {
-    trials.push_back(measurement.trial(*checkpoint, scheme));
+    plans.emplace_back(scheme, scheme_plan(plan_quantization(*checkpoint, "plan.lathe",
+                                                             quantize_options(options, scheme))));
   }
   Sensitivity out;
-  out.other_bytes = reference.file_bytes;
-  for (const auto& [name, figures] : reference.tensors) out.other_bytes -= figures.first;
-  const Checkpoint& base = *measurement.base();
-  const auto groups = groups_of(base, reference);
+  out.other_bytes = reference.other_bytes();
   std::uint64_t done = 0;
-  for (const auto& [id, tensors] : groups) {
-    if (options.progress) {
-      options.progress(done++, groups.size(), base.tensors()[*tensors.begin()].name);
-    }
-    const double loss =
-        measurement.loss(tensors, tokens, bos) / static_cast<double>(tensors.size());
+  for (const auto& [id, tensors] : reference.groups()) {
     MatrixChoices matrix;
+    std::vector<std::size_t> changed;
     for (const std::size_t t : tensors) {
-      const TensorInfo& info = base.tensors()[t];
+      const TensorInfo& info = checkpoint->tensors()[t];
       matrix.names.push_back(info.name);
       matrix.weights +=
           static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
+      changed.push_back(reference.index_of(info.name));
     }
-    for (const Trial& trial : trials) {
-      SchemeChoice choice{trial.scheme, 0, 0.0};
-      for (const std::string& name : matrix.names) {
-        const auto found = trial.tensors.find(name);
-        if (found == trial.tensors.end()) continue;
-        const double decibels = reference.tensors.at(name).second - found->second.second;
-        choice.bytes += found->second.first;
-        choice.loss += loss * std::pow(10.0, decibels / 10.0);
-      }
-      if (choice.bytes > 0) matrix.choices.push_back(std::move(choice));
+    if (options.progress) {
+      options.progress(done++, reference.groups().size(), matrix.names.front());
+    }
+    const double loss = std::max(kLeastLoss, changes.divergence(reference.checkpoint(), changed));
+    const auto own = try_scheme(*checkpoint, reference.plan(), tensors, options.importance, pool);
+    const double own_noise = std::max(kLeastLoss, noise_of(own.value(), changes, id));
+    for (const auto& [scheme, plan] : plans) {
+      const auto trial = try_scheme(*checkpoint, plan, tensors, options.importance, pool);
+      if (!trial) continue;
+      matrix.choices.push_back(
+          {scheme, trial->bytes, loss * noise_of(*trial, changes, id) / own_noise});
     }
     out.matrices.push_back(std::move(matrix));
   }
-  if (options.progress) options.progress(groups.size(), groups.size(), "");
+  if (options.progress) options.progress(done, reference.groups().size(), "");
   return out;
 }
 

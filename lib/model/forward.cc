@@ -66,9 +66,11 @@ void Forward::reserve(std::int64_t rows) {
 
 void Forward::run(const Batch& batch, float* logits) {
   const std::int64_t rows = run_layers(batch, -1, nullptr);
-  if (rows == 0) return;
-  set_input(ActivationPoint::kHead, config_.num_layers(), normed_.data(), rows,
-            config_.hidden_size);
+  if (rows > 0) head(normed_.data(), rows, logits);
+}
+
+void Forward::head(const float* normed, std::int64_t rows, float* logits) {
+  set_input(ActivationPoint::kHead, config_.num_layers(), normed, rows, config_.hidden_size);
   const std::array<LinearCall, 1> head = {
       {{&model_.weights().output(), logits, config_.vocab_size}}};
   Linear::apply(pool_, input_, head);

@@ -37,6 +37,8 @@ class Forward {
   void run_layer(const Batch& batch, std::int64_t layer, float* hidden, float* normed);
   // What the first layer reads: embeddings.
   void embed(const Batch& batch, float* hidden);
+  // Logits of so many rows [rows][hidden_size] that are normed already.
+  void head(const float* normed, std::int64_t rows, float* logits);
 
  private:
   // All layers; the rows that are left are in normed_, their number is returned. What is in

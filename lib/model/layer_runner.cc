@@ -2,7 +2,9 @@
 
 #include <array>
 #include <new>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "lathe/host/cpu_count.h"
 
@@ -28,30 +30,56 @@ class LayerRunner::State {
     forward_.reserve(most);
   }
 
-  void embed(std::span<const TokenId> tokens, float* hidden) {
-    on_batch(tokens, [&] { forward_.embed(batch_, hidden); });
+  void embed(Texts texts, float* hidden) {
+    on_batch(texts, [&] { forward_.embed(batch_, hidden); });
   }
-  void run(std::span<const TokenId> tokens, std::int64_t layer, float* hidden) {
-    on_batch(tokens, [&] { forward_.run_layer(batch_, layer, hidden, nullptr); });
+  void run(Texts texts, std::int64_t layer, float* hidden, float* normed) {
+    on_batch(texts, [&] { forward_.run_layer(batch_, layer, hidden, normed); });
+  }
+  void head(const float* normed, std::int64_t rows, float* logits) {
+    forward_.head(normed, rows, logits);
+  }
+
+  void exchange(const Checkpoint& other, std::size_t tensor) {
+    const TensorId& id = other.tensors()[tensor].id;
+    TensorId bias = id;
+    bias.bias = true;
+    std::optional<std::size_t> bias_index;
+    for (std::size_t i = 0; i < other.tensors().size(); ++i) {
+      if (other.tensors()[i].id == bias) bias_index = i;
+    }
+    auto matrix = Linear::load(other, tensor, bias_index, pool_);
+    own_.emplace_back(id, std::exchange(matrix_at(model_.weights(), id), std::move(matrix)));
+  }
+  void put_back() noexcept {
+    for (; !own_.empty(); own_.pop_back()) {
+      matrix_at(model_.weights(), own_.back().first) = std::move(own_.back().second);
+    }
   }
 
  private:
   template <typename Run>
-  void on_batch(std::span<const TokenId> tokens, Run&& run) {
-    const auto rows = static_cast<std::int64_t>(tokens.size());
-    if (rows > most_) fail(ErrorCode::kBug, "{} tokens for {}", rows, most_);
+  void on_batch(Texts texts, Run&& run) {
+    batch_ = {};
+    for (const std::vector<TokenId>& text : texts) add_to_batch(text);
+    run();
+    for (const Segment& segment : batch_.segments) cache_.drop(segment.sequence);
+  }
+
+  void add_to_batch(const std::vector<TokenId>& text) {
+    const auto rows = static_cast<std::int64_t>(text.size());
+    const std::int64_t before = batch_.rows();
+    if (before + rows > most_) fail(ErrorCode::kBug, "{} tokens for {}", before + rows, most_);
     const SequenceId sequence = cache_.add();
     cache_.reserve(std::array{KvCache::Growth{sequence, rows}}, rows);
     cache_.extend(sequence, rows);
-    batch_ = {};
     for (std::int64_t i = 0; i < rows; ++i) {
-      batch_.tokens.push_back(tokens[static_cast<std::size_t>(i)]);
+      batch_.tokens.push_back(text[static_cast<std::size_t>(i)]);
       batch_.positions.push_back(i);
       batch_.sequences.push_back(sequence);
     }
-    batch_.segments = batch_.wanted = {{sequence, 0, 0, rows}};
-    run();
-    cache_.drop(sequence);
+    batch_.segments.push_back({sequence, before, 0, rows});
+    batch_.wanted = batch_.segments;
   }
 
   LoadedModel model_;
@@ -60,6 +88,7 @@ class LayerRunner::State {
   Forward forward_;
   Batch batch_;
   std::int64_t most_;
+  std::vector<std::pair<TensorId, std::unique_ptr<Linear>>> own_;  // that were exchanged
 };
 
 LayerRunner::LayerRunner(std::shared_ptr<const Checkpoint> checkpoint, std::int64_t most,
@@ -73,12 +102,20 @@ LayerRunner::LayerRunner(std::shared_ptr<const Checkpoint> checkpoint, std::int6
 
 LayerRunner::~LayerRunner() = default;
 
-void LayerRunner::embed(std::span<const TokenId> tokens, float* hidden) {
-  state_->embed(tokens, hidden);
+void LayerRunner::embed(Texts texts, float* hidden) { state_->embed(texts, hidden); }
+
+void LayerRunner::run(Texts texts, std::int64_t layer, float* hidden, float* normed) {
+  state_->run(texts, layer, hidden, normed);
 }
 
-void LayerRunner::run(std::span<const TokenId> tokens, std::int64_t layer, float* hidden) {
-  state_->run(tokens, layer, hidden);
+void LayerRunner::head(const float* normed, std::int64_t rows, float* logits) {
+  state_->head(normed, rows, logits);
 }
+
+void LayerRunner::exchange(const Checkpoint& other, std::size_t tensor) {
+  state_->exchange(other, tensor);
+}
+
+void LayerRunner::put_back() noexcept { state_->put_back(); }
 
 }  // namespace lathe

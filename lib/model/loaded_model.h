@@ -30,6 +30,7 @@ class LoadedModel {
   void fetch_weights(const std::function<bool()>& enough) const;
 
   const Weights& weights() const noexcept { return weights_; }
+  Weights& weights() noexcept { return weights_; }
   // The rotations of the model's layers, each kind once, and which one a layer has.
   const std::vector<Rope>& ropes() const noexcept { return ropes_; }
   std::size_t rope_of(std::int64_t layer) const noexcept {

@@ -145,7 +145,51 @@ LayerWeights load_layer(WeightLoader& loader, const LayerConfig& config, std::in
   return w;
 }
 
+std::unique_ptr<Linear>* find_in(LayerWeights& layer, const TensorId& id) {
+  ExpertWeights& mlp =
+      id.expert < 0 ? layer.mlp : layer.mixture.experts.at(static_cast<std::size_t>(id.expert));
+  switch (id.role) {
+    case TensorRole::kQuery:
+      return &layer.q;
+    case TensorRole::kKey:
+      return &layer.k;
+    case TensorRole::kValue:
+      return &layer.v;
+    case TensorRole::kAttentionOutput:
+      return &layer.o;
+    case TensorRole::kGate:
+      return &mlp.gate;
+    case TensorRole::kUp:
+      return &mlp.up;
+    case TensorRole::kDown:
+      return &mlp.down;
+    case TensorRole::kSharedGate:
+      return &layer.mixture.shared.gate;
+    case TensorRole::kSharedUp:
+      return &layer.mixture.shared.up;
+    case TensorRole::kSharedDown:
+      return &layer.mixture.shared.down;
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
+
+std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id) {
+  std::unique_ptr<Linear>* found = nullptr;
+  if (id.role == TensorRole::kEmbedding) {
+    found = &weights.embedding;
+  } else if (id.role == TensorRole::kHead) {
+    found = &weights.head;
+  } else if (id.layer >= 0) {
+    found = find_in(weights.layers.at(static_cast<std::size_t>(id.layer)), id);
+  }
+  if (found == nullptr || *found == nullptr) {
+    fail(ErrorCode::kBug, "no matrix is {}", tensor_name(id));
+  }
+  return *found;
+}
 
 Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool) {
   const ModelConfig& config = checkpoint.config();

@@ -64,6 +64,9 @@ struct Weights {
   const Linear& output() const noexcept { return head != nullptr ? *head : *embedding; }
 };
 
+// The matrix that has that role; throws kBug where there is none.
+std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id);
+
 // The result keeps pointers into the checkpoint, which must outlive it. `adapter` may be null; it
 // fits the checkpoint, and is copied. `pool` shares what must be re-expressed.
 Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool);

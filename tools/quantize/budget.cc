@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
+#include <span>
 
 #include "lathe/host/escape.h"
 #include "lathe/host/output_file.h"
@@ -58,6 +59,31 @@ struct Loss {
   std::int64_t scored = 0;
 };
 
+struct Measured {
+  double expected, measured;
+};
+
+// The loss to expect so that what is measured keeps the promise: on logarithms, between the
+// nearest that were found to lose too little and too much, or by the ratio of the last.
+double next_expected(std::span<const Measured> curve, double most) {
+  const Measured *low = nullptr, *high = nullptr;
+  for (const Measured& m : curve) {
+    const bool keeps = m.measured <= most;
+    const Measured*& bound = keeps ? low : high;
+    if (bound == nullptr || (keeps ? m.expected > bound->expected : m.expected < bound->expected)) {
+      bound = &m;
+    }
+  }
+  const Measured& last = curve.back();
+  if (low == nullptr || high == nullptr || low->measured <= 0.0) {
+    const double wanted = last.measured > 0.0 ? kAim * most / last.measured : 3.0;
+    return last.expected * std::clamp(wanted, 0.1, 4.0);
+  }
+  const double share =
+      std::log(kAim * most / low->measured) / std::log(high->measured / low->measured);
+  return low->expected * std::pow(high->expected / low->expected, std::clamp(share, 0.1, 0.9));
+}
+
 class Search {
  public:
   Search(const Tool& tool, const BudgetRequest& request,
@@ -91,7 +117,7 @@ class Search {
     return 8.0 * static_cast<double>(bytes) / static_cast<double>(weights_);
   }
   BudgetResult write(const Allocation& allocation, const std::string& output);
-  Loss measure(const std::string& file) const;
+  Loss measure(const std::string& file);
   void tell(const std::string& output, const Loss& loss, const Allocation& allocation) const;
 
   const Tool& tool_;
@@ -101,6 +127,7 @@ class Search {
   CalibrationText text_;
   Sensitivity known_;
   std::uint64_t weights_ = 0;
+  std::optional<KeptPredictions> base_;  // from the first measurement on
 };
 
 BudgetResult Search::write(const Allocation& allocation, const std::string& output) {
@@ -120,7 +147,7 @@ BudgetResult Search::write(const Allocation& allocation, const std::string& outp
   return result;
 }
 
-Loss Search::measure(const std::string& file) const {
+Loss Search::measure(const std::string& file) {
   PerplexityOptions how;
   how.context = kContext;
   how.max_chunks = kChunks;
@@ -131,10 +158,14 @@ Loss Search::measure(const std::string& file) const {
     options.threads = how_.threads;
     return Engine::create(Model::load(std::move(checkpoint), nullptr, load), nullptr, options);
   };
-  const auto ours = engine(Checkpoint::open(file)), base = engine(checkpoint_);
+  if (!base_) {
+    ProgressBar bar(tool_, "base");
+    base_.emplace(*engine(checkpoint_), text_.tokens, text_.bos, how, bar.callback());
+    bar.finish();
+  }
+  const auto ours = engine(Checkpoint::open(file));
   ProgressBar bar(tool_, "measure");
-  const PerplexityReport report =
-      measure_perplexity(*ours, base.get(), text_.tokens, text_.bos, how, bar.callback());
+  const PerplexityReport report = base_->measure(*ours, bar.callback());
   bar.finish();
   return {report.divergence->kl->mean, report.divergence->kl->error,
           std::expm1(report.divergence->ln_ratio), report.scored};
@@ -187,8 +218,9 @@ BudgetResult Search::within_loss(const std::string& output) {
     Allocation allocation;
     double measured;
   };
-  double low = 1e-12, high = 1e3;  // expected losses that were found to be too small, too large
-  std::optional<Attempt> best;     // the smallest that keeps the promise
+  const double least = (1.0 + 1e-9) * allocation_curve(known_.matrices, 2).back().loss;
+  std::vector<Measured> curve;
+  std::optional<Attempt> best;  // the smallest that keeps the promise
   BudgetResult result;
   Allocation last;
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
@@ -203,12 +235,8 @@ BudgetResult Search::within_loss(const std::string& output) {
       best = {allocation, measured};
     }
     if (measured <= most && measured >= kLeast * most) break;
-    double& bound = measured <= most ? low : high;
-    bound = measured <= most ? std::max(low, allocation.loss) : std::min(high, allocation.loss);
-    const double wanted = measured > 0.0 ? kAim * most / measured : 3.0;
-    expected = allocation.loss * std::clamp(wanted, 0.2, 4.0);
-    // Between two that are known, whatever the ratio says.
-    if (expected <= low || expected >= high) expected = std::sqrt(low * high);
+    curve.push_back({allocation.loss, measured});
+    expected = std::max(next_expected(curve, most), least);
   }
   result.kept = best.has_value();
   if (best && best->allocation.chosen != last.chosen) result = write(best->allocation, output);
