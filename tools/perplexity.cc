@@ -25,6 +25,7 @@
 #include "common/text.h"
 #include "common/tool.h"
 #include "perplexity/report.h"
+#include "perplexity/side_by_side.h"
 
 namespace {
 
@@ -42,6 +43,10 @@ struct Options {
   std::vector<std::string> gates, lora;
   std::string shard;
   std::vector<std::string> compare;  // NEW and BASE
+  std::vector<std::string> also;     // models
+  std::int64_t continue_by = 0;      // tokens; 0: not at all
+
+  bool side_by_side() const { return !also.empty() || continue_by > 0; }
   LoadOptions load;
 };
 
@@ -68,6 +73,21 @@ bool gates_hold(const BenchGates& gates, const PerplexityReport& report, const s
   return hold;
 }
 
+void check_side_by_side(const Options& options) {
+  const char* name = options.also.empty() ? "--continue" : "--also";
+  if (options.base.empty()) fail_usage("{} needs --baseline MODEL", name);
+  if (options.per_token || !options.gates.empty() || !options.lora.empty()) {
+    fail_usage("{} makes a table of models: --per-token, --fail-if and --lora have no place there",
+               name);
+  }
+  if (options.context - beginning_of(options.context) < options.continue_by) {
+    fail_usage(
+        "--continue {}: with the {} tokens before them that is more than --ctx {}; give fewer, or "
+        "longer chunks",
+        options.continue_by, beginning_of(options.context), options.context);
+  }
+}
+
 void check(const Tool& tool, const Options& options) {
   const bool model = !tool.common().model.empty();
   if (!options.compare.empty()) {
@@ -91,6 +111,7 @@ void check(const Tool& tool, const Options& options) {
   if (options.base.empty() && !options.base_kv_type.empty()) {
     fail_usage("--baseline-kv-type needs --baseline");
   }
+  if (options.side_by_side()) check_side_by_side(options);
 }
 
 // An earlier run's lines rather than a model.
@@ -126,6 +147,47 @@ int compare(const Tool& tool, const Options& options, const BenchGates& gates) {
   output.write(tool.common().json() ? report_json(report, {ours, base, 0}) : report_text(report));
   output.finish();
   return gates_hold(gates, report, base) ? 0 : 1;
+}
+
+std::shared_ptr<const Tokenizer> tokenizer_of(const Tool& tool, const Checkpoint& checkpoint,
+                                              const std::string& path) {
+  if (!checkpoint.tokenizer_files()) {
+    fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
+         quoted(path));
+  }
+  auto tokenizer = Tokenizer::create(*checkpoint.tokenizer_files());
+  warn_of(tool, *tokenizer);
+  return tokenizer;
+}
+
+// Several models beside one base, one after the other.
+int compare_models(const Tool& tool, const Options& options) {
+  const CommonValues& common = tool.common();
+  if (is_records(options.base)) {
+    fail_usage("--baseline {}: a table of models needs the model, not its lines",
+               quoted(options.base));
+  }
+  SideBySide run;
+  run.base = options.base;
+  run.models = {common.model};
+  run.models.insert(run.models.end(), options.also.begin(), options.also.end());
+  run.how.context = options.context;
+  run.how.max_chunks = options.chunks > 0 ? options.chunks : -1;
+  run.continue_by = options.continue_by;
+  run.engine = [&](const std::shared_ptr<const Checkpoint>& checkpoint, bool is_base) {
+    const bool own_type = is_base && !options.base_kv_type.empty();
+    return open_engine(checkpoint, nullptr, own_type ? options.base_kv_type : options.kv_type,
+                       run.how, options.load, options.kv_memory, common.threads_or_default());
+  };
+  const auto checkpoint = Checkpoint::open(options.base);
+  const auto tokenizer = tokenizer_of(tool, *checkpoint, options.base);
+  const std::vector<TokenId> tokens = tokenizer->encode(read_text(common.input));
+  const std::optional<TokenId> bos = tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt;
+  Output output(common.output, common.force);
+  const std::vector<ModelRow> rows = measure_side_by_side(tool, run, checkpoint, tokens, bos);
+  output.write(common.json() ? side_by_side_json(rows, options.context) : side_by_side_table(rows));
+  output.finish();
+  return 0;
 }
 
 // A run of one model, or of two in step.
@@ -176,12 +238,7 @@ class Measurement {
     const int threads = common.threads_or_default();
     const auto checkpoint = Checkpoint::open(common.model);
     note_left_out(tool_, *checkpoint);
-    if (!checkpoint->tokenizer_files()) {
-      fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; convert it with --tokenizer FILE",
-           quoted(common.model));
-    }
-    tokenizer_ = Tokenizer::create(*checkpoint->tokenizer_files());
-    warn_of(tool_, *tokenizer_);
+    tokenizer_ = tokenizer_of(tool_, *checkpoint, common.model);
     engine_ = open_engine(checkpoint, open_lora(tool_, options_.lora, *checkpoint),
                           options_.kv_type, how_, options_.load, options_.kv_memory, threads);
     if (base.empty()) return;
@@ -219,6 +276,7 @@ int run(const Tool& tool, const Options& options) {
   const std::string gated[] = {"perplexity", "same-top"};
   gates.check_concern(gated);
   if (!options.compare.empty()) return compare(tool, options, gates);
+  if (options.side_by_side()) return compare_models(tool, options);
   return Measurement(tool, options).run(gates);
 }
 
@@ -243,6 +301,14 @@ int main(int argc, char** argv) {
                   "Measure nothing: compare the --per-token lines of two runs")
       ->type_name("NEW BASE")
       ->expected(2);
+  tool.repeatable("--also", options.also,
+                  "One more model to compare with the baseline: a table, a line for each")
+      ->type_name("MODEL");
+  tool.number("--continue", options.continue_by,
+              "In the table, also how far N tokens that follow each chunk's beginning, greedily, "
+              "are from the baseline's",
+              1, 1 << 20)
+      ->default_str("");
   tool.repeatable("--fail-if", options.gates,
                   "Exit 1 when more is lost, as perplexity<-2% or same-top<-5%; may be repeated")
       ->type_name("GATE");
@@ -259,6 +325,8 @@ int main(int argc, char** argv) {
   tool.example("perplexity -m model.lathe -i book.txt", "Perplexity of a text");
   tool.example("perplexity -m w4.lathe --baseline f16.gguf -i book.txt --json",
                "What quantization cost, as JSON");
+  tool.example("perplexity -m w4.lathe --also w8.lathe -b f16.gguf -i book.txt",
+               "Several, in a table");
   tool.example("perplexity --compare w4.jsonl f16.jsonl --fail-if 'perplexity<-2%'",
                "Two recorded runs side by side");
   tool.see_also("bench(1), quantize(1), lathe(7)");

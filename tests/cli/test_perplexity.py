@@ -38,6 +38,43 @@ class Perplexity(ToolTest):
         self.assertEqual(figures["same_top"]["share"], 1)
         self.assertEqual(figures["base"]["perplexity"], figures["perplexity"])
 
+    def test_several_models_in_a_table_say_what_each_says_alone(self):
+        for scheme in ("w2", "w8"):
+            self.ok("-m", self.model, "-o", f"{scheme}.lathe", "-s", scheme, tool="quantize")
+        words = ("-b", self.model, "-i", self.text, "-c", "64")
+        several = json.loads(self.ok("-m", "w2.lathe", "--also", "w8.lathe", *words, "--continue", "24", "--json").out)
+        self.assertEqual([m["model"] for m in several["models"]], ["w2.lathe", "w8.lathe"])
+        for row in several["models"]:
+            alone = json.loads(self.ok("-m", row["model"], *words, "--json").out)
+            self.assertAlmostEqual(row["perplexity"], alone["perplexity"], 9)
+            self.assertAlmostEqual(row["kl"]["mean"] / alone["kl"]["mean"], 1, 2)
+            self.assertEqual(row["same_top"]["mean"], alone["same_top"]["share"])
+            self.assertAlmostEqual(several["base"]["perplexity"] / alone["base"]["perplexity"], 1, 5)
+        few, many = several["models"]
+        self.assertLess(few["bytes"], many["bytes"])
+        self.assertGreater(few["kl"]["mean"], many["kl"]["mean"])
+        self.assertGreater(few["edits"]["mean"], many["edits"]["mean"])
+        self.assertLess(few["first_difference"]["mean"], many["first_difference"]["mean"])
+        self.assertLessEqual(many["first_difference"]["mean"], 24)
+        table = self.ok("-m", "w2.lathe", "--also", "w8.lathe", *words).out.splitlines()
+        self.assertEqual([line.split()[0] for line in table], ["model", str(self.model), "w2.lathe", "w8.lathe"])
+        self.assertIn(f"{few['kl']['mean']:.5f} ± {few['kl']['error']:.5f}", table[2])
+
+    def test_a_model_goes_on_as_itself(self):
+        row = json.loads(self.ok("-m", self.model, "-b", self.model, "-i", self.text, "-c", "64", "--continue", "8",
+                                 "--json").out)["models"][0]
+        self.assertEqual((row["edits"]["mean"], row["first_difference"]["mean"]), (0, 8))
+        self.assertEqual(row["same_continuations"], row["continuations"])
+
+    def test_a_table_needs_a_baseline_and_room(self):
+        bad = lambda *options, message: self.fails(2, "-m", self.model, "-i", self.text, *options, message=message)
+        bad("--also", self.model, message="--also needs --baseline MODEL")
+        bad("--continue", "8", message="--continue needs --baseline MODEL")
+        bad("-b", self.model, "--also", self.model, "--per-token", message="have no place there")
+        bad("-b", self.model, "-c", "64", "--continue", "33", message="more than --ctx 64")
+        (self.folder / "lines").write_text("{}\n")
+        bad("-b", "lines", "--also", self.model, message="needs the model, not its lines")
+
     def test_one_token_alone_has_no_standard_error(self):
         # Chunks of four tokens have one that is scored.
         words = ("-m", self.model, "-i", self.text, "-c", "4", "--chunks", "1", "-b", self.model)

@@ -7,23 +7,10 @@
 
 #include "lathe/host/escape.h"
 
+#include "common/edit_distance.h"
+
 namespace lathe::tool {
 namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0u : 1u);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
 
 std::string closest_option(const CLI::App& app, std::string_view word) {
   std::string best;
@@ -33,7 +20,8 @@ std::string closest_option(const CLI::App& app, std::string_view word) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;
     for (const auto& name : option->get_lnames()) {
-      const std::size_t distance = edit_distance(word.substr(2), name);
+      const std::size_t distance =
+          edit_distance(std::span(word.substr(2)), std::span(std::string_view(name)));
       if (distance < best_distance && distance < name.size()) {
         best_distance = distance;
         best = "--" + name;
