@@ -2,6 +2,7 @@
 #include <chrono>
 #include <exception>
 #include <fmt/format.h>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "serve/http_server.h"
 #include "serve/options.h"
 #include "serve/served_model.h"
+#include "serve/worker_socket.h"
 
 namespace {
 
@@ -48,23 +50,64 @@ bool drain(const Tool& tool, const ServeFlags& flags, Service& service) {
   return false;
 }
 
+// Callers over HTTP, as long as it lives.
+class HttpSide {
+ public:
+  HttpSide(const Tool& tool, const ServeFlags& flags)
+      : tool_(tool), flags_(flags), limits_(limits_of(flags)), server_(limits_) {
+    where_ = server_.bind(flags.address);
+  }
+  ~HttpSide() {
+    if (!flags_.address.path.empty()) ::unlink(flags_.address.path.c_str());
+  }
+  HttpSide(const HttpSide&) = delete;
+  HttpSide& operator=(const HttpSide&) = delete;
+
+  void start(ServedModel& model) {
+    endpoints_.emplace(tool_, flags_, model);
+    endpoints_->add_to(server_);
+    server_.start();
+    tool_.note(fmt::format("{} listens at {}", model.name, where_));
+  }
+  void end() { server_.end(); }
+  void join() { server_.join(); }
+
+ private:
+  const Tool& tool_;
+  const ServeFlags& flags_;
+  const HttpLimits limits_;
+  HttpServer server_;
+  std::string where_;
+  std::optional<Endpoints> endpoints_;
+};
+
+void start_worker(const Tool& tool, const ServeFlags& flags, ServedModel& model,
+                  WorkerSocket& socket) {
+  WorkerHostOptions options;
+  options.identity = model.identity;
+  options.places = flags.max_batch;
+  socket.start(*model.service, model.tokenizer, options);
+  tool.note(fmt::format("{} works at {}", model.name, flags.worker));
+}
+
 int run(const Tool& tool, ServeFlags& flags) {
   check_serve_options(flags);
-  const HttpLimits limits = limits_of(flags);
-  HttpServer server(limits);
-  // Before the model: an address that is taken is known at once.
-  const std::string where = server.bind(flags.address);
-  ServedModel model = open_served_model(tool, flags);
-  Endpoints endpoints(tool, flags, model);
-  endpoints.add_to(server);
+  // Before the model: an address that is taken is known at once. They end before the model does.
+  std::optional<ServedModel> opened;
+  std::optional<HttpSide> http;
+  std::optional<WorkerSocket> worker;
+  if (flags.has_http()) http.emplace(tool, flags);
+  if (!flags.worker.empty()) worker.emplace(flags.worker, flags.worker_key);
+  ServedModel& model = opened.emplace(open_served_model(tool, flags));
   stop_at_next_step(static_cast<unsigned>(flags.drain_timeout) + 10);
-  server.start();
-  tool.note(fmt::format("{} listens at {}", model.name, where));
+  if (http) http->start(model);
+  if (worker) start_worker(tool, flags, model, *worker);
   wait_for_end(*model.service);
-  server.end();
+  if (http) http->end();
+  if (worker) worker->end();
   const bool drained = drain(tool, flags, *model.service);
-  server.join();
-  if (!flags.address.path.empty()) ::unlink(flags.address.path.c_str());
+  if (http) http->join();
+  if (worker) worker->stop();
   if (const auto failure = model.service->failure()) throw Error(failure->code, failure->message);
   tool.note(fmt::format("{} requests were answered", model.service->stats().completed));
   return drained ? 0 : 1;
@@ -77,12 +120,14 @@ int main(int argc, char** argv) {
   ServeFlags flags;
   tool.add_common(kModel | kThreads);
   add_serve_options(tool, flags);
-  tool.synopsis("-m MODEL [--listen ADDRESS] [OPTION]...");
+  tool.synopsis("-m MODEL [--listen ADDRESS] [--worker ADDRESS] [OPTION]...");
   tool.example("serve -m model.lathe", "OpenAI's API at http://127.0.0.1:8080/v1");
   tool.example("serve -m model.lathe --listen unix:/run/user/1000/lathe.sock --max-batch 8",
                "For programs of one user on one machine");
   tool.example("serve -m model.lathe --listen 0.0.0.0:8080 --api-key-file keys.txt",
                "For others, who show a key");
+  tool.example("serve -m model.lathe --worker ipc:///run/user/1000/worker1",
+               "A worker of generate --workers and sgp-eval --workers");
   tool.see_also("generate(1), bench(1), lathe(7)");
   return tool.run(argc, argv, [&] { return run(tool, flags); });
 }

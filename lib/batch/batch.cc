@@ -31,7 +31,7 @@ constexpr milliseconds kPatience{100};
 
 class Batch {
  public:
-  Batch(Engine& engine, const Tokenizer& tokenizer, RowReader& rows, RecordLog& log,
+  Batch(RequestRunner& engine, const Tokenizer& tokenizer, RowReader& rows, RecordLog& log,
         const BatchOptions& options, std::uint64_t earlier_failed)
       : engine_(engine), tokenizer_(tokenizer), rows_(rows), log_(log), options_(options) {
     summary_.resumed = log.earlier();
@@ -167,7 +167,7 @@ class Batch {
       if (done.error->code == ErrorCode::kLimit && timeout > 0.0 && taken >= timeout) {
         fail_row(ready, timed_out(timeout), kTimeout);
       } else {
-        fail_row(ready, *done.error);
+        fail_row(ready, row_error(*done.error));
       }
       return;
     }
@@ -265,7 +265,7 @@ class Batch {
     summary_.total = total_.percentiles();
   }
 
-  Engine& engine_;
+  RequestRunner& engine_;
   const Tokenizer& tokenizer_;
   RowReader& rows_;
   RecordLog& log_;
@@ -307,12 +307,12 @@ double BatchSummary::tokens_per_second() const noexcept {
   return seconds > 0 ? static_cast<double>(prompt_tokens + generated_tokens) / seconds : 0.0;
 }
 
-BatchSummary run_batch(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
+BatchSummary run_batch(RequestRunner& runner, std::shared_ptr<const Tokenizer> tokenizer,
                        const std::string& input, RecordLog& log, const BatchOptions& options,
                        std::uint64_t earlier_failed) {
   const auto most_rows = static_cast<std::size_t>(std::max<std::int64_t>(16, options.submitted));
   RowReader rows(tokenizer, input, log, options, most_rows);
-  return Batch(engine, *tokenizer, rows, log, options, earlier_failed).run();
+  return Batch(runner, *tokenizer, rows, log, options, earlier_failed).run();
 }
 
 }  // namespace lathe

@@ -8,9 +8,12 @@
 namespace lathe {
 
 // Options out of their range are a mistake of the caller elsewhere; in a row they are bad input.
+inline Failure row_error(Failure failure) {
+  if (failure.code == ErrorCode::kUsage) failure.code = ErrorCode::kInvalid;
+  return failure;
+}
 inline Failure row_error(const Error& error) {
-  const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kInvalid : error.code();
-  return {code, error.message()};
+  return row_error(Failure{error.code(), error.message()});
 }
 
 // The time of a row was up, wherever it was; the code that its record has then.

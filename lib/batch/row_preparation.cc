@@ -20,7 +20,20 @@ Failure too_much(std::uint64_t number) {
   return {ErrorCode::kLimit, fmt::format("line {}: there is not enough memory to read it", number)};
 }
 
+// That of the constraint that holds for all rows, where there is one.
+std::shared_ptr<const Vocabulary> vocabulary_of(const BatchOptions& options) {
+  const auto& all = options.defaults.options.constraint;
+  if (all == nullptr) return nullptr;
+  return {all->constraint, &all->constraint->vocabulary()};
+}
+
 }  // namespace
+
+RowPreparation::RowPreparation(std::shared_ptr<const Tokenizer> tokenizer,
+                               const BatchOptions& options)
+    : tokenizer_(std::move(tokenizer)),
+      options_(options),
+      constraints_(tokenizer_, vocabulary_of(options)) {}
 
 BatchRow RowPreparation::parse(const InputLine& line, std::uint64_t index) const {
   const std::uint64_t number = index + 1;
@@ -98,30 +111,10 @@ void RowPreparation::constrain(BatchRow& row, std::shared_ptr<const ReasoningMar
   if (!row.grammar && row.options.constraint == nullptr) return;
   auto constraint = std::make_shared<AnswerConstraint>();
   if (row.options.constraint != nullptr) *constraint = *row.options.constraint;
-  if (row.grammar) constraint->constraint = constraint_of(*row.grammar);
+  if (row.grammar) constraint->constraint = constraints_.of(*row.grammar);
   constraint->reasoning = std::move(reasoning);
   constraint->finish = row.finish;
   row.options.constraint = std::move(constraint);
-}
-
-// That of the constraint that holds for all rows, where there is one.
-std::shared_ptr<const Vocabulary> RowPreparation::vocabulary() const {
-  const auto& all = options_.defaults.options.constraint;
-  if (all == nullptr) return make_vocabulary(*tokenizer_);
-  return {all->constraint, &all->constraint->vocabulary()};
-}
-
-std::shared_ptr<const Constraint> RowPreparation::constraint_of(const GrammarText& text) {
-  constexpr std::size_t kKept = 32;
-  const std::lock_guard lock(mutex_);
-  for (const Known& known : constraints_) {
-    if (known.text == text) return known.constraint;
-  }
-  if (vocabulary_ == nullptr) vocabulary_ = vocabulary();
-  auto made = Constraint::create(Grammar::create(text, "grammar"), vocabulary_);
-  if (constraints_.size() == kKept) constraints_.pop_front();
-  constraints_.push_back({text, made});
-  return made;
 }
 
 const RowPreparation::Chat& RowPreparation::chat_of(const BatchRow& row) {

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,9 +12,9 @@
 
 #include "lathe/batch.h"
 #include "lathe/chat.h"
-#include "lathe/constraint.h"
 #include "lathe/host/lines.h"
 
+#include "batch/constraint_cache.h"
 #include "batch/ready_row.h"
 
 namespace lathe {
@@ -23,8 +22,7 @@ namespace lathe {
 class RowPreparation {
  public:
   // `options` must outlive this.
-  RowPreparation(std::shared_ptr<const Tokenizer> tokenizer, const BatchOptions& options)
-      : tokenizer_(std::move(tokenizer)), options_(options) {}
+  RowPreparation(std::shared_ptr<const Tokenizer> tokenizer, const BatchOptions& options);
 
   // Of line `index`, from 0. No exceptions.
   BatchRow parse(const InputLine& line, std::uint64_t index) const;
@@ -40,21 +38,13 @@ class RowPreparation {
   const Chat& chat_of(const BatchRow& row);
   // Gives the row what holds for its answer; `reasoning` may be null.
   void constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning);
-  std::shared_ptr<const Vocabulary> vocabulary() const;
-  std::shared_ptr<const Constraint> constraint_of(const GrammarText& text);
   ChatTemplate find_template(const BatchRow& row) const;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   const BatchOptions& options_;
   std::mutex mutex_;
   std::map<std::string, Chat> chats_;  // by name; "" is the model's own
-  // The last of the rows' grammars: rows often share one.
-  struct Known {
-    GrammarText text;
-    std::shared_ptr<const Constraint> constraint;
-  };
-  std::deque<Known> constraints_;
-  std::shared_ptr<const Vocabulary> vocabulary_;
+  ConstraintCache constraints_;
 };
 
 }  // namespace lathe

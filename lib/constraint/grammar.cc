@@ -16,12 +16,34 @@ namespace {
 // Recognizers give back memory when this is reached.
 constexpr std::size_t kForget = std::size_t{64} << 20;
 
+// Equal texts, and no others, have equal ones.
+std::string source_of(const GrammarText& text) {
+  std::string out;
+  switch (text.kind) {
+    case GrammarText::Kind::kGbnf:
+      return "gbnf " + text.text;
+    case GrammarText::Kind::kRegex:
+      return "regex " + text.text;
+    case GrammarText::Kind::kJsonSchema:
+      return (text.lenient ? "json schema lenient " : "json schema ") + text.text;
+    case GrammarText::Kind::kChoice:
+      out = "choice";
+      for (const std::string& one : text.texts) out += fmt::format(" {} {}", one.size(), one);
+      return out;
+    case GrammarText::Kind::kJsonObject:
+      break;
+  }
+  return "json object";
+}
+
 }  // namespace
 
 Grammar::~Grammar() = default;
 
-GrammarImpl::GrammarImpl(const Rules& rules, std::string source, const std::string& what)
-    : program_(std::make_shared<const Program>(compile(rules))), source_(std::move(source)) {
+GrammarImpl::GrammarImpl(const Rules& rules, GrammarText text, const std::string& what)
+    : program_(std::make_shared<const Program>(compile(rules))),
+      text_(std::move(text)),
+      source_(source_of(text_)) {
   if (program_->derives_nothing) fail_invalid("{} allows no text at all", what);
 }
 
@@ -60,7 +82,8 @@ std::shared_ptr<const Grammar> Grammar::create(const GrammarText& text, const st
 }
 
 std::shared_ptr<const Grammar> Grammar::gbnf(std::string_view text, const std::string& file) {
-  return std::make_shared<GrammarImpl>(read_gbnf(text, file), "gbnf " + std::string(text),
+  return std::make_shared<GrammarImpl>(read_gbnf(text, file),
+                                       GrammarText{GrammarText::Kind::kGbnf, std::string(text)},
                                        fmt::format("{}: the grammar", quoted(file)));
 }
 
@@ -70,7 +93,8 @@ std::shared_ptr<const Grammar> Grammar::regex(std::string_view pattern) {
   const RuleId root = rules.add("regex");
   rules.define(root,
                to_rules(tree, rules, [&](const CharSet& set) { return rules.character(set); }));
-  return std::make_shared<GrammarImpl>(rules, "regex " + std::string(pattern),
+  return std::make_shared<GrammarImpl>(rules,
+                                       GrammarText{GrammarText::Kind::kRegex, std::string(pattern)},
                                        fmt::format("the regex {}", quoted(pattern)));
 }
 
@@ -78,14 +102,11 @@ std::shared_ptr<const Grammar> Grammar::choice(std::span<const std::string> text
   if (texts.empty()) fail(ErrorCode::kUsage, "a choice needs a text to choose");
   Rules rules;
   std::vector<NodeId> parts;
-  std::string source = "choice";
-  for (const std::string& text : texts) {
-    parts.push_back(rules.text(text));
-    source += fmt::format(" {} ", text.size());
-    source += text;
-  }
+  for (const std::string& text : texts) parts.push_back(rules.text(text));
   rules.define(rules.add("choice"), rules.choice(parts));
-  return std::make_shared<GrammarImpl>(rules, source, "the choice");
+  return std::make_shared<GrammarImpl>(
+      rules, GrammarText{GrammarText::Kind::kChoice, {}, {texts.begin(), texts.end()}},
+      "the choice");
 }
 
 std::shared_ptr<const Grammar> Grammar::json_object() {
@@ -93,14 +114,14 @@ std::shared_ptr<const Grammar> Grammar::json_object() {
   const RuleId root = rules.add("root");
   JsonRules json(rules);
   rules.define(root, json.any_object());
-  return std::make_shared<GrammarImpl>(rules, "json object", "JSON");
+  return std::make_shared<GrammarImpl>(rules, GrammarText{GrammarText::Kind::kJsonObject}, "JSON");
 }
 
 std::shared_ptr<const Grammar> Grammar::json_schema(std::string_view text, const std::string& file,
                                                     bool lenient) {
   return std::make_shared<GrammarImpl>(
       read_json_schema(text, file, lenient),
-      fmt::format("json schema{} {}", lenient ? " lenient" : "", text),
+      GrammarText{GrammarText::Kind::kJsonSchema, std::string(text), {}, lenient},
       fmt::format("{}: the schema", quoted(file)));
 }
 

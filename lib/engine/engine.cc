@@ -32,7 +32,7 @@ std::int64_t page_count(const KvLayout& layout, std::uint64_t bytes, std::int64_
 
 }  // namespace
 
-Engine::~Engine() = default;
+RequestRunner::~RequestRunner() = default;
 
 std::uint64_t default_kv_memory() {
   constexpr std::uint64_t kLeast = std::uint64_t{64} << 20;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -12,6 +13,9 @@ namespace lathe {
 
 class AnswerBox {
  public:
+  // `on_end` is told when end() was called.
+  explicit AnswerBox(std::function<void()> on_end = {}) : on_end_(std::move(on_end)) {}
+
   void put(AnswerPiece piece) {
     const std::lock_guard lock(mutex_);
     // Whoever reads slowly gets more at once, not more pieces.
@@ -26,9 +30,12 @@ class AnswerBox {
   }
 
   void end(Completion completion) {
-    const std::lock_guard lock(mutex_);
-    news_.done = std::move(completion);
-    changed_.notify_one();
+    {
+      const std::lock_guard lock(mutex_);
+      news_.done = std::move(completion);
+      changed_.notify_one();
+    }
+    if (on_end_) on_end_();
   }
 
   AnswerNews take(std::chrono::milliseconds patience) {
@@ -45,6 +52,7 @@ class AnswerBox {
   std::mutex mutex_;
   std::condition_variable changed_;
   AnswerNews news_;
+  const std::function<void()> on_end_;
   std::atomic<bool> abandoned_{false};
 };
 

@@ -88,8 +88,9 @@ class EngineService final : public Service {
     thread_.join();
   }
 
-  std::shared_ptr<PendingAnswer> submit(Request request, bool stream_reasoning) override {
-    auto box = std::make_shared<AnswerBox>();
+  std::shared_ptr<PendingAnswer> submit(Request request, bool stream_reasoning,
+                                        std::function<void()> on_end) override {
+    auto box = std::make_shared<AnswerBox>(std::move(on_end));
     request.on_text = [box](int sample, std::string_view text) {
       box->put({sample, std::string(text)});
       return !box->abandoned();

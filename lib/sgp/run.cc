@@ -61,10 +61,10 @@ std::vector<TokenId> SgpSpeaker::encode(std::span<const ChatMessage> messages) c
 }
 
 struct SgpRun::State {
-  Engine& engine;
+  RequestRunner& engine;
   SgpSpeaker speaker;
   SgpRunOptions options;
-  Engine* judge = nullptr;
+  RequestRunner* judge = nullptr;
   SgpSpeaker judge_speaker;
   std::string judge_system;
 
@@ -183,7 +183,7 @@ struct SgpRun::State {
   }
 };
 
-SgpRun::SgpRun(Engine& engine, SgpSpeaker speaker, SgpRunOptions options)
+SgpRun::SgpRun(RequestRunner& engine, SgpSpeaker speaker, SgpRunOptions options)
     : state_(std::make_unique<State>(State{engine,
                                            std::move(speaker),
                                            std::move(options),
@@ -197,7 +197,7 @@ SgpRun::SgpRun(Engine& engine, SgpSpeaker speaker, SgpRunOptions options)
 
 SgpRun::~SgpRun() = default;
 
-void SgpRun::use_judge(Engine& engine, SgpSpeaker speaker, std::string system) {
+void SgpRun::use_judge(RequestRunner& engine, SgpSpeaker speaker, std::string system) {
   state_->judge = &engine;
   state_->judge_speaker = std::move(speaker);
   state_->judge_system = std::move(system);

@@ -16,6 +16,15 @@ COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
 
 
+def until(condition, patience=300):
+    """Waits for it. Counted, not timed: the machine may stand still for a while."""
+    for _ in range(50 * patience):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come about")
+
+
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a socket file."""
 
@@ -107,9 +116,4 @@ class Server:
         return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])
 
     def wait_until(self, condition, patience=30):
-        # Counted, not timed: the machine may stand still for a while.
-        for _ in range(50 * patience):
-            if condition():
-                return
-            time.sleep(0.02)
-        raise AssertionError("it did not come about")
+        until(condition, patience)

@@ -27,6 +27,7 @@ FLOORS = [
     ["engine"],
     ["batch", "c", "eval"],
     ["bench", "sgp", "serve"],
+    ["workers"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

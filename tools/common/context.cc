@@ -13,8 +13,8 @@ CLI::Option* add_context(Tool& tool, const std::string& names, std::int64_t& val
   return tool.number(names, value, help, min, max);
 }
 
-std::int64_t context_of(const std::string& path, const Model& model, std::int64_t asked) {
-  const std::int64_t longest = model.config().max_position;
+std::int64_t context_of(const std::string& path, const ModelConfig& config, std::int64_t asked) {
+  const std::int64_t longest = config.max_position;
   if (asked > longest) {
     fail(ErrorCode::kLimit, "{}: --ctx {} is more than the model's context of {} tokens",
          lathe::quoted(path), asked, longest);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "lathe/checkpoint.h"
 #include "lathe/model.h"
 
 #include "common/tool.h"
@@ -17,6 +18,9 @@ CLI::Option* add_context(Tool& tool, const std::string& names, std::int64_t& val
 
 // How many positions to run a model with: `asked`, or where that is 0 all that it has. Throws
 // kLimit for more than that; `path` names the model.
-std::int64_t context_of(const std::string& path, const Model& model, std::int64_t asked);
+std::int64_t context_of(const std::string& path, const ModelConfig& config, std::int64_t asked);
+inline std::int64_t context_of(const std::string& path, const Model& model, std::int64_t asked) {
+  return context_of(path, model.config(), asked);
+}
 
 }  // namespace lathe::tool

@@ -9,6 +9,7 @@
 #include "lathe/host/output_file.h"
 #include "lathe/host/records.h"
 
+#include "common/context.h"
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/process.h"
@@ -24,13 +25,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Rows that workers have at once, together.
+constexpr std::int64_t kForWorkers = 2048;
+
 BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
                            const OpenedModel& opened) {
   BatchOptions out;
   out.lines = flags.lines;
   out.timings = flags.timings;
   out.model = tool.common().model;
-  out.submitted = 2 * flags.max_batch;  // whoever leaves finds a successor that is ready
+  // Whoever leaves finds a successor that is ready.
+  out.submitted = flags.workers.given() ? kForWorkers : 2 * flags.max_batch;
   RowDefaults& defaults = out.defaults;
   defaults.options = flags.generate_options();
   // As with --chat for one prompt: until the model ends its turn.
@@ -201,6 +206,28 @@ void note_dates(const Tool& tool, const GenerateFlags& flags, const Tokenizer& t
   }
 }
 
+// Who answers: an engine here, or workers.
+struct Answerer {
+  std::shared_ptr<Speculator> speculator;
+  std::unique_ptr<RequestRunner> runner;
+};
+
+Answerer open_answerer(const Tool& tool, const GenerateFlags& flags, const OpenedModel& opened) {
+  Answerer out;
+  if (flags.workers.given()) {
+    const std::int64_t context =
+        context_of(tool.common().model, opened.checkpoint->config(), flags.context);
+    out.runner =
+        open_workers(tool, flags.workers,
+                     worker_identity(*opened.checkpoint, opened.adapter, flags.kv_type, context));
+    return out;
+  }
+  EngineOptions how = engine_options(tool, *opened.model, flags);
+  how.speculator = out.speculator = make_speculator(tool, flags, opened);
+  out.runner = Engine::create(opened.model, opened.tokenizer, how);
+  return out;
+}
+
 }  // namespace
 
 int run_batch_command(const Tool& tool, GenerateFlags& flags) {
@@ -211,7 +238,8 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   }
   // Before the model is read: what cannot be written should be known at once.
   Destination to = open_destination(common, flags);
-  const OpenedModel opened = open_generate_model(tool, flags);
+  const OpenedModel opened = flags.workers.given() ? open_generate_tokenizer(tool, flags)
+                                                   : open_generate_model(tool, flags);
   note_left_out(tool, *opened.checkpoint);
   warn_of(tool, *opened.tokenizer);
   take_model_sampling(tool, *opened.checkpoint, flags);
@@ -220,17 +248,15 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   flags.answer_constraint =
       answer_constraint(flags.grammar, *opened.tokenizer, flags.constraint.finish);
   BatchOptions options = batch_options(tool, flags, opened);
-  EngineOptions engine_how = engine_options(tool, *opened.model, flags);
-  engine_how.speculator = make_speculator(tool, flags, opened);
-  const auto engine = Engine::create(opened.model, opened.tokenizer, engine_how);
+  const Answerer answerer = open_answerer(tool, flags, opened);
 
   ProgressBar bar(tool, "rows");
   bar.begin_at(to.log->earlier());
   options.on_progress = [&bar](const BatchProgress& progress) { show_progress(bar, progress); };
   options.stop = [] { return stop_signal() != 0; };
   stop_at_next_step();
-  BatchSummary summary =
-      run_batch(*engine, opened.tokenizer, common.input, *to.log, options, to.earlier_failed);
+  BatchSummary summary = run_batch(*answerer.runner, opened.tokenizer, common.input, *to.log,
+                                   options, to.earlier_failed);
   summary.check_failed += to.earlier_check_failed;
   bar.finish();
   if (to.stdout_output) to.stdout_output->finish();
@@ -240,12 +266,12 @@ int run_batch_command(const Tool& tool, GenerateFlags& flags) {
   }
   if (summary_file) {
     summary_file->write(
-        summary_json(common.model, summary, engine_how.speculator.get(), flags.check != nullptr));
+        summary_json(common.model, summary, answerer.speculator.get(), flags.check != nullptr));
     summary_file->commit();
   }
   print_summary(tool, summary);
-  if (common.verbose > 0) print_engine(tool, engine->stats());
-  tell_of_drafts(tool, engine_how.speculator.get());
+  if (common.verbose > 0) print_engine(tool, answerer.runner->stats());
+  tell_of_drafts(tool, answerer.speculator.get());
   return summary.failed + summary.check_failed > 0 ? 1 : 0;
 }
 

@@ -9,16 +9,35 @@
 
 namespace lathe::tool {
 
-OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags) {
-  const CommonValues& common = tool.common();
+namespace {
+
+std::shared_ptr<const Checkpoint> open_checkpoint(const Tool& tool, const GenerateFlags& flags) {
+  const std::string& path = tool.common().model;
   OpenOptions open;
   open.tokenizer_path = flags.tokenizer;
-  OpenedModel out;
-  out.checkpoint = Checkpoint::open(common.model, open);
-  if (!out.checkpoint->tokenizer_files()) {
+  std::shared_ptr<const Checkpoint> out = Checkpoint::open(path, open);
+  if (!out->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
-         lathe::quoted(common.model));
+         lathe::quoted(path));
   }
+  return out;
+}
+
+}  // namespace
+
+OpenedModel open_generate_tokenizer(const Tool& tool, const GenerateFlags& flags) {
+  OpenedModel out;
+  out.checkpoint = open_checkpoint(tool, flags);
+  const auto adapter = open_lora(tool, flags.lora, *out.checkpoint);
+  if (adapter) out.adapter = adapter->fingerprint();
+  out.tokenizer = Tokenizer::create(*out.checkpoint->tokenizer_files());
+  return out;
+}
+
+OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags) {
+  const CommonValues& common = tool.common();
+  OpenedModel out;
+  out.checkpoint = open_checkpoint(tool, flags);
   // Reading a vocabulary takes tens of milliseconds, as much as a small model's weights.
   auto vocabulary = std::async(
       std::launch::async, [&] { return Tokenizer::create(*out.checkpoint->tokenizer_files()); });

@@ -19,6 +19,8 @@ struct OpenedModel {
   std::string adapter;  // of a batch with --lora: its fingerprint
 };
 
+// Without the weights: what is needed to ask workers.
+OpenedModel open_generate_tokenizer(const Tool& tool, const GenerateFlags& flags);
 OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags);
 
 // How many threads a step over this model is worth.

@@ -46,6 +46,9 @@ void add_batch_options(Tool& tool, GenerateFlags& o) {
   batch_only(
       app.add_option("--summary", o.summary, "Write the summary of the run to FILE, as JSON, too")
           ->type_name("FILE"));
+  add_workers(tool, o.workers, kBatch);
+  batch_only(app.get_option("--workers"));
+  batch_only(app.get_option("--worker-key"));
 }
 
 void add_memory_options(Tool& tool, GenerateFlags& o) {
@@ -193,6 +196,11 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
   add_lookup_options(tool, o);
   add_batch_options(tool, o);
   add_memory_options(tool, o);
+  for (const char* name :
+       {"--max-batch", "--kv-memory", "--kv-spill", "--cache-dir", "--cache-size",
+        "--prefill-chunk", "--lookup", "--lookup-corpus", "--draft", "--no-mmap", "--lock"}) {
+    o.computing.push_back(app.get_option(name));
+  }
 }
 
 namespace {
@@ -247,6 +255,10 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
     if (o.logprobs > 0 && !tool.common().json()) {
       fail_usage("--logprobs has no place in plain text: add --json");
     }
+  }
+  check_workers(o.workers, o.computing);
+  if (o.workers.given() && !o.judge.command.empty()) {
+    fail_usage("--check-cmd judges answers while they are written, and workers send whole ones");
   }
   check_conversation_options(o);
   o.grammar = read_grammar(o.constraint);

@@ -10,6 +10,7 @@
 
 #include "common/chat_options.h"
 #include "common/tool.h"
+#include "common/workers.h"
 #include "generate/check_options.h"
 #include "generate/constraint_options.h"
 
@@ -50,6 +51,7 @@ struct GenerateFlags {
   std::int64_t n_best = 1, max_batch = 32;
   double request_timeout = 0;
   std::string summary, shard;
+  WorkerFlags workers;
 
   CLI::Option* tokens_option = nullptr;
   CLI::Option* prompt_option = nullptr;
@@ -62,6 +64,7 @@ struct GenerateFlags {
               *temperature_option = nullptr, *top_k_option = nullptr, *top_p_option = nullptr,
               *min_p_option = nullptr;
   std::vector<const CLI::Option*> batch_only, engine_only;
+  std::vector<const CLI::Option*> computing;  // of who computes: with workers, theirs
 
   bool batch() const { return jsonl || lines; }
   // Whether one prompt, too, needs the engine and what it keeps.

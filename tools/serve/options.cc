@@ -79,10 +79,19 @@ void add_memory_options(Tool& tool, ServeFlags& o) {
 
 void add_serve_options(Tool& tool, ServeFlags& o) {
   CLI::App& app = tool.app();
-  app.add_option("--listen", o.listen,
-                 "Where: HOST:PORT (port 0 is any that is free), or unix:PATH for a socket file")
-      ->type_name("ADDRESS")
-      ->capture_default_str();
+  o.listen_option =
+      app.add_option(
+             "--listen", o.listen,
+             "Where: HOST:PORT (port 0 is any that is free), or unix:PATH for a socket file")
+          ->type_name("ADDRESS")
+          ->capture_default_str();
+  app.add_option("--worker", o.worker,
+                 "Be a worker of programs that have --workers: at ipc://PATH, a socket file, or "
+                 "tcp://HOST:PORT. Over HTTP, too, only where --listen is given")
+      ->type_name("ADDRESS");
+  app.add_option("--worker-key", o.worker_key_file,
+                 "With --worker: the key that those who ask have too, 64 hexadecimal digits")
+      ->type_name("FILE");
   add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
               0, kMany);
   app.add_option("--tokenizer", o.tokenizer,
@@ -95,7 +104,24 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
   add_memory_options(tool, o);
 }
 
+namespace {
+
+void check_worker_options(ServeFlags& o) {
+  if (o.worker.empty()) {
+    if (!o.worker_key_file.empty()) fail_usage("--worker-key is for --worker");
+    return;
+  }
+  if (!is_local_worker_address("--worker", o.worker) && o.worker_key_file.empty()) {
+    fail_usage("--worker {}: others reach this address, so they need a key: add --worker-key FILE",
+               lathe::quoted(o.worker));
+  }
+  if (!o.worker_key_file.empty()) o.worker_key = read_worker_key(o.worker_key_file);
+}
+
+}  // namespace
+
 void check_serve_options(ServeFlags& o) {
+  check_worker_options(o);
   o.address = parse_listen_address(o.listen);
   if (o.api_key_file.empty() && !o.address.local()) {
     fail_usage(

@@ -9,12 +9,14 @@
 
 #include "common/chat_options.h"
 #include "common/tool.h"
+#include "common/worker_key.h"
 #include "serve/listen_address.h"
 
 namespace lathe::tool {
 
 struct ServeFlags {
   std::string listen = "127.0.0.1:8080", api_key_file, alias;
+  std::string worker, worker_key_file;  // where it is a worker, besides or instead
   std::int64_t max_connections = 256, max_waiting = 64;
   std::uint64_t max_body = std::uint64_t{16'000'000};
   double request_timeout = 0, drain_timeout = 30;
@@ -26,12 +28,17 @@ struct ServeFlags {
   ChatOptions form;
   LoadOptions load;
 
+  CLI::Option* listen_option = nullptr;
   CLI::Option* tokens_option = nullptr;
   CLI::Option* reasoning_option = nullptr;
   CLI::Option* cache_size_option = nullptr;
 
   ListenAddress address;  // once they are checked
   std::vector<std::string> api_keys;
+  WorkerKey worker_key;
+
+  // A worker answers over HTTP only where it is told to.
+  bool has_http() const { return worker.empty() || listen_option->count() > 0; }
 };
 
 void add_serve_options(Tool& tool, ServeFlags& flags);

@@ -13,6 +13,7 @@
 #include "common/lookup.h"
 #include "common/lora.h"
 #include "common/text.h"
+#include "common/workers.h"
 
 namespace lathe::tool {
 namespace {
@@ -82,9 +83,14 @@ ServedModel open_served_model(const Tool& tool, const ServeFlags& flags) {
   out.reader = ApiReader::create(out.tokenizer, defaults);
   LoadOptions load = flags.load;
   load.threads = common.threads_or_default();
-  const auto model = Model::load(checkpoint, open_lora(tool, flags.lora, *checkpoint), load);
+  const auto adapter = open_lora(tool, flags.lora, *checkpoint);
+  const auto model = Model::load(checkpoint, adapter, load);
   auto engine = Engine::create(model, out.tokenizer, engine_options(tool, *model, flags));
   out.context = engine->context();
+  if (!flags.worker.empty()) {
+    out.identity = worker_identity(*checkpoint, adapter ? adapter->fingerprint() : std::string(),
+                                   flags.kv_type, out.context);
+  }
   out.service = Service::create(std::move(engine),
                                 {.max_batch = flags.max_batch, .max_waiting = flags.max_waiting});
   return out;

@@ -7,6 +7,7 @@
 #include "lathe/lathe.h"
 #include "lathe/serve/api.h"
 #include "lathe/serve/service.h"
+#include "lathe/workers/identity.h"
 
 #include "common/tool.h"
 #include "serve/options.h"
@@ -18,6 +19,7 @@ struct ServedModel {
   std::int64_t loaded = 0;  // Unix time
   std::int64_t context = 0;
   std::shared_ptr<const Tokenizer> tokenizer;
+  WorkerIdentity identity;  // what its answers depend on
   std::unique_ptr<ApiReader> reader;
   std::unique_ptr<Service> service;
 };

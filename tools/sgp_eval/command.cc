@@ -146,7 +146,7 @@ class Command {
     facts_.protocol = options_.protocol;
     SgpModelOptions how{common.model,       options_.chat_template, options_.kv_type,
                         options_.max_batch, options_.kv_memory,     common.threads_or_default(),
-                        options_.lora,      options_.context};
+                        options_.lora,      options_.context,       options_.workers};
     SgpModel model = open_sgp_model(tool_, how);
     run_.system = system_message(options_, sgp_model_names(common.model, model.checkpoint.get()));
     std::uint64_t identity = content_hash(*model.checkpoint);
@@ -161,6 +161,7 @@ class Command {
     SgpModel judge;
     if (!options_.judge.empty()) {
       how.path = options_.judge;
+      how.workers = {};
       how.chat_template.clear();
       how.lora.clear();
       how.context = 0;

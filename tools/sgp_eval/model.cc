@@ -39,6 +39,16 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
       }
     }
   }
+  const auto adapter = open_lora(tool, options.lora, *out.checkpoint);
+  if (adapter != nullptr) out.adapter = adapter->fingerprint();
+  if (options.workers.given()) {
+    const std::int64_t context =
+        context_of(options.path, out.checkpoint->config(), options.context);
+    out.engine =
+        open_workers(tool, options.workers,
+                     worker_identity(*out.checkpoint, out.adapter, options.kv_type, context));
+    return out;
+  }
   EngineOptions engine;
   engine.threads = options.threads;
   engine.kv_type = kv_type_by_name(options.kv_type).type;
@@ -46,8 +56,6 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   LoadOptions load;
   load.threads = options.threads;
-  const auto adapter = open_lora(tool, options.lora, *out.checkpoint);
-  if (adapter != nullptr) out.adapter = adapter->fingerprint();
   const auto model = Model::load(out.checkpoint, adapter, load);
   engine.context = context_of(options.path, *model, options.context);
   engine.kv_memory = options.kv_memory > 0 ? options.kv_memory : kv_memory_for(model, engine);

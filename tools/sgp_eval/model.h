@@ -9,9 +9,9 @@
 #include "lathe/engine.h"
 #include "lathe/sgp/run.h"
 
-namespace lathe::tool {
+#include "common/workers.h"
 
-class Tool;
+namespace lathe::tool {
 
 struct SgpModelOptions {
   std::string path;
@@ -22,11 +22,12 @@ struct SgpModelOptions {
   int threads = 1;
   std::vector<std::string> lora = {};  // adapters, see common/lora.h
   std::int64_t context = 0;            // positions of a prompt and its answer; 0: the model's
+  WorkerFlags workers = {};            // who answers in place of an engine here, where given
 };
 
 struct SgpModel {
   std::shared_ptr<const Checkpoint> checkpoint;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<RequestRunner> engine;
   std::string adapter;  // its fingerprint, or empty
   SgpSpeaker speaker;
 };

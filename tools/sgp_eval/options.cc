@@ -41,6 +41,16 @@ void check_without_data(const Tool& tool, const SgpOptions& o) {
   }
 }
 
+// Who answers.
+void check_asked(const Tool& tool, const SgpOptions& o) {
+  const bool has_model = !tool.common().model.empty();
+  if (o.workers.given() && !has_model) {
+    fail_usage("--workers answer for a model: give it too, -m MODEL");
+  }
+  // A judge computes here.
+  check_workers(o.workers, o.judge.empty() ? o.computing : std::vector<const CLI::Option*>());
+}
+
 }  // namespace
 
 std::vector<std::string> SgpOptions::split_names() const { return names_of(splits); }
@@ -76,6 +86,7 @@ void check(const Tool& tool, const SgpOptions& o) {
   }
   if (!o.lora.empty() && !has_model) fail_usage("--lora adapts a model: give -m MODEL");
   if (o.context > 0 && !has_model) fail_usage("--ctx bounds a model's texts: give -m MODEL");
+  check_asked(tool, o);
   if (o.seed_option->count() > 0 && o.limit == 0) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
@@ -153,6 +164,11 @@ void add_options(Tool& tool, SgpOptions& o) {
   tool.size("--kv-memory", o.kv_memory,
             "Memory for the KV cache (default: as the weights, 512M at least)", "")
       ->group(kAsking);
+
+  add_workers(tool, o.workers, kAsking);
+  for (const char* name : {"--max-batch", "--kv-memory"}) {
+    o.computing.push_back(app.get_option(name));
+  }
 
   constexpr const char* kRecords = "Records";
   file("--records", o.records, "Write a JSON line per question, as it goes")->group(kRecords);

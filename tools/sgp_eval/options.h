@@ -5,13 +5,10 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class Option;
-}
+#include "common/tool.h"
+#include "common/workers.h"
 
 namespace lathe::tool {
-
-class Tool;
 
 struct SgpOptions {
   std::vector<std::string> data, splits, subjects, gates, lora;
@@ -24,6 +21,8 @@ struct SgpOptions {
   std::uint64_t seed = 0, kv_memory = 0;
   bool resume = false, timings = false, emit_prompts = false, changes = false;
   bool open_answers = false, leaderboard = false;
+  WorkerFlags workers;
+  std::vector<const CLI::Option*> computing;  // of who computes: with workers, theirs
   CLI::Option* seed_option = nullptr;
   CLI::Option* system_option = nullptr;
 

@@ -6,8 +6,8 @@
 // never waits; a line that takes long to be read holds up no other. A row that cannot be used, or
 // whose request fails, gives a record with an "error"; n lines give n records whatever fails.
 //
-// Errors: as LineSource and RecordLog, and what Engine::step() throws; everything that was read
-// before has its record then. Not thread-safe.
+// Errors: as LineSource and RecordLog, and what the runner's step() throws; everything that was
+// read before has its record then. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -85,7 +85,7 @@ LATHE_API bool is_check_failed_record(std::string_view record);
 
 // `input`: a file, "-" for standard input. `earlier_failed`: how many of log.earlier() are
 // errors. `log` is finished unless the run was stopped.
-LATHE_API BatchSummary run_batch(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
+LATHE_API BatchSummary run_batch(RequestRunner& runner, std::shared_ptr<const Tokenizer> tokenizer,
                                  const std::string& input, RecordLog& log,
                                  const BatchOptions& options, std::uint64_t earlier_failed = 0);
 

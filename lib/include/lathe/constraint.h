@@ -67,6 +67,7 @@ class LATHE_API Grammar {
   virtual Match match(std::string_view text) const = 0;
   // What it was made of: equal texts are equal grammars.
   virtual const std::string& source() const noexcept = 0;
+  virtual const GrammarText& text() const noexcept = 0;
   virtual const GrammarImpl& impl() const noexcept = 0;
 };
 

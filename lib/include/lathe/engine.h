@@ -137,28 +137,35 @@ struct EngineStats {
   std::uint64_t kv_bytes = 0, kv_bytes_used = 0;
 };
 
-class LATHE_API Engine {
+// Whoever answers requests: an Engine, or workers elsewhere (lathe/workers/pool.h). Belongs to one
+// thread at a time.
+class LATHE_API RequestRunner {
  public:
-  // Without a tokenizer (null) answers have ids and no text. Throws kUsage (options out of
-  // range), kLimit (memory), kIo (the spill file or the cache folder cannot be made).
-  static std::unique_ptr<Engine> create(std::shared_ptr<const Model> model,
-                                        std::shared_ptr<const Tokenizer> tokenizer,
-                                        const EngineOptions& options = {});
-  virtual ~Engine();
+  virtual ~RequestRunner();
 
   // Queues a request. Throws, with nothing changed: kLimit when it could never fit (the context
   // or all of the KV memory), with both numbers; kInvalid (an empty prompt, an id out of the
   // vocabulary), kUsage (options).
   virtual RequestId submit(Request request) = 0;
-  // Computes one step; returns what has ended. Does nothing when idle.
+  // Goes a step; returns what has ended. Does nothing when idle.
   virtual std::vector<Completion> step() = 0;
   // Ends a request now; its completion comes with the next step(). False when it is unknown or
   // has ended.
   virtual bool cancel(RequestId id) = 0;
   // True when there is neither a request nor a completion to come.
   virtual bool idle() const noexcept = 0;
-
   virtual EngineStats stats() const noexcept = 0;
+};
+
+// Its steps are forward passes.
+class LATHE_API Engine : public RequestRunner {
+ public:
+  // Without a tokenizer (null) answers have ids and no text. Throws kUsage (options out of
+  // range), kLimit (memory), kIo (the spill file or the cache folder cannot be made).
+  static std::unique_ptr<Engine> create(std::shared_ptr<const Model> model,
+                                        std::shared_ptr<const Tokenizer> tokenizer,
+                                        const EngineOptions& options = {});
+
   // Positions that one sequence may hold.
   virtual std::int64_t context() const noexcept = 0;
   virtual const Model& model() const noexcept = 0;

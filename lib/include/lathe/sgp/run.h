@@ -4,7 +4,7 @@
 //   SgpRun run(engine, speaker, options);
 //   run.ask(questions, places, [&](std::size_t place, SgpRecord record) { ... });
 //
-// A run belongs to one thread at a time, as its engines do.
+// A run belongs to one thread at a time, as its engines do (or who else answers).
 #pragma once
 
 #include <cstddef>
@@ -52,13 +52,13 @@ using SgpSink = std::function<void(std::size_t place, SgpRecord record)>;
 class LATHE_API SgpRun {
  public:
   // The engines must outlive the run.
-  SgpRun(Engine& engine, SgpSpeaker speaker, SgpRunOptions options);
+  SgpRun(RequestRunner& engine, SgpSpeaker speaker, SgpRunOptions options);
   ~SgpRun();
   SgpRun(const SgpRun&) = delete;
   SgpRun& operator=(const SgpRun&) = delete;
 
   // A second model reads each response once more and says which letter it means.
-  void use_judge(Engine& engine, SgpSpeaker speaker, std::string system);
+  void use_judge(RequestRunner& engine, SgpSpeaker speaker, std::string system);
 
   // Asks questions[place] for each of `places`, in that order. A question that cannot be asked
   // (its own error, a prompt longer than the context) gives a record with an error. `stop` is

@@ -1,0 +1,78 @@
+// What those who have requests (pool.h) and workers (host.h) say to each other.
+//
+//   Hello    ──>           who asks, and which model's answers are wanted
+//            <── Welcome   the worker has it: the session that everything else belongs to
+//            <── Refusal   it has another, or speaks another version
+//   Row      ──>           a request
+//            <── Result    its answer
+//            <── Back      there is no room for it, or the worker ends
+//   Cancel   ──>
+//   Ping     ──>           each second or so
+//            <── Pong      with the rows that are here: others were lost on the way
+//            <── Stranger  this session is unknown (any more): say Hello
+//
+// A message is "LATHEwk", a byte for the version, one for its kind, and its fields.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lathe/engine.h"
+#include "lathe/workers/identity.h"
+
+namespace lathe {
+
+inline constexpr std::uint8_t kWorkerVersion = 1;
+
+using RowId = std::uint64_t;
+
+struct Hello {
+  WorkerIdentity wanted;
+};
+struct Welcome {
+  std::uint64_t session = 0;
+  WorkerIdentity identity;
+  std::int64_t places = 0;  // requests that it runs at once
+};
+struct Refusal {
+  std::string why;
+};
+struct Row {
+  std::uint64_t session = 0;
+  RowId id = 0;
+  std::string request;  // request_message.h
+};
+struct Result {
+  std::uint64_t session = 0;
+  Completion completion;  // its id is the row's
+};
+struct Back {
+  std::uint64_t session = 0;
+  RowId id = 0;
+};
+struct Cancel {
+  std::uint64_t session = 0;
+  RowId id = 0;
+};
+struct Ping {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+};
+struct Pong {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+  std::vector<RowId> rows;
+};
+struct Stranger {};
+
+using WorkerMessage =
+    std::variant<Hello, Welcome, Refusal, Row, Result, Back, Cancel, Ping, Pong, Stranger>;
+
+std::string encode_message(const WorkerMessage& message);
+// Throws kInvalid for what is none, kUnsupported for another version's.
+WorkerMessage decode_message(std::string_view bytes);
+
+}  // namespace lathe

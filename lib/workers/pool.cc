@@ -1,0 +1,335 @@
+#include "lathe/workers/pool.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "lathe/host/records.h"
+
+#include "base/escape.h"
+#include "base/fail.h"
+#include "workers/known_worker.h"
+#include "workers/open_rows.h"
+#include "workers/request_message.h"
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// How long a caller of step() may have to wait for other things to do.
+constexpr milliseconds kLongestWait{100};
+// Tokens by which texts are taken to have the same beginning, and how many beginnings are known.
+constexpr std::size_t kBeginning = 64;
+constexpr std::size_t kMostBeginnings = 1 << 14;
+
+std::uint64_t beginning_of(const std::vector<TokenId>& prompt) {
+  const std::size_t count = std::min(kBeginning, prompt.size());
+  return hash_parts({{reinterpret_cast<const char*>(prompt.data()), count * sizeof(TokenId)}});
+}
+
+class Pool final : public WorkerPool {
+ public:
+  Pool(std::unique_ptr<WorkerWire> wire, WorkerPoolOptions options)
+      : wire_(std::move(wire)), options_(std::move(options)), workers_(wire_->workers()) {
+    if (workers_.empty()) fail(ErrorCode::kUsage, "there is no worker");
+  }
+
+  RequestId submit(Request request) override {
+    OpenRow row;
+    row.beginning = beginning_of(request.prompt);
+    row.samples = request.samples;
+    row.continuations = request.continuations.size();
+    row.request = send_request(request);
+    const RowId id = next_id_++;
+    rows_.add(id, std::move(row));
+    ++stats_.submitted;
+    return id;
+  }
+
+  std::vector<Completion> step() override {
+    if (idle()) return {};
+    beat();
+    hand_out();
+    const auto left = std::chrono::ceil<milliseconds>(next_beat_ - Clock::now());
+    milliseconds patience = std::clamp(left, milliseconds(0), kLongestWait);
+    if (!done_.empty()) patience = milliseconds(0);
+    while (auto received = wire_->receive(patience)) {
+      take(received->worker, received->message);
+      patience = milliseconds(0);
+    }
+    hand_out();
+    return std::exchange(done_, {});
+  }
+
+  bool cancel(RequestId id) override {
+    OpenRow* row = rows_.find(id);
+    if (row == nullptr) return false;
+    ++stats_.cancelled;
+    Completion done;
+    done.id = id;
+    done.samples.resize(static_cast<std::size_t>(row->samples));
+    for (Generation& sample : done.samples) sample.reason = FinishReason::kCancelled;
+    close(id, std::move(done));
+    return true;
+  }
+
+  bool idle() const noexcept override { return rows_.empty() && done_.empty(); }
+
+  EngineStats stats() const noexcept override {
+    EngineStats out = stats_;
+    out.waiting = static_cast<std::int64_t>(rows_.waiting());
+    out.running = static_cast<std::int64_t>(rows_.size()) - out.waiting;
+    return out;
+  }
+
+  std::size_t present() const noexcept override {
+    return static_cast<std::size_t>(std::count_if(
+        workers_.begin(), workers_.end(),
+        [](const KnownWorker& worker) { return worker.state == KnownWorker::State::kPresent; }));
+  }
+
+ private:
+  void warn(const std::string& text) const {
+    if (options_.on_warning) options_.on_warning(text);
+  }
+
+  void send(std::size_t number, const WorkerMessage& message) {
+    wire_->send(number, encode_message(message));
+  }
+
+  void tell_left_out(std::size_t number, const std::string& why) const {
+    warn(fmt::format("worker {} is left out: {}", quoted(wire_->name(number)), why));
+  }
+
+  // ---- heartbeats
+
+  void beat() {
+    const Clock::time_point now = Clock::now();
+    if (now < next_beat_) return;
+    next_beat_ = now + options_.heartbeat;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      KnownWorker& worker = workers_[i];
+      worker.full = false;
+      if (worker.state == KnownWorker::State::kAbsent) send(i, Hello{options_.wanted});
+      if (worker.state != KnownWorker::State::kPresent) continue;
+      if (std::cmp_greater_equal(worker.unanswered(), options_.missed)) {
+        leave_out(i, fmt::format("it has not answered {} times", worker.unanswered()));
+      } else {
+        send(i, Ping{worker.session, ++worker.pings});
+      }
+    }
+    look_for_any();
+  }
+
+  void look_for_any() {
+    if (present() > 0) {
+      alone_ = 0;
+      return;
+    }
+    const auto unfit = std::find_if(workers_.begin(), workers_.end(), [](const KnownWorker& w) {
+      return w.state != KnownWorker::State::kUnfit;
+    });
+    if (unfit == workers_.end()) {
+      fail(ErrorCode::kInvalid, "no worker can be used: {} has {}", quoted(wire_->name(0)),
+           workers_.front().why);
+    }
+    if (++alone_ > options_.give_up) {
+      fail(ErrorCode::kIo, "no worker answers; {} was asked {} times", quoted(wire_->name(0)),
+           options_.give_up);
+    }
+  }
+
+  void leave_out(std::size_t number, const std::string& why) {
+    if (workers_[number].state == KnownWorker::State::kPresent) tell_left_out(number, why);
+    for (const RowId id : workers_[number].leave()) {
+      OpenRow& row = *rows_.find(id);
+      rows_.take_back(id);
+      if (++row.deaths < options_.most_deaths) continue;
+      Completion failed;
+      failed.error = Failure{ErrorCode::kFailed,
+                             fmt::format("{} workers were lost while they had it", row.deaths)};
+      close(id, std::move(failed));
+    }
+  }
+
+  // ---- requests
+
+  void hand_out() {
+    while (const auto id = rows_.next()) {
+      OpenRow& row = *rows_.find(*id);
+      const auto number = place_for(row);
+      if (!number) return;
+      KnownWorker& worker = workers_[*number];
+      send(*number, Row{worker.session, *id, row.request});
+      rows_.give(*id, *number, worker.pings);
+      worker.rows.insert(*id);
+    }
+  }
+
+  // Who knows the beginning of its text, or else who has most room.
+  std::optional<std::size_t> place_for(const OpenRow& row) {
+    const auto known = beginnings_.find(row.beginning);
+    if (known != beginnings_.end() && workers_[known->second].room() > 0) return known->second;
+    const auto best = std::max_element(
+        workers_.begin(), workers_.end(),
+        [](const KnownWorker& a, const KnownWorker& b) { return a.room() < b.room(); });
+    if (best->room() <= 0) return std::nullopt;
+    const auto number = static_cast<std::size_t>(best - workers_.begin());
+    if (beginnings_.size() >= kMostBeginnings) beginnings_.clear();
+    beginnings_[row.beginning] = number;
+    return number;
+  }
+
+  // A request has its end. Whoever is at it still may stop.
+  void close(RowId id, Completion done) {
+    const OpenRow& row = *rows_.find(id);
+    if (row.worker) {
+      KnownWorker& worker = workers_[*row.worker];
+      worker.rows.erase(id);
+      send(*row.worker, Cancel{worker.session, id});
+    }
+    rows_.erase(id);
+    done.id = id;
+    ++(done.error ? stats_.failed : stats_.completed);
+    done_.push_back(std::move(done));
+  }
+
+  void take_back(KnownWorker& worker, RowId id) {
+    if (worker.rows.erase(id) > 0) rows_.take_back(id);
+  }
+
+  // ---- messages
+
+  void take(std::size_t number, std::string_view bytes) {
+    try {
+      const WorkerMessage message = decode_message(bytes);
+      std::visit([&](const auto& some) { hear(number, some); }, message);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kUnsupported) return make_unfit(number, error.message());
+      leave_out(number, error.message());
+    }
+  }
+
+  // Whether a message is of the session that is under way, which is a sign of life.
+  bool belongs(KnownWorker& worker, std::uint64_t session) {
+    if (worker.state != KnownWorker::State::kPresent || worker.session != session) return false;
+    worker.heard = worker.pings;
+    return true;
+  }
+
+  void hear(std::size_t number, const Welcome& welcome) {
+    KnownWorker& worker = workers_[number];
+    if (worker.state != KnownWorker::State::kAbsent) return;
+    if (const auto other = difference(options_.wanted, welcome.identity)) {
+      return make_unfit(number, *other);
+    }
+    worker.state = KnownWorker::State::kPresent;
+    worker.session = welcome.session;
+    worker.places = std::clamp<std::int64_t>(welcome.places, 1, 4096);
+    if (std::exchange(worker.was_here, true)) {
+      warn(fmt::format("worker {} is back", quoted(wire_->name(number))));
+    }
+  }
+
+  void hear(std::size_t number, const Refusal& refusal) { make_unfit(number, quoted(refusal.why)); }
+
+  void make_unfit(std::size_t number, const std::string& why) {
+    KnownWorker& worker = workers_[number];
+    if (worker.state == KnownWorker::State::kUnfit) return;
+    if (worker.state != KnownWorker::State::kPresent) tell_left_out(number, why);
+    leave_out(number, why);
+    worker.state = KnownWorker::State::kUnfit;
+    worker.why = why;
+  }
+
+  void hear(std::size_t number, const Result& result) {
+    KnownWorker& worker = workers_[number];
+    if (!worker.was_here || worker.state == KnownWorker::State::kUnfit) return;
+    if (belongs(worker, result.session)) worker.full = false;
+    const RowId id = result.completion.id;
+    OpenRow* row = rows_.find(id);
+    if (row == nullptr) return;  // another one was first
+    if (!result.completion.error && !answers(result.completion, *row)) {
+      return leave_out(number, "it sent an answer to something else");
+    }
+    if (row->worker == number) {
+      worker.rows.erase(id);
+      row->worker.reset();
+    }
+    count(result.completion);
+    close(id, result.completion);
+  }
+
+  static bool answers(const Completion& completion, const OpenRow& row) {
+    return std::cmp_equal(completion.samples.size(), row.samples) &&
+           completion.continuations.size() == row.continuations;
+  }
+
+  void count(const Completion& done) {
+    stats_.prompt_tokens += done.prompt_tokens;
+    stats_.cached_tokens += done.cached_tokens;
+    stats_.preemptions += done.preemptions;
+    for (const Generation& sample : done.samples) {
+      stats_.generated_tokens += static_cast<std::int64_t>(sample.ids.size());
+    }
+  }
+
+  void hear(std::size_t number, const Back& back) {
+    KnownWorker& worker = workers_[number];
+    if (!belongs(worker, back.session)) return;
+    worker.full = true;
+    take_back(worker, back.id);
+  }
+
+  void hear(std::size_t number, const Pong& pong) {
+    KnownWorker& worker = workers_[number];
+    if (worker.state != KnownWorker::State::kPresent || worker.session != pong.session) return;
+    worker.heard = std::max(worker.heard, std::min(pong.number, worker.pings));
+    worker.full = false;
+    // What was sent before that ping, and neither is there nor came back, was lost.
+    std::vector<RowId> lost;
+    for (const RowId id : worker.rows) {
+      const bool there = std::find(pong.rows.begin(), pong.rows.end(), id) != pong.rows.end();
+      if (!there && rows_.find(id)->ping < pong.number) lost.push_back(id);
+    }
+    for (const RowId id : lost) take_back(worker, id);
+  }
+
+  void hear(std::size_t number, const Stranger&) {
+    if (workers_[number].state != KnownWorker::State::kPresent) return;
+    leave_out(number, "it was begun anew");
+    send(number, Hello{options_.wanted});
+  }
+
+  // What only those say who ask.
+  template <typename Other>
+  void hear(std::size_t number, const Other&) {
+    leave_out(number, "it sent what no worker says");
+  }
+
+  std::unique_ptr<WorkerWire> wire_;
+  WorkerPoolOptions options_;
+  std::vector<KnownWorker> workers_;
+  OpenRows rows_;
+  std::unordered_map<std::uint64_t, std::size_t> beginnings_;  // who has texts that begin so
+  Clock::time_point next_beat_{};
+  int alone_ = 0;  // heartbeats without any worker
+  RowId next_id_ = 1;
+  std::vector<Completion> done_;
+  EngineStats stats_;
+};
+
+}  // namespace
+
+WorkerWire::~WorkerWire() = default;
+
+std::unique_ptr<WorkerPool> WorkerPool::create(std::unique_ptr<WorkerWire> wire,
+                                               WorkerPoolOptions options) {
+  return std::make_unique<Pool>(std::move(wire), std::move(options));
+}
+
+}  // namespace lathe

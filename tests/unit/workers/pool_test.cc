@@ -1,0 +1,216 @@
+#include "lathe/workers/pool.h"
+
+#include <functional>
+#include <gtest/gtest.h>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lathe/error.h"
+
+#include "unit/workers/fake_wire.h"
+
+namespace lathe {
+namespace {
+
+// A pool over a wire that the test keeps hold of.
+struct Pooled {
+  explicit Pooled(std::size_t workers, bool begin = true)
+      : wire(new FakeWire(workers)) {  // the pool's
+    options.wanted = small_identity();
+    options.heartbeat = std::chrono::milliseconds(0);  // a ping with each step
+    options.missed = 200;
+    options.give_up = 400;
+    options.on_warning = [this](const std::string& text) { warnings.push_back(text); };
+    if (!begin) return;
+    for (auto& worker : wire->here) worker = std::make_unique<FakeWorker>();
+    make();
+  }
+  void make() { pool = WorkerPool::create(std::unique_ptr<WorkerWire>(wire), options); }
+
+  // Submits some requests, and steps until all are answered; `meddle` is called between steps, with
+  // how many are.
+  void answer(std::uint32_t count, const std::function<void(std::size_t)>& meddle = {}) {
+    std::map<RequestId, std::uint32_t> asked;
+    for (std::uint32_t i = 0; i < count; ++i) asked[pool->submit(some_request(i))] = i;
+    std::size_t answered = 0;
+    while (!pool->idle()) {
+      for (const Completion& done : pool->step()) {
+        ASSERT_TRUE(asked.contains(done.id));
+        expect_solo(done, some_request(asked[done.id]));
+        asked.erase(done.id);
+        ++answered;
+      }
+      if (meddle) meddle(answered);
+    }
+    EXPECT_TRUE(asked.empty());
+  }
+
+  FakeWire* wire;
+  WorkerPoolOptions options;
+  std::vector<std::string> warnings;
+  std::unique_ptr<WorkerPool> pool;
+};
+
+TEST(WorkerPool, AnswersAreThoseOfOneProcess) {
+  Pooled run(3);
+  run.answer(60);
+  EXPECT_EQ(run.pool->present(), 3U);
+  EXPECT_EQ(run.pool->stats().completed, 60);
+  EXPECT_GT(run.pool->stats().generated_tokens, 60);
+}
+
+TEST(WorkerPool, WhatAWorkerHasNoRoomForGoesToTheNext) {
+  Pooled run(2, false);
+  run.wire->here[0] = std::make_unique<FakeWorker>(1, small_identity(), 0);
+  run.wire->here[1] = std::make_unique<FakeWorker>(2, small_identity(), 0);
+  run.make();
+  run.answer(40);
+}
+
+TEST(WorkerPool, LostWorkersAreReplacedByThoseThatAreLeft) {
+  Pooled run(3);
+  int phase = 0;
+  run.answer(80, [&](std::size_t answered) {
+    if (phase == 0 && answered >= 5) {
+      run.wire->kill(0);
+      phase = 1;
+    }
+    if (phase == 1 && answered >= 20) {
+      run.wire->asleep[1] = true;
+      phase = 2;
+    }
+    if (phase == 2 && answered >= 40) {  // one came back, another one comes anew
+      run.wire->asleep[1] = false;
+      run.wire->here[0] = std::make_unique<FakeWorker>();
+      run.wire->kill(2);
+      phase = 3;
+    }
+  });
+  EXPECT_EQ(phase, 3);
+  EXPECT_FALSE(run.warnings.empty());
+}
+
+TEST(WorkerPool, AWorkerThatIsBegunAnewIsGreetedAnew) {
+  Pooled run(1);
+  bool replaced = false;
+  run.answer(30, [&](std::size_t answered) {
+    if (replaced || answered < 5) return;
+    run.wire->here[0] = std::make_unique<FakeWorker>();
+    replaced = true;
+  });
+  ASSERT_TRUE(replaced);
+  ASSERT_EQ(run.warnings.size(), 2U);
+  EXPECT_NE(run.warnings[0].find("begun anew"), std::string::npos);
+  EXPECT_NE(run.warnings[1].find("is back"), std::string::npos);
+}
+
+TEST(WorkerPool, MessagesThatAreLostAreFoundOut) {
+  Pooled run(2);
+  int count = 0;
+  run.wire->loses = [&](std::size_t, std::string_view) { return ++count % 3 == 0; };
+  run.answer(50);
+}
+
+TEST(WorkerPool, AnswersThatAreLostAreComputedAgain) {
+  Pooled run(2);
+  int count = 0;
+  run.answer(50, [&](std::size_t) {
+    if (++count % 5 == 0) run.wire->mail.clear();
+  });
+}
+
+TEST(WorkerPool, GarbageFromAWorkerIsItsOwnAffair) {
+  Pooled run(2);
+  std::size_t next = 5;
+  run.answer(40, [&](std::size_t answered) {
+    if (answered < next) return;
+    next += 10;
+    run.wire->mail.push_front({0, "LATHEwk\1\4nonsense"});
+    run.wire->mail.push_front({1, std::string(300, '\xff')});
+  });
+  EXPECT_FALSE(run.warnings.empty());
+}
+
+TEST(WorkerPool, ARequestThatTakesWorkersWithItFails) {
+  Pooled deadly(1, false);
+  deadly.options.most_deaths = 3;
+  deadly.wire->here[0] = std::make_unique<FakeWorker>();
+  deadly.wire->loses = [&](std::size_t, std::string_view message) {
+    if (message[8] != 3) return false;                      // a row
+    deadly.wire->here[0] = std::make_unique<FakeWorker>();  // it died of it, and came back
+    return true;
+  };
+  deadly.make();
+  const RequestId id = deadly.pool->submit(some_request(1));
+  std::vector<Completion> done;
+  while (done.empty()) done = deadly.pool->step();
+  EXPECT_EQ(done[0].id, id);
+  ASSERT_TRUE(done[0].error);
+  EXPECT_EQ(done[0].error->message, "3 workers were lost while they had it");
+}
+
+TEST(WorkerPool, AnErrorOfTheEngineIsTheRequests) {
+  Pooled run(1);
+  Request request = some_request(1);
+  request.prompt = {1000000};
+  run.pool->submit(request);
+  std::vector<Completion> done;
+  while (done.empty()) done = run.pool->step();
+  ASSERT_TRUE(done[0].error);
+  EXPECT_EQ(done[0].error->code, ErrorCode::kInvalid);
+}
+
+TEST(WorkerPool, CancelledRequestsEndAtOnce) {
+  Pooled run(1);
+  Request request = some_request(1);
+  request.samples = 2;
+  request.options.max_tokens = 200;
+  const RequestId id = run.pool->submit(request);
+  for (int i = 0; i < 5; ++i) run.pool->step();
+  EXPECT_TRUE(run.pool->cancel(id));
+  EXPECT_FALSE(run.pool->cancel(id));
+  const std::vector<Completion> done = run.pool->step();
+  ASSERT_EQ(done.size(), 1U);
+  ASSERT_EQ(done[0].samples.size(), 2U);
+  EXPECT_EQ(done[0].samples[0].reason, FinishReason::kCancelled);
+  EXPECT_TRUE(run.pool->idle());
+}
+
+std::string how_it_ends(Pooled& run) {
+  run.pool->submit(some_request(1));
+  try {
+    for (;;) run.pool->step();
+  } catch (const Error& error) {
+    return std::string(to_string(error.code())) + ": " + error.message();
+  }
+}
+
+TEST(WorkerPool, OtherModelsAreNotAsked) {
+  Pooled run(1, false);
+  WorkerIdentity other = small_identity();
+  other.model = 78;
+  run.wire->here[0] = std::make_unique<FakeWorker>(4, other);
+  run.make();
+  EXPECT_EQ(how_it_ends(run),
+            "invalid_input: no worker can be used: \"worker 0\" has another model (fingerprint "
+            "000000000000004e, not 000000000000004d)");
+}
+
+TEST(WorkerPool, NobodyIsWaitedForForEver) {
+  Pooled run(2, false);
+  run.make();
+  EXPECT_EQ(how_it_ends(run), "io: no worker answers; \"worker 0\" was asked 400 times");
+}
+
+TEST(WorkerPool, WhatCannotBeSentIsRefused) {
+  Pooled run(1);
+  Request request = some_request(1);
+  request.on_text = [](int, std::string_view) { return true; };
+  EXPECT_THROW(run.pool->submit(request), Error);
+  EXPECT_TRUE(run.pool->idle());
+}
+
+}  // namespace
+}  // namespace lathe
