@@ -1,5 +1,6 @@
 #include "workers/message.h"
 
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <limits>
 #include <string>
@@ -51,6 +52,17 @@ TEST(WorkerMessage, EveryCutAndEveryLongerOneIsRefused) {
     EXPECT_THROW(decode_message(std::string_view(whole).substr(0, size)), Error) << size;
   }
   EXPECT_THROW(decode_message(whole + "x"), Error);
+}
+
+TEST(WorkerMessage, SeedsOfTheFuzzerAreMessages) {
+  std::size_t kinds = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(testdata("fuzz/worker_message"))) {
+    SCOPED_TRACE(entry.path());
+    const std::string bytes = test::TempFolder::read(entry.path().string());
+    EXPECT_EQ(encode_message(decode_message(bytes)), bytes);
+    ++kinds;
+  }
+  EXPECT_GE(kinds, std::variant_size_v<WorkerMessage>);
 }
 
 TEST(WorkerMessage, AnotherVersionIsNamed) {
