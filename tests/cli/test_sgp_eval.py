@@ -631,6 +631,7 @@ class SgpEval(ToolTest):
             self.assertEqual(result.status, status, (gate, result))
             self.assertEqual("gate missed" in result.err, status == 1)
         self.fails(2, *compare, "--fail-if", "set", message="not a gate")
+        self.fails(2, "--compare", "ours.jsonl", message="two files of records")
         self.fails(2, *compare, "--fail-if", "absent<-1%",
                    message="nothing that is compared has such a name; there are set, set/s0, set/s1")
 

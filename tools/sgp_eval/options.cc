@@ -111,6 +111,9 @@ void check(const Tool& tool, const SgpOptions& o) {
 
 void join_options(SgpOptions& o) {
   if (o.compare.empty()) return;
+  if (o.compare.size() != 2) {
+    fail_usage("--compare NEW BASE: two files of records, not {}", o.compare.size());
+  }
   if (!o.responses.empty() || !o.baseline.empty()) {
     fail_usage("--compare NEW BASE is --responses NEW --baseline BASE: give one or the other");
   }
