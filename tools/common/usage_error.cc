@@ -59,7 +59,7 @@ std::string bare_word(const CLI::App& app, const std::string& word) {
     return fmt::format("{}: the prompt goes with its option: -p TEXT", shown);
   }
   // As llama-quantize has it: IN OUT TYPE.
-  const bool quantizes = app.get_option_no_throw("--also") != nullptr;
+  const bool quantizes = app.get_option_no_throw("--calib") != nullptr;
   if (quantizes && (lacks(app, "-s") || lacks(app, "-o"))) {
     return fmt::format("{}: output and scheme go with their options: -o FILE -s SCHEME", shown);
   }
