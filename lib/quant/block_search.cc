@@ -134,29 +134,38 @@ void BlockSearch::find_exponents(const float* values, const float* importance,
                                  BlockFactors& out) const {
   constexpr int kBias = 127;
   constexpr int kLargest = 251;  // the largest number times more is none
-  for (std::int64_t r = 0; r < kRows; ++r) {
-    float largest = 0.0f;
-    for (std::int64_t k = 0; k < form_.group; ++k) {
-      largest = std::max(largest, std::fabs(values[at(k, r)]));
+  float largest[kRows] = {};
+  for (std::int64_t k = 0; k < form_.group; ++k) {
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      largest[r] = std::max(largest[r], std::fabs(values[k * kRows + r]));
     }
-    int exponent = 0;
-    std::frexp(largest / kLargestE2M1, &exponent);
-    double least = std::numeric_limits<double>::infinity();
-    for (int e = exponent - 2; e <= exponent + 1; ++e) {
-      const int biased = largest == 0.0f ? 0 : std::clamp(e + kBias, 0, kLargest);
-      const float scale = std::ldexp(1.0f, biased - kBias);
-      double error = 0.0;
-      for (std::int64_t k = 0; k < form_.group; ++k) {
-        const float x = values[at(k, r)];
+  }
+  int exponents[kRows] = {};
+  for (std::size_t r = 0; r < kRows; ++r) std::frexp(largest[r] / kLargestE2M1, &exponents[r]);
+  double least[kRows];
+  std::fill(std::begin(least), std::end(least), std::numeric_limits<double>::infinity());
+  for (int step = -2; step <= 1; ++step) {
+    int biased[kRows] = {};
+    float scales[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) {
+      biased[r] = largest[r] == 0.0f ? 0 : std::clamp(exponents[r] + step + kBias, 0, kLargest);
+      scales[r] = std::ldexp(1.0f, biased[r] - kBias);
+    }
+    double error[kRows] = {};
+    for (std::int64_t k = 0; k < form_.group; ++k) {
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float x = values[k * kRows + r];
         const double lost =
             static_cast<double>(x) -
-            static_cast<double>(scale) * static_cast<double>(nearest_e2m1(x / scale));
-        error += static_cast<double>(importance[k]) * lost * lost;
+            static_cast<double>(scales[r]) * static_cast<double>(nearest_e2m1(x / scales[r]));
+        error[r] += static_cast<double>(importance[k]) * lost * lost;
       }
-      if (error >= least) continue;
-      least = error;
-      out.scale[r] = static_cast<std::uint16_t>(biased);
-      out.scales[at(0, r)] = scale;
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      if (error[r] >= least[r]) continue;
+      least[r] = error[r];
+      out.scale[r] = static_cast<std::uint16_t>(biased[r]);
+      out.scales[r] = scales[r];
     }
   }
 }
