@@ -7,7 +7,6 @@
 #include "kernels/search_kernels.h"
 #include "kernels/select.h"
 #include "quant/e2m1.h"
-#include "tensor/blocks/grid_blocks.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -66,8 +65,6 @@ BlockSearch::BlockSearch(const BlockForm& form) : form_(form) {
   const auto size = static_cast<std::size_t>(form.groups() * kRows);
   wished_scales_.resize(size);
   wished_minimums_.resize(size);
-  for (std::size_t i = 0; i < 16; ++i) grid_[i] = kGridIq4[i];
-  for (std::size_t i = 0; i < 15; ++i) borders_[i] = 0.5f * (grid_[i] + grid_[i + 1]);
 }
 
 void BlockSearch::find(const float* values, const float* importance, BlockFactors& out) {
@@ -75,6 +72,7 @@ void BlockSearch::find(const float* values, const float* importance, BlockFactor
   out.scales.resize(size);
   out.offsets.assign(size, 0.0f);
   if (form_.kind == BlockForm::Kind::kE2M1) return find_exponents(values, importance, out);
+  if (form_.kind == BlockForm::Kind::kGrid) weigh_values(values, importance);
   if (form_.groups() == 1) return find_halves(values, importance, out);
   find_wishes(values, importance);
   Trial trial(form_.groups());
@@ -89,6 +87,22 @@ void BlockSearch::find(const float* values, const float* importance, BlockFactor
   store(best, out);
 }
 
+// The larger values count for somewhat more, by the root of their squares beside twice the mean
+// one.
+void BlockSearch::weigh_values(const float* values, const float* importance) {
+  weights_.resize(static_cast<std::size_t>(form_.block * kRows));
+  for (std::int64_t r = 0; r < kRows; ++r) {
+    float squares = 0.0f;
+    for (std::int64_t k = 0; k < form_.block; ++k) squares += values[at(k, r)] * values[at(k, r)];
+    const float twice_mean = 2.0f * squares / static_cast<float>(form_.block);
+    const float unit = twice_mean > 0.0f ? 1.0f / std::sqrt(twice_mean) : 0.0f;
+    for (std::int64_t k = 0; k < form_.block; ++k) {
+      const float x = values[at(k, r)] * unit;
+      weights_[at(k, r)] = importance[k] * std::sqrt(1.0f + x * x);
+    }
+  }
+}
+
 // One group: the half is its scale.
 void BlockSearch::find_halves(const float* values, const float* importance,
                               BlockFactors& out) const {
@@ -97,7 +111,7 @@ void BlockSearch::find_halves(const float* values, const float* importance,
   if (form_.kind == BlockForm::Kind::kLine) {
     table.find_lines(values, importance, form_.group, form_.top_code, out.scales.data(), minimums);
   } else if (form_.kind == BlockForm::Kind::kGrid) {
-    table.find_grid_scales(values, importance, form_.group, 15, grid_, borders_, out.scales.data());
+    grid_.find(values, weights_.data(), form_.group, out.scales.data());
   } else {
     table.find_scales(values, importance, form_.group, form_.top_code, out.scales.data());
   }
@@ -120,29 +134,38 @@ void BlockSearch::find_exponents(const float* values, const float* importance,
                                  BlockFactors& out) const {
   constexpr int kBias = 127;
   constexpr int kLargest = 251;  // the largest number times more is none
-  for (std::int64_t r = 0; r < kRows; ++r) {
-    float largest = 0.0f;
-    for (std::int64_t k = 0; k < form_.group; ++k) {
-      largest = std::max(largest, std::fabs(values[at(k, r)]));
+  float largest[kRows] = {};
+  for (std::int64_t k = 0; k < form_.group; ++k) {
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      largest[r] = std::max(largest[r], std::fabs(values[k * kRows + r]));
     }
-    int exponent = 0;
-    std::frexp(largest / kLargestE2M1, &exponent);
-    double least = std::numeric_limits<double>::infinity();
-    for (int e = exponent - 2; e <= exponent + 1; ++e) {
-      const int biased = largest == 0.0f ? 0 : std::clamp(e + kBias, 0, kLargest);
-      const float scale = std::ldexp(1.0f, biased - kBias);
-      double error = 0.0;
-      for (std::int64_t k = 0; k < form_.group; ++k) {
-        const float x = values[at(k, r)];
+  }
+  int exponents[kRows] = {};
+  for (std::size_t r = 0; r < kRows; ++r) std::frexp(largest[r] / kLargestE2M1, &exponents[r]);
+  double least[kRows];
+  std::fill(std::begin(least), std::end(least), std::numeric_limits<double>::infinity());
+  for (int step = -2; step <= 1; ++step) {
+    int biased[kRows] = {};
+    float scales[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) {
+      biased[r] = largest[r] == 0.0f ? 0 : std::clamp(exponents[r] + step + kBias, 0, kLargest);
+      scales[r] = std::ldexp(1.0f, biased[r] - kBias);
+    }
+    double error[kRows] = {};
+    for (std::int64_t k = 0; k < form_.group; ++k) {
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float x = values[k * kRows + r];
         const double lost =
             static_cast<double>(x) -
-            static_cast<double>(scale) * static_cast<double>(nearest_e2m1(x / scale));
-        error += static_cast<double>(importance[k]) * lost * lost;
+            static_cast<double>(scales[r]) * static_cast<double>(nearest_e2m1(x / scales[r]));
+        error[r] += static_cast<double>(importance[k]) * lost * lost;
       }
-      if (error >= least) continue;
-      least = error;
-      out.scale[r] = static_cast<std::uint16_t>(biased);
-      out.scales[at(0, r)] = scale;
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      if (error[r] >= least[r]) continue;
+      least[r] = error[r];
+      out.scale[r] = static_cast<std::uint16_t>(biased[r]);
+      out.scales[r] = scales[r];
     }
   }
 }
@@ -158,7 +181,7 @@ void BlockSearch::find_wishes(const float* values, const float* importance) {
       table.find_lines(x, importance + g * n, n, form_.top_code, scales,
                        wished_minimums_.data() + g * kRows);
     } else if (form_.kind == BlockForm::Kind::kGrid) {
-      table.find_grid_scales(x, importance + g * n, n, 15, grid_, borders_, scales);
+      grid_.find(x, weights_.data() + g * n * kRows, n, scales);
     } else {
       table.find_scales(x, importance + g * n, n, form_.top_code, scales);
     }
@@ -245,7 +268,7 @@ void BlockSearch::choose_steps(const float* values, const float* importance, std
       }
       CodeSums sums;
       if (form_.kind == BlockForm::Kind::kGrid) {
-        table.weigh_grid(values, importance, form_.group, grid_, borders_, scales, &sums);
+        grid_.weigh(values, weights_.data() + g * form_.group * kRows, form_.group, scales, sums);
       } else {
         table.weigh_codes(values, importance, form_.group, form_.top_code, form_.zero_code(),
                           scales, minimums, &sums);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "quant/block_form.h"
+#include "quant/grid_scales.h"
 
 namespace lathe {
 
@@ -39,6 +40,7 @@ class BlockSearch {
  private:
   struct Trial;
 
+  void weigh_values(const float* values, const float* importance);
   void find_halves(const float* values, const float* importance, BlockFactors& out) const;
   void find_exponents(const float* values, const float* importance, BlockFactors& out) const;
   void find_wishes(const float* values, const float* importance);
@@ -52,8 +54,8 @@ class BlockSearch {
   void store(const Trial& best, BlockFactors& out) const;
 
   const BlockForm& form_;
-  float grid_[16] = {};
-  float borders_[15] = {};
+  GridScales grid_;
+  std::vector<float> weights_;        // of a grid's values: [block][16]
   std::vector<float> wished_scales_;  // [groups][16]
   std::vector<float> wished_minimums_;
 };

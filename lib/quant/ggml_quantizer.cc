@@ -75,7 +75,10 @@ void GgmlQuantizer::to_codes(float* values, std::int64_t n, const float* scales,
   if (form_.kind == Kind::kGrid) {
     table.encode_grid(values, n, grid_, borders_, scales, ignored[0], ignored[1]);
   } else if (form_.kind == Kind::kE2M1) {
-    for (std::int64_t i = 0; i < n * kLanes; ++i) values[i] = e2m1_code(values[i] / scales[i % 16]);
+    for (std::int64_t k = 0; k < n; ++k) {
+      float* x = values + k * kLanes;
+      for (std::int64_t r = 0; r < kLanes; ++r) x[r] = e2m1_code_as_float(x[r] / scales[r]);
+    }
   } else {
     table.encode(values, n, form_.top_code, scales, offsets, ignored[0], ignored[1]);
   }
@@ -84,9 +87,7 @@ void GgmlQuantizer::to_codes(float* values, std::int64_t n, const float* scales,
 float GgmlQuantizer::value_of(float code, float scale, float offset) const {
   if (form_.kind == Kind::kGrid) return scale * grid_[static_cast<std::size_t>(code)];
   if (form_.kind == Kind::kE2M1) {
-    const auto bits = static_cast<unsigned>(code);
-    const float magnitude = kE2M1Magnitudes[bits & 7u];
-    return scale * ((bits & 8u) != 0 ? -magnitude : magnitude);
+    return scale * e2m1_value(code);
   }
   return scale * code + offset;
 }

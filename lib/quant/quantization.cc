@@ -13,8 +13,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/model_tensors.h"
-#include "kernels/conversion_kernels.h"
-#include "kernels/select.h"
+#include "quant/checkpoint_rows.h"
 #include "quant/foreign_scheme.h"
 #include "quant/quantize_matrix.h"
 #include "quant/recipe.h"
@@ -114,39 +113,6 @@ std::vector<std::string> unmet_experts(const Checkpoint& checkpoint,
     unmet.push_back(fmt::format("layer {}, expert {}", info.id.layer, info.id.expert));
   }
   return unmet;
-}
-
-// The kernels' conversions are several times as fast as reading floats from the checkpoint.
-MatrixSource source_of(const Checkpoint& checkpoint, std::size_t tensor) {
-  const TensorInfo& info = checkpoint.tensors()[tensor];
-  MatrixSource source;
-  source.rows = info.rows();
-  source.cols = info.cols();
-  source.type = info.dtype;
-  const std::int64_t cols = source.cols;
-  const bool bf16 = info.dtype == DType::kBF16;
-  if (info.dtype == DType::kF32) {
-    source.raw = checkpoint.bytes_in_place(tensor);
-  } else if (bf16 || info.dtype == DType::kF16) {
-    source.raw = checkpoint.bytes_in_place(tensor);
-    const auto convert = bf16 ? kernels().convert.bf16_to_f32 : kernels().convert.f16_to_f32;
-    const auto* raw = reinterpret_cast<const std::uint16_t*>(source.raw.data());
-    source.read = [=, &checkpoint](std::int64_t first, std::int64_t count, std::span<float> rows) {
-      if (raw != nullptr) {
-        convert(raw + first * cols, count * cols, rows.data());
-        return;
-      }
-      std::vector<std::uint16_t> halves(static_cast<std::size_t>(count * cols));
-      checkpoint.read_rows(tensor, first, count, std::as_writable_bytes(std::span(halves)));
-      convert(halves.data(), count * cols, rows.data());
-    };
-    return source;
-  }
-  source.read = [tensor, &checkpoint](std::int64_t first, std::int64_t count,
-                                      std::span<float> rows) {
-    checkpoint.read_rows_f32(tensor, first, count, rows);
-  };
-  return source;
 }
 
 // A number of a note; false at its end.
@@ -266,8 +232,43 @@ std::size_t Quantization::decide_together(std::size_t first) {
     most_bytes = std::max(most_bytes, bytes);
     ++end;
   } while (end < tensors.size() && tensors[end].follows);
+  const bool matrices =
+      tensors[first].whole.size() == 2;  // not experts' in one of three dimensions
+  if (std::holds_alternative<FolderScheme>(most) && end - first > 1 && matrices) {
+    join_parts(first, end);
+    end = first + 1;
+  }
   for (std::size_t i = first; i < end; ++i) decide(most, tensors[i]);
   return end;
+}
+
+// A folder holds codes in several tensors, so what stands in one is quantized as one.
+void Quantization::join_parts(std::size_t first, std::size_t end) {
+  std::vector<PlannedTensor>& tensors = plan_.tensors;
+  PlannedTensor& joined = tensors[first];
+  std::vector<std::size_t>& sources = joined_[joined.source];
+  for (std::size_t i = first; i < end; ++i) sources.push_back(tensors[i].source);
+  joined.out.shape = joined.whole;
+  joined.whole.clear();
+  const auto at = [&](std::size_t i) { return tensors.begin() + static_cast<std::ptrdiff_t>(i); };
+  tensors.erase(at(first + 1), at(end));
+}
+
+// As the output has it: under its name there, and of several where it joins them.
+TensorInfo Quantization::info_of(const PlannedTensor& tensor) const {
+  TensorInfo info = checkpoint_.tensors()[tensor.source];
+  const auto joined = joined_.find(tensor.source);
+  if (joined == joined_.end()) return info;
+  info.name = tensor.out.name;
+  info.shape = tensor.out.shape;
+  info.bytes = 0;
+  for (const std::size_t part : joined->second) info.bytes += checkpoint_.tensors()[part].bytes;
+  return info;
+}
+
+std::vector<std::size_t> Quantization::sources_of(std::size_t tensor) const {
+  const auto joined = joined_.find(tensor);
+  return joined == joined_.end() ? std::vector<std::size_t>{tensor} : joined->second;
 }
 
 MatrixScheme Quantization::scheme_for(const TensorInfo& info) const {
@@ -276,7 +277,7 @@ MatrixScheme Quantization::scheme_for(const TensorInfo& info) const {
 }
 
 void Quantization::decide(const MatrixScheme& wanted, PlannedTensor& tensor) {
-  const TensorInfo& info = checkpoint_.tensors()[tensor.source];
+  const TensorInfo info = info_of(tensor);
   MatrixScheme scheme = wanted;
   if (!std::holds_alternative<KeepAsIs>(scheme)) {
     check_scheme(scheme, format_);
@@ -407,7 +408,7 @@ void Quantization::describe_folder() {
   std::vector<std::string> kept;
   for (const PlannedTensor& tensor : plan_.tensors) {
     const TensorInfo& info = checkpoint_.tensors()[tensor.source];
-    const bool linear = info.shape.size() == 2 && info.id.layer >= 0;
+    const bool linear = info.shape.size() == 2 && info.id.layer >= 0 && !tensor.follows;
     if (linear && tensor.more.empty()) kept.push_back(module_of(tensor.out.name));
   }
   if (folder_->method != FolderScheme::Method::kGptq) {
@@ -430,7 +431,7 @@ template <typename Scheme>
 void Quantization::make(const Scheme& scheme, std::size_t source, QuantizedTensor& report,
                         std::span<std::byte> out, const ByteSink& sink) {
   const TensorInfo& info = checkpoint_.tensors()[source];
-  const MatrixSource matrix = source_of(checkpoint_, source);
+  const MatrixSource matrix = rows_of(checkpoint_, sources_of(source));
   try {
     const ErrorWeights weights = {importance_of(info), feedback_of(info)};
     const MatrixError error =
@@ -440,7 +441,7 @@ void Quantization::make(const Scheme& scheme, std::size_t source, QuantizedTenso
     report.worst_row_sqnr = error.worst_row_sqnr;
   } catch (const Error& e) {
     if (e.code() != ErrorCode::kInvalid) throw;
-    fail_invalid("{}: tensor {}: {}", quoted(checkpoint_.path()), quoted(info.name), e.message());
+    fail_invalid("{}: tensor {}: {}", quoted(checkpoint_.path()), quoted(report.name), e.message());
   }
 }
 

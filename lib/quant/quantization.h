@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,6 +69,9 @@ class Quantization {
   // Of tensor `first` of the plan and those that follow on in the same tensor of the output, which
   // has one type: that of the most bits. Returns the number behind them.
   std::size_t decide_together(std::size_t first);
+  void join_parts(std::size_t first, std::size_t end);
+  TensorInfo info_of(const PlannedTensor& tensor) const;
+  std::vector<std::size_t> sources_of(std::size_t tensor) const;
   MatrixScheme scheme_for(const TensorInfo& info) const;
   void decide(const MatrixScheme& wanted, PlannedTensor& tensor);
   std::span<const float> importance_of(const TensorInfo& info) const;
@@ -90,6 +94,8 @@ class Quantization {
   QuantizeWorkshop* workshop_;
   SchemeRules rules_;
   std::optional<FolderScheme> folder_;  // of all matrices that have one
+  // By the first: tensors of the checkpoint that are one in a folder, in the order of rows.
+  std::map<std::size_t, std::vector<std::size_t>> joined_;
   ConvertOptions convert_;
   Plan plan_;
   QuantizeReport report_;

@@ -182,11 +182,43 @@ class Quantize(ToolTest):
         self.fails(2, "-m", base, "-o", "x", "-s", "gptq", "--tensor", "down=w4", message="cannot hold")
         self.fails(2, "-m", base, "-o", "x", "-s", "gptq", "--tensor", "embed=gptq", message="embed_tokens")
         self.fails(6, "-m", base, "-o", "x", "-s", "gptq", "--resume", message="--resume")
-        self.fails(6, "-m", self.data("golden/models/phi3-window"), "-o", "x", "-s", "gptq4g32",
-                   message="another form")
         self.assertFalse((self.folder / "x").exists())
         self.ok("-m", base, "-o", "x", "-s", "awq")
         self.fails(4, "-m", base, "-o", "x", "-s", "awq", message="exists")
+
+    def test_folders_of_families_whose_matrices_stand_in_one(self):
+        """Each is quantized as one, and read back as the several that a model has."""
+        def floats(name):
+            raw = (self.folder / name).read_bytes()
+            start = 8 + int.from_bytes(raw[:8], "little")
+            return {name: array.array("f", raw[start + t["data_offsets"][0]:start + t["data_offsets"][1]])
+                    for name, t in json.loads(raw[8:start]).items() if name.endswith("weight")}
+        for family, part, modules, kept in (
+                ("phi3-window", "qweight", ["qkv_proj", "gate_up_proj"], "o_proj"),
+                ("glm4", "weight_packed", ["gate_up_proj"], "self_attn")):
+            model = self.data(f"golden/models/{family}")
+            scheme = "gptq4g32" if part == "qweight" else "w4a16g32"
+            with self.subTest(family=family):
+                self.ok("-m", model, "-o", family, "-s", scheme, "--exclude", kept)
+                raw = (self.folder / family / "model.safetensors").read_bytes()
+                names = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
+                for module in modules:
+                    stands = [n for n in names if f".{module}." in n]
+                    self.assertEqual(len([n for n in stands if n.endswith(part)]), 2, stands)
+                    self.assertFalse([n for n in stands if n.endswith(".weight")])
+                self.ok(model, "-o", "a.lathe", "-f", "--dtype", "f32", tool="convert")
+                self.ok(family, "-o", "b.lathe", "-f", "--dtype", "f32", tool="convert")
+                was, now = floats("a.lathe"), floats("b.lathe")
+                self.assertEqual(sorted(was), sorted(now))
+                for name in was:
+                    lost = math.dist(was[name], now[name]) / math.hypot(*was[name])
+                    self.assertEqual(lost == 0, "_proj" not in name or kept in name, name)
+                    self.assertLess(lost, 0.12, name)
+        # Excluded together, or not at all: the part of most bits decides.
+        self.ok("-m", self.data("golden/models/phi3-window"), "-o", "kept", "-s", "awq4g32", "--exclude", "k_proj")
+        config = json.loads((self.folder / "kept" / "config.json").read_text())["quantization_config"]
+        self.assertEqual(config["modules_to_not_convert"],
+                         ["model.layers.0.self_attn.qkv_proj", "model.layers.1.self_attn.qkv_proj", "lm_head"])
 
     def test_what_stands_in_one_tensor_has_the_most_bits_of_any(self):
         self.ok("-m", self.data("golden/models/phi3-window"), "-o", "x.gguf", "-s", "q4_0",
