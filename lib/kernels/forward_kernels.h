@@ -11,6 +11,20 @@ namespace lathe {
 struct PackedMatrix;
 struct QuantizedRows;
 
+// Rows of numbers as signed bytes with a scale each, as attend_int8 multiplies them: q is
+// [quads of columns][rows][4].
+struct ByteRows {
+  std::int8_t* q;
+  float* scale;         // [rows]
+  std::int32_t* start;  // [rows]: where sums of their products start (shared/attention_int8.h)
+  std::int64_t rows;
+};
+
+// Dimensions that a block of a page in bytes has room for.
+constexpr std::int64_t byte_block_dims(std::int64_t head_dim) noexcept {
+  return (head_dim + 15) / 16 * 16;
+}
+
 struct ForwardKernels {
   // ---- products with float weights
   FloatKernels f32, f16, bf16;
@@ -62,8 +76,8 @@ struct ForwardKernels {
   // at the end. Row q sees keys [first[q], last[q]) of the page (empty ranges are skipped).
   // q: queries × head_dim, already scaled by 1/sqrt(head_dim) (or what the family says).
   // keys: [4][head_dim][16], element d of position t at [t / 16][d][t % 16]; values:
-  // [64][head_dim]. Of int8, 64 float scales follow either, one per position. next_keys: the
-  // keys that are asked for next, or these again; they are only prefetched. cap: that of the
+  // [64][head_dim]. next_keys: the keys that are asked for next, or these again; they are only
+  // prefetched. cap: that of the
   // scores, which become cap · tanh(score / cap); 0: they stay. Each page is one online-softmax
   // block, so the bits depend on the page size, which is a constant of the model (kKvPageTokens),
   // and on nothing else.
@@ -73,7 +87,16 @@ struct ForwardKernels {
                           float* l, float* o);
   Attend attend_f32;
   Attend attend_f16;
-  Attend attend_int8;
+  // The same of pages in bytes, to each of which 128 is added. With dims = byte_block_dims():
+  // keys [4][dims / 4][16][4], element d of position t at [t / 16][d / 4][t % 16][d % 4]; values
+  // [dims / 16][16][16][4], at [d / 16][t / 4][d % 16][t % 4]; behind either 64 float scales, one
+  // per position. q: from quantize_bytes.
+  void (*attend_int8)(const ByteRows& q, std::int64_t queries, std::int64_t head_dim,
+                      const void* keys, const void* values, const void* next_keys,
+                      const std::int32_t* first, const std::int32_t* last, float cap, float* m,
+                      float* l, float* o);
+  // n numbers to row `row` of `to`; columns up to the next multiple of 16 become zeros.
+  void (*quantize_bytes)(const float* x, std::int64_t n, const ByteRows& to, std::int64_t row);
   // For adding up states of pages: Σ e^(x[i] - max), in the reduction order; max must be the
   // maximum of x.
   float (*sum_exp)(const float* x, std::int64_t n, float max);

@@ -24,11 +24,9 @@ constexpr std::int64_t kMaxSlotFloats = 8 << 20;
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-ForwardKernels::Attend attend_function(KvType type) {
+ForwardKernels::Attend attend_floats(KvType type) {
   const ForwardKernels& table = kernels().forward;
-  return type == KvType::kF32   ? table.attend_f32
-         : type == KvType::kF16 ? table.attend_f16
-                                : table.attend_int8;
+  return type == KvType::kF32 ? table.attend_f32 : table.attend_f16;
 }
 
 // e^(x - max) with the kernels' exponential.
@@ -103,22 +101,29 @@ struct Attention::State {
   float *o, *m, *l;
 };
 
-// One worker's memory: the stacked queries, the ranges of keys that each sees in a page, and the
-// sums of the present span and of all spans so far.
+// One worker's memory: the stacked queries as floats and as bytes, the ranges of keys that each
+// sees in a page, and the sums of the present span and of all spans so far.
 struct Attention::Scratch {
   Scratch(float* p, std::int64_t queries, std::int64_t head_dim)
       : span(p, queries, head_dim), total(p, queries, head_dim) {
     q = State::take(p, queries * head_dim);
+    bytes.q = reinterpret_cast<std::int8_t*>(State::take(p, queries * byte_floats(head_dim)));
+    bytes.scale = State::take(p, queries);
+    bytes.start = reinterpret_cast<std::int32_t*>(State::take(p, queries));
+    bytes.rows = queries;
     first = reinterpret_cast<std::int32_t*>(State::take(p, queries));
     last = reinterpret_cast<std::int32_t*>(State::take(p, queries));
   }
   static std::int64_t floats(std::int64_t queries, std::int64_t head_dim) {
     return 2 * State::floats(queries, head_dim) + State::padded(queries * head_dim) +
-           2 * State::padded(queries);
+           State::padded(queries * byte_floats(head_dim)) + 4 * State::padded(queries);
   }
+  // A row's bytes in place of floats.
+  static std::int64_t byte_floats(std::int64_t head_dim) { return byte_block_dims(head_dim) / 4; }
 
   State span, total;
   float* q;
+  ByteRows bytes;
   std::int32_t *first, *last;
 };
 
@@ -151,7 +156,8 @@ Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, 
   slot_memory_.ensure(slots_ * slot_floats_);
 }
 
-// s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r.
+// s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r. In
+// s.bytes the same, where the cache has bytes.
 void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexcept {
   const std::int64_t row_stride = shape_.heads * shape_.head_dim;
   const std::int64_t head_offset = piece.kv_head * shape_.group * shape_.head_dim;
@@ -161,19 +167,29 @@ void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexc
     for (std::int64_t i = 0; i < shape_.group * shape_.head_dim; ++i)
       to[i] = from[i] * shape_.scale;
   }
+  if (piece.cache->shape().type != KvType::kInt8) return;
+  for (std::int64_t i = 0; i < piece.rows * shape_.group; ++i) {
+    kernels().forward.quantize_bytes(s.q + i * shape_.head_dim, shape_.head_dim, s.bytes, i);
+  }
 }
 
 // The pages of one span, in order.
 void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
                             const State& state) const noexcept {
   const std::int64_t queries = piece.rows * shape_.group;
-  const ForwardKernels::Attend attend = attend_function(piece.cache->shape().type);
+  const KvType type = piece.cache->shape().type;
+  // `q`: the queries in the form that the kernel reads.
+  const auto attend_page = [&](auto attend, const auto& q, std::int64_t page, std::int64_t next) {
+    const auto keys = [&piece](std::int64_t at) {
+      return piece.cache->keys(piece.sequence, at, piece.layer, piece.kv_head);
+    };
+    attend(q, queries, shape_.head_dim, keys(page),
+           piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head), keys(next),
+           s.first, s.last, shape_.soft_cap, state.m, state.l, state.o);
+  };
   std::fill(state.m, state.m + queries, kNothing);
   std::fill(state.l, state.l + queries, 0.0F);
   std::fill(state.o, state.o + queries * shape_.head_dim, 0.0F);
-  const auto keys = [&piece](std::int64_t page) {
-    return piece.cache->keys(piece.sequence, page, piece.layer, piece.kv_head);
-  };
   const std::int64_t end = std::min(piece.end(), (span + 1) * kAttentionSpan);
   std::int64_t page =
       std::max(piece.begin(piece.first_position), span * kAttentionSpan) / kKvPageTokens;
@@ -188,9 +204,11 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
       std::fill_n(s.last + r * shape_.group, shape_.group, static_cast<std::int32_t>(to));
     }
     const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
-    attend(s.q, queries, shape_.head_dim, keys(page),
-           piece.cache->values(piece.sequence, page, piece.layer, piece.kv_head), keys(next),
-           s.first, s.last, shape_.soft_cap, state.m, state.l, state.o);
+    if (type == KvType::kInt8) {
+      attend_page(kernels().forward.attend_int8, s.bytes, page, next);
+    } else {
+      attend_page(attend_floats(type), s.q, page, next);
+    }
   }
 }
 

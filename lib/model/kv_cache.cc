@@ -42,7 +42,8 @@ std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
     case KvType::kInt8:
       break;
   }
-  return positions * (dim + sizeof(float));
+  const std::int64_t dims = byte_block_dims(layers[static_cast<std::size_t>(layer)].head_dim);
+  return positions * (static_cast<std::size_t>(dims) + sizeof(float));
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
@@ -60,7 +61,7 @@ std::int64_t KvShape::window_tokens() const noexcept {
 }
 
 std::string KvShape::fingerprint() const {
-  const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8";
+  const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8q";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.
   for (std::size_t first = 0; first < layers.size();) {

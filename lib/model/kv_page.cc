@@ -32,70 +32,91 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
   }
 }
 
-// The same with signed bytes, and the scale of them all.
-template <typename Put>
-float to_bytes(const float* x, std::int64_t n, Put put) noexcept {
+float* scales(std::byte* block, std::int64_t head_dim) noexcept {
+  return reinterpret_cast<float*>(block + kKvPageTokens * byte_block_dims(head_dim));
+}
+
+// Where the bytes of a position lie: of dimension d at first + d / 4 · quad + d % 4 · one of the
+// first sixteen, and likewise of the next.
+struct BytePlaces {
+  std::int64_t first, quad, one, sixteen;
+
+  std::int64_t at(std::int64_t d) const noexcept {
+    return first + d / 16 * sixteen + d % 16 / 4 * quad + d % 4 * one;
+  }
+};
+
+BytePlaces key_places(std::int64_t head_dim, std::int64_t at) noexcept {
+  return {at / 16 * 16 * byte_block_dims(head_dim) + at % 16 * 4, 64, 1, 256};
+}
+
+BytePlaces value_places(std::int64_t at) noexcept {
+  return {at / 4 * 64 + at % 4, 16, 4, 16 * kKvPageTokens};
+}
+
+// x as bytes with one scale, which is returned.
+float store_bytes(const float* x, std::int64_t head_dim, const BytePlaces& places,
+                  std::byte* block) noexcept {
   std::int8_t bytes[kMaxKvHeadDim];
-  const float scale = kernels().forward.quantize_vector(x, n, bytes);
-  put(0, n, bytes);
+  const float scale = kernels().forward.quantize_vector(x, head_dim, bytes);
+  for (std::int64_t d = 0; d < head_dim; ++d) {
+    block[places.at(d)] = static_cast<std::byte>(static_cast<std::uint8_t>(bytes[d]) ^ 0x80U);
+  }
   return scale;
 }
 
-float* scales(std::byte* block, std::int64_t head_dim) noexcept {
-  return reinterpret_cast<float*>(block + kKvPageTokens * head_dim);
-}
-
 // Calls put(first, count, elements from there, the page's elements) for the pieces of x in the
-// page's type, and keeps the scale of position `at` where that type has one.
+// page's type, which is no integer.
 template <typename Put>
-void store(KvType type, std::int64_t head_dim, std::int64_t at, const float* x, std::byte* block,
-           Put put) noexcept {
-  const auto into = [put](auto* to) {
-    return [=](std::int64_t first, std::int64_t count, const auto* from) {
-      put(first, count, from, to);
-    };
-  };
-  switch (type) {
-    case KvType::kF32:
-      into(reinterpret_cast<float*>(block))(0, head_dim, x);
-      break;
-    case KvType::kF16:
-      to_halves(x, head_dim, into(reinterpret_cast<std::uint16_t*>(block)));
-      break;
-    case KvType::kInt8:
-      scales(block, head_dim)[at] =
-          to_bytes(x, head_dim, into(reinterpret_cast<std::int8_t*>(block)));
-      break;
+void store(KvType type, std::int64_t head_dim, const float* x, std::byte* block, Put put) noexcept {
+  if (type == KvType::kF32) return put(0, head_dim, x, reinterpret_cast<float*>(block));
+  to_halves(x, head_dim, [&](auto first, auto count, const auto* from) {
+    put(first, count, from, reinterpret_cast<std::uint16_t*>(block));
+  });
+}
+
+std::size_t element_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
+
+// Zeros the positions from `from` on, whose bytes lie where places(at) says.
+template <typename Places>
+void clear_bytes(std::int64_t head_dim, std::int64_t from, Places places,
+                 std::byte* block) noexcept {
+  for (std::int64_t at = from; at < kKvPageTokens; ++at) {
+    const BytePlaces place = places(at);
+    for (std::int64_t d = 0; d < byte_block_dims(head_dim); ++d) block[place.at(d)] = std::byte{0};
   }
-}
-
-std::size_t element_bytes(KvType type) {
-  return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
-}
-
-void clear_scales(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) {
-  if (type != KvType::kInt8) return;
-  float* all = scales(block, head_dim);
-  std::fill(all + from, all + kKvPageTokens, 0.0F);
+  std::fill(scales(block, head_dim) + from, scales(block, head_dim) + kKvPageTokens, 0.0F);
 }
 
 }  // namespace
 
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept {
-  store(type, head_dim, at, x, block, [=](auto first, auto count, const auto* from, auto* to) {
+  if (type == KvType::kInt8) {
+    scales(block, head_dim)[at] = store_bytes(x, head_dim, key_places(head_dim, at), block);
+    return;
+  }
+  store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {
     scatter(from, count, head_dim, at, first, to);
   });
 }
 
 void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                  std::byte* block) noexcept {
-  store(type, head_dim, at, x, block, [=](auto first, auto count, const auto* from, auto* to) {
+  if (type == KvType::kInt8) {
+    scales(block, head_dim)[at] = store_bytes(x, head_dim, value_places(at), block);
+    return;
+  }
+  store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {
     std::copy(from, from + count, to + at * head_dim + first);
   });
 }
 
 void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) noexcept {
+  if (type == KvType::kInt8) {
+    const auto places = [=](std::int64_t at) { return key_places(head_dim, at); };
+    return clear_bytes(head_dim, from, places, block);
+  }
   const std::size_t width = element_bytes(type);
   const auto at = static_cast<std::size_t>(from % 16) * width;
   std::byte* group = block + static_cast<std::size_t>(from / 16 * 16 * head_dim) * width;
@@ -105,15 +126,14 @@ void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte
     for (; group < next; group += 16 * width) std::memset(group + at, 0, 16 * width - at);
   }
   std::memset(group, 0, static_cast<std::size_t>(end - group));
-  clear_scales(type, head_dim, from, block);
 }
 
 void clear_values(KvType type, std::int64_t head_dim, std::int64_t from,
                   std::byte* block) noexcept {
+  if (type == KvType::kInt8) return clear_bytes(head_dim, from, value_places, block);
   const std::size_t row = static_cast<std::size_t>(head_dim) * element_bytes(type);
   std::memset(block + static_cast<std::size_t>(from) * row, 0,
               static_cast<std::size_t>(kKvPageTokens - from) * row);
-  clear_scales(type, head_dim, from, block);
 }
 
 }  // namespace lathe

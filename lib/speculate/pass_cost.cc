@@ -21,6 +21,13 @@ void PassCost::note(std::int64_t rows, double seconds) noexcept {
   follow(seconds_[static_cast<std::size_t>(rows)], seconds);
 }
 
+bool PassCost::lacks(std::int64_t rows) const noexcept {
+  const auto above = seconds_.begin() + std::clamp<std::int64_t>(rows, 1, kMaxRows) + 1;
+  const auto measured = [](double seconds) { return seconds != 0.0; };
+  return std::none_of(seconds_.begin(), above, measured) &&
+         std::any_of(above, seconds_.end(), measured);
+}
+
 double PassCost::of(std::int64_t rows) const noexcept {
   rows = std::clamp<std::int64_t>(rows, 1, kMaxRows);
   std::int64_t below = rows;

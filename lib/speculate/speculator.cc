@@ -67,8 +67,19 @@ void Speculator::State::keep(std::span<const TokenId> text) {
 }
 
 void Speculator::State::plan(std::span<SequenceDraft* const> drafts) {
-  stats_.passes += std::ssize(drafts);
+  const std::int64_t rows = std::ssize(drafts);
+  stats_.passes += rows;
+  balance_.end(cost_.of(rows));
+  // Beside what no pass without drafts has shown, any of them seems worth it.
+  if (cost_.lacks(rows)) {
+    for (SequenceDraft* draft : drafts) draft->draft_.clear();
+    return;
+  }
   if (model_ != nullptr) write_drafts(drafts);
+  choose_lengths(drafts);
+}
+
+void Speculator::State::choose_lengths(std::span<SequenceDraft* const> drafts) {
   std::vector<Chance> chances;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     double survives = 1.0;
@@ -168,6 +179,7 @@ void SequenceDraft::settle(std::int64_t held) noexcept {
   speculator_.stats_.drafted += std::ssize(draft_);
   speculator_.stats_.accepted += held;
   if (written_) speculator_.stats_.model_accepted += held;
+  speculator_.balance_.note_held(held);
 }
 
 }  // namespace lathe

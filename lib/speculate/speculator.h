@@ -18,6 +18,7 @@
 
 #include "lathe/speculation.h"
 
+#include "speculate/draft_balance.h"
 #include "speculate/draft_model.h"
 #include "speculate/hold_rates.h"
 #include "speculate/pass_cost.h"
@@ -35,7 +36,10 @@ class Speculator::State {
   // drafts are of all sequences that decode in the pass.
   void plan(std::span<SequenceDraft* const> drafts);
   // A pass of decoding sequences over so many rows, drafted ones included, took so long.
-  void note(std::int64_t rows, double seconds) noexcept { cost_.note(rows, seconds); }
+  void note(std::int64_t rows, double seconds) noexcept {
+    cost_.note(rows, seconds);
+    balance_.note_pass(seconds);
+  }
   // A sequence has ended: others may copy from it.
   void keep(std::span<const TokenId> text);
 
@@ -50,17 +54,22 @@ class Speculator::State {
     double tokens = 0.0, seconds = 0.0;
     bool trial = false;
   };
+  // How much of each draft promises most.
+  void choose_lengths(std::span<SequenceDraft* const> drafts);
   // Has the smaller model write drafts for those sequences that copies promise less to.
   void write_drafts(std::span<SequenceDraft* const> drafts);
+  // Which sequences may get such drafts.
+  std::vector<SequenceDraft*> find_writers(std::span<SequenceDraft* const> drafts) const;
   Plan plan_writing(std::span<SequenceDraft* const> writers, std::int64_t rows) const;
   void write(std::vector<SequenceDraft*> writers, const Plan& plan);
 
   SpeculationOptions options_;
   std::unique_ptr<DraftModel> model_;
-  HoldRates model_rates_;        // by how sure it was
-  HoldRates model_means_;        // of all that it writes
-  std::int64_t unwritten_ = 0;   // passes in a row without it
-  std::int64_t patience_ = 0;    // how many there are before it is tried again
+  HoldRates model_rates_;       // by how sure it was
+  HoldRates model_means_;       // of all that it writes
+  std::int64_t unwritten_ = 0;  // passes in a row without it
+  std::int64_t patience_ = 0;   // how many there are before it is tried again
+  DraftBalance balance_;
   SuffixAutomaton corpus_;       // the options' texts
   SuffixAutomaton earlier_;      // sequences that have ended
   std::size_t earlier_age_ = 0;  // times that it was begun anew

@@ -50,23 +50,30 @@ void SequenceDraft::add_written(const DraftModel::Guess& guess) {
   text_.push_back(guess.token);
 }
 
-void Speculator::State::write_drafts(std::span<SequenceDraft* const> drafts) {
+std::vector<SequenceDraft*> Speculator::State::find_writers(
+    std::span<SequenceDraft* const> drafts) const {
   std::vector<SequenceDraft*> writers;
   for (SequenceDraft* draft : drafts) {
     const bool copies = !draft->draft_.empty() && draft->rate(0) >= draft->mean_rate();
     if (copies || draft->most_ == 0) continue;
     if (draft->reader_->can_read(draft->text_, options_.max_draft)) writers.push_back(draft);
   }
+  return writers;
+}
+
+void Speculator::State::write_drafts(std::span<SequenceDraft* const> drafts) {
+  std::vector<SequenceDraft*> writers = find_writers(drafts);
   if (writers.empty()) return;
   Plan plan = plan_writing(writers, std::ssize(drafts));
-  if (plan.length > 0) {
-    if (unwritten_ > 0) patience_ = kPatience;
+  if (plan.length > 0 && !balance_.has_lost()) {
+    if (balance_.has_won()) patience_ = kPatience;
     unwritten_ = 0;
   } else {
     if (patience_ == 0) patience_ = kPatience;
     if (model_->is_measured() && ++unwritten_ < patience_) return;
     unwritten_ = 0;
     patience_ = std::min(2 * patience_, kMostPatience);
+    balance_.forget();
     plan.length = kTrial;
     plan.trial = true;
     // One is enough to learn from: that which it has read most of.
@@ -75,7 +82,10 @@ void Speculator::State::write_drafts(std::span<SequenceDraft* const> drafts) {
         writers.begin(), writers.end(),
         [&](const auto* left, const auto* right) { return behind(left) < behind(right); })};
   }
+  const double before = model_->seconds();
   write(std::move(writers), plan);
+  // What a trial costs says nothing of what comes after it.
+  if (!plan.trial) balance_.begin(std::ssize(drafts), model_->seconds() - before);
 }
 
 Speculator::State::Plan Speculator::State::plan_writing(std::span<SequenceDraft* const> writers,

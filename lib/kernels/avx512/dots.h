@@ -60,7 +60,8 @@ inline __attribute__((always_inline)) __m512i weights_of(Grid grid,
 
 // sums += weights · the four inputs at x, for each of sixteen rows. By hand, because GCC loads
 // the inputs into a register first and copies the sums back and forth: twice the instructions.
-inline void add_dot(IntLanes* sums, __m512i weights, const std::int8_t* x) noexcept {
+inline __attribute__((always_inline)) void add_dot(IntLanes* sums, __m512i weights,
+                                                   const std::int8_t* x) noexcept {
   struct Four {
     std::int8_t v[4];
   };
@@ -71,9 +72,10 @@ inline void add_dot(IntLanes* sums, __m512i weights, const std::int8_t* x) noexc
 
 // The same for eight tokens, whose inputs stand side by side. In one piece: between single ones
 // GCC still copies the sums.
+template <int kStep>
 inline void add_dots_of_eight(IntLanes (&sums)[8], __m512i weights, const std::int8_t* x) noexcept {
   struct Four {
-    std::int8_t v[4];
+    std::int8_t v[kStep];
   };
   const auto* of = reinterpret_cast<const Four*>(x);
   __asm__(
@@ -91,30 +93,37 @@ inline void add_dots_of_eight(IntLanes (&sums)[8], __m512i weights, const std::i
         "m"(of[6]), "m"(of[7]));
 }
 
-template <int Tokens>
+template <int Tokens, int kStep>
 inline __attribute__((always_inline)) void add_dots_of_quad(IntLanes (&sums)[Tokens],
                                                             __m512i weights,
                                                             const std::int8_t* x) noexcept {
   if constexpr (Tokens == 8) {
-    add_dots_of_eight(sums, weights, x);
+    add_dots_of_eight<kStep>(sums, weights, x);
   } else {
-    for (int t = 0; t < Tokens; ++t) add_dot(&sums[t], weights, x + 4 * t);
+    // Numbers that are constants keep the sums in registers, which a loop does not.
+    each_quad<Tokens>([&](auto t) __attribute__((always_inline)) {
+      constexpr int kToken = decltype(t)::kNumber;
+      add_dot(&sums[kToken], weights, x + kStep * kToken);
+    });
   }
 }
 
-template <typename C, int Tokens>
+constexpr std::int64_t kStreamAhead = 4096;
+
+template <typename C, int Tokens, int kStep = 4>
 inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_t* blocks,
                                                     std::int64_t count, const std::int8_t* x,
-                                                    std::int64_t quad_stride,
-                                                    IntLanes (&c)[Tokens]) noexcept {
+                                                    std::int64_t quad_stride, IntLanes (&c)[Tokens],
+                                                    std::int64_t ahead = kStreamAhead) noexcept {
   const std::uint8_t* end = blocks + C::kBlockBytes * count;
   do {
-    // This far ahead the matrix, which is one stream, is asked for.
-    for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(blocks + 4096 + line);
+    for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(blocks + ahead + line);
     each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
       // Inputs of many tokens come from the second-level cache, or further: two quads are a line.
-      if constexpr (Tokens == 8 && decltype(quad)::kNumber % 2 == 0) prefetch(x + 1024);
-      add_dots_of_quad(c, weights_of<C, decltype(quad)::kNumber>(grid, blocks), x);
+      if constexpr (Tokens == 8 && kStep == 4 && decltype(quad)::kNumber % 2 == 0) {
+        prefetch(x + 1024);
+      }
+      add_dots_of_quad<Tokens, kStep>(c, weights_of<C, decltype(quad)::kNumber>(grid, blocks), x);
       x += quad_stride;
     });
     blocks += C::kBlockBytes;

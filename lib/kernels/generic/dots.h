@@ -73,19 +73,23 @@ struct Grid {
   }
 };
 
+// How far ahead a matrix, which is one stream, is asked for.
+constexpr std::int64_t kStreamAhead = 4096;
+
 // c[t] += the products of `count` blocks of a tile with the inputs of token t: quad j at
-// x + j · quad_stride + 4 · t.
-template <typename C, int Tokens>
+// x + j · quad_stride + kStep · t. What lies `ahead` bytes behind each block is asked for (not
+// here: this is the plain table).
+template <typename C, int Tokens, int kStep = 4>
 inline void add_dots(const Grid& grid, const std::uint8_t* blocks, std::int64_t count,
-                     const std::int8_t* x, std::int64_t quad_stride,
-                     IntLanes (&c)[Tokens]) noexcept {
+                     const std::int8_t* x, std::int64_t quad_stride, IntLanes (&c)[Tokens],
+                     std::int64_t = kStreamAhead) noexcept {
   for (std::int64_t b = 0; b < count; ++b, blocks += C::kBlockBytes) {
     each_quad<C::kQuads>([&](auto quad) {
       const Line codes = codes_of<C, Line, decltype(quad)::kNumber>(blocks);
       std::int32_t w[64];
       for (int i = 0; i < 64; ++i) w[i] = C::kGrid ? grid.v[codes.v[i]] : codes.v[i];
       for (int t = 0; t < Tokens; ++t) {
-        const std::int8_t* in = x + 4 * t;
+        const std::int8_t* in = x + kStep * t;
         for (int i = 0; i < 16; ++i) {
           c[t].v[i] +=
               w[4 * i] * in[0] + w[4 * i + 1] * in[1] + w[4 * i + 2] * in[2] + w[4 * i + 3] * in[3];

@@ -1,13 +1,12 @@
 // One page of keys and values against a few query rows: an online-softmax block. Included
-// by each table after its lanes.h.
+// by each table after its lanes.h. Pages in bytes are in attention_int8.h.
 //
 // Per query row and page, in this order:
-//   s[t] = Σ q[d]·k[t][d], one FMA per element in increasing d (int8: then times the key's scale),
-//          then under the soft cap where there is one
+//   s[t] = Σ q[d]·k[t][d], one FMA per element in increasing d, then under the soft cap
+//          where there is one
 //   m'   = max(m, max s),  c = e^(m - m'),  p[t] = e^(s[t] - m')
 //   l'   = l·c + Σ p: partial sum t mod 16 of position t, then the tree of kernel_table.h
-//   o'   = o·c, then o' += p[t]·v[t] for t in increasing order, one FMA each (int8: p[t] is
-//          multiplied with the value's scale first)
+//   o'   = o·c, then o' += p[t]·v[t] for t in increasing order, one FMA each
 //
 // While keys are read, the values of the page are on their way, and with the values the next
 // page's keys: a step reads what it asks for once, and a processor's own prefetching is slow
@@ -32,18 +31,8 @@ constexpr int kPage = static_cast<int>(kKvPageTokens);
 constexpr int kGroups = kPage / 16;  // of keys
 constexpr float kUnseen = -__builtin_inff();
 
-struct F32Cache : F32Weights {
-  static constexpr bool kScaled = false;
-};
-struct F16Cache : F16Weights {
-  static constexpr bool kScaled = false;
-};
-struct Int8Cache {
-  using Element = std::int8_t;
-  static constexpr bool kScaled = true;
-  static Lanes load(const Element* p) noexcept { return load_s8(p); }
-  static Lanes load(const Element* p, std::int64_t n) noexcept { return load_s8(p, n); }
-};
+using F32Cache = F32Weights;
+using F16Cache = F16Weights;
 
 // Asks for the bytes of another block that lie where step i of a loop over this one, which reads
 // some registers at each step, has its own: line by line.
@@ -54,17 +43,6 @@ void ask_ahead(const void* block, std::int64_t i) noexcept {
   if (kStep < 64 && i * kStep % 64 != 0) return;
   for (int line = 0; line < kStep; line += 64) prefetch(at + line);
 }
-
-// A [64][head_dim] block of the cache and, of int8, the scales behind it.
-template <typename Cache>
-struct Block {
-  Block(const void* block, std::int64_t head_dim) noexcept
-      : elements(static_cast<const typename Cache::Element*>(block)),
-        scales(reinterpret_cast<const float*>(elements + kPage * head_dim)) {}
-
-  const typename Cache::Element* elements;
-  const float* scales;
-};
 
 // Scores of `Queries` rows with `Groups` groups of sixteen keys.
 template <typename Cache, int Groups, int Queries>
@@ -185,27 +163,43 @@ void add_range(std::int64_t rows, const float* p, std::int64_t from, std::int64_
   }
 }
 
-// The positions of a page that a row sees, and the whole groups of sixteen that hold them.
+// The positions of a page that a row sees, and whole groups of sixteen that hold them.
 struct Seen {
   std::int64_t from, to;
-  std::int64_t begin() const noexcept { return from / 16 * 16; }
-  std::int64_t end() const noexcept { return (to + 15) / 16 * 16; }
+  std::int64_t begin, end;
 };
+
+// With no more groups than it takes.
+inline Seen seen_from_to(std::int64_t from, std::int64_t to) noexcept {
+  return {from, to, from / 16 * 16, (to + 15) / 16 * 16};
+}
+
+// What any of `rows` rows sees.
+inline Seen seen_by_any(std::int64_t rows, const std::int32_t* first,
+                        const std::int32_t* last) noexcept {
+  std::int64_t from = kPage;
+  std::int64_t to = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    if (first[i] < from) from = first[i];
+    if (last[i] > to) to = last[i];
+  }
+  return seen_from_to(from, to);
+}
 
 // A row's maximum so far, lane by lane: of -inf for the positions that it does not see, which
 // then get zero for a weight.
 Lanes raise(float* p, const Seen& seen, float m) noexcept {
-  for (std::int64_t t = seen.begin(); t < seen.from; ++t) p[t] = kUnseen;
-  for (std::int64_t t = seen.to; t < seen.end(); ++t) p[t] = kUnseen;
+  for (std::int64_t t = seen.begin; t < seen.from; ++t) p[t] = kUnseen;
+  for (std::int64_t t = seen.to; t < seen.end; ++t) p[t] = kUnseen;
   Lanes high = Lanes::all(m);
-  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) high = max(high, Lanes::load(p + t));
+  for (std::int64_t t = seen.begin; t < seen.end; t += 16) high = max(high, Lanes::load(p + t));
   return high;
 }
 
 // p = e^(s - top), in place; returns the partial sums.
 Lanes exponentials(float* p, const Seen& seen, float top) noexcept {
   Lanes partial = Lanes::zero();
-  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) {
+  for (std::int64_t t = seen.begin; t < seen.end; t += 16) {
     const Lanes e = exponential(sub(Lanes::load(p + t), Lanes::all(top)));
     e.store(p + t);
     partial = add(partial, e);
@@ -247,12 +241,6 @@ void weigh(std::int64_t rows, float (*p)[kPage], const Seen* seen, float* m, flo
   store(fma(load(l), c, load(sums)), l);
 }
 
-void multiply(float* x, const Seen& seen, const float* scales) noexcept {
-  for (std::int64_t t = seen.begin(); t < seen.end(); t += 16) {
-    mul(Lanes::load(x + t), Lanes::load(scales + t)).store(x + t);
-  }
-}
-
 void shrink_row(float c, std::int64_t head_dim, float* o) noexcept {
   const Lanes factor = Lanes::all(c);
   each_sixteen(
@@ -263,57 +251,50 @@ void shrink_row(float c, std::int64_t head_dim, float* o) noexcept {
 }
 
 // At most kAttendQueries rows, each of which sees at least one key.
-template <typename Cache>
-void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const Block<Cache>& keys,
-                 const Block<Cache>& values, const Block<Cache>& next, const std::int32_t* first,
+template <typename Cache, typename Element = typename Cache::Element>
+void attend_rows(std::int64_t rows, const float* q, std::int64_t head_dim, const Element* keys,
+                 const Element* values, const Element* next, const std::int32_t* first,
                  const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
+  const Seen any = seen_by_any(rows, first, last);
   Seen seen[kAttendQueries] = {};
-  Seen any = {kPage, 0};
-  Seen all = {0, kPage};
+  std::int64_t all_from = 0;
+  std::int64_t all_to = kPage;
   for (std::int64_t i = 0; i < rows; ++i) {
-    seen[i] = {first[i], last[i]};
-    any = {first[i] < any.from ? first[i] : any.from, last[i] > any.to ? last[i] : any.to};
-    all = {first[i] > all.from ? first[i] : all.from, last[i] < all.to ? last[i] : all.to};
+    seen[i] = seen_from_to(first[i], last[i]);
+    if (first[i] > all_from) all_from = first[i];
+    if (last[i] < all_to) all_to = last[i];
   }
   alignas(64) float p[kAttendQueries][kPage];
   alignas(64) float shrink[16];
-  score<Cache>(rows, q, head_dim, keys.elements, values.elements, any.from / 16, any.end() / 16,
-               p[0]);
-  if constexpr (Cache::kScaled) {
-    for (std::int64_t i = 0; i < rows; ++i) multiply(p[i], seen[i], keys.scales);
-  }
+  score<Cache>(rows, q, head_dim, keys, values, any.begin / 16, any.end / 16, p[0]);
   if (cap != 0.0f) {
     for (std::int64_t i = 0; i < rows; ++i) {
-      soft_cap(p[i] + seen[i].begin(), seen[i].end() - seen[i].begin(), cap);
+      soft_cap(p[i] + seen[i].begin, seen[i].end - seen[i].begin, cap);
     }
   }
   weigh(rows, p, seen, m, l, shrink);
   for (std::int64_t i = 0; i < rows; ++i) {
-    if constexpr (Cache::kScaled) multiply(p[i], seen[i], values.scales);
     if (shrink[i] != 1.0f) shrink_row(shrink[i], head_dim, o + i * head_dim);
   }
-  if (all.from >= all.to) all.from = all.to = any.to;
+  if (all_from >= all_to) all_from = all_to = any.to;
   const auto add = [&](std::int64_t row, std::int64_t count, std::int64_t from, std::int64_t to) {
     if (from < to) {
-      add_range<Cache>(count, p[row], from, to, values.elements, head_dim, next.elements,
-                       o + row * head_dim);
+      add_range<Cache>(count, p[row], from, to, values, head_dim, next, o + row * head_dim);
     }
   };
   // What only some rows see comes before and after what all see.
   for (std::int64_t i = 0; i < rows; ++i) {
-    add(i, 1, first[i], last[i] < all.from ? last[i] : all.from);
+    add(i, 1, first[i], last[i] < all_from ? last[i] : all_from);
   }
-  add(0, rows, all.from, all.to);
-  for (std::int64_t i = 0; i < rows; ++i) add(i, 1, all.to, last[i]);
+  add(0, rows, all_from, all_to);
+  for (std::int64_t i = 0; i < rows; ++i) add(i, 1, all_to, last[i]);
 }
 
-template <typename Cache>
-void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const void* keys,
-            const void* values, const void* next_keys, const std::int32_t* first,
-            const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
-  const Block<Cache> key_block(keys, head_dim);
-  const Block<Cache> value_block(values, head_dim);
-  const Block<Cache> next_block(next_keys, head_dim);
+// Calls attend(first row, rows) for the rows that see a key, in blocks of at most kMost
+// neighbours that are as even as they come.
+template <std::int64_t kMost, typename Attend>
+void each_block(std::int64_t queries, const std::int32_t* first, const std::int32_t* last,
+                Attend attend) noexcept {
   for (std::int64_t row = 0; row < queries;) {
     if (first[row] >= last[row]) {
       ++row;
@@ -321,14 +302,24 @@ void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const v
     }
     std::int64_t end = row + 1;
     while (end < queries && first[end] < last[end]) ++end;
-    // In blocks as even as they come.
-    for (std::int64_t left = (end - row + kAttendQueries - 1) / kAttendQueries; left > 0; --left) {
+    for (std::int64_t left = (end - row + kMost - 1) / kMost; left > 0; --left) {
       const std::int64_t rows = (end - row + left - 1) / left;
-      attend_rows<Cache>(rows, q + row * head_dim, head_dim, key_block, value_block, next_block,
-                         first + row, last + row, cap, m + row, l + row, o + row * head_dim);
+      attend(row, rows);
       row += rows;
     }
   }
+}
+
+template <typename Cache>
+void attend(const float* q, std::int64_t queries, std::int64_t head_dim, const void* keys,
+            const void* values, const void* next_keys, const std::int32_t* first,
+            const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
+  using Element = const typename Cache::Element*;
+  each_block<kAttendQueries>(queries, first, last, [&](std::int64_t row, std::int64_t rows) {
+    attend_rows<Cache>(rows, q + row * head_dim, head_dim, static_cast<Element>(keys),
+                       static_cast<Element>(values), static_cast<Element>(next_keys), first + row,
+                       last + row, cap, m + row, l + row, o + row * head_dim);
+  });
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kernels/probe_kernels.h"
 #include "kernels/search_kernels.h"
 #include "kernels/shared/attention.h"
+#include "kernels/shared/attention_int8.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/grid_search.h"
 #include "kernels/shared/low_rank.h"
@@ -42,7 +43,8 @@ constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
       .rope = rope,
       .attend_f32 = attend<F32Cache>,
       .attend_f16 = attend<F16Cache>,
-      .attend_int8 = attend<Int8Cache>,
+      .attend_int8 = attend_bytes,
+      .quantize_bytes = quantize_bytes,
       .sum_exp = sum_exp,
   };
 }

@@ -66,6 +66,8 @@ inline __m256i four_inputs(const std::int8_t* x) noexcept {
   __builtin_memcpy(&four, x, sizeof(four));
   return _mm256_set1_epi32(four);
 }
+constexpr std::int64_t kStreamAhead = 4096;
+
 // Up to this many tokens are multiplied with weights as they are stored.
 constexpr int kDirectTokens = 4;
 
@@ -96,11 +98,11 @@ constexpr bool is_full_after(int quad) noexcept {
          (quad + 1) % Weights::kQuads == 0;
 }
 
-template <typename C, int Tokens>
+template <typename C, int Tokens, int kStep = 4>
 inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std::uint8_t* blocks,
                                                     std::int64_t count, const std::int8_t* x,
-                                                    std::int64_t quad_stride,
-                                                    IntLanes (&c)[Tokens]) noexcept {
+                                                    std::int64_t quad_stride, IntLanes (&c)[Tokens],
+                                                    std::int64_t ahead = kStreamAhead) noexcept {
   using Weights = decltype(direct_weights<C>(grid, __m256i{}));
   in_runs<blocks_per_run<C, Weights>()>(
       count, [&](std::int64_t first, std::int64_t end) __attribute__((always_inline)) {
@@ -122,15 +124,14 @@ inline __attribute__((always_inline)) void add_dots(const Grid& grid, const std:
         start();
         for (std::int64_t b = first; b < end; ++b) {
           const std::uint8_t* p = blocks + C::kBlockBytes * b;
-          // This far ahead the matrix, which is one stream, is asked for.
-          for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + 4096 + line);
+          for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + ahead + line);
           each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
             constexpr int kQuad = decltype(quad)::kNumber;
             const Weights w[2] = {direct_weights<C>(grid, codes_of<C, Line, kQuad>(p).v),
                                   direct_weights<C>(grid, codes_of<C, Line, kQuad>(p + 32).v)};
 #pragma GCC unroll 8
             for (int t = 0; t < Tokens; ++t) {
-              const __m256i input = four_inputs(x + 4 * t);
+              const __m256i input = four_inputs(x + kStep * t);
               w[0].add_product(&sums[t][0], input);
               w[1].add_product(&sums[t][1], input);
             }
@@ -157,7 +158,7 @@ inline std::uint8_t* prepare(const Grid& grid, const std::uint8_t* blocks, std::
     __m256i correction = _mm256_setzero_si256();
     for (std::int64_t b = 0; b < count; ++b) {
       const std::uint8_t* p = blocks + C::kBlockBytes * b + 32 * h;
-      for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + 4096 + line);
+      for (int line = 0; line < C::kBlockBytes; line += 64) prefetch(p + kStreamAhead + line);
       each_quad<C::kQuads>([&](auto quad) __attribute__((always_inline)) {
         const Weights w =
             prepared_weights<C>(grid, codes_of<C, Line, decltype(quad)::kNumber>(p).v);

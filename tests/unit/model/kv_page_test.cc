@@ -17,8 +17,19 @@ using test::random_floats;
 constexpr std::int64_t kDims[] = {2, 20, 64, 300, 520};
 
 std::size_t block_size(KvType type, std::int64_t dim) {
-  const std::int64_t width = type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
-  return static_cast<std::size_t>(kKvPageTokens * (dim * width + 4));
+  const std::int64_t width = type == KvType::kF32 ? 4 : 2;
+  if (type != KvType::kInt8) return static_cast<std::size_t>(kKvPageTokens * dim * width);
+  return static_cast<std::size_t>(kKvPageTokens * (byte_block_dims(dim) + 4));
+}
+
+std::int64_t key_index(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
+  if (type != KvType::kInt8) return (t / 16 * dim + d) * 16 + t % 16;
+  return ((t / 16 * (byte_block_dims(dim) / 4) + d / 4) * 16 + t % 16) * 4 + d % 4;
+}
+
+std::int64_t value_index(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
+  if (type != KvType::kInt8) return t * dim + d;
+  return ((d / 16 * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
 }
 
 // Element `index` of a block, as what it stands for.
@@ -28,8 +39,10 @@ float element(KvType type, std::int64_t dim, std::int64_t at, std::int64_t index
   if (type == KvType::kF16) {
     return f16_to_f32(reinterpret_cast<const std::uint16_t*>(block.data())[index]);
   }
-  const auto* scales = reinterpret_cast<const float*>(block.data() + kKvPageTokens * dim);
-  return static_cast<float>(reinterpret_cast<const std::int8_t*>(block.data())[index]) * scales[at];
+  const auto* scales =
+      reinterpret_cast<const float*>(block.data() + kKvPageTokens * byte_block_dims(dim));
+  return static_cast<float>(std::to_integer<int>(block[static_cast<std::size_t>(index)]) - 128) *
+         scales[at];
 }
 
 class KvPage : public testing::TestWithParam<KvType> {};
@@ -49,9 +62,10 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
     for (std::int64_t t = 0; t < kKvPageTokens; ++t) {
       for (std::int64_t d = 0; d < dim; ++d) {
         const float want = x[static_cast<std::size_t>(t * dim + d)];
-        const std::int64_t key = (t / 16 * dim + d) * 16 + t % 16;
+        const std::int64_t key = key_index(GetParam(), dim, t, d);
+        const std::int64_t value = value_index(GetParam(), dim, t, d);
         ASSERT_NEAR(element(GetParam(), dim, t, key, keys), want, tolerance) << t << " " << d;
-        ASSERT_NEAR(element(GetParam(), dim, t, t * dim + d, values), want, tolerance);
+        ASSERT_NEAR(element(GetParam(), dim, t, value, values), want, tolerance);
       }
     }
   }
@@ -90,7 +104,9 @@ TEST(KvPageInt8, ZerosStayZeros) {
   std::vector<std::byte> block(block_size(KvType::kInt8, 8), std::byte{1});
   const std::vector<float> zeros(8);
   store_value(KvType::kInt8, 8, 3, zeros.data(), block.data());
-  for (std::int64_t d = 0; d < 8; ++d) EXPECT_EQ(element(KvType::kInt8, 8, 3, 24 + d, block), 0.0F);
+  for (std::int64_t d = 0; d < 8; ++d) {
+    EXPECT_EQ(element(KvType::kInt8, 8, 3, value_index(KvType::kInt8, 8, 3, d), block), 0.0F);
+  }
 }
 
 }  // namespace

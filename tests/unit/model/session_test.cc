@@ -123,7 +123,7 @@ TEST_F(SessionTest, KeysAndValuesInFewerBitsStayClose) {
   };
   EXPECT_LT(difference(KvType::kF16), 1e-2F);
   EXPECT_GT(difference(KvType::kF16), 0.0F);
-  EXPECT_LT(difference(KvType::kInt8), 5e-2F);
+  EXPECT_LT(difference(KvType::kInt8), 1e-1F);  // queries and weights are bytes there, too
   EXPECT_GT(difference(KvType::kInt8), difference(KvType::kF16));
 }
 

@@ -116,6 +116,70 @@ TEST(Speculator, RefusesDraftsOfNoLength) {
   }
 }
 
+TEST(Speculator, FirstSeesWhatAPassWithoutDraftsCosts) {
+  Speculator::State speculator({});
+  const auto drafts_any = [&] {
+    SequenceDraft draft(speculator);
+    draft.follow(Text{1, 2, 3, 4, 1, 2, 3}, 16);
+    SequenceDraft* const drafts[] = {&draft};
+    speculator.plan(drafts);
+    return !draft.tokens().empty();
+  };
+  EXPECT_TRUE(drafts_any());
+  speculator.note(4, 1.0);
+  EXPECT_FALSE(drafts_any());
+  speculator.note(1, 0.9);
+  EXPECT_TRUE(drafts_any());
+}
+
+// Passes of two sequences whose drafts took so long to write and gave so many tokens, where a pass
+// without takes a second.
+DraftBalance balance_of(int passes, double drafting, std::int64_t held) {
+  DraftBalance balance;
+  for (int i = 0; i < passes; ++i) {
+    balance.begin(2, drafting);
+    balance.note_pass(1.25);
+    balance.note_held(held);
+    balance.end(1.0);
+  }
+  return balance;
+}
+
+TEST(DraftBalance, SaysWhetherDraftsGaveMoreThanTheyTook) {
+  // Half a token more for each, against 0.25 + 0.125 passes, or 0.25 + 0.5.
+  EXPECT_TRUE(balance_of(20, 0.125, 1).has_won());
+  EXPECT_FALSE(balance_of(20, 0.125, 1).has_lost());
+  EXPECT_TRUE(balance_of(20, 0.5, 1).has_lost());
+  EXPECT_FALSE(balance_of(20, 0.5, 1).has_won());
+}
+
+TEST(DraftBalance, WaitsForEnoughPassesAndForgets) {
+  DraftBalance balance = balance_of(4, 0.5, 1);
+  EXPECT_FALSE(balance.has_lost());
+  EXPECT_FALSE(balance.has_won());
+  balance = balance_of(200, 0.5, 1);
+  EXPECT_TRUE(balance.has_lost());
+  balance.forget();
+  EXPECT_FALSE(balance.has_lost());
+}
+
+TEST(DraftBalance, CountsNoPassWithoutDrafts) {
+  EXPECT_FALSE(balance_of(100, 0.0, 0).has_lost());
+  EXPECT_FALSE(balance_of(100, 0.0, 2).has_won());
+}
+
+TEST(PassCost, LacksWhatOnlyMoreRowsWereMeasuredOf) {
+  PassCost cost;
+  EXPECT_FALSE(cost.lacks(4));
+  cost.note(8, 1.0);
+  EXPECT_TRUE(cost.lacks(4));
+  EXPECT_FALSE(cost.lacks(8));
+  EXPECT_FALSE(cost.lacks(500));
+  cost.note(2, 0.5);
+  EXPECT_FALSE(cost.lacks(4));
+  EXPECT_TRUE(cost.lacks(1));
+}
+
 TEST(PassCost, FillsGapsWithLines) {
   PassCost cost;
   EXPECT_LT(cost.of(1), cost.of(8));
