@@ -85,6 +85,9 @@ void start_worker(const Tool& tool, const ServeFlags& flags, ServedModel& model,
                   WorkerSocket& socket) {
   WorkerHostOptions options;
   options.identity = model.identity;
+  options.role = flags.role == "prefill"  ? WorkerRole::kPrefill
+                 : flags.role == "decode" ? WorkerRole::kDecode
+                                          : WorkerRole::kBoth;
   options.places = flags.max_batch;
   socket.start(*model.service, model.tokenizer, options);
   tool.note(fmt::format("{} works at {}", model.name, flags.worker));

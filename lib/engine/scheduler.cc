@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/seconds.h"
 #include "engine/attempt.h"
+#include "engine/beginning.h"
 #include "generate/finite_logits.h"
 #include "generate/select.h"
 #include "generate/token_weights.h"
@@ -301,6 +302,8 @@ void Scheduler::end_prompt(Lane& lane, std::span<const float> logits) {
   Job& job = *lane.job;
   job.prompt_end = EngineClock::now();
   job.prompt_done = true;
+  job.request.beginning.reset();
+  if (job.request.keeps_beginning) job.beginning = copy_beginning(*session_, lane.sequence);
   stats_.prompt_tokens += job.prompt_size();
   for (std::size_t i = 0; i < job.scores.size(); ++i) score(job, i, logits);
   for (const auto& state : job.states) {

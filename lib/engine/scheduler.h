@@ -79,6 +79,10 @@ class Scheduler final : public Engine {
   Start start(Lane& lane, std::int64_t committed);
   Source find_source(const Lane& lane) noexcept;
   void open(Lane& lane, const Source& source);
+  // Whether its request brings more of its text than is at hand.
+  bool brings_more(const Lane& lane, const Source& source) const noexcept;
+  // Gives up what is kept until a lane has room beside what others will want; false: it must wait.
+  bool has_room(const Lane& lane, std::int64_t committed);
   void load_pages(Lane& lane);
   bool unspill(Lane& lane);
   void release_spill(Lane& lane);

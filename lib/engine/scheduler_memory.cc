@@ -6,6 +6,7 @@
 
 #include "lathe/error.h"
 
+#include "engine/beginning.h"
 #include "engine/scheduler.h"
 
 namespace lathe {
@@ -39,26 +40,25 @@ void Scheduler::admit() {
 }
 
 Scheduler::Start Scheduler::start(Lane& lane, std::int64_t committed) {
-  const bool alone = running_.empty();
   if (lane.spilled) {
-    const std::int64_t need = likely_growth(lane);
-    while (free_pages() - committed < need) {
-      if (store_.shrink(need - (free_pages() - committed))) continue;
-      if (alone) break;
-      return Start::kNoMemory;
-    }
+    if (!has_room(lane, committed)) return Start::kNoMemory;
     if (unspill(lane)) return Start::kStarted;
   }
   const Source source = find_source(lane);
-  if (source.coming - source.length >= kWorthWaiting) return Start::kLater;
-  open(lane, source);
-  const std::int64_t need = likely_growth(lane);
-  while (free_pages() - committed < need) {
-    if (store_.shrink(need - (free_pages() - committed))) continue;
-    if (alone) break;
-    session_->drop(std::exchange(lane.sequence, -1));
-    lane.computed = 0;
-    return Start::kNoMemory;
+  if (brings_more(lane, source)) {
+    if (!has_room(lane, committed)) return Start::kNoMemory;
+    lane.sequence = add_beginning(*session_, *lane.job->request.beginning);
+    if (lane.sequence >= 0) lane.computed = lane.job->request.beginning->tokens;
+    lane.shares_tail = false;
+  }
+  if (lane.sequence < 0) {
+    if (source.coming - source.length >= kWorthWaiting) return Start::kLater;
+    open(lane, source);
+    if (!has_room(lane, committed)) {
+      session_->drop(std::exchange(lane.sequence, -1));
+      lane.computed = 0;
+      return Start::kNoMemory;
+    }
   }
   Job& job = *lane.job;
   if (pages_ != nullptr) load_pages(lane);
@@ -70,6 +70,21 @@ Scheduler::Start Scheduler::start(Lane& lane, std::int64_t committed) {
     for (const auto& state : job.states) state->begin();
   }
   return Start::kStarted;
+}
+
+bool Scheduler::brings_more(const Lane& lane, const Source& source) const noexcept {
+  const Beginning* brought = lane.job->request.beginning.get();
+  return brought != nullptr && brought->tokens > source.length &&
+         brought->tokens < lane.job->prompt_size();
+}
+
+bool Scheduler::has_room(const Lane& lane, std::int64_t committed) {
+  const std::int64_t need = likely_growth(lane);
+  while (free_pages() - committed < need) {
+    if (store_.shrink(need - (free_pages() - committed))) continue;
+    return running_.empty();
+  }
+  return true;
 }
 
 Scheduler::Source Scheduler::find_source(const Lane& lane) noexcept {

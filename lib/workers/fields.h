@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,11 @@ class FieldWriter {
   void put(const std::vector<T>& list) {
     put(std::uint64_t{list.size()});
     for (const T& one : list) put(one);
+  }
+  template <typename T>
+  void put(const std::shared_ptr<const T>& value) {
+    put(value != nullptr);
+    if (value != nullptr) put(*value);
   }
   template <typename T>
   requires requires(FieldWriter& a, const T& value) { fields(a, value); }
@@ -105,6 +111,16 @@ class FieldReader {
     if (size > bytes_.remaining()) fail_invalid("a message's list is longer than the message");
     list.clear();
     for (std::uint64_t i = 0; i < size; ++i) get(list.emplace_back());
+  }
+  template <typename T>
+  void get(std::shared_ptr<const T>& value) {
+    bool there = false;
+    get(there);
+    value.reset();
+    if (!there) return;
+    auto made = std::make_shared<T>();
+    get(*made);
+    value = std::move(made);
   }
   template <typename T>
   requires requires(FieldReader& a, T& value) { fields(a, value); }

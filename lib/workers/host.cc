@@ -99,7 +99,7 @@ class Host final : public WorkerHost {
   static Mails stranger(const std::string& name) { return {{name, encode_message(Stranger{})}}; }
 
   Mails hear(const std::string& name, const Hello& hello) {
-    Welcome welcome{0, options_.identity, options_.places};
+    Welcome welcome{0, options_.identity, options_.role, options_.places};
     // Who wants other answers is told what he would get, and is none of ours.
     if (!difference(hello.wanted, options_.identity)) {
       Client& client = clients_[name];

@@ -17,6 +17,7 @@ struct KnownWorker {
 
   State state = State::kAbsent;
   std::uint64_t session = 0;
+  WorkerRole role = WorkerRole::kBoth;
   std::int64_t places = 0;
   std::set<RowId> rows;     // that it has
   bool full = false;        // it turned a request away, and has given no sign since

@@ -22,7 +22,9 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Welcome> S>
 void fields(A& a, S& s) {
-  a(s.session, s.identity, s.places);
+  a(s.session, s.identity);
+  a.choice(s.role, WorkerRole::kDecode);
+  a(s.places);
 }
 
 template <typename A, Some<Refusal> S>

@@ -35,6 +35,7 @@ struct Hello {
 struct Welcome {
   std::uint64_t session = 0;
   WorkerIdentity identity;
+  WorkerRole role = WorkerRole::kBoth;
   std::int64_t places = 0;  // requests that it runs at once
 };
 struct Refusal {

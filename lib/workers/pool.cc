@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include "lathe/host/records.h"
 
 #include "base/escape.h"
 #include "base/fail.h"
 #include "workers/known_worker.h"
 #include "workers/open_rows.h"
+#include "workers/placement.h"
 #include "workers/request_message.h"
 
 namespace lathe {
@@ -22,14 +20,6 @@ using std::chrono::milliseconds;
 
 // How long a caller of step() may have to wait for other things to do.
 constexpr milliseconds kLongestWait{100};
-// Tokens by which texts are taken to have the same beginning, and how many beginnings are known.
-constexpr std::size_t kBeginning = 64;
-constexpr std::size_t kMostBeginnings = 1 << 14;
-
-std::uint64_t beginning_of(const std::vector<TokenId>& prompt) {
-  const std::size_t count = std::min(kBeginning, prompt.size());
-  return hash_parts({{reinterpret_cast<const char*>(prompt.data()), count * sizeof(TokenId)}});
-}
 
 class Pool final : public WorkerPool {
  public:
@@ -39,11 +29,10 @@ class Pool final : public WorkerPool {
   }
 
   RequestId submit(Request request) override {
+    check_sendable(request);
     OpenRow row;
     row.beginning = beginning_of(request.prompt);
-    row.samples = request.samples;
-    row.continuations = request.continuations.size();
-    row.request = send_request(request);
+    row.request = std::move(request);
     const RowId id = next_id_++;
     rows_.add(id, std::move(row));
     ++stats_.submitted;
@@ -71,7 +60,7 @@ class Pool final : public WorkerPool {
     ++stats_.cancelled;
     Completion done;
     done.id = id;
-    done.samples.resize(static_cast<std::size_t>(row->samples));
+    done.samples.resize(static_cast<std::size_t>(row->request.samples));
     for (Generation& sample : done.samples) sample.reason = FinishReason::kCancelled;
     close(id, std::move(done));
     return true;
@@ -81,7 +70,7 @@ class Pool final : public WorkerPool {
 
   EngineStats stats() const noexcept override {
     EngineStats out = stats_;
-    out.waiting = static_cast<std::int64_t>(rows_.waiting());
+    out.waiting = static_cast<std::int64_t>(rows_.waiting().size());
     out.running = static_cast<std::int64_t>(rows_.size()) - out.waiting;
     return out;
   }
@@ -159,29 +148,23 @@ class Pool final : public WorkerPool {
   // ---- requests
 
   void hand_out() {
-    while (const auto id = rows_.next()) {
-      OpenRow& row = *rows_.find(*id);
-      const auto number = place_for(row);
-      if (!number) return;
-      KnownWorker& worker = workers_[*number];
-      send(*number, Row{worker.session, *id, row.request});
-      rows_.give(*id, *number, worker.pings);
-      worker.rows.insert(*id);
+    placement_.look(rows_.ahead());
+    for (auto at = rows_.waiting().begin(); at != rows_.waiting().end();) {
+      const RowId id = *at++;  // it goes from there
+      const auto place = placement_.find(*rows_.find(id));
+      if (!place) continue;
+      give(id, *place);
+      placement_.look(rows_.ahead());
     }
   }
 
-  // Who knows the beginning of its text, or else who has most room.
-  std::optional<std::size_t> place_for(const OpenRow& row) {
-    const auto known = beginnings_.find(row.beginning);
-    if (known != beginnings_.end() && workers_[known->second].room() > 0) return known->second;
-    const auto best = std::max_element(
-        workers_.begin(), workers_.end(),
-        [](const KnownWorker& a, const KnownWorker& b) { return a.room() < b.room(); });
-    if (best->room() <= 0) return std::nullopt;
-    const auto number = static_cast<std::size_t>(best - workers_.begin());
-    if (beginnings_.size() >= kMostBeginnings) beginnings_.clear();
-    beginnings_[row.beginning] = number;
-    return number;
+  void give(RowId id, const Place& place) {
+    const Request& request = rows_.find(id)->request;
+    KnownWorker& worker = workers_[place.worker];
+    send(place.worker,
+         Row{worker.session, id, send_request(place.prompt ? prompt_alone(request) : request)});
+    rows_.give(id, place.worker, worker.pings, place.prompt);
+    worker.rows.insert(id);
   }
 
   // A request has its end. Whoever is at it still may stop.
@@ -229,6 +212,7 @@ class Pool final : public WorkerPool {
     }
     worker.state = KnownWorker::State::kPresent;
     worker.session = welcome.session;
+    worker.role = welcome.role;
     worker.places = std::clamp<std::int64_t>(welcome.places, 1, 4096);
     if (std::exchange(worker.was_here, true)) {
       warn(fmt::format("worker {} is back", quoted(wire_->name(number))));
@@ -253,10 +237,15 @@ class Pool final : public WorkerPool {
     const RowId id = result.completion.id;
     OpenRow* row = rows_.find(id);
     if (row == nullptr) return;  // another one was first
+    const bool owns = row->worker == number;
+    if (result.completion.beginning != nullptr || (owns && row->at_prompt)) {
+      return end_prompt(number, result.completion);
+    }
+    if (result.completion.error && !owns) return;  // perhaps of its prompt alone
     if (!result.completion.error && !answers(result.completion, *row)) {
       return leave_out(number, "it sent an answer to something else");
     }
-    if (row->worker == number) {
+    if (owns) {
       worker.rows.erase(id);
       row->worker.reset();
     }
@@ -264,9 +253,22 @@ class Pool final : public WorkerPool {
     close(id, result.completion);
   }
 
+  // Somebody has computed a prompt, or could not: then who writes the answer says why.
+  void end_prompt(std::size_t number, const Completion& done) {
+    const OpenRow& row = *rows_.find(done.id);
+    if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
+    workers_[number].rows.erase(done.id);
+    rows_.end_prompt(done.id, done.error ? nullptr : done.beginning);
+  }
+
   static bool answers(const Completion& completion, const OpenRow& row) {
-    return std::cmp_equal(completion.samples.size(), row.samples) &&
-           completion.continuations.size() == row.continuations;
+    const auto& wanted = row.request.continuations;
+    return std::cmp_equal(completion.samples.size(), row.request.samples) &&
+           std::equal(completion.continuations.begin(), completion.continuations.end(),
+                      wanted.begin(), wanted.end(),
+                      [](const ContinuationScore& score, const std::vector<TokenId>& text) {
+                        return score.logprobs.size() == text.size();
+                      });
   }
 
   void count(const Completion& done) {
@@ -315,7 +317,7 @@ class Pool final : public WorkerPool {
   WorkerPoolOptions options_;
   std::vector<KnownWorker> workers_;
   OpenRows rows_;
-  std::unordered_map<std::uint64_t, std::size_t> beginnings_;  // who has texts that begin so
+  Placement placement_{workers_};
   Clock::time_point next_beat_{};
   int alone_ = 0;  // heartbeats without any worker
   RowId next_id_ = 1;

@@ -59,11 +59,18 @@ void fields(A& a, S& s) {
   a(sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens);
 }
 
+template <typename A, Some<Beginning> S>
+void fields(A& a, S& s) {
+  auto& [tokens, of, pages, checksum] = s;
+  a(tokens, of, pages, checksum);
+}
+
 template <typename A, Some<Request> S>
 void fields(A& a, S& s) {
-  auto& [prompt, options, samples, continuations, on_logits, timeout, on_text] = s;
+  auto& [prompt, options, samples, continuations, on_logits, timeout, on_text, beginning,
+         keeps_beginning] = s;
   static_cast<void>(std::tie(on_logits, on_text));
-  a(prompt, options, samples, continuations, timeout);
+  a(prompt, options, samples, continuations, timeout, beginning, keeps_beginning);
 }
 
 template <typename A, Some<SentRequest> S>
@@ -122,8 +129,10 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Completion> S>
 void fields(A& a, S& s) {
-  auto& [id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, error] = s;
-  a(id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, error);
+  auto& [id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, beginning,
+         error] = s;
+  a(id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, beginning,
+    error);
 }
 
 }  // namespace lathe

@@ -19,7 +19,7 @@ std::shared_ptr<const ReasoningMarks> shared(bool there, ReasoningMarks& marks) 
 
 }  // namespace
 
-std::string send_request(const Request& request) {
+void check_sendable(const Request& request) {
   const GenerateOptions& options = request.options;
   if (options.check != nullptr) {
     fail_unsupported("an answer that is judged while it is written can't be a worker's");
@@ -27,6 +27,11 @@ std::string send_request(const Request& request) {
   if (options.edit_logits || request.on_logits || request.on_text) {
     fail_unsupported("workers send whole answers, and no logits");
   }
+}
+
+std::string send_request(const Request& request) {
+  check_sendable(request);
+  const GenerateOptions& options = request.options;
   SentRequest sent;
   sent.request = request;
   sent.reasons = copy_marks(options.reasoning, sent.reasoning);

@@ -13,6 +13,8 @@ namespace lathe {
 
 // Throws kUnsupported for what is bound to this process: judges, and callbacks that see logits or
 // text.
+void check_sendable(const Request& request);
+// Throws the same.
 std::string send_request(const Request& request);
 // Throws kInvalid for bytes that are no request, and as Grammar::create().
 Request receive_request(std::string_view bytes, ConstraintCache& constraints);

@@ -108,6 +108,14 @@ class WorkersTest(ToolTest):
         return process
 
 
+def records_in(path):
+    """How many a file has that somebody writes, or has put in place a moment ago."""
+    try:
+        return path.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
 class Answers(WorkersTest):
     def test_two_workers_give_the_bytes_of_one_process(self):
         self.worker("a", "--max-batch", "4")
@@ -145,7 +153,7 @@ class Answers(WorkersTest):
         want = self.alone(rows)
         run = self.begin(rows, "got.jsonl")
         partial = self.folder / "got.jsonl.partial"
-        until(lambda: partial.exists() and partial.stat().st_size > 2000 or run.poll() is not None)
+        until(lambda: records_in(partial) >= 10 or run.poll() is not None)
         run.kill()
         run.wait()
         self.run_tool("-m", self.model, "--jsonl", "-i", rows, "-o", "got.jsonl", "--resume",
@@ -170,6 +178,45 @@ class Answers(WorkersTest):
                              (self.folder / f"{protocol}2.jsonl").read_bytes())
 
 
+class Roles(WorkersTest):
+    def long_rows(self, count):
+        path = self.folder / "rows.jsonl"
+        path.write_text("".join(json.dumps(
+            {"prompt": f"The {WORDS[i % 10]} " + "found a bell beside the well and " * (i % 7),
+             "max_tokens": 1 + 5 * i % 40, "temperature": 0.5 * (i % 2), "seed": i}) + "\n"
+            for i in range(count)))
+        return path
+
+    def test_prompts_and_answers_apart_give_the_bytes_of_one_process(self):
+        rows = self.long_rows(120)
+        want = self.alone(rows)
+        for roles in (("prefill", "prefill", "decode"), ("prefill", "decode", "decode")):
+            names = [f"{role}{number}" for number, role in enumerate(roles)]
+            workers = [self.worker(name, "--role", role, "--max-batch", "4")
+                       for name, role in zip(names, roles)]
+            self.ok("-m", self.model, "--jsonl", "-i", rows, "-o", "got.jsonl", "-f",
+                    "--workers", self.workers_file(*names))
+            self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
+            for worker in workers:
+                worker.kill()
+
+    def test_each_kind_may_die(self):
+        rows = self.long_rows(300)
+        want = self.alone(rows)
+        roles = {"p": "prefill", "q": "prefill", "d": "decode"}
+        workers = {name: self.worker(name, "--role", role, "--max-batch", "2")
+                   for name, role in roles.items()}
+        self.workers_file(*roles)
+        run = self.begin(rows, "got.jsonl")
+        partial = self.folder / "got.jsonl.partial"
+        for least, name in ((10, "p"), (60, "d"), (120, "q"), (180, "p")):
+            until(lambda: run.poll() is not None or records_in(partial) >= least)
+            workers[name].kill()
+            workers[name] = self.worker(name, "--role", roles[name], "--max-batch", "2")
+        self.assertEqual(run.wait(300), 0)
+        self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
+
+
 class Faults(WorkersTest):
     def test_workers_that_are_killed_stopped_and_begun_anew_change_no_byte(self):
         names = ["a", "b", "c"]
@@ -181,8 +228,7 @@ class Faults(WorkersTest):
         partial = self.folder / "got.jsonl.partial"
 
         def progress(least):
-            until(lambda: run.poll() is not None or
-                  partial.exists() and partial.read_bytes().count(b"\n") >= least)
+            until(lambda: run.poll() is not None or records_in(partial) >= least)
 
         progress(10)
         workers["a"].kill()
@@ -204,7 +250,7 @@ class Faults(WorkersTest):
         want = self.alone(rows)
         run = self.begin(rows, "got.jsonl")
         partial = self.folder / "got.jsonl.partial"
-        until(lambda: partial.exists() and partial.read_bytes().count(b"\n") >= 10)
+        until(lambda: run.poll() is not None or records_in(partial) >= 10)
         first.process.send_signal(signal.SIGTERM)
         first.process.wait(120)
         self.worker("a", "--max-batch", "2")

@@ -257,14 +257,15 @@ def make_worker_message():
         write("worker_message", name, b"LATHEwk\1" + bytes([kind]) + fields)
     identity = q(77) + t(b"f16") + q(256)
     message("hello", 0, identity)
-    message("welcome", 1, q(5) + identity + q(4))
+    message("welcome", 1, q(5) + identity + b"\2" + q(4))
     message("refusal", 2, t(b"no"))
     sampling = struct.pack("<dqdddqQ", 0.5, 3, 0.9, 0.1, 1.1, 64, 7)
     options = sampling + q(20) + q(1) + t(b"the") + q(1) + struct.pack("<ibiq", 2, 0, 2, 0)
     marks = t(b"<think>") + t(b"</think>") + q(0) + b"\0" + t(b"")
+    beginning = q(1) + t(b"model") + t(b"page") + q(7)
     grammar = b"\1" + t(b"[a-z]+") + q(0) + b"\0"
     request = (q(2) + struct.pack("<ii", 3, 4) + options + struct.pack("<i", 1) + q(1) + q(1) +
-               struct.pack("<id", 5, 0.0))
+               struct.pack("<id", 5, 0.0) + b"\1" + beginning + b"\0")
     message("row", 3, q(5) + q(9) +
             t(request + b"\1" + marks + b"\1" + grammar + b"\1\0" + marks))
     timings = struct.pack("<ddddd", 0, 0, 0, 0, 0)
@@ -272,7 +273,8 @@ def make_worker_message():
               struct.pack("<id", 3, -1.5) + q(1) + struct.pack("<id", 4, -2.0) + b"\0" + t(b"the") +
               struct.pack("<i", -1) + q(2) + q(0) + b"\1" + timings[:24])
     score = q(2) + struct.pack("<ddd", -1, -2, -3) + b"\1"
-    numbers = q(2) + q(1) + q(0) + timings
+    numbers = q(2) + q(1) + q(0) + timings + b"\0"
+    message("result_prompt", 4, q(5) + q(9) + q(0) + q(0) + numbers[:-1] + b"\1" + beginning + b"\0")
     message("result", 4, q(5) + q(9) + q(1) + sample + q(1) + score + numbers + b"\0")
     message("result_failed", 4, q(5) + q(9) + q(0) + q(0) + numbers + b"\1\3" + t(b"no"))
     message("back", 5, q(5) + q(9))

@@ -22,7 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from harness import program
-from test_workers import Worker, WorkersTest
+from test_workers import Worker, WorkersTest, records_in
 
 FAULTS = ("kill", "stop", "cut", "slow", "garbage", "noise")
 
@@ -98,7 +98,7 @@ class Run(WorkersTest):
     def start(self, number):
         port = self.ports[number]
         self.processes[number] = Worker(self, f"tcp://127.0.0.1:{port}", "--max-batch", "2",
-                                        model=self.model, wait=False)
+                                        "--role", self.roles[number], model=self.model, wait=False)
 
     def harm(self, what, number, chance):
         process, proxy = self.processes[number].process, self.proxies[number]
@@ -128,6 +128,7 @@ class Run(WorkersTest):
         self.ports = [free_port() for _ in range(count)]
         self.proxies = [Proxy(port) for port in self.ports]
         self.processes = [None] * count
+        self.roles = [chance.choice(("both", "prefill", "decode")) for _ in range(count)]
         for number in range(count):
             self.start(number)
         (self.folder / "workers.txt").write_text("".join(p.address + "\n" for p in self.proxies))
@@ -156,7 +157,7 @@ class Run(WorkersTest):
         run = self.begin(rows, "got.jsonl", "--resume", "-q")
         at = 0
         while run.poll() is None:
-            lines = partial.read_bytes().count(b"\n") if partial.exists() else 0
+            lines = records_in(partial)
             if planned and lines >= at:
                 what, number = planned.pop(), chance.randrange(len(self.ports))
                 self.harm(what, number, chance)

@@ -92,6 +92,11 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
   app.add_option("--worker-key", o.worker_key_file,
                  "With --worker: the key that those who ask have too, 64 hexadecimal digits")
       ->type_name("FILE");
+  o.role_option = tool.choice(
+      "--role", o.role,
+      "With --worker, where there are others for the rest: compute prompts for them, or "
+      "write answers from there on",
+      {"both", "prefill", "decode"});
   add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
               0, kMany);
   app.add_option("--tokenizer", o.tokenizer,
@@ -109,6 +114,7 @@ namespace {
 void check_worker_options(ServeFlags& o) {
   if (o.worker.empty()) {
     if (!o.worker_key_file.empty()) fail_usage("--worker-key is for --worker");
+    if (o.role_option->count() > 0) fail_usage("--role is for --worker");
     return;
   }
   if (!is_local_worker_address("--worker", o.worker) && o.worker_key_file.empty()) {

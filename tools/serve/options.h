@@ -16,7 +16,7 @@ namespace lathe::tool {
 
 struct ServeFlags {
   std::string listen = "127.0.0.1:8080", api_key_file, alias;
-  std::string worker, worker_key_file;  // where it is a worker, besides or instead
+  std::string worker, worker_key_file, role = "both";  // where it is a worker, besides or instead
   std::int64_t max_connections = 256, max_waiting = 64;
   std::uint64_t max_body = std::uint64_t{16'000'000};
   double request_timeout = 0, drain_timeout = 30;
@@ -29,6 +29,7 @@ struct ServeFlags {
   LoadOptions load;
 
   CLI::Option* listen_option = nullptr;
+  CLI::Option* role_option = nullptr;
   CLI::Option* tokens_option = nullptr;
   CLI::Option* reasoning_option = nullptr;
   CLI::Option* cache_size_option = nullptr;

@@ -70,6 +70,14 @@ LATHE_API std::uint64_t default_kv_memory();
 
 using RequestId = std::uint64_t;
 
+// What an engine has computed of a text's first tokens, for another one of the same model.
+struct Beginning {
+  std::int64_t tokens = 0;
+  std::string of;     // the model, and how the pages are arranged
+  std::string pages;  // keys and values, one page behind the other
+  std::uint64_t checksum = 0;
+};
+
 struct Request {
   std::vector<TokenId> prompt;
   GenerateOptions options;
@@ -86,6 +94,11 @@ struct Request {
   // Receives text of sample number `sample` as TextCallback does; false ends that sample.
   // It may not call the engine. An Error thrown by it fails the request.
   std::function<bool(int sample, std::string_view text)> on_text;
+  // What its prompt begins with, fewer tokens than all; may be null. Where it is damaged, or of
+  // something else, the prompt is computed.
+  std::shared_ptr<const Beginning> beginning = {};
+  // The completion gets what was computed of the prompt.
+  bool keeps_beginning = false;
 };
 
 struct ContinuationScore {
@@ -111,6 +124,7 @@ struct Completion {
   std::int64_t cached_tokens = 0;  // of the prompt, not computed for this request
   std::int64_t preemptions = 0;
   CompletionTimings timings;
+  std::shared_ptr<const Beginning> beginning;  // where it was asked for
   // What went wrong, if anything; what was generated before is in `samples`. A timeout is
   // kLimit. A cancelled request has no error: its samples' reason is kCancelled.
   std::optional<Failure> error;

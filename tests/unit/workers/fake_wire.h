@@ -20,7 +20,7 @@ inline WorkerIdentity small_identity() { return {77, "f16", 256}; }
 // A worker: its own engine, and the host that speaks for it.
 struct FakeWorker {
   explicit FakeWorker(std::int64_t places = 4, WorkerIdentity identity = small_identity(),
-                      std::int64_t waiting = 2) {
+                      std::int64_t waiting = 2, WorkerRole role = WorkerRole::kBoth) {
     EngineOptions how;
     how.threads = 1;
     how.max_batch = places;
@@ -28,6 +28,7 @@ struct FakeWorker {
                               {.max_batch = places, .max_waiting = waiting});
     WorkerHostOptions options;
     options.identity = std::move(identity);
+    options.role = role;
     options.places = places;
     host = WorkerHost::create(*service, small_model().tokenizer, options);
   }

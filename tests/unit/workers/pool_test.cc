@@ -178,6 +178,76 @@ TEST(WorkerPool, CancelledRequestsEndAtOnce) {
   EXPECT_TRUE(run.pool->idle());
 }
 
+std::unique_ptr<FakeWorker> worker_for(WorkerRole role) {
+  return std::make_unique<FakeWorker>(4, small_identity(), 2, role);
+}
+
+TEST(WorkerPool, PromptsAreComputedApartAndAnswersGoOnFromThere) {
+  Pooled run(3, false);
+  run.wire->here[0] = worker_for(WorkerRole::kPrefill);
+  run.wire->here[1] = worker_for(WorkerRole::kDecode);
+  run.wire->here[2] = worker_for(WorkerRole::kDecode);
+  run.make();
+  run.answer(60);
+  const EngineStats prefill = run.wire->here[0]->service->stats();
+  EXPECT_EQ(prefill.generated_tokens, 0);
+  EXPECT_GT(prefill.prompt_tokens, 500);
+  for (const std::size_t i : {1, 2}) {
+    const EngineStats decode = run.wire->here[i]->service->stats();
+    EXPECT_GT(decode.generated_tokens, 0);
+    // What is too short to be sent, and one token of each that is.
+    EXPECT_LT(decode.prefilled_tokens, decode.prompt_tokens / 2);
+  }
+}
+
+TEST(WorkerPool, WhereOneKindIsMissingTheOtherDoesBoth) {
+  for (const WorkerRole role : {WorkerRole::kPrefill, WorkerRole::kDecode}) {
+    Pooled run(2, false);
+    run.wire->here[0] = worker_for(role);
+    run.wire->here[1] = worker_for(role);
+    run.make();
+    run.answer(20);
+  }
+}
+
+TEST(WorkerPool, NoPromptIsLostBetweenWorkers) {
+  Pooled run(4, false);
+  const WorkerRole roles[] = {WorkerRole::kPrefill, WorkerRole::kDecode, WorkerRole::kPrefill,
+                              WorkerRole::kBoth};
+  for (std::size_t i = 0; i < 4; ++i) run.wire->here[i] = worker_for(roles[i]);
+  run.make();
+  std::size_t next = 3, victim = 0;
+  int count = 0;
+  run.wire->loses = [&](std::size_t, std::string_view) { return ++count % 7 == 0; };
+  run.answer(80, [&](std::size_t answered) {
+    if (answered < next) return;
+    next += 12;
+    run.wire->here[victim] = worker_for(roles[victim]);  // begun anew
+    victim = (victim + 1) % 4;
+  });
+}
+
+TEST(WorkerPool, TextsThatAreScoredAreWhole) {
+  Pooled run(2, false);
+  run.wire->here[0] = worker_for(WorkerRole::kPrefill);
+  run.wire->here[1] = worker_for(WorkerRole::kDecode);
+  run.make();
+  Request request;
+  request.prompt = village_prompt(3, 40);
+  request.samples = 0;
+  request.continuations = {village_prompt(4, 5), village_prompt(5, 3)};
+  run.pool->submit(request);
+  std::vector<Completion> done;
+  while (done.empty()) done = run.pool->step();
+  ASSERT_FALSE(done[0].error);
+  const auto engine = Engine::create(small_model().model, small_model().tokenizer, {.threads = 1});
+  engine->submit(request);
+  const auto alone = run_all(*engine);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(done[0].continuations[i].logprobs, alone.begin()->second.continuations[i].logprobs);
+  }
+}
+
 std::string how_it_ends(Pooled& run) {
   run.pool->submit(some_request(1));
   try {

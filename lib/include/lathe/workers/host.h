@@ -24,6 +24,7 @@ struct WorkerMail {
 
 struct WorkerHostOptions {
   WorkerIdentity identity;
+  WorkerRole role = WorkerRole::kBoth;
   std::int64_t places = 32;  // requests that the engine runs at once
   int silence = 30;          // ticks without a word after which a client is forgotten
   // Called by the engine's thread: there is something for news() to send.

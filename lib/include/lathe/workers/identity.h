@@ -15,6 +15,10 @@ struct WorkerIdentity {
   std::int64_t context = 0;  // positions of a prompt and its answer
 };
 
+// What a worker is for, where there are others for the rest: computing prompts, whose keys and
+// values go on to who writes the answers.
+enum class WorkerRole : std::uint8_t { kBoth, kPrefill, kDecode };
+
 // Why answers of `there` are none of `here`; nothing where they are.
 LATHE_API std::optional<std::string> difference(const WorkerIdentity& here,
                                                 const WorkerIdentity& there);
