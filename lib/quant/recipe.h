@@ -2,7 +2,7 @@
 //
 // One line of JSON in the file's metadata ("recipe" of .lathe, "lathe.recipe" of GGUF):
 //
-//   {"quantize":{"revision":5,"version":"0.1.0","scheme":"w4","rules":[["v_proj","w8"]],
+//   {"quantize":{"revision":6,"version":"0.1.0","scheme":"w4","rules":[["v_proj","w8"]],
 //    "importance":"0123456789abcdef","effort":"good"}}
 //
 // rules: [pattern, scheme], the last that matches counts. importance: XXH3-64 of the importance
@@ -18,7 +18,7 @@
 namespace lathe {
 
 // Counts changes of the quantizers that change bytes.
-inline constexpr int kQuantizerRevision = 5;
+inline constexpr int kQuantizerRevision = 6;
 
 struct Recipe {
   int revision = kQuantizerRevision;

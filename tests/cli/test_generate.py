@@ -303,7 +303,10 @@ class Lookup(GenerateTest):
         corpus = self.write("corpus.txt", self.PROMPT + answer)
         copied = self.answer("--lookup-corpus", corpus)
         self.assertEqual(copied["text"], answer)
-        self.assertGreater(copied["timings"]["drafts"]["accepted"], 20)
+        # How many are tried hangs on what passes take here.
+        drafts = copied["timings"]["drafts"]
+        self.assertGreater(drafts["accepted"], 0)
+        self.assertGreater(drafts["accepted"], drafts["drafted"] // 2)
 
     def test_float_models_copy_on_request_only(self):
         model = self.data("examples/village")

@@ -10,10 +10,10 @@
 //   ...d          double quantization: scales of 8 bits, a half per 256 inputs (Dettmers 2023)
 //   ...x          activations in two bytes, not one (with 8 bits, not with a)
 //   w4            the mixture that measured best for its bits: w4nlg64 for gate and up; w4nlg32d
-//                 for attention and down; w6g32d for the output; w8r for the values of grouped
-//                 heads and the first layer's queries and keys; w4nlg16d for an embedding apart
-//   w2 w3         mixtures of w2nlg16d, w3nlg32d and w3nlg16d, with more bits where w4 has w8r
-//   w5 w6         w5g32d and w6g32d, with w8g32 where w4 has w8r; the output of w5 has w6g32d
+//                 for attention and down; w6g32d for the output and values of grouped heads, w5g32d
+//                 for their keys; w8r for the first queries and keys; w4nlg16d for an embedding
+//   w2 w3         mixtures of w2nlg16d, w3nlg32d and w3nlg16d, with more bits there
+//   w5 w6         w5g32d and w6g32d likewise; such values and the first layer's have w8g32
 //   w8            w8g32x for output, values, keys, up and down and the first layer's queries;
 //                 w8g32 for the rest
 //   q4_0 q4_1 q5_0 q5_1 q8_0 q3_k q4_k q5_k q6_k mxfp4   ggml's types, for GGUF files

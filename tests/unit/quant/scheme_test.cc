@@ -78,8 +78,10 @@ TEST(Scheme, TheMixtureGivesMoreBitsWhereTheyPay) {
   EXPECT_EQ(of("model.layers.0.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
   EXPECT_EQ(of("model.layers.0.self_attn.o_proj.weight", 2048, 2048), "w4nlg32d");
   EXPECT_EQ(of("model.layers.10.self_attn.q_proj.weight", 2048, 2048), "w4nlg32d");
-  EXPECT_EQ(of("model.layers.3.self_attn.k_proj.weight", 256, 2048), "w4nlg32d");
-  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 256, 2048), "w8r");
+  EXPECT_EQ(of("model.layers.3.self_attn.k_proj.weight", 256, 2048), "w5g32d");
+  EXPECT_EQ(of("model.layers.3.self_attn.k_proj.weight", 2048, 2048), "w4nlg32d");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 256, 2048), "w6g32d");
+  EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 1024, 2048), "w6g32d");
   EXPECT_EQ(of("model.layers.3.self_attn.v_proj.weight", 2048, 2048), "w4nlg32d");
   EXPECT_EQ(of("model.layers.0.mlp.gate_proj.weight", 5632, 2048), "w4nlg64");
   EXPECT_EQ(of("model.layers.3.mlp.down_proj.weight", 2048, 5632), "w4nlg32d");
@@ -129,6 +131,9 @@ TEST(Scheme, EveryMixtureHasAPlaceForEachMatrix) {
   EXPECT_EQ(of("w5", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w5g32d");
   EXPECT_EQ(of("w5", "model.layers.3.self_attn.v_proj.weight", 256, 2048), "w8g32");
   EXPECT_EQ(of("w5", "lm_head.weight", 32000, 2048), "w6g32d");
+  EXPECT_EQ(of("w6", "model.layers.3.self_attn.k_proj.weight", 256, 2048), "w8g32");
+  EXPECT_EQ(of("w3", "model.layers.3.self_attn.k_proj.weight", 256, 2048), "w4nlg32d");
+  EXPECT_EQ(of("w2", "model.layers.3.self_attn.k_proj.weight", 256, 2048), "w3nlg16d");
   EXPECT_EQ(of("w6", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w6g32d");
   EXPECT_EQ(of("w8", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w8g32x");
   EXPECT_EQ(of("w8", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w8g32");
