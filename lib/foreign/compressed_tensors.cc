@@ -55,6 +55,24 @@ Block block_of(const JsonView& config) {
   return out;
 }
 
+// What all groups of the configuration say, so that it holds for every matrix.
+struct Needed {
+  bool zeros = true;
+  bool order = true;
+};
+
+Needed needed_by(const JsonView& config) {
+  const auto groups = config.find("config_groups");
+  if (!groups || groups->size() == 0) return {false, false};
+  Needed out;
+  groups->for_each([&](const std::string&, const JsonView& group) {
+    const auto weights = group.find("weights");
+    out.zeros = out.zeros && weights && !weights->get_bool("symmetric").value_or(true);
+    out.order = out.order && weights && weights->get_string("actorder").value_or("") == "group";
+  });
+  return out;
+}
+
 struct Width {
   int bits;
   int per_word;  // 0: without gaps
@@ -110,7 +128,7 @@ Factors scales_of(const Parts& parts, const Part& scales, AffineParts& matrix) {
   return {scales.name, scales.bytes, scales.type, groups == 1 ? 0 : 1, one ? 0 : groups};
 }
 
-void read_packed(const std::string& stem, Parts& parts) {
+void read_packed(const std::string& stem, Needed needed, Parts& parts) {
   const Part codes = parts.take(stem + ".weight_packed");
   const Part scales = parts.take(stem + ".weight_scale");
   const Part shape = parts.take(stem + ".weight_shape");
@@ -124,11 +142,11 @@ void read_packed(const std::string& stem, Parts& parts) {
   const Width width = width_of(parts, codes, cols, codes.shape[1]);
   matrix.shape = {rows, cols, width.bits};
   matrix.scales = scales_of(parts, scales, matrix);
-  matrix.order = take_order(stem + ".weight_g_idx", cols, matrix.group, parts);
+  matrix.order = take_order(stem + ".weight_g_idx", cols, matrix.group, needed.order, parts);
   matrix.file = parts.file();
   matrix.name = codes.name;
   matrix.codes = codes_in_rows(matrix.shape, width.per_word, codes.bytes);
-  if (parts.has(stem + ".weight_zero_point")) {
+  if (needed.zeros || parts.has(stem + ".weight_zero_point")) {
     const Part zeros = parts.take(stem + ".weight_zero_point");
     const std::int64_t groups = cols / matrix.group;
     parts.require_type(zeros, {DType::kI32});
@@ -144,7 +162,7 @@ void read_packed(const std::string& stem, Parts& parts) {
   parts.add(codes, stem, make_affine(std::move(matrix)));
 }
 
-void read_bytes(const std::string& stem, Parts& parts) {
+void read_bytes(const std::string& stem, Needed needed, Parts& parts) {
   const Part codes = parts.take(stem + ".weight");
   const Part scales = parts.take(stem + ".weight_scale");
   parts.require_matrix(codes);
@@ -154,7 +172,7 @@ void read_bytes(const std::string& stem, Parts& parts) {
   matrix.file = parts.file();
   matrix.name = codes.name;
   matrix.codes = codes_in_bytes(matrix.shape, codes.bytes);
-  if (parts.has(stem + ".weight_zero_point")) {
+  if (needed.zeros || parts.has(stem + ".weight_zero_point")) {
     const Part zeros = parts.take(stem + ".weight_zero_point");
     parts.require_type(zeros, {DType::kI8});
     parts.require_shape(zeros, scales.shape);
@@ -172,18 +190,21 @@ void read_bytes(const std::string& stem, Parts& parts) {
 
 void read_compressed_tensors(const JsonView& config, Parts& parts) {
   const Block block = block_of(config);
+  const Needed needed = needed_by(config);
   for (const std::string& stem : parts.stems(".weight_packed")) {
     if (parts.look(stem + ".weight_packed").type != DType::kU8) {
-      read_packed(stem, parts);
+      read_packed(stem, needed, parts);
       continue;
     }
+    // NVFP4 has one more scale, for the whole; MXFP4's are bytes of exponents.
     const std::string whole = stem + ".weight_global_scale";
-    read_float4(stem, stem + ".weight_packed", parts.has(whole) ? whole : "", true, parts);
+    const bool nvfp4 = is_float8(parts.look(stem + ".weight_scale"));
+    read_float4(stem, stem + ".weight_packed", nvfp4 || parts.has(whole) ? whole : "", true, parts);
   }
   for (const std::string& stem : parts.stems(".weight_scale")) {
     if (!parts.has(stem + ".weight")) continue;
     const Part weight = parts.look(stem + ".weight");
-    if (weight.type == DType::kI8) read_bytes(stem, parts);
+    if (weight.type == DType::kI8) read_bytes(stem, needed, parts);
     if (!is_float8(weight)) continue;
     const Part scales = parts.look(stem + ".weight_scale");
     const bool blocks = block.rows > 0 && weight.shape.size() == 2 &&

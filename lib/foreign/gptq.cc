@@ -23,6 +23,7 @@ struct Variant {
   int bits = 0;            // that the configuration names, 0: several
   std::int64_t group = 0;  // 0: the whole row
   bool one_less = true;    // v1
+  bool ordered = false;    // by g_idx
 };
 
 Variant variant_of(const JsonView& config) {
@@ -32,6 +33,7 @@ Variant variant_of(const JsonView& config) {
   out.group = std::max<std::int64_t>(group, 0);
   // Layers that differ: GPTQModel's and AutoRound's name for it.
   if (config.contains("dynamic") || config.contains("extra_config")) out.bits = 0;
+  out.ordered = out.group > 0 && config.get_bool("desc_act").value_or(false);
   const std::string format = config.get_string("checkpoint_format").value_or("gptq");
   if (format != "gptq" && format != "gptq_v2") {
     fail_unsupported("{}: the checkpoint format {} of GPTQ is not read (gptq and gptq_v2 are)",
@@ -78,7 +80,8 @@ void read_matrix(const Variant& variant, const std::string& stem, Parts& parts) 
     parts.fail(scales, "has {} groups of {} for {} inputs", groups, matrix.group,
                matrix.shape.cols);
   }
-  matrix.order = take_order(stem + ".g_idx", matrix.shape.cols, matrix.group, parts);
+  matrix.order =
+      take_order(stem + ".g_idx", matrix.shape.cols, matrix.group, variant.ordered, parts);
   matrix.file = parts.file();
   matrix.name = codes.name;
   matrix.codes = codes_in_columns(matrix.shape, codes.bytes);

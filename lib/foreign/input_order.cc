@@ -11,8 +11,8 @@
 namespace lathe {
 
 std::vector<std::uint32_t> take_order(const std::string& name, std::int64_t cols,
-                                      std::int64_t group, Parts& parts) {
-  if (!parts.has(name)) return {};
+                                      std::int64_t group, bool needed, Parts& parts) {
+  if (!needed && !parts.has(name)) return {};
   const Part index = parts.take(name);
   parts.require_type(index, {DType::kI32});
   parts.require_shape(index, std::vector{cols});

@@ -76,6 +76,21 @@ void Parts::add(const Part& codes, std::string stem, std::shared_ptr<const Forei
       {std::move(stem) + ".weight", codes.index, std::exchange(bytes_, 0), std::move(matrix)});
 }
 
-ForeignTensors Parts::finish() { return std::move(out_); }
+// What is left must be floats: codes whose scales are lacking are named here.
+void Parts::refuse_codes_alone() const {
+  std::vector<std::size_t> used = out_.used;
+  std::ranges::sort(used);
+  for (const auto& [name, index] : index_) {
+    if (!name.ends_with(".weight") || std::ranges::binary_search(used, index)) continue;
+    const Part part = look(name);
+    const bool float8 = part.bytes_type.starts_with("F8_");
+    if (float8 || part.type == DType::kI8) fail(part, "is quantized, and its scales are lacking");
+  }
+}
+
+ForeignTensors Parts::finish() {
+  refuse_codes_alone();
+  return std::move(out_);
+}
 
 }  // namespace lathe

@@ -58,9 +58,11 @@ class Parts {
 
   // The matrix is made of the parts taken since the last one.
   void add(const Part& codes, std::string stem, std::shared_ptr<const ForeignMatrix> matrix);
+  // Throws kInvalid for codes that are left over.
   ForeignTensors finish();
 
  private:
+  void refuse_codes_alone() const;
   [[noreturn]] void fail_part(const std::string& name, const std::string& what) const;
 
   const SafetensorsReader& file_;

@@ -123,6 +123,53 @@ class QuantizedFolders(ToolTest):
             with self.subTest(part=part):
                 self.refused(name, self.without(part), part)
 
+    def test_refuses_codes_whose_other_parts_are_lacking(self):
+        """What would else be run with numbers that they are not, or be no matrix of weights."""
+        for name, part in (("fp8-blocks", "weight_scale_inv"), ("fp8-rows", "weight_scale"),
+                           ("fp8-whole", "qscale_weight"), ("modelopt-fp8", "weight_scale"),
+                           ("compressed-fp8-rows", "weight_scale"), ("compressed-mxfp8", "weight_scale"),
+                           ("compressed-int8", "weight_scale"), ("int8", "SCB")):
+            with self.subTest(folder=name, part=part):
+                self.refused(name, self.without(Q + part), Q)
+        for name, part in (("compressed-nvfp4", "weight_global_scale"), ("compressed-nvfp4", "weight_scale"),
+                           ("compressed-mxfp4", "weight_scale"), ("compressed-4-asym", "weight_zero_point"),
+                           ("compressed-int8-asym", "weight_zero_point"), ("gptq-3-order-asym", "g_idx"),
+                           ("auto-round-awq", "scales"), ("awq-gemv", "scales"), ("gptq-8", "scales")):
+            with self.subTest(folder=name, part=part):
+                self.refused(name, self.without(Q + part), Q + part)
+        def ordered(config):
+            config["config_groups"]["group_0"]["weights"]["actorder"] = "group"
+        self.refused("compressed-4-order", self.without(Q + "weight_g_idx"), Q + "weight_g_idx", ordered)
+
+    def test_refuses_numbers_that_are_none_in_every_format(self):
+        nan = {"F32": ("I", 0x7fc00000), "F16": ("H", 0x7e00), "BF16": ("H", 0x7fc0), "F8_E4M3": ("B", 0x7f)}
+        for name in sorted(p.name for p in pathlib.Path(self.source("")).iterdir()):
+            for part, (dtype, _, _) in load(self.source(name)).items():
+                if not part.startswith(Q) or dtype not in nan or part.endswith((".bias", ".weight", "nested_quant_map")):
+                    continue
+                with self.subTest(folder=name, part=part):
+                    self.refused(name, self.put(part, *nan[dtype][:1], 0, nan[dtype][1]), Q)
+        for name, part in (("compressed-nvfp4", "weight_global_scale"), ("modelopt-nvfp4", "weight_scale_2"),
+                           ("gptq-3", "scales"), ("auto-round-awq", "scales"), ("awq-gemv", "scales")):
+            with self.subTest(folder=name, part=part):
+                dtype = load(self.source(name))[Q + part][0]
+                self.refused(name, self.put(Q + part, nan[dtype][0], 0, 0), Q + part)
+        for name in ("compressed-mxfp4", "compressed-mxfp8"):
+            with self.subTest(folder=name):
+                self.refused(name, self.put(Q + "weight_scale", "B", 3, 255), Q + "weight_scale")
+
+    def test_refuses_parts_of_other_sizes_in_every_format(self):
+        for name in sorted(p.name for p in pathlib.Path(self.source("")).iterdir()):
+            for part, (_, shape, data) in load(self.source(name)).items():
+                if not part.startswith(Q) or part.endswith(".bias") or shape in ([], [1]) or len(data) < 16:
+                    continue
+                def half(tensors, part=part, shape=shape, data=data):
+                    at = next(i for i, n in enumerate(shape) if n > 1)
+                    tensors[part][1] = [n // 2 if i == at else n for i, n in enumerate(shape)]
+                    tensors[part][2] = data[:len(data) // 2]
+                with self.subTest(folder=name, part=part):
+                    self.refused(name, half, Q)
+
     def test_refuses_groups_that_are_none(self):
         self.refused("gptq-4", self.put(Q + "g_idx", "i", 5, 2), Q + "g_idx")
         self.refused("gptq-4", self.put(Q + "g_idx", "i", 5, -1), Q + "g_idx")
