@@ -302,15 +302,14 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
 std::int64_t KvCache::near_parts_for(const Sequence& s, const Growth& growth, std::int64_t piece,
                                      std::int64_t near_from) const noexcept {
   if (near_bytes_ == 0) return 0;
-  const std::int64_t first = std::max(s.first_near, near_from);
   const std::int64_t have = pages_for(s.length);
-  // And one for a copy of the last page.
-  const std::int64_t more = pages_for(s.length + growth.count) - std::max(have, first) + 1;
+  const bool copies = s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1;
+  const std::int64_t more = pages_for(s.length + growth.count) -
+                            std::max({have, s.first_near, near_from}) + (copies ? 1 : 0);
+  const std::int64_t most = pages_for(shape_.near_tokens() + piece);
   // Parts that others need, too, stay when this sequence is done with them.
-  const bool shared = any_shared(s, s.first_near);
-  const std::int64_t most = shape_.near_tokens() + piece;
-  const std::int64_t held = shared ? 0 : s.length - s.first_near * kKvPageTokens;
-  return std::min(more, pages_for(std::max<std::int64_t>(0, most - held)) + 1);
+  if (any_shared(s, s.first_near)) return std::min(more, most + 1);
+  return std::min(more, std::max<std::int64_t>(0, most - (have - s.first_near)));
 }
 
 void KvCache::reserve_pages(std::span<const Growth> growths, std::int64_t piece,
