@@ -22,6 +22,12 @@ std::int64_t kv_positions(const ModelConfig& config, const SessionOptions& optio
   return std::min(options.max_pages, kMost) * kKvPageTokens;
 }
 
+KvShape kv_shape_for(const ModelConfig& config, const SessionOptions& options) {
+  KvShape shape = kv_shape(config, options.kv_type);
+  if (options.whole_windows) shape.keep_whole();
+  return shape;
+}
+
 }  // namespace
 
 Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loaded,
@@ -29,7 +35,7 @@ Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loa
     : model_(std::move(model)),
       chunk_(options.chunk),
       pool_(options.threads == 0 ? available_cpus() : options.threads),
-      cache_(kv_shape(model_->config(), options.kv_type), kv_positions(model_->config(), options),
+      cache_(kv_shape_for(model_->config(), options), kv_positions(model_->config(), options),
              options.max_pages),
       forward_(loaded, cache_, pool_, options.observer) {}
 

@@ -77,6 +77,10 @@ struct KvLayout {
   // Under a sliding window: positions that a sequence keeps besides the piece that is computed;
   // 0: all of them.
   std::int64_t window_tokens = 0;
+  // Where only some layers have a window: bytes of a page that are theirs, and positions whose keys
+  // and values such layers keep besides the piece (0: all, or no such layers).
+  std::size_t near_bytes = 0;
+  std::int64_t near_tokens = 0;
   // One line of text that says all that the bytes of a page depend on besides the weights and
   // the tokens: type, sizes and a version of the arrangement. Pages may go from one session
   // to another where these are equal and the model is the same. (For quantized models the
@@ -87,7 +91,8 @@ struct KvLayout {
   // Positions that a sequence keeps at most while it grows to `length`, in pieces of `chunk`
   // (SessionOptions) at most.
   LATHE_API std::int64_t stored(std::int64_t length, std::int64_t chunk = 512) const noexcept;
-  // Bytes of the pages that these take; the largest number where there is none so large.
+  // Bytes of the pages that these take in a session without SessionOptions::whole_windows; the
+  // largest number where there is none so large.
   LATHE_API std::uint64_t bytes(std::int64_t length, std::int64_t chunk = 512) const noexcept;
 };
 
