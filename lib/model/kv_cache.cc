@@ -52,7 +52,8 @@ std::size_t KvShape::page_bytes() const noexcept {
     bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
              static_cast<std::size_t>(layers[i].kv_heads);
   }
-  return bytes;
+  // Of an ensemble's processes one may have no heads: its pages are as many as the others'.
+  return std::max<std::size_t>(bytes, 64);
 }
 
 std::int64_t KvShape::window_tokens() const noexcept {

@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "model/kv_page.h"
+#include "model/loaded_model.h"
 
 namespace lathe {
 namespace {
@@ -23,7 +24,7 @@ std::int64_t widest_window(const ModelConfig& config) {
 
 }  // namespace
 
-KvShape kv_shape(const ModelConfig& config, KvType type) {
+KvShape kv_shape(const ModelConfig& config, KvType type, Member member) {
   KvShape shape;
   shape.window = widest_window(config);
   shape.type = type;
@@ -33,13 +34,13 @@ KvShape kv_shape(const ModelConfig& config, KvType type) {
       fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", head_dim,
                        kMaxKvHeadDim);
     }
-    shape.layers.push_back({layer.attention.kv_heads, head_dim});
+    shape.layers.push_back({kv_heads_split(layer.attention).of(member).size(), head_dim});
   }
   return shape;
 }
 
 KvLayout kv_layout(const Model& model, KvType type) {
-  const KvShape shape = kv_shape(model.config(), type);
+  const KvShape shape = kv_shape(model.config(), type, loaded_of(model).member());
   return {.type = type,
           .page_tokens = kKvPageTokens,
           .page_bytes = shape.page_bytes(),
