@@ -171,5 +171,6 @@ int main(int argc, char** argv) {
     if (argument == "-pg") argv[i] = pg;
     if (argument == "-npl") argv[i] = npl;
   }
+  tool.compute_together();
   return tool.run(argc, argv, [&] { return bench(tool, options); });
 }

@@ -244,6 +244,7 @@ int main(int argc, char** argv) {
   tool.example("generate -m model.lathe --jsonl -i prompts.jsonl -o answers.jsonl --resume",
                "A file of prompts; the same command again continues where it was ended");
   tool.see_also("convert(1), tokenize(1), bench(1), lathe(7)");
+  tool.compute_together();
   return tool.run(argc, argv, [&] {
     check_generate_options(tool, flags);
     return flags.batch() ? run_batch_command(tool, flags) : run_one(tool, flags, started);

@@ -46,6 +46,7 @@ Json record(std::span<const BenchRow> rows, const BenchRow& row) {
   r["bytes_per_token"] = s.token_bytes;
   r["n_batch"] = s.n_batch;
   r["n_threads"] = s.n_threads;
+  r["n_processes"] = s.n_processes;
   r["type_k"] = s.type_kv;
   r["type_v"] = s.type_kv;
   r["n_prompt"] = test.n_prompt;

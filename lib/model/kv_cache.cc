@@ -57,7 +57,8 @@ std::size_t KvShape::page_bytes() const noexcept {
     bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
              static_cast<std::size_t>(layers[i].kv_heads);
   }
-  return bytes;
+  // Of an ensemble's processes one may have no heads: its pages are as many as the others'.
+  return std::max<std::size_t>(bytes, 64);
 }
 
 std::size_t KvShape::near_bytes() const noexcept {

@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "model/kv_page.h"
+#include "model/loaded_model.h"
 
 namespace lathe {
 namespace {
@@ -27,7 +28,7 @@ bool all_have_windows(const ModelConfig& config) {
 
 }  // namespace
 
-KvShape kv_shape(const ModelConfig& config, KvType type) {
+KvShape kv_shape(const ModelConfig& config, KvType type, Member member) {
   KvShape shape;
   (all_have_windows(config) ? shape.window : shape.near_window) = widest_window(config);
   shape.type = type;
@@ -37,14 +38,14 @@ KvShape kv_shape(const ModelConfig& config, KvType type) {
       fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", head_dim,
                        kMaxKvHeadDim);
     }
-    shape.layers.push_back({layer.attention.kv_heads, head_dim});
+    shape.layers.push_back({kv_heads_split(layer.attention).of(member).size(), head_dim});
     shape.near.push_back(shape.near_window != 0 && layer.attention.window != 0);
   }
   return shape;
 }
 
 KvLayout kv_layout(const Model& model, KvType type) {
-  const KvShape shape = kv_shape(model.config(), type);
+  const KvShape shape = kv_shape(model.config(), type, loaded_of(model).member());
   return {.type = type,
           .page_tokens = kKvPageTokens,
           .page_bytes = shape.page_bytes(),

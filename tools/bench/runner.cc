@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lathe/bench/limit.h"
+#include "lathe/ensemble.h"
 
 #include "bench/first_token.h"
 #include "bench/random_model.h"
@@ -74,6 +75,7 @@ BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpo
   row.setting.token_bytes = cost.token_bytes();
   row.setting.model_n_params = cost.parameters;
   row.setting.n_threads = setting.threads;
+  row.setting.n_processes = tool_.ensemble() != nullptr ? tool_.ensemble()->size() : 1;
   row.setting.n_batch = setting.batch;
   row.setting.type_kv = setting.kv_type;
   row.setting.isa = isa_name();
@@ -141,9 +143,11 @@ void BenchRunner::load(const std::string& name, bool is_shape) {
   loaded_ = {};
   LoadOptions load = plan_.load;
   load.threads = static_cast<int>(plan_.threads.front());
-  const auto checkpoint = is_shape
-                              ? random_model(tool_, name, plan_.scheme, plan_.layers, load.threads)
-                              : Checkpoint::open(name);
+  load.ensemble = tool_.ensemble();
+  std::optional<TemporaryFolder> folder;
+  const auto checkpoint =
+      is_shape ? random_model(tool_, name, plan_.scheme, plan_.layers, load.threads, folder)
+               : Checkpoint::open(name);
   const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
   loaded_ = {name, is_shape, checkpoint, adapter, Model::load(checkpoint, adapter, load)};
   if (!plan_.draft.empty()) load_draft();
@@ -182,11 +186,13 @@ void BenchRunner::run_setting(const Setting& setting, int repetitions,
     small.kv_type = KvType::kF16;  // as generate has it
     draft = Session::create(draft_, small);
   }
-  const MachineLimits& machine = limits(setting.threads);
+  // What several processes could do together, nobody has measured.
+  const bool together = tool_.ensemble() != nullptr;
+  const MachineLimits& machine = together ? MachineLimits() : limits(setting.threads);
   for (const BenchCase& test : plan_.cases) {
     BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, loaded_.adapter.get(), setting);
     run_case(test, *session, draft.get(), options, repetitions, row);
-    if (!test.traffic) {
+    if (!test.traffic && !together) {
       const BenchLimit limit = bench_limit(test, cost, machine);
       row.limit_ts = limit.tokens_per_second;
       row.limit_kind = limit.kind;

@@ -17,6 +17,7 @@
 
 namespace lathe {
 
+class Ensemble;      // lathe/ensemble.h
 class LoadedModel;   // what a model is made of, for the library alone
 class LoraAdapter;   // lathe/lora.h
 struct ModelConfig;  // lathe/model_config.h
@@ -29,14 +30,18 @@ struct LoadOptions {
   bool lock = false;
   // For what must be re-expressed (ggml's blocks). 0: available_cpus()
   int threads = 0;
+  // Processes that share the model and compute it together; null: this one alone. The checkpoint is
+  // one that each of them can open by its path.
+  std::shared_ptr<Ensemble> ensemble = {};
 };
 
 // A model file makes one; nobody else does.
 class LATHE_API Model {
  public:
   // Throws kUnsupported (a vocabulary alone, an adapter that must be merged), kInvalid (an
-  // adapter that does not fit), kLimit (memory). With an adapter its products are computed beside
-  // those of the matrices, which stay as they are: quantized ones too.
+  // adapter that does not fit; a process of an ensemble that finds another model at the path),
+  // kLimit (memory), and what any process of an ensemble throws. With an adapter its products are
+  // computed beside those of the matrices, which stay as they are: quantized ones too.
   static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
                                            std::shared_ptr<const LoraAdapter> adapter = nullptr,
                                            const LoadOptions& options = {});
@@ -61,6 +66,8 @@ class LATHE_API Model {
 
  private:
   friend class Session;
+  friend class EnsembleFollower;
+  friend const LoadedModel& loaded_of(const Model& model) noexcept;
   explicit Model(std::unique_ptr<const LoadedModel> loaded) noexcept;
 
   std::unique_ptr<const LoadedModel> loaded_;
@@ -96,7 +103,8 @@ struct KvLayout {
   LATHE_API std::uint64_t bytes(std::int64_t length, std::int64_t chunk = 512) const noexcept;
 };
 
-// What a session of this model keeps. Throws kUnsupported for heads that no page can hold.
+// What a session of this model keeps; in an ensemble, this process's part of it. Throws
+// kUnsupported for heads that no page can hold.
 LATHE_API KvLayout kv_layout(const Model& model, KvType type);
 
 }  // namespace lathe

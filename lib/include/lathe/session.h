@@ -61,7 +61,8 @@ struct SequenceInput {
 
 class LATHE_API Session {
  public:
-  // Throws kUsage (options out of range), kUnsupported (as kv_layout()), kLimit (memory).
+  // Throws kUsage (options out of range), kUnsupported (as kv_layout()), kLimit (memory). In an
+  // ensemble each process has so many threads, positions and pages.
   static std::unique_ptr<Session> create(std::shared_ptr<const Model> model,
                                          const SessionOptions& options = {});
   ~Session();
@@ -100,6 +101,7 @@ class LATHE_API Session {
   int threads() const noexcept;
 
  private:
+  friend class EnsembleFollower;
   friend class SessionPages;
   class State;
   explicit Session(std::unique_ptr<State> state) noexcept;
