@@ -45,10 +45,12 @@ std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
     case KvType::kF16:
       return positions * dim * 2;
     case KvType::kInt8:
+    case KvType::kInt4:
       break;
   }
-  const std::int64_t dims = byte_block_dims(layers[static_cast<std::size_t>(layer)].head_dim);
-  return positions * (static_cast<std::size_t>(dims) + sizeof(float));
+  const std::int64_t codes = kv_code_bytes(type == KvType::kInt8 ? 8 : 4,
+                                           layers[static_cast<std::size_t>(layer)].head_dim);
+  return static_cast<std::size_t>(codes) + positions * sizeof(float);
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
@@ -81,7 +83,11 @@ std::int64_t KvShape::window_tokens() const noexcept { return kept_tokens(window
 std::int64_t KvShape::near_tokens() const noexcept { return kept_tokens(near_window); }
 
 std::string KvShape::fingerprint() const {
-  const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8q";
+  // Of int8 the version that multiplies bytes, of int4 the one that turns them.
+  const char* name = type == KvType::kF32    ? "f32"
+                     : type == KvType::kF16  ? "f16"
+                     : type == KvType::kInt8 ? "int8q"
+                                             : "int4h";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.
   for (std::size_t first = 0; first < layers.size();) {

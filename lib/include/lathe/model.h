@@ -73,7 +73,7 @@ class LATHE_API Model {
   std::unique_ptr<const LoadedModel> loaded_;
 };
 
-enum class KvType { kF16, kF32, kInt8 };
+enum class KvType { kF16, kF32, kInt8, kInt4 };
 
 // How keys and values are kept: in pages of page_tokens positions, each page those of all layers
 // and heads.

@@ -125,6 +125,8 @@ TEST_F(SessionTest, KeysAndValuesInFewerBitsStayClose) {
   EXPECT_GT(difference(KvType::kF16), 0.0F);
   EXPECT_LT(difference(KvType::kInt8), 1e-1F);  // queries and weights are bytes there, too
   EXPECT_GT(difference(KvType::kInt8), difference(KvType::kF16));
+  EXPECT_LT(difference(KvType::kInt4), 1.0F);
+  EXPECT_GT(difference(KvType::kInt4), difference(KvType::kInt8));
 }
 
 TEST_F(SessionTest, RefusalsChangeNothing) {
@@ -190,7 +192,7 @@ TEST_F(SessionTest, OptionsOutOfRangeAreRefused) {
 // What another session computed goes on as if it had been computed here.
 TEST_F(SessionTest, PagesOfAnotherSessionGiveTheSameBits) {
   const auto tokens = some_tokens(180);
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kInt4}) {
     SessionOptions options = exact_;
     options.kv_type = type;
     const auto from = session(options);
