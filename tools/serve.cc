@@ -90,6 +90,7 @@ void start_worker(const Tool& tool, const ServeFlags& flags, ServedModel& model,
                                           : WorkerRole::kBoth;
   options.places = flags.max_batch;
   socket.start(*model.service, model.tokenizer, options);
+                 : flags.role == "auto"   ? WorkerRole::kAuto
   tool.note(fmt::format("{} works at {}", model.name, flags.worker));
 }
 

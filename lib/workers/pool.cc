@@ -11,6 +11,7 @@
 #include "workers/open_rows.h"
 #include "workers/placement.h"
 #include "workers/request_message.h"
+#include "workers/role_planner.h"
 
 namespace lathe {
 namespace {
@@ -98,6 +99,7 @@ class Pool final : public WorkerPool {
 
   void beat() {
     const Clock::time_point now = Clock::now();
+    plan_now_ = true;
     if (now < next_beat_) return;
     next_beat_ = now + options_.heartbeat;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -132,6 +134,7 @@ class Pool final : public WorkerPool {
     }
   }
 
+    pass(number);
   void leave_out(std::size_t number, const std::string& why) {
     if (workers_[number].state == KnownWorker::State::kPresent) tell_left_out(number, why);
     for (const RowId id : workers_[number].leave()) {
@@ -142,6 +145,20 @@ class Pool final : public WorkerPool {
       failed.error = Failure{ErrorCode::kFailed,
                              fmt::format("{} workers were lost while they had it", row.deaths)};
       close(id, std::move(failed));
+    }
+  }
+
+  void pass(std::size_t number) {
+    planner_.pass(number, std::chrono::duration<double>(Clock::now().time_since_epoch()).count());
+  }
+
+  void give_roles() {
+    if (!std::exchange(plan_now_, false) && !planner_.due()) return;
+    for (const std::size_t number : planner_.plan(rows_)) {
+      if (!options_.on_role) continue;
+      const bool prompts = workers_[number].role == WorkerRole::kPrefill;
+      options_.on_role(fmt::format("worker {} {}", quoted(wire_->name(number)),
+                                   prompts ? "computes prompts" : "writes answers"));
     }
   }
 
@@ -161,6 +178,7 @@ class Pool final : public WorkerPool {
   void give(RowId id, const Place& place) {
     const Request& request = rows_.find(id)->request;
     KnownWorker& worker = workers_[place.worker];
+    pass(place.worker);
     send(place.worker,
          Row{worker.session, id, send_request(place.prompt ? prompt_alone(request) : request)});
     rows_.give(id, place.worker, worker.pings, place.prompt);
@@ -170,6 +188,7 @@ class Pool final : public WorkerPool {
   // A request has its end. Whoever is at it still may stop.
   void close(RowId id, Completion done) {
     const OpenRow& row = *rows_.find(id);
+      pass(*row.worker);
     if (row.worker) {
       KnownWorker& worker = workers_[*row.worker];
       worker.rows.erase(id);
@@ -181,7 +200,9 @@ class Pool final : public WorkerPool {
     done_.push_back(std::move(done));
   }
 
-  void take_back(KnownWorker& worker, RowId id) {
+  void take_back(std::size_t number, RowId id) {
+    KnownWorker& worker = workers_[number];
+    pass(number);
     if (worker.rows.erase(id) > 0) rows_.take_back(id);
   }
 
@@ -212,7 +233,10 @@ class Pool final : public WorkerPool {
     }
     worker.state = KnownWorker::State::kPresent;
     worker.session = welcome.session;
-    worker.role = welcome.role;
+    worker.automatic = welcome.role == WorkerRole::kAuto;
+    worker.planned = false;
+    worker.role = worker.automatic ? WorkerRole::kBoth : welcome.role;
+    plan_now_ = true;
     worker.places = std::clamp<std::int64_t>(welcome.places, 1, 4096);
     if (std::exchange(worker.was_here, true)) {
       warn(fmt::format("worker {} is back", quoted(wire_->name(number))));
@@ -244,6 +268,8 @@ class Pool final : public WorkerPool {
     if (result.completion.error && !owns) return;  // perhaps of its prompt alone
     if (!result.completion.error && !answers(result.completion, *row)) {
       return leave_out(number, "it sent an answer to something else");
+      planner_.learn(number, row->request, result.completion, false);
+      pass(number);
     }
     if (owns) {
       worker.rows.erase(id);
@@ -255,6 +281,8 @@ class Pool final : public WorkerPool {
 
   // Somebody has computed a prompt, or could not: then who writes the answer says why.
   void end_prompt(std::size_t number, const Completion& done) {
+    if (!done.error) planner_.learn(number, row.request, done, true);
+    pass(number);
     const OpenRow& row = *rows_.find(done.id);
     if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
     workers_[number].rows.erase(done.id);
@@ -284,7 +312,7 @@ class Pool final : public WorkerPool {
     KnownWorker& worker = workers_[number];
     if (!belongs(worker, back.session)) return;
     worker.full = true;
-    take_back(worker, back.id);
+    take_back(number, back.id);
   }
 
   void hear(std::size_t number, const Pong& pong) {
@@ -298,7 +326,7 @@ class Pool final : public WorkerPool {
       const bool there = std::find(pong.rows.begin(), pong.rows.end(), id) != pong.rows.end();
       if (!there && rows_.find(id)->ping < pong.number) lost.push_back(id);
     }
-    for (const RowId id : lost) take_back(worker, id);
+    for (const RowId id : lost) take_back(number, id);
   }
 
   void hear(std::size_t number, const Stranger&) {
@@ -316,6 +344,8 @@ class Pool final : public WorkerPool {
   std::unique_ptr<WorkerWire> wire_;
   WorkerPoolOptions options_;
   std::vector<KnownWorker> workers_;
+  RolePlanner planner_{workers_};
+  bool plan_now_ = false;
   OpenRows rows_;
   Placement placement_{workers_};
   Clock::time_point next_beat_{};

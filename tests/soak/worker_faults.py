@@ -128,7 +128,8 @@ class Run(WorkersTest):
         self.ports = [free_port() for _ in range(count)]
         self.proxies = [Proxy(port) for port in self.ports]
         self.processes = [None] * count
-        self.roles = [chance.choice(("both", "prefill", "decode")) for _ in range(count)]
+        self.roles = self.given or [chance.choice(("both", "prefill", "decode", "auto"))
+                                    for _ in range(count)]
         for number in range(count):
             self.start(number)
         (self.folder / "workers.txt").write_text("".join(p.address + "\n" for p in self.proxies))

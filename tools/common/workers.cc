@@ -78,5 +78,8 @@ std::unique_ptr<WorkerPool> open_workers(const Tool& tool, const WorkerFlags& fl
   options.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   return WorkerPool::create(connect_to_workers(addresses, key), std::move(options));
 }
+  if (tool.common().verbose > 0) {
+    options.on_role = [&tool](const std::string& text) { tool.note(text); };
+  }
 
 }  // namespace lathe::tool

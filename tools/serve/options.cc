@@ -95,8 +95,8 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
   o.role_option = tool.choice(
       "--role", o.role,
       "With --worker, where there are others for the rest: compute prompts for them, or "
-      "write answers from there on",
-      {"both", "prefill", "decode"});
+      "write answers from there on; auto: as who asks says, by what there is to do",
+      {"both", "prefill", "decode", "auto"});
   add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
               0, kMany);
   app.add_option("--tokenizer", o.tokenizer,

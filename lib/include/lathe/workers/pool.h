@@ -58,6 +58,8 @@ struct WorkerPoolOptions {
   // Is told of workers that come and go.
   std::function<void(const std::string&)> on_warning = {};
 };
+  // Is told of roles that it gave to workers that leave theirs open (WorkerRole::kAuto).
+  std::function<void(const std::string&)> on_role = {};
 
 // step() waits up to a fraction of a second for news. It throws kIo when no worker answers for
 // long, kInvalid when all of them have other models, kUnsupported when they speak another version.
