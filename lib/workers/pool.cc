@@ -19,9 +19,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// How long a caller of step() may have to wait for other things to do.
-constexpr milliseconds kLongestWait{100};
-
 class Pool final : public WorkerPool {
  public:
   Pool(std::unique_ptr<WorkerWire> wire, WorkerPoolOptions options)
@@ -43,9 +40,10 @@ class Pool final : public WorkerPool {
   std::vector<Completion> step() override {
     if (idle()) return {};
     beat();
+    give_roles();
     hand_out();
     const auto left = std::chrono::ceil<milliseconds>(next_beat_ - Clock::now());
-    milliseconds patience = std::clamp(left, milliseconds(0), kLongestWait);
+    milliseconds patience = std::clamp(left, milliseconds(0), options_.patience);
     if (!done_.empty()) patience = milliseconds(0);
     while (auto received = wire_->receive(patience)) {
       take(received->worker, received->message);
@@ -99,9 +97,9 @@ class Pool final : public WorkerPool {
 
   void beat() {
     const Clock::time_point now = Clock::now();
-    plan_now_ = true;
     if (now < next_beat_) return;
     next_beat_ = now + options_.heartbeat;
+    plan_now_ = true;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       KnownWorker& worker = workers_[i];
       worker.full = false;
@@ -134,9 +132,9 @@ class Pool final : public WorkerPool {
     }
   }
 
-    pass(number);
   void leave_out(std::size_t number, const std::string& why) {
     if (workers_[number].state == KnownWorker::State::kPresent) tell_left_out(number, why);
+    pass(number);
     for (const RowId id : workers_[number].leave()) {
       OpenRow& row = *rows_.find(id);
       rows_.take_back(id);
@@ -147,6 +145,8 @@ class Pool final : public WorkerPool {
       close(id, std::move(failed));
     }
   }
+
+  // ---- requests
 
   void pass(std::size_t number) {
     planner_.pass(number, std::chrono::duration<double>(Clock::now().time_since_epoch()).count());
@@ -162,8 +162,6 @@ class Pool final : public WorkerPool {
     }
   }
 
-  // ---- requests
-
   void hand_out() {
     placement_.look(rows_.ahead());
     for (auto at = rows_.waiting().begin(); at != rows_.waiting().end();) {
@@ -178,9 +176,9 @@ class Pool final : public WorkerPool {
   void give(RowId id, const Place& place) {
     const Request& request = rows_.find(id)->request;
     KnownWorker& worker = workers_[place.worker];
-    pass(place.worker);
     send(place.worker,
          Row{worker.session, id, send_request(place.prompt ? prompt_alone(request) : request)});
+    pass(place.worker);
     rows_.give(id, place.worker, worker.pings, place.prompt);
     worker.rows.insert(id);
   }
@@ -188,9 +186,9 @@ class Pool final : public WorkerPool {
   // A request has its end. Whoever is at it still may stop.
   void close(RowId id, Completion done) {
     const OpenRow& row = *rows_.find(id);
-      pass(*row.worker);
     if (row.worker) {
       KnownWorker& worker = workers_[*row.worker];
+      pass(*row.worker);
       worker.rows.erase(id);
       send(*row.worker, Cancel{worker.session, id});
     }
@@ -268,10 +266,10 @@ class Pool final : public WorkerPool {
     if (result.completion.error && !owns) return;  // perhaps of its prompt alone
     if (!result.completion.error && !answers(result.completion, *row)) {
       return leave_out(number, "it sent an answer to something else");
-      planner_.learn(number, row->request, result.completion, false);
-      pass(number);
     }
     if (owns) {
+      planner_.learn(number, row->request, result.completion, false);
+      pass(number);
       worker.rows.erase(id);
       row->worker.reset();
     }
@@ -281,10 +279,10 @@ class Pool final : public WorkerPool {
 
   // Somebody has computed a prompt, or could not: then who writes the answer says why.
   void end_prompt(std::size_t number, const Completion& done) {
-    if (!done.error) planner_.learn(number, row.request, done, true);
-    pass(number);
     const OpenRow& row = *rows_.find(done.id);
     if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
+    if (!done.error) planner_.learn(number, row.request, done, true);
+    pass(number);
     workers_[number].rows.erase(done.id);
     rows_.end_prompt(done.id, done.error ? nullptr : done.beginning);
   }
@@ -344,10 +342,10 @@ class Pool final : public WorkerPool {
   std::unique_ptr<WorkerWire> wire_;
   WorkerPoolOptions options_;
   std::vector<KnownWorker> workers_;
-  RolePlanner planner_{workers_};
-  bool plan_now_ = false;
   OpenRows rows_;
   Placement placement_{workers_};
+  RolePlanner planner_{workers_};
+  bool plan_now_ = false;
   Clock::time_point next_beat_{};
   int alone_ = 0;  // heartbeats without any worker
   RowId next_id_ = 1;
