@@ -101,8 +101,16 @@ int run(const Tool& tool, ServeFlags& flags) {
   std::optional<HttpSide> http;
   std::optional<WorkerSocket> worker;
   if (flags.has_http()) http.emplace(tool, flags);
-  if (!flags.worker.empty()) worker.emplace(flags.worker, flags.worker_key);
-  ServedModel& model = opened.emplace(open_served_model(tool, flags));
+  if (!flags.worker.empty()) {
+    worker.emplace(flags.worker, flags.worker_key,
+                   [&tool](const std::string& text) { tool.warn(text); });
+  }
+  if (flags.models.empty()) {
+    only = std::make_shared<ServedModel>(open_served_model(tool, flags, tool.common().model));
+    models = std::make_unique<OneModel>(only);
+  } else {
+    models = open_folder(tool, flags);
+  }
   stop_at_next_step(static_cast<unsigned>(flags.drain_timeout) + 10);
   if (http) http->start(model);
   if (worker) start_worker(tool, flags, model, *worker);

@@ -10,6 +10,7 @@
 
 #include "serve/api_keys.h"
 #include "serve/http_answer.h"
+#include "serve/request_head.h"
 
 namespace lathe::tool {
 namespace {
@@ -40,9 +41,15 @@ BodyRead read_body(const httplib::ContentReader& reader, std::size_t most, std::
   return whole ? BodyRead::kWhole : BodyRead::kBroken;
 }
 
+// No further request is read on this connection.
+void end_connection(httplib::Response& out) {
+  Connection::current().close_after();
+  out.set_header("Connection", "close");
+}
+
 void refuse_unread(httplib::Response& out, int status, std::string_view code,
                    std::string_view message) {
-  Connection::current().close_after();  // the body would be taken for the next request
+  end_connection(out);  // the body would be taken for the next request
   send_error(out, status, code, message);
 }
 
@@ -81,6 +88,12 @@ void Endpoints::add_to(HttpServer& server) {
 }
 
 Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Response& out) {
+  if (const auto problem = head_problem(Connection::current().head())) {
+    refuse_unread(out, 400, "bad_request", "the request's head is not sound: " + *problem);
+    return Handled::Handled;
+  }
+  // The library takes chunks for whole that are not, and what is left of them for a request.
+  if (http.has_header("Transfer-Encoding")) end_connection(out);
   if (http.path == "/health") return Handled::Unhandled;
   if (!flags_.api_keys.empty() &&
       !is_authorized(flags_.api_keys, http.get_header_value("Authorization"))) {
@@ -200,3 +213,4 @@ void Endpoints::log(const httplib::Request& http, const httplib::Response& out) 
 }
 
 }  // namespace lathe::tool
+  end_connection(out);  // where the request ends nobody knows
