@@ -21,6 +21,7 @@
 #include "generate/batch_command.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
+#include "generate/exchange_shift.h"
 #include "generate/generation_json.h"
 #include "generate/history.h"
 #include "generate/model_sampling.h"
@@ -92,11 +93,15 @@ class OneTurn {
     kept_ = request_.messages.size();
     form_.complete(request_, !flags_.history.empty());
     if (message) request_.messages.push_back({"user", *std::move(message)});
+    if (flags_.context_shift) {
+      how.shorten = [this](auto... text) { return shift_.shorten(text...); };
+    }
     return form_.prompt(request_, how);
   }
 
   void end(const Generation& answer) {
     note_loop(tool_, answer);
+    note_shift(tool_, shift_.left_out());
     request_.messages.push_back(answer_message(answer));
     history_.append(std::span(request_.messages).subspan(kept_));
   }
@@ -107,6 +112,7 @@ class OneTurn {
   History history_;
   ChatForm form_;
   ChatRequest request_;
+  ExchangeShift shift_{form_, request_};
   std::size_t kept_ = 0;  // messages that the file has
 };
 
@@ -146,6 +152,11 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   flags.answer_constraint = answer_constraint(flags.grammar, tokenizer, flags.constraint.finish);
   if (talks) return run_talk(tool, flags, opened);
   GenerateOptions how = flags.generate_options();
+  if (flags.context_shift && !flags.chat) {
+    how.shorten = [&flags](std::span<const TokenId> read, std::int64_t, std::int64_t context) {
+      return keep_ends(read, flags.keep, context);
+    };
+  }
   std::optional<OneTurn> turn;
   Prompt prompt;
   if (flags.chat) {
@@ -203,6 +214,10 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   }
   output.finish();
   if (turn) turn->end(result);
+  if (!turn && result.shortened > 0) {
+    tool.note(fmt::format("the context was full {} times: what was oldest was left out",
+                          result.shortened));
+  }
   note_speed(tool, opened, result, load);
   tell_of_drafts(tool, speculator.get());
   return tell_of_check(tool, result) ? 0 : 1;
@@ -229,6 +244,7 @@ int main(int argc, char** argv) {
   tool.example("generate -m model.lathe --jsonl -i prompts.jsonl -o answers.jsonl --resume",
                "A file of prompts; the same command again continues where it was ended");
   tool.see_also("convert(1), tokenize(1), bench(1), lathe(7)");
+  tool.compute_together();
   return tool.run(argc, argv, [&] {
     check_generate_options(tool, flags);
     return flags.batch() ? run_batch_command(tool, flags) : run_one(tool, flags, started);

@@ -270,7 +270,8 @@ class Measurement {
   std::unique_ptr<Engine> engine_, base_;
 };
 
-int run(const Tool& tool, const Options& options) {
+int run(const Tool& tool, Options& options) {
+  options.load.ensemble = tool.ensemble();
   check(tool, options);
   const BenchGates gates(tool, options.gates, GateOf::kCount);
   const std::string gated[] = {"perplexity", "same-top"};
@@ -330,5 +331,6 @@ int main(int argc, char** argv) {
   tool.example("perplexity --compare w4.jsonl f16.jsonl --fail-if 'perplexity<-2%'",
                "Two recorded runs side by side");
   tool.see_also("bench(1), quantize(1), lathe(7)");
+  tool.compute_together();
   return tool.run(argc, argv, [&] { return run(tool, options); });
 }

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   tool.example("sgp-eval --data svg.csv --responses answers.jsonl --json",
                "Score answers that came from anywhere");
   tool.see_also("generate(1), perplexity(1), bench(1), lathe(7)");
+  tool.compute_together();
   return tool.run(argc, argv, [&] {
     join_options(options);
     return run_sgp_eval(tool, options);

@@ -132,6 +132,7 @@ BenchRow row_of(const Json& json, std::size_t number_of_row, const std::string& 
   s.model_n_params = size(json, "model_n_params");
   s.token_bytes = size(json, "bytes_per_token");
   s.n_threads = static_cast<int>(integer(json, "n_threads", 0));
+  s.n_processes = static_cast<int>(integer(json, "n_processes", 1));
   s.n_batch = integer(json, "n_batch", 0);
   s.type_kv = text(json, "type_k");
   s.isa = text(json, "isa");

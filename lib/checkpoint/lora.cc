@@ -200,6 +200,15 @@ std::shared_ptr<const LoraAdapter> LoraAdapter::sum(std::span<const LoraTerm> te
   return out;
 }
 
+std::shared_ptr<const LoraAdapter> LoraAdapter::of_pairs(std::string path,
+                                                         std::map<std::string, LoraPair> pairs) {
+  const std::shared_ptr<LoraAdapter> out(new LoraAdapter());
+  out->path_ = out->label_ = std::move(path);
+  out->pairs_ = std::move(pairs);
+  out->form_ = Form::kCheckpoint;
+  return out;
+}
+
 std::string LoraAdapter::fingerprint() const {
   Checksum sum;
   for (const auto& [name, pair] : pairs_) {

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "engine/no_text.h"
 #include "engine/scheduler.h"
+#include "model/loaded_model.h"
 
 namespace lathe {
 namespace {
@@ -49,11 +50,18 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
          "an engine cannot run {} sequences with pieces of {} tokens in a context of {}",
          options.max_batch, options.prefill_chunk, options.context);
   }
+  if (loaded_of(*model).ensemble() != nullptr &&
+      (!options.spill_file.empty() || !options.cache_dir.empty())) {
+    fail_unsupported(
+        "several processes that compute one model keep its keys and values among them: neither "
+        "--kv-spill nor --cache-dir can be used there");
+  }
   const KvLayout layout = kv_layout(*model, options.kv_type);
   const std::uint64_t bytes = options.kv_memory > 0 ? options.kv_memory : default_kv_memory();
   const std::int64_t most = model->config().max_position;
   const std::int64_t context = options.context > 0 ? std::min(options.context, most) : most;
   SessionOptions session_options;
+  session_options.whole_windows = true;  // prefixes are shared wherever texts part
   session_options.kv_type = options.kv_type;
   session_options.threads = options.threads;
   session_options.max_pages = page_count(layout, bytes, context, options);

@@ -45,12 +45,14 @@ void activate(Activation activation, std::int64_t n, float* gate, float* up) noe
 
 }  // namespace
 
-void activate_rows(ThreadPool& pool, const MlpConfig& mlp, std::int64_t width, std::int64_t rows,
-                   float* gate, float* up) noexcept {
-  for_rows(pool, rows, width, [&](std::int64_t row) {
-    float* ups = up + row * width;
-    if (!mlp.gated) std::fill_n(ups, width, 1.0F);
-    activate(mlp.activation, width, gate + row * width, ups);
+void activate_rows(ThreadPool& pool, const MlpConfig& mlp, std::int64_t width, Range columns,
+                   std::int64_t rows, float* gate, float* up) noexcept {
+  const std::int64_t count = columns.size();
+  if (count == 0) return;
+  for_rows(pool, rows, count, [&](std::int64_t row) {
+    const std::int64_t at = row * width + columns.first;
+    if (!mlp.gated) std::fill_n(up + at, count, 1.0F);
+    activate(mlp.activation, count, gate + at, up + at);
   });
 }
 

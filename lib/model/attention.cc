@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/select.h"
+#include "model/rotation.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
@@ -68,7 +69,9 @@ struct Attention::Piece {
   const KvCache* cache;
   std::int64_t layer;
   std::int64_t window;
-  std::int64_t kv_head;
+  std::int64_t kv_head;     // as the cache counts them
+  std::int64_t first_head;  // of those that read it
+  std::int64_t heads;
   SequenceId sequence;
   std::int64_t first_position;
   std::int64_t rows;
@@ -109,7 +112,7 @@ struct Attention::Scratch {
     q = State::take(p, queries * head_dim);
     bytes.q = reinterpret_cast<std::int8_t*>(State::take(p, queries * byte_floats(head_dim)));
     bytes.scale = State::take(p, queries);
-    bytes.start = reinterpret_cast<std::int32_t*>(State::take(p, queries));
+    bytes.minus_eight_sum = reinterpret_cast<std::int32_t*>(State::take(p, queries));
     bytes.rows = queries;
     first = reinterpret_cast<std::int32_t*>(State::take(p, queries));
     last = reinterpret_cast<std::int32_t*>(State::take(p, queries));
@@ -127,23 +130,26 @@ struct Attention::Scratch {
   std::int32_t *first, *last;
 };
 
-Attention::Shape Attention::shape_of(const AttentionConfig& config) {
+Attention::Shape Attention::shape_of(const AttentionConfig& config, Member member) {
   const std::int64_t group = config.heads / config.kv_heads;
   return {.heads = config.heads,
           .kv_heads = config.kv_heads,
           .head_dim = config.head_dim,
           .window = config.window,
           .group = group,
+          .own = heads_split(config).of(member),
+          .own_kv = kv_heads_split(config).of(member),
           .block_rows = std::max<std::int64_t>(1, kStackedQueries / group),
           .scale = config.scale != 0.0 ? static_cast<float>(config.scale)
                                        : 1.0F / std::sqrt(static_cast<float>(config.head_dim)),
           .soft_cap = static_cast<float>(config.soft_cap)};
 }
 
-Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers)
+Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers,
+                     Member member)
     : workers_(workers) {
   for (const LayerConfig& layer : layers) {
-    const Shape& shape = layers_.emplace_back(shape_of(layer.attention));
+    const Shape& shape = layers_.emplace_back(shape_of(layer.attention, member));
     const std::int64_t queries = shape.group * shape.block_rows;
     scratch_floats_ = std::max(scratch_floats_, Scratch::floats(queries, shape.head_dim));
     slot_floats_ = std::max(slot_floats_, State::floats(queries, shape.head_dim));
@@ -156,27 +162,29 @@ Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, 
   slot_memory_.ensure(slots_ * slot_floats_);
 }
 
-// s.q [rows · group][head_dim]: query row r · group + g is head kv_head · group + g of row r. In
-// s.bytes the same, where the cache has bytes.
+// s.q [rows · heads][head_dim]: query row r · heads + g is head first_head + g of row r. In s.bytes
+// the same, where the cache has integers.
 void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexcept {
   const std::int64_t row_stride = shape_.heads * shape_.head_dim;
-  const std::int64_t head_offset = piece.kv_head * shape_.group * shape_.head_dim;
+  const std::int64_t head_offset = piece.first_head * shape_.head_dim;
   for (std::int64_t r = 0; r < piece.rows; ++r) {
     const float* from = piece.queries + r * row_stride + head_offset;
-    float* to = s.q + r * shape_.group * shape_.head_dim;
-    for (std::int64_t i = 0; i < shape_.group * shape_.head_dim; ++i)
-      to[i] = from[i] * shape_.scale;
+    float* to = s.q + r * piece.heads * shape_.head_dim;
+    for (std::int64_t i = 0; i < piece.heads * shape_.head_dim; ++i) to[i] = from[i] * shape_.scale;
   }
-  if (piece.cache->shape().type != KvType::kInt8) return;
-  for (std::int64_t i = 0; i < piece.rows * shape_.group; ++i) {
-    kernels().forward.quantize_bytes(s.q + i * shape_.head_dim, shape_.head_dim, s.bytes, i);
+  const KvType type = piece.cache->shape().type;
+  if (type != KvType::kInt8 && type != KvType::kInt4) return;
+  for (std::int64_t i = 0; i < piece.rows * piece.heads; ++i) {
+    float* query = s.q + i * shape_.head_dim;
+    if (type == KvType::kInt4) rotate(query, shape_.head_dim);
+    kernels().forward.quantize_bytes(query, shape_.head_dim, s.bytes, i);
   }
 }
 
 // The pages of one span, in order.
 void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
                             const State& state) const noexcept {
-  const std::int64_t queries = piece.rows * shape_.group;
+  const std::int64_t queries = piece.rows * piece.heads;
   const KvType type = piece.cache->shape().type;
   // `q`: the queries in the form that the kernel reads.
   const auto attend_page = [&](auto attend, const auto& q, std::int64_t page, std::int64_t next) {
@@ -200,12 +208,14 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
       const std::int64_t from =
           std::clamp<std::int64_t>(piece.begin(position) - start, 0, kKvPageTokens);
       const std::int64_t to = std::clamp<std::int64_t>(position + 1 - start, 0, kKvPageTokens);
-      std::fill_n(s.first + r * shape_.group, shape_.group, static_cast<std::int32_t>(from));
-      std::fill_n(s.last + r * shape_.group, shape_.group, static_cast<std::int32_t>(to));
+      std::fill_n(s.first + r * piece.heads, piece.heads, static_cast<std::int32_t>(from));
+      std::fill_n(s.last + r * piece.heads, piece.heads, static_cast<std::int32_t>(to));
     }
     const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
     if (type == KvType::kInt8) {
       attend_page(kernels().forward.attend_int8, s.bytes, page, next);
+    } else if (type == KvType::kInt4) {
+      attend_page(kernels().forward.attend_int4, s.bytes, page, next);
     } else {
       attend_page(attend_floats(type), s.q, page, next);
     }
@@ -221,21 +231,23 @@ void Attention::merge(const State& span, std::int64_t queries, const State& tota
 }
 
 void Attention::finish(const Piece& piece, const State& total) const noexcept {
+  const bool turned = piece.cache->shape().type == KvType::kInt4;
   for (std::int64_t r = 0; r < piece.rows; ++r) {
-    float* to = piece.out + (r * shape_.heads + piece.kv_head * shape_.group) * shape_.head_dim;
-    for (std::int64_t g = 0; g < shape_.group; ++g) {
-      const std::int64_t row = r * shape_.group + g;
+    float* to = piece.out + (r * shape_.heads + piece.first_head) * shape_.head_dim;
+    for (std::int64_t g = 0; g < piece.heads; ++g) {
+      const std::int64_t row = r * piece.heads + g;
       const float* from = total.o + row * shape_.head_dim;
-      const float* sink = sinks_ == nullptr ? nullptr : sinks_ + piece.kv_head * shape_.group + g;
+      const float* sink = sinks_ == nullptr ? nullptr : sinks_ + piece.first_head + g;
       const float inverse = divisor_with(sink, total.m[row], total.l[row]);
       float* head = to + g * shape_.head_dim;
       for (std::int64_t i = 0; i < shape_.head_dim; ++i) head[i] = from[i] * inverse;
+      if (turned) rotate(head, shape_.head_dim);
     }
   }
 }
 
 void Attention::attend_piece(const Piece& piece, const Scratch& s) const noexcept {
-  const std::int64_t queries = piece.rows * shape_.group;
+  const std::int64_t queries = piece.rows * piece.heads;
   gather_queries(piece, s);
   attend_span(piece, piece.first_span(), s, s.total);
   for (std::int64_t span = piece.first_span() + 1; span <= piece.last_span(); ++span) {
@@ -249,10 +261,14 @@ Attention::Piece Attention::piece_at(const Call& call, const Segment& segment, s
                                      std::int64_t kv_head) const noexcept {
   const std::int64_t row = block * shape_.block_rows;
   const std::int64_t offset = (segment.first_row + row) * shape_.heads * shape_.head_dim;
+  const std::int64_t group = (shape_.own_kv.first + kv_head) * shape_.group;
+  const std::int64_t first_head = std::max(group, shape_.own.first);
   return {.cache = &call.cache,
           .layer = call.layer,
           .window = shape_.window,
           .kv_head = kv_head,
+          .first_head = first_head,
+          .heads = std::min(group + shape_.group, shape_.own.last) - first_head,
           .sequence = segment.sequence,
           .first_position = segment.first_position + row,
           .rows = std::min(shape_.block_rows, segment.rows - row),
@@ -265,7 +281,7 @@ std::int64_t Attention::blocks_of(const Segment& segment) const noexcept {
 }
 
 std::int64_t Attention::products_of(const Segment& segment) const noexcept {
-  return 2 * segment.rows * (segment.first_position + segment.rows) * shape_.heads *
+  return 2 * segment.rows * (segment.first_position + segment.rows) * shape_.own.size() *
          shape_.head_dim;
 }
 
@@ -277,15 +293,15 @@ void Attention::share_out(const Call& call) noexcept {
   for (auto s = call.segments.rbegin(); s != call.segments.rend(); ++s) {
     Share share = {.segment = &*s, .first_unit = units, .first_slot = slots};
     const std::int64_t products = products_of(*s);
-    const bool large = products > kProductsWorthSharing &&
-                       products * kPiecesPerWorker * workers_ > call.products * shape_.kv_heads;
+    const bool large = products > kProductsWorthSharing && products * kPiecesPerWorker * workers_ >
+                                                               call.products * shape_.own_kv.size();
     if (large && blocks_of(*s) == 1) {
       const Piece piece = piece_at(call, *s, 0, 0);
       const std::int64_t spans = piece.last_span() - piece.first_span() + 1;
-      if (spans > 1 && slots + spans * shape_.kv_heads <= slots_) share.spans = spans;
+      if (spans > 1 && slots + spans * shape_.own_kv.size() <= slots_) share.spans = spans;
     }
-    slots += share.spans * shape_.kv_heads;
-    units += shape_.kv_heads * (share.spans == 0 ? blocks_of(*s) : share.spans);
+    slots += share.spans * shape_.own_kv.size();
+    units += shape_.own_kv.size() * (share.spans == 0 ? blocks_of(*s) : share.spans);
     shares_.push_back(share);
   }
   units_ = units;
@@ -303,8 +319,8 @@ void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& 
   unit -= share.first_unit;
   if (share.spans == 0) {
     // Late blocks see the most keys: they go first, so that no thread ends on one.
-    const std::int64_t block = blocks_of(*share.segment) - 1 - unit / shape_.kv_heads;
-    attend_piece(piece_at(call, *share.segment, block, unit % shape_.kv_heads), scratch);
+    const std::int64_t block = blocks_of(*share.segment) - 1 - unit / shape_.own_kv.size();
+    attend_piece(piece_at(call, *share.segment, block, unit % shape_.own_kv.size()), scratch);
     return;
   }
   const Piece piece = piece_at(call, *share.segment, 0, unit / share.spans);
@@ -316,7 +332,7 @@ void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& 
 void Attention::merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
                             const State& total) noexcept {
   const Piece piece = piece_at(call, *share.segment, 0, kv_head);
-  const std::int64_t queries = piece.rows * shape_.group;
+  const std::int64_t queries = piece.rows * piece.heads;
   std::fill(total.m, total.m + queries, kNothing);
   for (std::int64_t i = 0; i < share.spans; ++i) {
     merge(slot(share.first_slot + kv_head * share.spans + i), queries, total);
@@ -344,7 +360,7 @@ void Attention::run(ThreadPool& pool, const KvCache& cache, std::int64_t layer,
   });
   for (const Share& share : shares_) {
     if (share.spans == 0) continue;
-    pool.parallel_for(shape_.kv_heads, 1, [&](int worker, std::int64_t head, std::int64_t) {
+    pool.parallel_for(shape_.own_kv.size(), 1, [&](int worker, std::int64_t head, std::int64_t) {
       merge_slots(call, share, head, scratch_of(worker).total);
     });
   }

@@ -3,8 +3,9 @@
 //   queries [rows][heads · head_dim]   keys, values: pages of the cache   out as queries
 //
 // Work is cut into pieces of (some rows of one sequence) × (one KV head). Within a piece the
-// query heads that share the KV head are stacked as rows, so that each key and value is read
-// once for all of them; pages go by in order with an online softmax.
+// query heads that share the KV head (in an ensemble, those of them that are this process's) are
+// stacked as rows, so that each key and value is read once for all of them; pages go by in order
+// with an online softmax.
 //
 // Bits: a query's result depends on its own values and on the keys and values it sees.
 // Positions are cut at multiples of kAttentionSpan; each span is summed on its own, page by
@@ -24,6 +25,7 @@
 #include "model/batch.h"
 #include "model/float_buffer.h"
 #include "model/kv_cache.h"
+#include "model/split.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -33,7 +35,9 @@ inline constexpr std::int64_t kAttentionSpan = 16 * kKvPageTokens;
 class Attention {
  public:
   // context: positions that a sequence may have (longer ones work, perhaps more slowly).
-  Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers);
+  // `member`: whose heads it attends to; the cache holds their keys and values alone.
+  Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers,
+            Member member = {});
 
   // Memory for batches of up to `segments` segments. Throws std::bad_alloc.
   void reserve(std::int64_t segments) { shares_.reserve(static_cast<std::size_t>(segments)); }
@@ -52,6 +56,8 @@ class Attention {
     std::int64_t head_dim = 0;
     std::int64_t window = 0;
     std::int64_t group = 0;       // query heads per KV head
+    Range own;                    // of the heads
+    Range own_kv;                 // of the KV heads that these read
     std::int64_t block_rows = 0;  // positions per piece
     float scale = 0.0F;           // of the products of queries and keys
     float soft_cap = 0.0F;        // of the scaled products; 0: none
@@ -75,7 +81,7 @@ class Attention {
   struct State;
   struct Scratch;
 
-  static Shape shape_of(const AttentionConfig& config);
+  static Shape shape_of(const AttentionConfig& config, Member member);
 
   std::int64_t blocks_of(const Segment& segment) const noexcept;
   std::int64_t products_of(const Segment& segment) const noexcept;

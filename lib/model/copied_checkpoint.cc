@@ -4,10 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/divide_up.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "model/load_matrix.h"
+#include "model/own_rows.h"
 #include "model/weight_memory.h"
+#include "tensor/packed_layout.h"
 
 namespace lathe {
 namespace {
@@ -23,7 +26,7 @@ bool used_in_place(const Checkpoint& checkpoint, const TensorInfo& info) {
 
 class CopiedSource final : public TensorSource {
  public:
-  explicit CopiedSource(std::shared_ptr<const Checkpoint> from)
+  CopiedSource(std::shared_ptr<const Checkpoint> from, Member member)
       : from_(std::move(from)), places_(from_->tensors().size()) {
     const auto padded = [](std::size_t n) {
       return (n + kAlignment - 1) / kAlignment * kAlignment;
@@ -40,11 +43,32 @@ class CopiedSource final : public TensorSource {
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const std::span<const std::byte> bytes = wanted(i);
       if (bytes.empty()) continue;
-      std::memcpy(to, bytes.data(), bytes.size());
+      for (const auto piece : pieces_of(i, bytes, member)) {
+        std::memcpy(to + (piece.data() - bytes.data()), piece.data(), piece.size());
+      }
       from_->drop(i);  // one copy is enough
       places_[i] = {to, bytes.size()};
       to += padded(bytes.size());
     }
+  }
+
+  // Of the tensor's bytes those that the process reads.
+  std::vector<std::span<const std::byte>> pieces_of(std::size_t tensor,
+                                                    std::span<const std::byte> bytes,
+                                                    Member member) const {
+    const TensorInfo& info = from_->tensors()[tensor];
+    if (member.size == 1 || !is_multiplied(info)) return {bytes};
+    const Range rows = own_rows(info, from_->config(), grain_of(*from_), member);
+    if (info.dtype != DType::kPacked) {
+      const std::size_t row = bytes.size() / static_cast<std::size_t>(info.rows());
+      return {bytes.subspan(static_cast<std::size_t>(rows.first) * row,
+                            static_cast<std::size_t>(rows.size()) * row)};
+    }
+    const PackedMatrix view = parse_packed(bytes, quoted(info.name));
+    auto pieces = packed_pieces(view, rows.first / 16, divide_up(rows.last, 16));
+    pieces.push_back(bytes.first(sizeof(PackedHeader)));
+    pieces.push_back(std::as_bytes(packed_order(bytes)));
+    return pieces;
   }
 
   std::span<const std::byte> bytes_in_place(std::size_t tensor) const noexcept override {
@@ -66,10 +90,11 @@ class CopiedSource final : public TensorSource {
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint) {
+std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint,
+                                                 Member member) {
   auto facts = checkpoint->facts();
-  return std::make_shared<const Checkpoint>(std::move(facts),
-                                            std::make_shared<CopiedSource>(std::move(checkpoint)));
+  return std::make_shared<const Checkpoint>(
+      std::move(facts), std::make_shared<CopiedSource>(std::move(checkpoint), member));
 }
 
 }  // namespace lathe

@@ -2,15 +2,19 @@
 // the kernel to its pages, no longer matters.
 //
 // Copied are the tensors that would be used in place in the file; the others are asked of the
-// checkpoint behind, as everything else is. Errors: kIo, kLimit. Immutable.
+// checkpoint behind, as everything else is. In an ensemble only the rows of matrices that `member`
+// computes. Errors: kIo, kLimit. Immutable.
 #pragma once
 
 #include <memory>
 
 #include "lathe/checkpoint_parts.h"
 
+#include "model/split.h"
+
 namespace lathe {
 
-std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint);
+std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint,
+                                                 Member member = {});
 
 }  // namespace lathe

@@ -16,6 +16,7 @@ namespace {
 // Weight rows that one worker takes at a time along the rows: enough to make the hand-out cheap
 // and few enough to balance.
 constexpr std::int64_t kMatvecPiece = 32;
+static_assert(kFloatGrain % kMatvecPiece == 0 && kFloatGrain % kFloatPanelRows == 0);
 // Rows of input are taken in spans of about this size, which stays in a second-level cache.
 constexpr std::int64_t kSpanBytes = 512 << 10;
 constexpr std::int64_t kSpanStep = 12;  // a multiple of the rows that kernels take at once
@@ -33,6 +34,10 @@ const FloatKernels& FloatMatrix::own() const noexcept {
 
 const std::byte* FloatMatrix::row(std::int64_t r) const noexcept {
   return weights_.data() + r * cols() * static_cast<std::int64_t>(dtype_info(type_).bytes);
+}
+
+std::vector<std::span<const std::byte>> FloatMatrix::memory(Range rows) const {
+  return {{row(rows.first), row(rows.last)}};
 }
 
 FloatMatrix::Path FloatMatrix::path(std::int64_t input_rows) const noexcept {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "lathe/dtype.h"
 
@@ -26,7 +27,7 @@ class FloatMatrix final : public WeightMatrix {
 
   bool batch_invariant() const noexcept override { return false; }
   std::uint64_t bytes() const noexcept override { return weights_.size(); }
-  std::span<const std::byte> memory() const noexcept override { return weights_; }
+  std::vector<std::span<const std::byte>> memory(Range rows) const override;
   void row_f32(std::int64_t r, float* out) const noexcept override;
   Pieces pieces(std::int64_t input_rows) const noexcept override;
   void prepare(ThreadPool& pool, LinearInput& input) const override;

@@ -33,8 +33,10 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
       config_(model.config()),
       cache_(cache),
       pool_(pool),
-      attention_(config_.layers, std::min(config_.max_position, cache.max_tokens()), pool.size()),
-      mixture_(config_, pool),
+      gather_(model.ensemble(), pool),
+      attention_(config_.layers, std::min(config_.max_position, cache.max_tokens()), pool.size(),
+                 model.member()),
+      mixture_(config_, pool, gather_, model.grain()),
       observer_(std::move(observer)),
       cosines_(model.ropes().size()),
       sines_(model.ropes().size()) {
@@ -74,7 +76,8 @@ void Forward::head(const float* normed, std::int64_t rows, float* logits) {
   const std::array<LinearCall, 1> head = {
       {{&model_.weights().output(), logits, config_.vocab_size}}};
   Linear::apply(pool_, input_, head);
-  scale_logits(logits, rows);
+  gather_.to_first(logits, rows, config_.vocab_size, split(config_.vocab_size));
+  if (gather_.member().rank == 0) scale_logits(logits, rows);
 }
 
 void Forward::run_to_hidden(const Batch& batch, std::int64_t layer, float* out) {
@@ -160,10 +163,15 @@ void Forward::set_input(ActivationPoint point, std::int64_t layer, const float* 
 
 void Forward::embed(const Batch& batch) {
   const std::int64_t hidden = config_.hidden_size;
+  const Linear& embedding = *model_.weights().embedding;
+  if (!gather_.alone()) {
+    gather_.rows_of(batch.tokens, hidden, split(config_.vocab_size), hidden_.data(),
+                    [&](std::int64_t token, float* out) { embedding.row_f32(token, out); });
+  }
   for_rows(pool_, batch.rows(), hidden, [&](std::int64_t row) {
     const auto index = static_cast<std::size_t>(row);
     float* x = hidden_.data() + row * hidden;
-    model_.weights().embedding->row_f32(batch.tokens[index], x);
+    if (gather_.alone()) embedding.row_f32(batch.tokens[index], x);
     if (config_.embedding_scale != 1.0) {
       multiply(x, hidden, static_cast<float>(config_.embedding_scale));
     }
@@ -197,6 +205,12 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
                                           {w.k.get(), keys_.data(), kv_rows},
                                           {w.v.get(), values_.data(), kv_rows}}};
   Linear::apply(pool_, input_, qkv);
+  const AttentionConfig& a = config_.layer(layer).attention;
+  if (a.qk_norm == QkNorm::kWhole) {
+    const std::int64_t group = a.heads / a.kv_heads;
+    gather_.to_all(queries_.data(), batch.rows(), query_rows, {query_rows, a.head_dim});
+    gather_.to_all(keys_.data(), batch.rows(), kv_rows, {kv_rows, a.head_dim, group});
+  }
   rotate_and_store(layer, batch);
 
   std::span<const Segment> segments = batch.segments;
@@ -208,13 +222,15 @@ void Forward::attention_block(std::int64_t layer, const Batch& batch) {
   }
   attention_.run(pool_, cache_, layer, segments, queries_.data(), attended_.data(),
                  w.sinks.empty() ? nullptr : w.sinks.data());  // -> attended [rows][query_rows]
+  gather_.to_all(attended_.data(), rows, query_rows, {query_rows, a.head_dim});
   set_input(ActivationPoint::kAttentionOutput, layer, attended_.data(), rows, query_rows);
   const std::array<LinearCall, 1> o = {{{w.o.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, o);
+  gather_.to_all(update_.data(), rows, config_.hidden_size, split(config_.hidden_size));
 }
 
-// Norms and turns queries [rows][heads][head_dim] and keys [rows][kv_heads][head_dim] in
-// place, and puts keys and values where the cache wants them.
+// Norms and turns this process's heads of queries [rows][heads][head_dim] and keys
+// [rows][kv_heads][head_dim] in place, and puts keys and values where the cache wants them.
 void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const LayerWeights& w = model_.weights().layers[static_cast<std::size_t>(layer)];
   const ForwardKernels& table = kernels().forward;
@@ -225,18 +241,21 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
   const std::size_t rope = model_.rope_of(layer);
   const std::int64_t half = model_.ropes()[rope].half();
   const auto eps = static_cast<float>(config_.rms_norm_eps);
+  const Range own = heads_split(a).of(gather_.member());
+  const Range own_kv = kv_heads_split(a).of(gather_.member());
   // Sixteen keys share their cache lines: a thread takes as many rows together.
   for_rows(
       pool_, batch.rows(), query_rows + 2 * kv_rows,
       [&](std::int64_t row) {
         const float* cosines = cosines_[rope].data() + row * half;
         const float* sines = sines_[rope].data() + row * half;
-        const auto turn = [&](float* heads, std::int64_t count, const std::vector<float>& norm) {
+        const auto turn = [&](float* heads, std::int64_t count, Range of,
+                              const std::vector<float>& norm) {
           if (a.qk_norm == QkNorm::kWhole) {
             table.rms_norm(heads, norm.data(), eps, count * dim, heads);
           }
           const bool each = a.qk_norm == QkNorm::kPerHead;
-          for (std::int64_t h = 0; h < count; ++h) {
+          for (std::int64_t h = of.first; h < of.last; ++h) {
             float* head = heads + h * dim;
             if (each && !a.norm_turned) table.rms_norm(head, norm.data(), eps, dim, head);
             table.rope(cosines, sines, half, head);
@@ -246,10 +265,11 @@ void Forward::rotate_and_store(std::int64_t layer, const Batch& batch) {
         float* key = keys_.data() + row * kv_rows;
         float* query = queries_.data() + row * query_rows;
         const auto index = static_cast<std::size_t>(row);
-        turn(query, a.heads, w.q_norm);
-        turn(key, a.kv_heads, w.k_norm);
+        turn(query, a.heads, own, w.q_norm);
+        turn(key, a.kv_heads, own_kv, w.k_norm);
         if (a.temperature != 0.0) {
-          multiply(query, query_rows, temperature_at(batch.positions[index], a));
+          multiply(query + own.first * dim, own.size() * dim,
+                   temperature_at(batch.positions[index], a));
         }
         store_row(layer, batch.sequences[index], batch.positions[index], key,
                   values_.data() + row * kv_rows);
@@ -265,9 +285,11 @@ void Forward::store_row(std::int64_t layer, SequenceId sequence, std::int64_t po
   const std::int64_t page = position / kKvPageTokens;
   const std::int64_t at = position % kKvPageTokens;
   const KvType type = cache_.shape().type;
-  for (std::int64_t h = 0; h < a.kv_heads; ++h) {
-    store_key(type, dim, at, key + h * dim, cache_.keys(sequence, page, layer, h));
-    store_value(type, dim, at, value + h * dim, cache_.values(sequence, page, layer, h));
+  const Range own = kv_heads_split(a).of(gather_.member());
+  for (std::int64_t h = own.first; h < own.last; ++h) {
+    const std::int64_t here = h - own.first;
+    store_key(type, dim, at, key + h * dim, cache_.keys(sequence, page, layer, here));
+    store_value(type, dim, at, value + h * dim, cache_.values(sequence, page, layer, here));
   }
 }
 
@@ -309,12 +331,15 @@ void Forward::mlp_block(std::int64_t layer, std::int64_t rows) {
     const std::array<LinearCall, 1> up = {{{w.mlp.up.get(), gate_.data(), size}}};
     Linear::apply(pool_, input_, up);
   }
-  activate_rows(pool_, mlp, mlp.width, rows, gate_.data(), up_.data());  // gate [rows][size]
+  const Split by_width = split(size);
+  activate_rows(pool_, mlp, size, by_width.of(gather_.member()), rows, gate_.data(), up_.data());
+  gather_.to_all(gate_.data(), rows, size, by_width);  // gate [rows][size]
 
   set_input(ActivationPoint::kMlpHidden, layer, gate_.data(), rows, size);
   const std::array<LinearCall, 1> down = {
       {{w.mlp.down.get(), update_.data(), config_.hidden_size}}};
   Linear::apply(pool_, input_, down);
+  gather_.to_all(update_.data(), rows, config_.hidden_size, split(config_.hidden_size));
 }
 
 void Forward::add_and_norm(float* update, const std::vector<float>& post,

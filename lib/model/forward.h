@@ -1,6 +1,8 @@
 // The forward pass of one batch: tokens and positions in, logits out.
 //
-// Reads top to bottom in forward.cc. Scratch memory is kept from batch to batch: reserve()
+// Reads top to bottom in forward.cc. In an ensemble (lathe/ensemble.h) every process runs it, each
+// product and the attention for what is its own; what others read whole is gathered.
+// Scratch memory is kept from batch to batch: reserve()
 // allocates for the largest batch to come, run() allocates nothing. Belongs to one session.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include "model/kv_cache.h"
 #include "model/loaded_model.h"
 #include "model/mixture.h"
+#include "model/row_gather.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -26,8 +29,9 @@ class Forward {
   // Memory for batches of up to `rows` rows. Throws std::bad_alloc.
   void reserve(std::int64_t rows);
 
-  // Computes batch.wanted_rows() rows of vocab_size logits. The cache already holds the
-  // positions of the batch (KvCache::extend); their keys and values are written here.
+  // Computes batch.wanted_rows() rows of vocab_size logits, in an ensemble for process 0. The cache
+  // already holds the positions of the batch (KvCache::extend); their keys and values are written
+  // here.
   void run(const Batch& batch, float* logits);
   // The same without logits: the hidden states of these rows behind `layer` layers, hidden_size
   // floats each; behind the last one normed.
@@ -69,11 +73,14 @@ class Forward {
   void scale_logits(float* logits, std::int64_t rows) noexcept;
   // From here on only the wanted rows: moves their hidden states (and queries) to the front.
   void keep_wanted(const Batch& batch, std::int64_t query_rows);
+  // Which of so many columns, computed by a matrix, each process has.
+  Split split(std::int64_t columns) const noexcept { return {columns, model_.grain()}; }
 
   const LoadedModel& model_;
   const ModelConfig& config_;
   KvCache& cache_;
   ThreadPool& pool_;
+  RowGather gather_;
   Attention attention_;
   Mixture mixture_;
   LinearInput input_;

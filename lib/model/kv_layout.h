@@ -4,10 +4,11 @@
 #include "lathe/model.h"
 
 #include "model/kv_cache.h"
+#include "model/split.h"
 
 namespace lathe {
 
-// Throws kUnsupported for heads that no page can hold.
-KvShape kv_shape(const ModelConfig& config, KvType type);
+// Of the heads that this process attends to. Throws kUnsupported for heads that no page can hold.
+KvShape kv_shape(const ModelConfig& config, KvType type, Member member = {});
 
 }  // namespace lathe

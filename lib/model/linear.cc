@@ -13,12 +13,16 @@
 namespace lathe {
 
 Linear::Linear(std::unique_ptr<WeightMatrix> matrix, std::vector<float> bias)
-    : matrix_(std::move(matrix)), bias_(std::move(bias)) {}
+    : matrix_(std::move(matrix)), own_{0, matrix_->rows()}, bias_(std::move(bias)) {}
 
 std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t weight,
-                                     std::optional<std::size_t> bias, ThreadPool& pool) {
-  return std::make_unique<Linear>(load_matrix(checkpoint, weight, pool),
-                                  bias ? read_vector(checkpoint, *bias) : std::vector<float>());
+                                     std::optional<std::size_t> bias, ThreadPool& pool,
+                                     std::optional<Range> own) {
+  const Range rows = own.value_or(Range{0, checkpoint.tensors()[weight].rows()});
+  auto out = std::make_unique<Linear>(load_matrix(checkpoint, weight, pool, rows),
+                                      bias ? read_vector(checkpoint, *bias) : std::vector<float>());
+  out->own_ = rows;
+  return out;
 }
 
 void Linear::adapt(const LoraPair& pair) { adapter_ = std::make_unique<LowRank>(pair); }
@@ -31,8 +35,8 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
                      const WeightMatrix::Pieces& pieces, const LinearCall& call) const noexcept {
   const std::int64_t step = pieces.stream ? last - first : 1;
   for (std::int64_t piece = first; piece < last; piece += step) {
-    const std::int64_t begin = piece * pieces.rows;
-    const std::int64_t end = std::min(rows(), (piece + step) * pieces.rows);
+    const std::int64_t begin = own_.first + piece * pieces.rows;
+    const std::int64_t end = std::min(own_.last, own_.first + (piece + step) * pieces.rows);
     matrix_->multiply(input, worker, begin, end, call.y, call.y_stride);
     if (bias_.empty()) continue;
     for (std::int64_t m = 0; m < input.rows(); ++m) {
@@ -53,8 +57,10 @@ void Linear::apply(ThreadPool& pool, std::span<const LinearGroup> groups) {
   for (const LinearGroup& group : groups) {
     for (const LinearCall& call : group.calls) {
       const WeightMatrix& matrix = *call.linear->matrix_;
-      products += matrix.rows() * matrix.cols() * group.input->rows();
-      total += divide_up(matrix.rows(), matrix.pieces(group.input->rows()).rows);
+      const std::int64_t rows = call.linear->own_.size();
+      if (rows == 0) continue;
+      products += rows * matrix.cols() * group.input->rows();
+      total += divide_up(rows, matrix.pieces(group.input->rows()).rows);
       matrix.prepare(pool, *group.input);
     }
   }
@@ -63,7 +69,7 @@ void Linear::apply(ThreadPool& pool, std::span<const LinearGroup> groups) {
     for (const LinearGroup& group : groups) {
       for (const LinearCall& call : group.calls) {
         const WeightMatrix::Pieces pieces = call.linear->matrix_->pieces(group.input->rows());
-        const std::int64_t count = divide_up(call.linear->rows(), pieces.rows);
+        const std::int64_t count = divide_up(call.linear->own_.size(), pieces.rows);
         call.linear->compute(*group.input, worker, std::max<std::int64_t>(first, 0),
                              std::min(last, count), pieces, call);
         first -= count;
@@ -78,8 +84,8 @@ void Linear::apply(ThreadPool& pool, std::span<const LinearGroup> groups) {
   }
   for (const LinearGroup& group : groups) {
     for (const LinearCall& call : group.calls) {
-      if (!call.linear->adapter_) continue;
-      call.linear->adapter_->add(pool, *group.input, call.y, call.y_stride);
+      if (!call.linear->adapter_ || call.linear->own_.size() == 0) continue;
+      call.linear->adapter_->add(pool, *group.input, call.linear->own_, call.y, call.y_stride);
     }
   }
 }

@@ -25,6 +25,7 @@
 
 #include "model/linear_input.h"
 #include "model/low_rank.h"
+#include "model/split.h"
 #include "model/weight_matrix.h"
 #include "parallel/thread_pool.h"
 
@@ -32,7 +33,8 @@ namespace lathe {
 
 class Linear;
 
-// One product of an apply(): y[m · y_stride + r] for m < input rows, r < linear->rows().
+// One product of an apply(): y[m · y_stride + r] for m < input rows and the rows r that the Linear
+// computes.
 struct LinearCall {
   const Linear* linear = nullptr;
   float* y = nullptr;
@@ -50,9 +52,11 @@ class Linear {
   // A bias of the matrix's rows, or nothing.
   explicit Linear(std::unique_ptr<WeightMatrix> matrix, std::vector<float> bias = {});
   // The matrix `weight` of the checkpoint, and the vector `bias` if given. The Linear keeps
-  // pointers into the checkpoint, which must outlive it.
+  // pointers into the checkpoint, which must outlive it. `own`: the rows that it computes, where
+  // others are somebody else's; only those are read.
   static std::unique_ptr<Linear> load(const Checkpoint& checkpoint, std::size_t weight,
-                                      std::optional<std::size_t> bias, ThreadPool& pool);
+                                      std::optional<std::size_t> bias, ThreadPool& pool,
+                                      std::optional<Range> own = {});
 
   // From here on the matrix is W + s·B·A, by products of its own. The pair is copied.
   void adapt(const LoraPair& pair);
@@ -61,13 +65,15 @@ class Linear {
   std::int64_t cols() const noexcept { return matrix_->cols(); }
   // Whether a row of a product has the same bits whatever rows are computed beside it.
   bool batch_invariant() const noexcept { return matrix_->batch_invariant(); }
-  // Bytes that a pass over the matrix (and its adapter) reads, wherever they lie.
+  // The rows that it computes: all, but in an ensemble.
+  Range own() const noexcept { return own_; }
+  // Bytes that a pass over the whole matrix (and its adapter) reads, wherever they lie.
   std::uint64_t bytes() const noexcept;
 
-  // Where the matrix lies: in the file's mapping, or in memory of its own.
-  std::span<const std::byte> memory() const noexcept { return matrix_->memory(); }
+  // Where its own rows lie: in the file's mapping, or in memory of its own.
+  std::vector<std::span<const std::byte>> memory() const { return matrix_->memory(own_); }
 
-  // Row r as floats (an embedding), without the bias.
+  // Row r, one of its own, as floats (an embedding), without the bias.
   void row_f32(std::int64_t r, float* out) const noexcept { matrix_->row_f32(r, out); }
 
   // All calls have the input's cols(). May throw std::bad_alloc.
@@ -76,11 +82,12 @@ class Linear {
   static void apply(ThreadPool& pool, std::span<const LinearGroup> groups);
 
  private:
-  // The pieces [first, last) of the product with its bias; none when last <= first.
+  // The pieces [first, last) of its own rows' product with its bias; none when last <= first.
   void compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                const WeightMatrix::Pieces& pieces, const LinearCall& call) const noexcept;
 
   std::unique_ptr<WeightMatrix> matrix_;
+  Range own_;
   std::vector<float> bias_;  // empty, or rows floats
   std::unique_ptr<LowRank> adapter_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/divide_up.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/convert_elements.h"
@@ -40,6 +41,10 @@ bool is_aligned(const void* p, std::size_t alignment) noexcept {
   return reinterpret_cast<std::uintptr_t>(p) % alignment == 0;
 }
 
+PackedMatrix view_tiles(std::span<const std::byte> bytes, const std::string& what, Range rows) {
+  return view_packed(bytes, what, rows.first / 16, divide_up(rows.last, 16));
+}
+
 // Whole rows of blocks, sixteen at a time: where they lie, or a copy.
 class BlockRows {
  public:
@@ -69,19 +74,20 @@ class BlockRows {
 };
 
 std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t tensor,
-                                       ThreadPool& pool) {
+                                       ThreadPool& pool, Range own) {
   const TensorInfo& info = checkpoint.tensors()[tensor];
   const std::string what = name_of(checkpoint, tensor);
   const PackedScheme scheme = *packed_scheme_of(info.dtype);
   WeightMemory memory = memory_for(packed_bytes(scheme, info.rows(), info.cols()), what);
   PackedWriter writer = BlockRepacker::writer(info.dtype, info.rows(), info.cols(), memory.bytes());
   FirstException problem;
-  pool.parallel_for(info.rows(), kRowsAtATime, [&](std::int64_t first, std::int64_t last) {
+  pool.parallel_for(own.size(), kRowsAtATime, [&](std::int64_t first, std::int64_t last) {
     problem.guard([&] {
       BlockRepacker repacker(info.dtype, info.cols());
       BlockRows rows(checkpoint, tensor);
-      for (std::int64_t r = first; r < last; r += 16) {
-        const std::int64_t count = std::min<std::int64_t>(16, last - r);
+      const std::int64_t end = own.first + last;
+      for (std::int64_t r = own.first + first; r < end; r += 16) {
+        const std::int64_t count = std::min<std::int64_t>(16, end - r);
         const std::span<const std::byte> blocks = rows.get(r, count);
         check_scales(blocks, info.dtype, info.name, checkpoint.path());
         repacker.repack(blocks.data(), count, r / 16, writer);
@@ -91,22 +97,25 @@ std::unique_ptr<WeightMatrix> repacked(const Checkpoint& checkpoint, std::size_t
   problem.rethrow();
   checkpoint.drop(tensor);
   const std::span<const std::byte> bytes = memory.bytes();
-  return std::make_unique<PackedWeights>(view_packed(bytes, what), bytes, std::move(memory));
+  return std::make_unique<PackedWeights>(view_tiles(bytes, what, own), bytes, std::move(memory));
 }
 
 // In memory of its own: as it is, or as F32 where nothing multiplies its type.
-std::unique_ptr<WeightMatrix> copied(const Checkpoint& checkpoint, std::size_t tensor) {
+std::unique_ptr<WeightMatrix> copied(const Checkpoint& checkpoint, std::size_t tensor, Range own) {
   const TensorInfo& info = checkpoint.tensors()[tensor];
   const DType type = is_plain(info.dtype) ? info.dtype : DType::kF32;
   const auto elements =
       static_cast<std::uint64_t>(info.rows()) * static_cast<std::uint64_t>(info.cols());
   WeightMemory memory = memory_for(dtype_bytes(type, elements), name_of(checkpoint, tensor));
   const std::span<std::byte> out = memory.bytes();
+  const std::size_t row = out.size() / static_cast<std::size_t>(info.rows());
+  const std::span<std::byte> rows = out.subspan(static_cast<std::size_t>(own.first) * row,
+                                                static_cast<std::size_t>(own.size()) * row);
   if (type == info.dtype) {
-    checkpoint.read_rows(tensor, 0, info.rows(), out);
+    checkpoint.read_rows(tensor, own.first, own.size(), rows);
   } else {
-    checkpoint.read_rows_f32(tensor, 0, info.rows(),
-                             {reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)});
+    checkpoint.read_rows_f32(tensor, own.first, own.size(),
+                             {reinterpret_cast<float*>(rows.data()), rows.size() / sizeof(float)});
   }
   return std::make_unique<FloatMatrix>(type, info.rows(), info.cols(), out, std::move(memory));
 }
@@ -122,17 +131,17 @@ bool is_packed_on_request(const Checkpoint& checkpoint, const TensorInfo& info) 
 }
 
 std::unique_ptr<WeightMatrix> load_matrix(const Checkpoint& checkpoint, std::size_t tensor,
-                                          ThreadPool& pool) {
+                                          ThreadPool& pool, Range rows) {
   const TensorInfo& info = checkpoint.tensors()[tensor];
-  if (is_repacked(info)) return repacked(checkpoint, tensor, pool);
+  if (is_repacked(info)) return repacked(checkpoint, tensor, pool, rows);
   const std::span<const std::byte> in_place = checkpoint.bytes_in_place(tensor);
   if (info.dtype == DType::kPacked) {
-    return std::make_unique<PackedWeights>(view_packed(in_place, name_of(checkpoint, tensor)),
+    return std::make_unique<PackedWeights>(view_tiles(in_place, name_of(checkpoint, tensor), rows),
                                            in_place);
   }
   const bool usable = is_plain(info.dtype) && !in_place.empty() &&
                       is_aligned(in_place.data(), dtype_info(info.dtype).bytes);
-  if (!usable) return copied(checkpoint, tensor);
+  if (!usable) return copied(checkpoint, tensor, rows);
   return std::make_unique<FloatMatrix>(info.dtype, info.rows(), info.cols(), in_place);
 }
 

@@ -21,8 +21,9 @@ bool is_packed_on_request(const Checkpoint& checkpoint, const TensorInfo& info) 
 // The matrix uses the checkpoint's bytes in place where that can be, and the checkpoint must
 // outlive it. ggml's blocks are re-expressed for the packed kernels (tensor/repack_blocks.h),
 // shared among the pool's threads. Throws as Checkpoint does, kInvalid for a packed tensor that is
-// none, and kLimit when memory is short.
+// none, and kLimit when memory is short. Only these rows can be multiplied with: of the others
+// nothing is read.
 std::unique_ptr<WeightMatrix> load_matrix(const Checkpoint& checkpoint, std::size_t tensor,
-                                          ThreadPool& pool);
+                                          ThreadPool& pool, Range rows);
 
 }  // namespace lathe

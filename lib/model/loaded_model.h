@@ -10,6 +10,7 @@
 
 #include "model/locked_memory.h"
 #include "model/rope.h"
+#include "model/split.h"
 #include "model/weights.h"
 
 namespace lathe {
@@ -19,6 +20,10 @@ class LoadedModel {
   // `adapter` may be null, and fits; nothing of it is kept.
   explicit LoadedModel(std::shared_ptr<const Checkpoint> checkpoint,
                        const LoraAdapter* adapter = nullptr, const LoadOptions& options = {});
+  // Process 0 of an ensemble has the others let go of the model.
+  ~LoadedModel();
+  LoadedModel(const LoadedModel&) = delete;
+  LoadedModel& operator=(const LoadedModel&) = delete;
 
   const ModelConfig& config() const noexcept { return checkpoint_->config(); }
   bool batch_invariant() const noexcept { return batch_invariant_; }
@@ -31,6 +36,14 @@ class LoadedModel {
 
   const Weights& weights() const noexcept { return weights_; }
   Weights& weights() noexcept { return weights_; }
+  // The processes that compute the model together, or null; which of them this one is; the rows
+  // that stay together (split.h).
+  Ensemble* ensemble() const noexcept { return ensemble_.get(); }
+  Member member() const noexcept { return member_; }
+  std::int64_t grain() const noexcept { return grain_; }
+  // Its number among the models of an ensemble that has loaded it; 0 before.
+  std::uint64_t number() const noexcept { return number_; }
+  void set_number(std::uint64_t number) noexcept { number_ = number; }
   // The rotations of the model's layers, each kind once, and which one a layer has.
   const std::vector<Rope>& ropes() const noexcept { return ropes_; }
   std::size_t rope_of(std::int64_t layer) const noexcept {
@@ -41,6 +54,10 @@ class LoadedModel {
   void add_ropes();
 
   std::shared_ptr<const Checkpoint> checkpoint_;  // weights point into it
+  std::shared_ptr<Ensemble> ensemble_;
+  Member member_;
+  std::int64_t grain_;
+  std::uint64_t number_ = 0;
   Weights weights_;
   std::string adapter_;  // its fingerprint, or empty
   std::vector<Rope> ropes_;
@@ -48,5 +65,7 @@ class LoadedModel {
   bool batch_invariant_ = true;
   std::optional<LockedMemory> lock_;
 };
+
+const LoadedModel& loaded_of(const Model& model) noexcept;
 
 }  // namespace lathe

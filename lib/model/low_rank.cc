@@ -56,7 +56,8 @@ LowRank::LowRank(const LoraPair& pair)
   }
 }
 
-void LowRank::add(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y_stride) const {
+void LowRank::add(ThreadPool& pool, LinearInput& input, Range rows, float* y,
+                  std::int64_t y_stride) const {
   const ForwardKernels& table = kernels().forward;
   const std::int64_t inputs = input.rows();
   float* low = input.scratch(inputs * rank_);  // [inputs][rank]
@@ -66,8 +67,10 @@ void LowRank::add(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y
                            input.data() + m * input.stride(), input.stride(), end - m,
                            low + m * rank_ + first, rank_);
         });
-  share(pool, inputs, rows_, rank_, kRowsPieceOfB,
+  share(pool, inputs, rows.size(), rank_, kRowsPieceOfB,
         [&](std::int64_t m, std::int64_t end, std::int64_t first, std::int64_t last) {
+          first += rows.first;
+          last += rows.first;
           table.add_low_rank(values(b_) + first, rows_, rank_, last - first, low + m * rank_, rank_,
                              end - m, y + m * y_stride + first, y_stride);
         });

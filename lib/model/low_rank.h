@@ -10,6 +10,7 @@
 #include "lathe/lora.h"
 
 #include "model/linear_input.h"
+#include "model/split.h"
 #include "model/weight_memory.h"
 #include "parallel/thread_pool.h"
 
@@ -22,8 +23,9 @@ class LowRank {
 
   std::uint64_t bytes() const noexcept { return a_.bytes().size() + b_.bytes().size(); }
 
-  // y += s·B·(A·x) for all rows of the input. May throw std::bad_alloc.
-  void add(ThreadPool& pool, LinearInput& input, float* y, std::int64_t y_stride) const;
+  // y += s·B·(A·x) for all rows of the input and these rows of the matrix. May throw
+  // std::bad_alloc.
+  void add(ThreadPool& pool, LinearInput& input, Range rows, float* y, std::int64_t y_stride) const;
 
  private:
   std::int64_t rank_;

@@ -19,8 +19,8 @@ float sigmoid(double x) noexcept {
 
 }  // namespace
 
-Mixture::Mixture(const ModelConfig& config, ThreadPool& pool)
-    : pool_(pool), hidden_(config.hidden_size), router_(pool) {
+Mixture::Mixture(const ModelConfig& config, ThreadPool& pool, RowGather& gather, std::int64_t grain)
+    : pool_(pool), gather_(gather), grain_(grain), hidden_(config.hidden_size), router_(pool) {
   for (const LayerConfig& layer : config.layers) {
     if (layer.experts.count == 0) continue;
     experts_ = std::max(experts_, layer.experts.count);
@@ -127,7 +127,9 @@ void Mixture::run_some(const MixtureWeights& weights, const MlpConfig& mlp, std:
     groups[i] = {&inputs_[i], std::span(calls[i]).first(mlp.gated ? 2 : 1)};
   }
   Linear::apply(pool_, std::span(groups).first(shares.size()));
-  activate_rows(pool_, mlp, width, pairs, gate_.data(), up_.data());
+  const Split by_width = {width, grain_};
+  activate_rows(pool_, mlp, width, by_width.of(gather_.member()), pairs, gate_.data(), up_.data());
+  gather_.to_all(gate_.data(), pairs, width, by_width);
 
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const ExpertWeights& w = weights.experts[static_cast<std::size_t>(shares[i].expert)];
@@ -140,6 +142,7 @@ void Mixture::run_some(const MixtureWeights& weights, const MlpConfig& mlp, std:
     groups[i] = {&inputs_[i], std::span(calls[i]).first(1)};
   }
   Linear::apply(pool_, std::span(groups).first(shares.size()));
+  gather_.to_all(out_.data() + begin * hidden_, pairs, hidden_, {hidden_, grain_});
 }
 
 // x -> out_ [rows][hidden].
@@ -154,11 +157,15 @@ void Mixture::run_shared(const MixtureWeights& weights, const LayerConfig& layer
   const std::array<LinearCall, 2> gate_up = {
       {{gated ? w.gate.get() : w.up.get(), gate_.data(), width}, {w.up.get(), up_.data(), width}}};
   Linear::apply(pool_, inputs_[0], std::span(gate_up).first(gated ? 2 : 1));
-  activate_rows(pool_, layer.mlp, width, rows, gate_.data(), up_.data());
+  const Split by_width = {width, grain_};
+  activate_rows(pool_, layer.mlp, width, by_width.of(gather_.member()), rows, gate_.data(),
+                up_.data());
+  gather_.to_all(gate_.data(), rows, width, by_width);
   inputs_[0].set(gate_.data(), rows, width, width);
   if (observe) observe({ActivationPoint::kSharedHidden, number, gate_.data(), rows, width});
   const std::array<LinearCall, 1> down = {{{w.down.get(), out_.data(), hidden_}}};
   Linear::apply(pool_, inputs_[0], down);
+  gather_.to_all(out_.data(), rows, hidden_, {hidden_, grain_});
 }
 
 void Mixture::add_up(const Routes& routes, std::int64_t used, std::int64_t rows,

@@ -1,8 +1,9 @@
 // The feed-forward part of a layer with experts: each token through those that the router chose.
 //
 // Tokens are put in order by expert, so that each expert that anybody chose is one product with all
-// its tokens, and its weights are read once; an expert that nobody chose is not read. Bits: as
-// those of products (linear.h), since a token's outputs are added in the order of its own experts.
+// its tokens, and its weights are read once; an expert that nobody chose is not read. In an
+// ensemble each process has rows of every expert. Bits: as those of products (linear.h), since a
+// token's outputs are added in the order of its own experts.
 //
 // Scratch is kept from call to call. Belongs to one session.
 #pragma once
@@ -19,6 +20,7 @@
 #include "model/float_buffer.h"
 #include "model/linear.h"
 #include "model/router.h"
+#include "model/row_gather.h"
 #include "model/weights.h"
 #include "parallel/thread_pool.h"
 
@@ -26,8 +28,8 @@ namespace lathe {
 
 class Mixture {
  public:
-  // For the layers of the model that have experts.
-  Mixture(const ModelConfig& config, ThreadPool& pool);
+  // For the layers of the model that have experts. `grain` as in split.h.
+  Mixture(const ModelConfig& config, ThreadPool& pool, RowGather& gather, std::int64_t grain);
 
   // Memory for so many rows. Throws std::bad_alloc.
   void reserve(std::int64_t rows);
@@ -60,6 +62,8 @@ class Mixture {
                   float* out) noexcept;
 
   ThreadPool& pool_;
+  RowGather& gather_;
+  std::int64_t grain_;
   std::int64_t hidden_;
   // The largest of any layer.
   std::int64_t experts_ = 0;

@@ -12,8 +12,11 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "model/copied_checkpoint.h"
+#include "model/ensemble_calls.h"
+#include "model/ensemble_orders.h"
 #include "model/load_matrix.h"
 #include "model/loaded_model.h"
+#include "model/own_rows.h"
 #include "model/populate.h"
 #include "parallel/thread_pool.h"
 
@@ -53,7 +56,9 @@ void for_each_matrix(const Weights& weights, Call&& call) {
 
 std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
   std::vector<std::span<const std::byte>> out;
-  for_each_matrix(weights, [&](const Linear& linear) { out.push_back(linear.memory()); });
+  for_each_matrix(weights, [&](const Linear& linear) {
+    for (const auto piece : linear.memory()) out.push_back(piece);
+  });
   return out;
 }
 
@@ -73,15 +78,20 @@ void pack_foreign(const Checkpoint& checkpoint, ThreadPool& pool) {
   });
 }
 
+Member member_of(const LoadOptions& options) {
+  return options.ensemble == nullptr ? Member{} : EnsembleCalls(*options.ensemble).member();
+}
+
 // Threads are started where there is something to share: most models are used where they lie.
-Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads) {
+Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads,
+                 Member member) {
   const auto tensors = checkpoint.tensors();
   const bool shared = std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
     return is_repacked(info) || is_packed_on_request(checkpoint, info);
   });
   ThreadPool pool(!shared ? 1 : threads > 0 ? threads : available_cpus());
   pack_foreign(checkpoint, pool);
-  return load_weights(checkpoint, adapter, pool);
+  return load_weights(checkpoint, adapter, pool, member);
 }
 
 }  // namespace
@@ -89,13 +99,23 @@ Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int t
 LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const LoraAdapter* adapter,
                          const LoadOptions& options)
     : checkpoint_(std::move(checkpoint)),
-      weights_(load_all(*checkpoint_, adapter, options.threads)),
+      ensemble_(options.ensemble),
+      member_(member_of(options)),
+      grain_(grain_of(*checkpoint_)),
+      weights_(load_all(*checkpoint_, adapter, options.threads, member_)),
       adapter_(adapter != nullptr ? adapter->fingerprint() : "") {
   add_ropes();
   for_each_matrix(weights_, [&](const Linear& linear) {
     batch_invariant_ = batch_invariant_ && linear.batch_invariant();
   });
   if (options.lock) lock_.emplace(memory_of(weights_), quoted(checkpoint_->path()));
+}
+
+LoadedModel::~LoadedModel() {
+  if (number_ == 0 || member_.rank != 0) return;
+  const EnsembleCalls calls(*ensemble_);
+  const auto turn = calls.turn();
+  calls.send(unload_order(number_));
 }
 
 void LoadedModel::add_ropes() {
@@ -114,8 +134,9 @@ void LoadedModel::add_ropes() {
 
 void LoadedModel::fetch_weights(const std::function<bool()>& enough) const {
   bool more = true;
-  for_each_matrix_of_step(
-      weights_, [&](const Linear& linear) { more = more && populate(linear.memory(), enough); });
+  for_each_matrix_of_step(weights_, [&](const Linear& linear) {
+    for (const auto piece : linear.memory()) more = more && populate(piece, enough);
+  });
 }
 
 Model::Model(std::unique_ptr<const LoadedModel> loaded) noexcept : loaded_(std::move(loaded)) {}
@@ -156,6 +177,8 @@ void Model::fetch_weights(const std::function<bool()>& enough) const {
   loaded_->fetch_weights(enough);
 }
 
+const LoadedModel& loaded_of(const Model& model) noexcept { return *model.loaded_; }
+
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,
                                          std::shared_ptr<const LoraAdapter> adapter,
                                          const LoadOptions& options) {
@@ -164,13 +187,27 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
   }
   const std::string path = checkpoint->path();
   if (adapter != nullptr) adapter = LoraAdapter::fit(std::move(adapter), *checkpoint);
-  try {
-    if (options.in_memory) checkpoint = copy_to_memory(std::move(checkpoint));
-    return std::shared_ptr<const Model>(new Model(
-        std::make_unique<const LoadedModel>(std::move(checkpoint), adapter.get(), options)));
-  } catch (const std::bad_alloc&) {
-    fail(ErrorCode::kLimit, "{}: out of memory while loading the model", quoted(path));
+  std::unique_ptr<LoadedModel> loaded;
+  const auto load_here = [&] {
+    try {
+      std::shared_ptr<const Checkpoint> from = checkpoint;
+      if (options.in_memory) from = copy_to_memory(std::move(from), member_of(options));
+      loaded = std::make_unique<LoadedModel>(std::move(from), adapter.get(), options);
+    } catch (const std::bad_alloc&) {
+      fail(ErrorCode::kLimit, "{}: out of memory while loading the model", quoted(path));
+    }
+  };
+  if (options.ensemble == nullptr) {
+    load_here();
+  } else {
+    const EnsembleCalls calls(*options.ensemble);
+    const auto turn = calls.turn();
+    const std::uint64_t number = calls.next_number();
+    calls.send(load_order(number, *checkpoint, adapter.get(), options));
+    calls.together(load_here);
+    loaded->set_number(number);
   }
+  return std::shared_ptr<const Model>(new Model(std::move(loaded)));
 }
 
 }  // namespace lathe

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/checksum.h"
+#include "base/divide_up.h"
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "tensor/packed_layout.h"
@@ -30,6 +31,11 @@ PackedWeights::PackedWeights(const PackedMatrix& view, std::span<const std::byte
   const std::string text = sum.text();
   std::from_chars(text.data(), text.data() + text.size(), form_.sum, 16);
   form_.sum |= 1u;  // never that of none
+}
+
+std::vector<std::span<const std::byte>> PackedWeights::memory(Range range) const {
+  if (range == Range{0, rows()}) return {bytes_};
+  return packed_pieces(view_, range.first / 16, divide_up(range.last, 16));
 }
 
 void PackedWeights::row_f32(std::int64_t r, float* out) const noexcept {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "model/weight_matrix.h"
 #include "model/weight_memory.h"
@@ -23,7 +24,7 @@ class PackedWeights final : public WeightMatrix {
 
   bool batch_invariant() const noexcept override { return true; }
   std::uint64_t bytes() const noexcept override { return bytes_.size(); }
-  std::span<const std::byte> memory() const noexcept override { return bytes_; }
+  std::vector<std::span<const std::byte>> memory(Range rows) const override;
   void row_f32(std::int64_t r, float* out) const noexcept override;
   Pieces pieces(std::int64_t input_rows) const noexcept override;
   void prepare(ThreadPool& pool, LinearInput& input) const override;

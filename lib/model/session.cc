@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "model/ensemble_calls.h"
+#include "model/ensemble_orders.h"
+#include "model/loaded_model.h"
 #include "model/session_state.h"
 
 namespace lathe {
@@ -20,19 +23,32 @@ std::unique_ptr<Session> Session::create(std::shared_ptr<const Model> model,
          options.threads, options.max_tokens, options.max_pages, options.chunk);
   }
   if (model == nullptr) fail(ErrorCode::kUsage, "a session needs a model");
-  try {
-    const LoadedModel& loaded = *model->loaded_;
-    return std::unique_ptr<Session>(
-        new Session(std::make_unique<State>(std::move(model), loaded, options)));
-  } catch (const std::bad_alloc&) {
-    fail(ErrorCode::kLimit, "out of memory while making a session");
+  const LoadedModel& loaded = *model->loaded_;
+  std::unique_ptr<State> state;
+  const auto open_here = [&] {
+    try {
+      state = std::make_unique<State>(model, loaded, options);
+    } catch (const std::bad_alloc&) {
+      fail(ErrorCode::kLimit, "out of memory while making a session");
+    }
+  };
+  if (loaded.ensemble() == nullptr) {
+    open_here();
+  } else {
+    const EnsembleCalls calls(*loaded.ensemble());
+    const auto turn = calls.turn();
+    const std::uint64_t number = calls.next_number();
+    calls.send(open_order(number, loaded.number(), options));
+    calls.together(open_here);
+    state->set_number(number);
   }
+  return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
-SequenceId Session::add() { return state_->cache().add(); }
+SequenceId Session::add() { return state_->add(); }
 
 SequenceId Session::fork(SequenceId source, std::int64_t length) {
-  return state_->cache().fork(source, length);
+  return state_->fork(source, length);
 }
 
 bool Session::can_fork(SequenceId source, std::int64_t length) const {
@@ -40,10 +56,10 @@ bool Session::can_fork(SequenceId source, std::int64_t length) const {
 }
 
 void Session::truncate(SequenceId sequence, std::int64_t length) {
-  state_->cache().truncate(sequence, length);
+  state_->truncate(sequence, length);
 }
 
-void Session::drop(SequenceId sequence) { state_->cache().drop(sequence); }
+void Session::drop(SequenceId sequence) { state_->drop(sequence); }
 
 std::int64_t Session::length(SequenceId sequence) const { return state_->cache().length(sequence); }
 

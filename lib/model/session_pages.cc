@@ -14,7 +14,7 @@ SequencePages SessionPages::of(SequenceId sequence) const {
 
 void SessionPages::copy(SequenceId sequence, std::int64_t first, std::int64_t count,
                         std::span<std::byte> out) const {
-  session_.state_->cache().export_pages(sequence, first, count, out);
+  session_.state_->export_pages(sequence, first, count, out);
 }
 
 void SessionPages::append(SequenceId sequence, std::int64_t tokens,

@@ -9,6 +9,7 @@
 #include "lathe/host/cpu_count.h"
 
 #include "base/fail.h"
+#include "model/ensemble_calls.h"
 #include "model/kv_layout.h"
 
 namespace lathe {
@@ -22,16 +23,64 @@ std::int64_t kv_positions(const ModelConfig& config, const SessionOptions& optio
   return std::min(options.max_pages, kMost) * kKvPageTokens;
 }
 
+void require_whole_pages(const Ensemble* ensemble) {
+  if (ensemble == nullptr) return;
+  fail_unsupported("keys and values that several processes have among them stay where they are");
+}
+
+KvShape kv_shape_for(const ModelConfig& config, const SessionOptions& options, Member member) {
+  KvShape shape = kv_shape(config, options.kv_type, member);
+  if (options.whole_windows) shape.keep_whole();
+  return shape;
+}
+
 }  // namespace
 
 Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loaded,
                       const SessionOptions& options)
     : model_(std::move(model)),
+      ensemble_(loaded.ensemble()),
       chunk_(options.chunk),
       pool_(options.threads == 0 ? available_cpus() : options.threads),
-      cache_(kv_shape(model_->config(), options.kv_type), kv_positions(model_->config(), options),
-             options.max_pages),
+      cache_(kv_shape_for(model_->config(), options, loaded.member()),
+             kv_positions(model_->config(), options), options.max_pages),
       forward_(loaded, cache_, pool_, options.observer) {}
+
+Session::State::~State() {
+  if (number_ == 0) return;
+  const EnsembleCalls calls(*ensemble_);
+  if (!calls.leads()) return;
+  const auto turn = calls.turn();
+  calls.send(close_order(number_));
+}
+
+void Session::State::note(StepNote note, std::initializer_list<std::int64_t> numbers) {
+  if (ensemble_ == nullptr || !EnsembleCalls(*ensemble_).leads()) return;
+  notes_.put(note);
+  for (const std::int64_t number : numbers) notes_.put(number);
+}
+
+SequenceId Session::State::add() {
+  const SequenceId sequence = cache_.add();
+  note(StepNote::kAdd, {});
+  return sequence;
+}
+
+SequenceId Session::State::fork(SequenceId source, std::int64_t length) {
+  const SequenceId sequence = cache_.fork(source, length);
+  note(StepNote::kFork, {source, length});
+  return sequence;
+}
+
+void Session::State::truncate(SequenceId sequence, std::int64_t length) {
+  cache_.truncate(sequence, length);
+  note(StepNote::kTruncate, {sequence, length});
+}
+
+void Session::State::drop(SequenceId sequence) {
+  cache_.drop(sequence);
+  note(StepNote::kDrop, {sequence});
+}
 
 std::int64_t Session::State::context() const noexcept {
   std::int64_t most = std::min(model_->config().max_position, cache_.max_tokens());
@@ -40,8 +89,15 @@ std::int64_t Session::State::context() const noexcept {
   return most;
 }
 
+void Session::State::export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
+                                  std::span<std::byte> out) const {
+  require_whole_pages(ensemble_);
+  cache_.export_pages(sequence, first, count, out);
+}
+
 void Session::State::append_pages(SequenceId sequence, std::int64_t tokens,
                                   std::span<const std::byte> pages) {
+  require_whole_pages(ensemble_);
   const std::int64_t length = cache_.length(sequence);
   const std::int64_t context = model_->config().max_position;
   if (tokens > context - length) {
@@ -137,8 +193,7 @@ void Session::State::next_batch(std::span<const SequenceInput> inputs, std::size
 }
 
 std::span<const float> Session::State::forward(std::span<const SequenceInput> inputs) {
-  return compute(inputs, model_->config().vocab_size,
-                 [this](float* logits) { forward_.run(batch_, logits); });
+  return compute(inputs, kLogits);
 }
 
 std::span<const float> Session::State::hidden_states(std::span<const SequenceInput> inputs,
@@ -148,27 +203,69 @@ std::span<const float> Session::State::hidden_states(std::span<const SequenceInp
     fail(ErrorCode::kUsage, "there are no hidden states behind {} of {} layers", layer,
          config.num_layers());
   }
-  const std::int64_t behind = layer == -1 ? config.num_layers() : layer;
-  return compute(inputs, config.hidden_size,
-                 [&](float* out) { forward_.run_to_hidden(batch_, behind, out); });
+  return compute(inputs, layer == -1 ? config.num_layers() : layer);
 }
 
-template <typename Run>
+std::int64_t Session::State::floats_of(std::int64_t wanted) const noexcept {
+  const ModelConfig& config = model_->config();
+  return wanted == kLogits ? config.vocab_size : config.hidden_size;
+}
+
 std::span<const float> Session::State::compute(std::span<const SequenceInput> inputs,
-                                               std::int64_t floats, Run&& run) {
-  const std::int64_t wanted = check(inputs);
-  try {
-    reserve(inputs, wanted, floats);
-  } catch (const std::bad_alloc&) {
-    fail(ErrorCode::kLimit, "out of memory: {} rows of {} numbers are wanted", wanted, floats);
+                                               std::int64_t wanted) {
+  const std::int64_t rows = check(inputs);
+  const auto make_room = [&] {
+    try {
+      reserve(inputs, rows, floats_of(wanted));
+    } catch (const std::bad_alloc&) {
+      fail(ErrorCode::kLimit, "out of memory: {} rows of {} numbers are wanted", rows,
+           floats_of(wanted));
+    }
+  };
+  if (ensemble_ == nullptr) {
+    make_room();
+    return run(inputs, rows, wanted);
   }
+  const EnsembleCalls calls(*ensemble_);
+  std::unique_lock<std::mutex> turn;
+  if (calls.leads()) {
+    turn = calls.turn();
+    calls.send(step_order(number_, notes_, wanted, inputs));
+    notes_.clear();
+  }
+  try {
+    calls.together(make_room);
+  } catch (const Error&) {
+    if (calls.leads()) throw;
+    return {};
+  }
+  try {
+    return run(inputs, rows, wanted);
+  } catch (const Error& error) {
+    calls.abort({error.code(), error.message()});  // the others wait for what does not come
+  }
+}
+
+void Session::State::follow_step(ByteReader& order) {
+  follow_notes(order, cache_);
+  const StepInputs step(order);
+  compute(step.inputs, step.wanted);
+}
+
+std::span<const float> Session::State::run(std::span<const SequenceInput> inputs, std::int64_t rows,
+                                           std::int64_t wanted) {
+  const std::int64_t floats = floats_of(wanted);
   std::size_t index = 0;
   std::size_t offset = 0;
   float* out = results_.data();
   try {
     while (index < inputs.size()) {
       next_batch(inputs, index, offset);
-      run(out);
+      if (wanted == kLogits) {
+        forward_.run(batch_, out);
+      } else {
+        forward_.run_to_hidden(batch_, wanted, out);
+      }
       out += batch_.wanted_rows() * floats;
       for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
     }
@@ -180,7 +277,7 @@ std::span<const float> Session::State::compute(std::span<const SequenceInput> in
     }
     fail(ErrorCode::kLimit, "out of memory while computing {} rows", batch_.rows());
   }
-  return {results_.data(), static_cast<std::size_t>(wanted * floats)};
+  return {results_.data(), static_cast<std::size_t>(rows * floats)};
 }
 
 }  // namespace lathe

@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "model/linear_input.h"
+#include "model/split.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -28,8 +30,9 @@ class WeightMatrix {
   virtual bool batch_invariant() const noexcept = 0;
   // Bytes that a pass over the matrix reads.
   virtual std::uint64_t bytes() const noexcept = 0;
-  // Where they lie: in the file's mapping, or in memory of the matrix.
-  virtual std::span<const std::byte> memory() const noexcept = 0;
+  // Where these rows lie, whole tiles of a quantized matrix: in the file's mapping, or in memory of
+  // the matrix.
+  virtual std::vector<std::span<const std::byte>> memory(Range rows) const = 0;
   // Row r as floats.
   virtual void row_f32(std::int64_t r, float* out) const noexcept = 0;
 

@@ -10,14 +10,20 @@
 #include "base/fail.h"
 #include "checkpoint/model_tensors.h"
 #include "checkpoint/vectors.h"
+#include "model/own_rows.h"
 
 namespace lathe {
 namespace {
 
 class WeightLoader {
  public:
-  WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool)
-      : checkpoint_(checkpoint), adapter_(adapter), pool_(pool) {
+  WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
+               Member member)
+      : checkpoint_(checkpoint),
+        adapter_(adapter),
+        pool_(pool),
+        member_(member),
+        grain_(grain_of(checkpoint)) {
     for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
       const TensorInfo& info = checkpoint.tensors()[i];
       by_id_.emplace(info.id, i);
@@ -30,8 +36,10 @@ class WeightLoader {
                                  std::int64_t expert = -1) {
     const std::size_t weight = at({role, layer, false, expert});
     const std::optional<std::size_t> bias = find({role, layer, true, expert});
-    auto linear = Linear::load(checkpoint_, weight, bias, pool_);
-    adapt(*linear, checkpoint_.tensors()[weight].name);
+    const TensorInfo& info = checkpoint_.tensors()[weight];
+    auto linear = Linear::load(checkpoint_, weight, bias, pool_,
+                               own_rows(info, checkpoint_.config(), grain_, member_));
+    adapt(*linear, info.name);
     weights_.bytes += linear->bytes();
     if (bias) weights_.bytes += static_cast<std::uint64_t>(linear->rows()) * sizeof(float);
     return linear;
@@ -99,6 +107,8 @@ class WeightLoader {
   const LoraAdapter* adapter_;
   std::map<TensorId, std::size_t> by_id_;
   ThreadPool& pool_;
+  Member member_;
+  std::int64_t grain_;
   Weights weights_;
 };
 
@@ -191,10 +201,11 @@ std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id) {
   return *found;
 }
 
-Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool) {
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
+                     Member member) {
   const ModelConfig& config = checkpoint.config();
   try {
-    WeightLoader loader(checkpoint, adapter, pool);
+    WeightLoader loader(checkpoint, adapter, pool, member);
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix(TensorRole::kEmbedding);
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {

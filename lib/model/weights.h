@@ -16,6 +16,7 @@
 #include "lathe/lora.h"
 
 #include "model/linear.h"
+#include "model/split.h"
 
 namespace lathe {
 
@@ -68,7 +69,9 @@ struct Weights {
 std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id);
 
 // The result keeps pointers into the checkpoint, which must outlive it. `adapter` may be null; it
-// fits the checkpoint, and is copied. `pool` shares what must be re-expressed.
-Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool);
+// fits the checkpoint, and is copied. `pool` shares what must be re-expressed. Of each matrix the
+// rows are loaded that this process computes.
+Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
+                     Member member = {});
 
 }  // namespace lathe

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 #include <vector>
 
 #include "base/checked.h"
@@ -230,23 +231,52 @@ void to_input_order(std::span<const std::uint32_t> order, float* row) {
 }
 
 PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what) {
+  return view_packed(bytes, what, 0, std::numeric_limits<std::int64_t>::max());
+}
+
+PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what,
+                         std::int64_t first_tile, std::int64_t last_tile) {
   const PackedMatrix m = parse_packed(bytes, what);
-  const auto tiles = static_cast<std::uint64_t>(m.tiles);
-  const std::uint64_t scales = tiles * static_cast<std::uint64_t>(m.groups) * kTileRows;
-  const std::uint64_t supers = tiles * static_cast<std::uint64_t>(m.super_groups) * kTileRows;
-  // A signed byte is always finite.
-  const auto finite = [](const void* halves, std::uint64_t count) {
-    return halves == nullptr || all_finite_f16({static_cast<const std::uint16_t*>(halves),
-                                                static_cast<std::size_t>(count)});
+  const std::int64_t tiles = std::min(last_tile, m.tiles) - first_tile;
+  // Of what a tile has so many values of, those of the tiles.
+  const auto values = [&](const auto* all, std::int64_t per_row) {
+    const std::int64_t per_tile = per_row * kTileRows;
+    return std::span(all + first_tile * per_tile, static_cast<std::size_t>(tiles * per_tile));
   };
-  bool all = finite(m.super_scales, supers) && finite(m.super_minimums, supers);
-  if (scale_values(m.scheme) == FactorType::kHalf) all = all && finite(m.scales, scales);
-  if (minimum_values(m.scheme) == FactorType::kHalf) all = all && finite(m.minimums, scales);
+  // A signed byte is always finite.
+  const auto finite = [&](const void* halves, std::int64_t per_row) {
+    return halves == nullptr ||
+           all_finite_f16(values(static_cast<const std::uint16_t*>(halves), per_row));
+  };
+  bool all = finite(m.super_scales, m.super_groups) && finite(m.super_minimums, m.super_groups);
+  if (scale_values(m.scheme) == FactorType::kHalf) all = all && finite(m.scales, m.groups);
+  if (minimum_values(m.scheme) == FactorType::kHalf) all = all && finite(m.minimums, m.groups);
   if (m.scheme.form == ScaleForm::kExponent) {
-    all = std::memchr(m.scales, 255, static_cast<std::size_t>(scales)) == nullptr;
+    const auto exponents = values(static_cast<const std::uint8_t*>(m.scales), m.groups);
+    all = std::find(exponents.begin(), exponents.end(), 255) == exponents.end();
   }
   if (!all) fail_invalid("{}: a scale is infinite or not a number", what);
   return m;
+}
+
+std::vector<std::span<const std::byte>> packed_pieces(const PackedMatrix& m,
+                                                      std::int64_t first_tile,
+                                                      std::int64_t last_tile) {
+  std::vector<std::span<const std::byte>> out;
+  const auto add = [&](const void* section, std::int64_t tile_size) {
+    if (section == nullptr || first_tile >= last_tile) return;
+    out.emplace_back(static_cast<const std::byte*>(section) + first_tile * tile_size,
+                     static_cast<std::size_t>((last_tile - first_tile) * tile_size));
+  };
+  const auto factors = [](std::int64_t groups, FactorType type) {
+    return groups * kTileRows * factor_bytes(type);
+  };
+  add(m.weights, m.tile_bytes);
+  add(m.scales, factors(m.groups, scale_values(m.scheme)));
+  add(m.super_scales, factors(m.super_groups, FactorType::kHalf));
+  add(m.minimums, factors(m.groups, minimum_values(m.scheme)));
+  add(m.super_minimums, factors(m.super_groups, FactorType::kHalf));
+  return out;
 }
 
 void unpack_row(const PackedMatrix& m, std::int64_t r, float* out) noexcept {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tensor/packed_matrix.h"
 
@@ -42,8 +43,16 @@ std::optional<std::uint64_t> packed_bytes(const PackedScheme& scheme, std::int64
 // and the order only. The view's columns are places: packed_order() says whose.
 PackedMatrix parse_packed(std::span<const std::byte> bytes, const std::string& what);
 
-// The same, and every scale must be finite.
+// The same, and every scale must be finite; or of the tiles [first_tile, last_tile) alone, whose
+// scales are the only ones that are looked at.
 PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what);
+PackedMatrix view_packed(std::span<const std::byte> bytes, const std::string& what,
+                         std::int64_t first_tile, std::int64_t last_tile);
+
+// What a product with the tiles [first_tile, last_tile) reads: a piece of each section.
+std::vector<std::span<const std::byte>> packed_pieces(const PackedMatrix& matrix,
+                                                      std::int64_t first_tile,
+                                                      std::int64_t last_tile);
 
 // The order of the inputs of a packed tensor that parse_packed() took; empty: as they are.
 std::span<const std::uint32_t> packed_order(std::span<const std::byte> bytes) noexcept;

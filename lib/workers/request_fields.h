@@ -53,9 +53,9 @@ void fields(A& a, S& s) {
 template <typename A, Some<GenerateOptions> S>
 void fields(A& a, S& s) {
   auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
-         edit_logits, constraint, check] = s;
+         edit_logits, constraint, check, shorten] = s;
   // Beside it (SentRequest), or refused (send_request).
-  static_cast<void>(std::tie(reasoning, edit_logits, constraint, check));
+  static_cast<void>(std::tie(reasoning, edit_logits, constraint, check, shorten));
   a(sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens);
 }
 

@@ -16,6 +16,7 @@
 #include "lathe/host/json_text.h"
 #include "lathe/version.h"
 
+#include "common/ensemble.h"
 #include "common/help.h"
 #include "common/output.h"
 #include "common/process.h"
@@ -105,7 +106,8 @@ void check_one_model(const CLI::App& app, const std::string& name) {
 }  // namespace
 
 int CommonValues::threads_or_default() const {
-  return threads > 0 ? static_cast<int>(threads) : available_cpus();
+  if (threads > 0) return static_cast<int>(threads);
+  return own_cpus > 0 ? own_cpus : available_cpus();
 }
 
 Tool::Tool(std::string name, std::string summary)
@@ -237,7 +239,7 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
     }
     if (common_.output.empty()) fail_usage("-o names no file");
     check_one_model(app_, name_);
-    set_default_threads(static_cast<int>(common_.threads));
+    set_default_threads(common_.threads > 0 ? static_cast<int>(common_.threads) : common_.own_cpus);
     return body();
   } catch (const CLI::CallForHelp&) {
     return print(help());
@@ -250,10 +252,33 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
   }
 }
 
+bool Tool::leads(int argc, char** argv) {
+  if (!together_) return true;
+  const JoinedEnsemble joined = join_ensemble(argc, argv, [this](int status, const auto& sentence) {
+    report(static_cast<ErrorCode>(status), sentence);
+  });
+  ensemble_ = joined.ensemble;
+  common_.own_cpus = joined.threads;
+  return ensemble_ == nullptr || ensemble_->rank() == 0;
+}
+
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   prepare_process();
   if (asks_for_json_errors(argc, argv)) common_.error_format = "json";
+  // Whatever becomes of this process: the others wait for orders.
+  struct Ending {
+    ~Ending() {
+      if (ensemble != nullptr && ensemble->rank() == 0) ensemble->end();
+      ensemble.reset();
+    }
+    std::shared_ptr<Ensemble>& ensemble;
+  };
+  const Ending ending{ensemble_};
   try {
+    if (!leads(argc, argv)) {
+      ensemble_->follow();
+      return 0;
+    }
     const int status = parse_and_run(argc, argv, body);
     if (::close(STDOUT_FILENO) != 0 && errno != EBADF) {
       return report(ErrorCode::kIo,

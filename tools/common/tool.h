@@ -19,6 +19,7 @@
 #include <CLI/Formatter.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@
 #include "lathe/host/progress.h"
 
 #include "common/fail.h"
+
+namespace lathe {
+class Ensemble;  // lathe/ensemble.h
+}
 
 namespace lathe::tool {
 
@@ -51,6 +56,7 @@ struct CommonValues {
   std::string progress = "auto";
   std::string format = "text";
   std::string error_format = "text";
+  int own_cpus = 0;  // beside other processes of an ensemble; 0: all that it may use
 
   bool json() const { return format == "json"; }
   int threads_or_default() const;
@@ -92,6 +98,11 @@ class Tool {
   }
   void see_also(std::string text) { see_also_ = std::move(text); }
 
+  // Where mpirun has started several processes, the first runs the program, with the others as its
+  // ensemble(): for tools that compute with models (Model::load). Call before run().
+  void compute_together() noexcept { together_ = true; }
+  const std::shared_ptr<Ensemble>& ensemble() const noexcept { return ensemble_; }
+
   // Parses, calls `body` and turns what it returns (0, or 1 when a record failed) or throws
   // into the exit status; sees to signals, closed descriptors and the last line on stderr.
   int run(int argc, char** argv, const std::function<int()>& body);
@@ -109,12 +120,16 @@ class Tool {
 
  private:
   int report(ErrorCode code, const std::string& message) const;
+  // Whether this process is to run the program.
+  bool leads(int argc, char** argv);
   int parse_and_run(int argc, char** argv, const std::function<int()>& body);
 
   std::string name_, summary_, synopsis_ = "[OPTION]...";
   std::string see_also_ = "lathe(7)";
   std::vector<Example> examples_;
   CommonValues common_;
+  bool together_ = false;
+  std::shared_ptr<Ensemble> ensemble_;
   bool json_flag_ = false;
   CLI::Option* format_option_ = nullptr;
   CLI::Option* verbose_option_ = nullptr;

@@ -45,6 +45,7 @@ OpenedModel open_generate_model(const Tool& tool, const GenerateFlags& flags) {
   if (adapter && flags.batch()) out.adapter = adapter->fingerprint();
   LoadOptions load = flags.load;
   load.threads = common.threads_or_default();
+  load.ensemble = tool.ensemble();
   out.model = Model::load(out.checkpoint, adapter, load);
   out.model->fetch_weights(
       [&] { return vocabulary.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });

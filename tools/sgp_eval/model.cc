@@ -56,6 +56,7 @@ SgpModel open_sgp_model(const Tool& tool, const SgpModelOptions& options) {
   engine.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   LoadOptions load;
   load.threads = options.threads;
+  load.ensemble = tool.ensemble();
   const auto model = Model::load(out.checkpoint, adapter, load);
   engine.context = context_of(options.path, *model, options.context);
   engine.kv_memory = options.kv_memory > 0 ? options.kv_memory : kv_memory_for(model, engine);

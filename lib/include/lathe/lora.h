@@ -61,6 +61,9 @@ class LATHE_API LoraAdapter {
   // Σ factor · adapter for this model. One with a factor of 1 is that adapter, bit for bit.
   static std::shared_ptr<const LoraAdapter> sum(std::span<const LoraTerm> terms,
                                                 const Checkpoint& checkpoint);
+  // An adapter that fits already: pairs by the names that Checkpoint has.
+  static std::shared_ptr<const LoraAdapter> of_pairs(std::string path,
+                                                     std::map<std::string, LoraPair> pairs);
 
   // Of a sum: all of them, for messages.
   const std::string& path() const noexcept { return path_; }

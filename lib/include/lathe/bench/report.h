@@ -21,13 +21,15 @@ struct BenchSetting {
   std::uint64_t model_size = 0;  // bytes of weights
   std::uint64_t model_n_params = 0;
   std::uint64_t token_bytes = 0;  // of weights that are read for one token
-  int n_threads = 0;
-  std::int64_t n_batch = 0;  // longest piece of a prefill computed at once
-  std::string type_kv;       // "f16"
-  std::string isa;           // kernel table
+  int n_threads = 0;              // of each process
+  int n_processes = 1;            // that computed the model together
+  std::int64_t n_batch = 0;       // longest piece of a prefill computed at once
+  std::string type_kv;            // "f16"
+  std::string isa;                // kernel table
   std::string cpu_info;
   std::string test_time;  // ISO 8601, UTC
   std::string version;
+  std::string draft_filename = {};  // of the smaller model that drafted; empty: none did
 };
 
 struct BenchRow {

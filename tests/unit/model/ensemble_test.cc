@@ -1,0 +1,279 @@
+// Models that several processes compute together: the bits of one process, for every family, for
+// any number of processes, whatever is asked of a session; and what is said when one of them fails.
+#include "lathe/ensemble.h"
+
+#include <cstring>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "lathe/convert.h"
+#include "lathe/error.h"
+#include "lathe/lora.h"
+#include "lathe/model.h"
+#include "lathe/model_config.h"
+#include "lathe/quantize.h"
+#include "lathe/session.h"
+
+#include "model/own_rows.h"
+#include "model/session_pages.h"
+#include "support/paths.h"
+#include "support/random_checkpoint.h"
+#include "support/temp_folder.h"
+#include "support/thread_ensemble.h"
+
+namespace lathe {
+namespace {
+
+struct How {
+  LoadOptions load = {};
+  KvType kv = KvType::kF16;
+  std::shared_ptr<const LoraAdapter> adapter = nullptr;
+};
+
+std::vector<TokenId> some_tokens(std::size_t count, std::int64_t vocabulary) {
+  std::mt19937 random(5);
+  std::vector<TokenId> out(count);
+  for (TokenId& id : out) {
+    id = static_cast<TokenId>(random() % static_cast<std::uint32_t>(vocabulary));
+  }
+  return out;
+}
+
+// Everything that can be asked of a session: prompts in pieces, single tokens, several sequences in
+// a step, forks, sequences that are cut and dropped, all logits, hidden states.
+std::vector<float> answers_of(const std::string& path, const How& how) {
+  const auto model = Model::load(Checkpoint::open(path), how.adapter, how.load);
+  const auto session =
+      Session::create(model, {.threads = 1, .kv_type = how.kv, .max_tokens = 900, .chunk = 48});
+  const auto tokens = some_tokens(120, model->config().vocab_size);
+  const std::span<const TokenId> all = tokens;
+  std::vector<float> out;
+  const auto keep = [&out](std::span<const float> rows) {
+    out.insert(out.end(), rows.begin(), rows.end());
+  };
+  const auto step = [&](const std::vector<SequenceInput>& inputs) {
+    keep(session->forward(inputs));
+  };
+  const SequenceId a = session->add();
+  step({{a, all.first(100), false}});
+  step({{a, all.subspan(100, 1), false}});
+  const SequenceId b = session->fork(a, 70);
+  const SequenceId c = session->add();
+  step(
+      {{b, all.subspan(3, 2), true}, {a, all.subspan(9, 1), false}, {c, all.subspan(50, 7), true}});
+  session->truncate(a, 65);
+  session->drop(b);
+  const SequenceId d = session->add();
+  step({{d, all.subspan(20, 3), false}, {a, all.subspan(30, 1), true}});
+  for (const std::int64_t layer : {0, 1, -1}) {
+    const SequenceInput input = {c, all.subspan(60, 4), true};
+    keep(session->hidden_states({&input, 1}, layer));
+  }
+  return out;
+}
+
+void expect_same(const std::string& path, const How& how, std::initializer_list<int> sizes) {
+  const std::vector<float> alone = answers_of(path, how);
+  for (const int size : sizes) {
+    const test::ThreadEnsemble ensemble(size);
+    How together = how;
+    together.load.ensemble = ensemble.first();
+    const std::vector<float> got = answers_of(path, together);
+    ASSERT_EQ(got.size(), alone.size());
+    EXPECT_EQ(std::memcmp(got.data(), alone.data(), got.size() * sizeof(float)), 0)
+        << path << " by " << size;
+  }
+}
+
+std::string quantized(const test::TempFolder& folder, const Checkpoint& checkpoint,
+                      const std::string& scheme) {
+  QuantizeOptions options;
+  options.scheme = scheme;
+  options.threads = 1;
+  options.overwrite = true;
+  quantize(checkpoint, folder.file(scheme + ".lathe"), options);
+  return folder.file(scheme + ".lathe");
+}
+
+std::vector<std::string> golden_models() {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(testdata("golden/models"))) {
+    out.push_back(entry.path().filename().string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+class EveryFamily : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryFamily, HasTheBitsOfOneProcess) {
+  const std::string path = testdata("golden/models/") + GetParam();
+  expect_same(path, {.kv = KvType::kF32}, {2, 3});
+  const test::TempFolder folder;
+  expect_same(quantized(folder, *Checkpoint::open(path), "w8r"), {}, {2, 3, 5});
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(golden_models()),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+// Sizes with which every process has something of everything.
+ModelConfig larger_config() {
+  ModelConfig c = small_config();
+  c.vocab_size = 500;
+  c.hidden_size = 256;
+  c.tie_word_embeddings = true;
+  each_layer(c, [](LayerConfig& layer) {
+    layer.attention.heads = 8;
+    layer.attention.kv_heads = 2;
+    layer.attention.head_dim = layer.attention.rotary_dims = 32;
+    layer.mlp.width = 384;
+  });
+  return c;
+}
+
+class EnsembleTest : public testing::Test {
+ protected:
+  std::string file(const std::string& scheme) {
+    return quantized(folder_, random_checkpoint(config_), scheme);
+  }
+
+  ModelConfig config_ = larger_config();
+  const test::TempFolder folder_;
+};
+
+TEST_F(EnsembleTest, AnyNumberOfProcessesHasTheBitsOfOne) {
+  expect_same(file("w4"), {}, {2, 3, 4, 7, 9});
+}
+
+TEST_F(EnsembleTest, AllWaysToKeepKeysAndWeights) {
+  const std::string w4 = file("w4");
+  expect_same(w4, {.kv = KvType::kInt8}, {3});
+  expect_same(w4, {.load = {.in_memory = true}}, {2, 3});
+  expect_same(file("q4_k_m"), {}, {2, 3});  // re-expressed when it is loaded
+  ConvertOptions halves;
+  halves.dtype = DType::kF16;
+  convert(random_checkpoint(config_), folder_.file("f16.gguf"), halves);
+  expect_same(folder_.file("f16.gguf"), {.load = {.in_memory = true}}, {2, 3});
+}
+
+TEST_F(EnsembleTest, NormsOfAllHeadsAndMixtures) {
+  each_layer(config_, [](LayerConfig& layer) {
+    layer.attention.qk_norm = QkNorm::kWhole;
+    layer.attention.sinks = true;
+    layer.attention.temperature = 0.7;
+    layer.attention.temperature_span = 4;
+    layer.experts = {.count = 20, .used = 3, .shared_width = 192, .shared_gated = true};
+  });
+  config_.layers[1].attention.window = 33;
+  expect_same(file("w4"), {}, {2, 3, 5});
+}
+
+TEST_F(EnsembleTest, AnAdapterBesideTheWeights) {
+  const auto base = Checkpoint::open(testdata("golden/models/llama-plain"));
+  for (const auto& entry : std::filesystem::directory_iterator(testdata("golden/lora"))) {
+    const std::string expected = test::TempFolder::read(entry.path() / "expected.json");
+    if (expected.find("llama-plain") == std::string::npos) continue;
+    const auto adapter = LoraAdapter::open(entry.path());
+    if (adapter->pairs().begin()->second.embedding) continue;
+    expect_same(testdata("golden/models/llama-plain"), {.adapter = adapter}, {2, 3});
+  }
+}
+
+TEST_F(EnsembleTest, EachRowIsSomebodysAndHeadsStayWhole) {
+  const auto checkpoint = Checkpoint::open(file("w4"));
+  EXPECT_EQ(grain_of(*checkpoint), kQuantizedGrain);
+  for (const TensorInfo& info : checkpoint->tensors()) {
+    if (!is_multiplied(info)) continue;
+    const bool of_heads = info.id.role == TensorRole::kQuery || info.id.role == TensorRole::kKey ||
+                          info.id.role == TensorRole::kValue;
+    for (const int size : {1, 2, 3, 4, 8}) {
+      std::int64_t next = 0;
+      for (int rank = 0; rank < size; ++rank) {
+        const Range rows = own_rows(info, checkpoint->config(), kQuantizedGrain, {rank, size});
+        EXPECT_LE(rows.first, next);
+        EXPECT_TRUE(of_heads || rows.first == next);
+        EXPECT_EQ(rows.first % (of_heads ? 32 : 16), 0);
+        next = std::max(next, rows.last);
+        // Nobody has much more than the others.
+        EXPECT_TRUE(of_heads || rows.size() <= (info.rows() + size - 1) / size + 16);
+      }
+      EXPECT_EQ(next, info.rows()) << info.name << " by " << size;
+    }
+  }
+}
+
+TEST_F(EnsembleTest, KeysAndValuesAreSharedOut) {
+  const std::string path = file("w4");
+  const auto alone = kv_layout(*Model::load(Checkpoint::open(path)), KvType::kF16);
+  const test::ThreadEnsemble two(2);
+  const auto model = Model::load(Checkpoint::open(path), nullptr, {.ensemble = two.first()});
+  EXPECT_EQ(kv_layout(*model, KvType::kF16).page_bytes * 2, alone.page_bytes);
+}
+
+// What an Error says, and its code; "" where there is none.
+template <typename Call>
+std::string sentence_of(Call&& call, ErrorCode* code) {
+  try {
+    call();
+  } catch (const Error& error) {
+    *code = error.code();
+    return error.message();
+  }
+  return "";
+}
+
+TEST_F(EnsembleTest, WhatAnotherProcessLacksIsSaid) {
+  const std::string path = file("w4");
+  const auto checkpoint = Checkpoint::open(path);
+  const test::ThreadEnsemble three(3);
+  const auto load = [&] { Model::load(checkpoint, nullptr, {.ensemble = three.first()}); };
+  ErrorCode code = ErrorCode::kBug;
+  std::filesystem::rename(path, path + ".away");
+  EXPECT_NE(sentence_of(load, &code).find("process 1 of 3: "), std::string::npos);
+  EXPECT_EQ(code, ErrorCode::kIo);
+  // Another model of the same sizes.
+  quantized(folder_, random_checkpoint(config_, 2), "w4");
+  EXPECT_NE(sentence_of(load, &code).find("is another model than that of process 0"),
+            std::string::npos);
+  EXPECT_EQ(code, ErrorCode::kInvalid);
+  std::filesystem::rename(path + ".away", path);
+  EXPECT_EQ(sentence_of(load, &code), "");
+}
+
+TEST_F(EnsembleTest, AStepThatCannotBeTakenChangesNothing) {
+  const test::ThreadEnsemble two(2);
+  const auto model = Model::load(Checkpoint::open(file("w4")), nullptr, {.ensemble = two.first()});
+  const auto session = Session::create(model, {.threads = 1, .max_pages = 1});
+  const auto tokens = some_tokens(100, config_.vocab_size);
+  const SequenceId a = session->add();
+  SequenceInput input = {a, tokens, false};
+  ErrorCode code = ErrorCode::kBug;
+  EXPECT_NE(sentence_of(
+                [&] {
+                  session->forward({&input, 1});
+                },
+                &code)
+                .find("KV cache is full"),
+            std::string::npos);
+  EXPECT_EQ(code, ErrorCode::kLimit);
+  input.tokens = input.tokens.first(64);
+  EXPECT_EQ(session->forward({&input, 1}).size(), static_cast<std::size_t>(config_.vocab_size));
+  const TokenId outside[] = {1000};
+  input.tokens = outside;
+  sentence_of([&] { session->forward({&input, 1}); }, &code);
+  EXPECT_EQ(code, ErrorCode::kInvalid);
+  std::vector<std::byte> bytes(1 << 20);
+  sentence_of([&] { SessionPages(*session).copy(a, 0, 1, bytes); }, &code);
+  EXPECT_EQ(code, ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace lathe
