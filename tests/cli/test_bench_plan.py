@@ -9,6 +9,10 @@ KNOWN = ("--prefill-rate", "1000", "--decode-rates", "1:91,10:500,40:800")
 class BenchPlan(ToolTest):
     tool = "bench"
 
+    def fails(self, status, *arguments, message=None, **more):
+        result = self.run_tool(*arguments, **more)
+        self.assert_failed(result, status, tool="bench plan", message=message)
+
     def plan(self, *arguments, status=0):
         result = self.run_tool("plan", "--json", *arguments)
         self.assertEqual(result.status, status, result)
@@ -62,7 +66,6 @@ class BenchPlan(ToolTest):
                 ([*KNOWN, "--transfer-rate", "1M"], "--kv-bytes"),
                 ([*KNOWN, "--workers", "1"], "--workers"),
                 ([*KNOWN, "--layers", "2"], "--shape"),
-                ([*KNOWN, "--traffic", "in=0,out=1,n=1"], "traffic"),
                 (["-m", "a", "--shape", "b"], "two models"),
                 ([*KNOWN, "--trace", "a", "--traffic", "in=1,out=1,n=1"], "--trace"),
                 (["--prefill-rate", "1", "--decode-rates", "1:x"], "--decode-rates"),

@@ -192,7 +192,7 @@ class Memory(ModelsTest):
         def ask(body):
             statuses.append(server.ask(COMPLETIONS, body)[0])
 
-        threads = [threading.Thread(target=ask, args=[dict(self.LONG, model=name, n=64)])
+        threads = [threading.Thread(target=ask, args=[dict(self.LONG, model=name)])
                    for name in ("w4", "w8")]
         threads[0].start()
         until(lambda: server.metric("lathe_running") > 0)

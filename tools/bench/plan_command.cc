@@ -29,7 +29,7 @@ void add_options(Tool& tool, Options& o) {
   CLI::App& app = tool.app();
   app.add_option("--shape", o.shape, "A model of a known shape with random weights, as in bench")
       ->type_name("NAME");
-  app.add_option("--scheme", o.scheme, "The scheme of those weights")->type_name("NAME");
+  app.add_option("-s,--scheme", o.scheme, "The scheme of those weights")->type_name("NAME");
   tool.number("--layers", o.layers, "Only the first N layers of the shape; 0 is all", 0, 1 << 20);
   tool.number("--workers", o.workers, "Workers to share out", 2, 4096);
   o.traffic_option =
