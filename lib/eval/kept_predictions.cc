@@ -6,6 +6,7 @@
 #include "lathe/model_config.h"
 #include "lathe/perplexity.h"
 
+#include "base/fail.h"
 #include "base/seconds.h"
 #include "eval/log_softmax.h"
 #include "eval/score_chunks.h"
@@ -110,6 +111,18 @@ KeptPredictions::KeptPredictions(Engine& base, std::span<const TokenId> tokens,
 KeptPredictions::~KeptPredictions() = default;
 KeptPredictions::KeptPredictions(KeptPredictions&&) noexcept = default;
 KeptPredictions& KeptPredictions::operator=(KeptPredictions&&) noexcept = default;
+
+std::vector<std::vector<TokenId>> KeptPredictions::beginnings(std::int64_t count) const {
+  if (count < 0 || count > given_tokens(state_->options)) {
+    fail(ErrorCode::kBug, "{} tokens asked for of chunks that give {}", count,
+         given_tokens(state_->options));
+  }
+  std::vector<std::vector<TokenId>> out;
+  for (const Chunk& chunk : state_->chunks) {
+    out.emplace_back(chunk.begin(), chunk.begin() + count);
+  }
+  return out;
+}
 
 PerplexityReport KeptPredictions::measure(Engine& engine, const ProgressCallback& progress) const {
   const auto started = std::chrono::steady_clock::now();

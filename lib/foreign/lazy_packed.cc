@@ -6,6 +6,7 @@
 
 #include "lathe/host/cpu_count.h"
 
+#include "base/fail.h"
 #include "parallel/first_exception.h"
 #include "parallel/thread_pool.h"
 
@@ -68,6 +69,9 @@ void LazyPacked::lend(const std::function<void(std::span<const std::byte>)>& use
     ~Lent() { release(bytes); }
   };
   const Lent lent{make(*matrix_, default_threads())};
+  if (lent.bytes.empty()) {
+    fail(ErrorCode::kLimit, "there is no memory for a matrix of {} bytes", packed_bytes(*matrix_));
+  }
   use(lent.bytes);
 }
 

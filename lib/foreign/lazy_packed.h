@@ -25,7 +25,7 @@ class LazyPacked {
   // memory. (Who needs many asks for them from many threads.) Empty when memory is short.
   std::span<const std::byte> bytes() const noexcept;
   // Shows `use` the tensor. What bytes() has not made is made on default_threads(), and goes when
-  // `use` returns. Empty when memory is short.
+  // `use` returns. Throws kLimit when memory is short.
   void lend(const std::function<void(std::span<const std::byte>)>& use) const;
 
  private:

@@ -7,6 +7,7 @@
 #include "base/divide_up.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "model/load_matrix.h"
 #include "model/own_rows.h"
 #include "model/weight_memory.h"
 #include "tensor/packed_layout.h"
@@ -17,9 +18,10 @@ namespace {
 // What a kernel may ask of a matrix.
 constexpr std::size_t kAlignment = 64;
 
-bool used_in_place(const TensorInfo& info) {
-  return info.dtype == DType::kPacked || info.dtype == DType::kF32 || info.dtype == DType::kF16 ||
-         info.dtype == DType::kBF16;
+// Whether the model would use it where it lies in the file.
+bool used_in_place(const Checkpoint& checkpoint, const TensorInfo& info) {
+  if (info.dtype == DType::kPacked) return !is_packed_on_request(checkpoint, info);
+  return info.dtype == DType::kF32 || info.dtype == DType::kF16 || info.dtype == DType::kBF16;
 }
 
 class CopiedSource final : public TensorSource {
@@ -31,8 +33,8 @@ class CopiedSource final : public TensorSource {
     };
     std::size_t total = 0;
     const auto wanted = [&](std::size_t i) {
-      return used_in_place(from_->tensors()[i]) ? from_->bytes_in_place(i)
-                                                : std::span<const std::byte>();
+      return used_in_place(*from_, from_->tensors()[i]) ? from_->bytes_in_place(i)
+                                                        : std::span<const std::byte>();
     };
     for (std::size_t i = 0; i < places_.size(); ++i) total += padded(wanted(i).size());
     if (total == 0) return;

@@ -126,6 +126,10 @@ bool is_repacked(const TensorInfo& info) noexcept {
   return packed_scheme_of(info.dtype).has_value();
 }
 
+bool is_packed_on_request(const Checkpoint& checkpoint, const TensorInfo& info) noexcept {
+  return checkpoint.format() == CheckpointFormat::kHuggingFace && info.dtype == DType::kPacked;
+}
+
 std::unique_ptr<WeightMatrix> load_matrix(const Checkpoint& checkpoint, std::size_t tensor,
                                           ThreadPool& pool, Range rows) {
   const TensorInfo& info = checkpoint.tensors()[tensor];

@@ -67,7 +67,7 @@ std::vector<std::span<const std::byte>> memory_of(const Weights& weights) {
 void pack_foreign(const Checkpoint& checkpoint, ThreadPool& pool) {
   std::vector<std::size_t> packed;
   for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
-    if (checkpoint.tensors()[i].dtype == DType::kPacked) packed.push_back(i);
+    if (is_packed_on_request(checkpoint, checkpoint.tensors()[i])) packed.push_back(i);
   }
   std::ranges::stable_sort(packed, std::greater(),
                            [&](std::size_t i) { return checkpoint.tensors()[i].bytes; });
@@ -86,12 +86,11 @@ Member member_of(const LoadOptions& options) {
 Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads,
                  Member member) {
   const auto tensors = checkpoint.tensors();
-  const bool foreign = checkpoint.format() == CheckpointFormat::kHuggingFace;
   const bool shared = std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
-    return is_repacked(info) || (foreign && info.dtype == DType::kPacked);
+    return is_repacked(info) || is_packed_on_request(checkpoint, info);
   });
   ThreadPool pool(!shared ? 1 : threads > 0 ? threads : available_cpus());
-  if (foreign && shared) pack_foreign(checkpoint, pool);
+  pack_foreign(checkpoint, pool);
   return load_weights(checkpoint, adapter, pool, member);
 }
 

@@ -10,30 +10,27 @@ inline constexpr float kLargestE2M1 = 6.0f;
 
 inline constexpr float kE2M1Magnitudes[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};
 
-// The nearest; in the middle the one with an even number, as the standard has it. A sum of steps,
-// not a look-up: loops over it become vectors.
+// A sum over the borders below a magnitude: `low` for each of the four between values that are .5
+// apart, `mid` for the two between whole ones, `high` for the last. In the middle the value with an
+// even number is the nearest, as the standard has it. Sums, not look-ups: loops become vectors.
+inline float sum_of_e2m1_borders(float a, float low, float mid, float high) noexcept {
+  float sum = a > 0.25f ? low : 0.0f;
+  sum += a >= 0.75f ? low : 0.0f;
+  sum += a > 1.25f ? low : 0.0f;
+  sum += a >= 1.75f ? low : 0.0f;
+  sum += a > 2.5f ? mid : 0.0f;
+  sum += a >= 3.5f ? mid : 0.0f;
+  sum += a > 5.0f ? high : 0.0f;
+  return sum;
+}
+
 inline float nearest_e2m1(float x) noexcept {
-  const float a = std::fabs(x);
-  float nearest = a > 0.25f ? 0.5f : 0.0f;
-  nearest += a >= 0.75f ? 0.5f : 0.0f;
-  nearest += a > 1.25f ? 0.5f : 0.0f;
-  nearest += a >= 1.75f ? 0.5f : 0.0f;
-  nearest += a > 2.5f ? 1.0f : 0.0f;
-  nearest += a >= 3.5f ? 1.0f : 0.0f;
-  nearest += a > 5.0f ? 2.0f : 0.0f;
-  return std::copysign(nearest, x);
+  return std::copysign(sum_of_e2m1_borders(std::fabs(x), 0.5f, 1.0f, 2.0f), x);
 }
 
 // With the sign as the highest of four bits; there is one 0.
 inline float e2m1_code_as_float(float x) noexcept {
-  const float a = std::fabs(x);
-  float code = a > 0.25f ? 1.0f : 0.0f;
-  code += a >= 0.75f ? 1.0f : 0.0f;
-  code += a > 1.25f ? 1.0f : 0.0f;
-  code += a >= 1.75f ? 1.0f : 0.0f;
-  code += a > 2.5f ? 1.0f : 0.0f;
-  code += a >= 3.5f ? 1.0f : 0.0f;
-  code += a > 5.0f ? 1.0f : 0.0f;
+  const float code = sum_of_e2m1_borders(std::fabs(x), 1.0f, 1.0f, 1.0f);
   return code + (code > 0.0f && x < 0.0f ? 8.0f : 0.0f);
 }
 

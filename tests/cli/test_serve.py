@@ -193,7 +193,7 @@ class Refusals(ServeTest):
 
     def test_addresses_that_others_reach_need_keys(self):
         model = self.data("examples/village")
-        for address in ("0.0.0.0:0", "[::]:0", "192.168.1.1:80"):
+        for address in ("0.0.0.0:0", "[::]:0", "192.168.1.1:80", "127.example.net:80"):
             self.fails(2, "-m", model, "--listen", address, message="--api-key-file")
         for address in ("8080", "localhost", "localhost:", ":80", "::1:80", "a:b", "a:70000",
                         "a:-1", "unix:", "unix:" + "a" * 200):

@@ -335,8 +335,9 @@ class Refusals(WorkersTest):
         path.chmod(0o644)
         self.fails(3, "-m", self.model, "--worker", self.address("x"), "--worker-key", path,
                    message="chmod 600", tool="serve")
-        self.fails(2, "-m", self.model, "--worker", "tcp://0.0.0.0:4000", message="--worker-key",
-                   tool="serve")
+        for host in ("0.0.0.0", "127.example.net"):
+            self.fails(2, "-m", self.model, "--worker", f"tcp://{host}:4000",
+                       message="--worker-key", tool="serve")
 
     def test_an_address_that_somebody_has_is_left_to_him(self):
         self.worker("a")

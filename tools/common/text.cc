@@ -1,7 +1,8 @@
 #include "common/text.h"
 
+#include <cctype>
 #include <fmt/format.h>
-#include <vector>
+#include <sstream>
 
 #include "lathe/host/escape.h"
 
@@ -33,6 +34,22 @@ std::string read_text(const std::string& path) {
   }
   text.erase(0, text.size() - without_byte_order_mark(text).size());
   return text;
+}
+
+void drop_blanks_behind(std::string& text) noexcept {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
+    text.pop_back();
+  }
+}
+
+std::vector<std::string> read_list(const std::string& path) {
+  std::vector<std::string> out;
+  std::istringstream lines(read_text(path));
+  for (std::string line; std::getline(lines, line);) {
+    drop_blanks_behind(line);
+    if (!line.empty() && !line.starts_with('#')) out.push_back(line);
+  }
+  return out;
 }
 
 void warn_of(const Tool& tool, const Tokenizer& tokenizer) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lathe/tokenizer.h"
 
@@ -15,6 +16,13 @@ namespace lathe::tool {
 // front of a text. Errors: read_all(); kInvalid for UTF-16.
 std::string read_text(const std::string& path);
 std::string_view without_byte_order_mark(std::string_view text) noexcept;
+
+// Without the blanks and line ends that it ends with.
+void drop_blanks_behind(std::string& text) noexcept;
+
+// The entries of a file that has one a line; empty lines and those that begin with # say nothing.
+// Errors: read_text().
+std::vector<std::string> read_list(const std::string& path);
 
 // Says what the tokenizer's user should know.
 void warn_of(const Tool& tool, const Tokenizer& tokenizer);

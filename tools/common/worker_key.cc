@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <zmq.h>
 
 #include "common/fail.h"
+#include "common/local_address.h"
 #include "common/text.h"
 
 namespace lathe::tool {
@@ -34,9 +33,7 @@ WorkerKey read_worker_key(const std::string& path) {
     fail(ErrorCode::kInvalid, "{}: others may read or write this key: chmod 600",
          lathe::quoted(path));
   }
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
-    text.pop_back();
-  }
+  drop_blanks_behind(text);
   if (text.size() != 2 * kKeyBytes) fail_no_key(path);
   std::array<std::uint8_t, kKeyBytes> bytes{};
   for (std::size_t i = 0; i < kKeyBytes; ++i) {
@@ -55,11 +52,7 @@ WorkerKey read_worker_key(const std::string& path) {
 bool is_local_worker_address(const std::string& option, const std::string& address) {
   constexpr std::string_view kFile = "ipc://", kNet = "tcp://";
   if (address.starts_with(kFile)) {
-    const std::size_t size = address.size() - kFile.size();
-    if (size == 0 || size >= sizeof(sockaddr_un::sun_path)) {
-      fail_usage("{}: the path of a socket has 1 to {} bytes", option,
-                 sizeof(sockaddr_un::sun_path) - 1);
-    }
+    check_socket_path(option, std::string_view(address).substr(kFile.size()));
     return true;
   }
   const std::size_t colon = address.rfind(':');
@@ -72,8 +65,7 @@ bool is_local_worker_address(const std::string& option, const std::string& addre
     fail_usage("{}: {} is no address: tcp://HOST:PORT, or ipc://PATH for a socket file", option,
                lathe::quoted(address));
   }
-  const std::string_view host = std::string_view(address).substr(kNet.size(), colon - kNet.size());
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  return is_loopback(std::string_view(address).substr(kNet.size(), colon - kNet.size()));
 }
 
 }  // namespace lathe::tool

@@ -1,8 +1,5 @@
 #include "common/workers.h"
 
-#include <cctype>
-#include <sstream>
-
 #include "lathe/batch.h"
 
 #include "common/fail.h"
@@ -14,19 +11,13 @@ namespace lathe::tool {
 namespace {
 
 std::vector<std::string> read_addresses(const WorkerFlags& flags) {
-  std::vector<std::string> out;
-  std::istringstream lines(read_text(flags.file));
-  for (std::string line; std::getline(lines, line);) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) {
-      line.pop_back();
-    }
-    if (line.empty() || line.starts_with('#')) continue;
-    const std::string option = "--workers " + lathe::quoted(flags.file);
-    if (!is_local_worker_address(option, line) && flags.key_file.empty()) {
+  std::vector<std::string> out = read_list(flags.file);
+  const std::string option = "--workers " + lathe::quoted(flags.file);
+  for (const std::string& address : out) {
+    if (!is_local_worker_address(option, address) && flags.key_file.empty()) {
       fail_usage("{}: {} is on another machine: workers there want a key, so add --worker-key FILE",
-                 option, lathe::quoted(line));
+                 option, lathe::quoted(address));
     }
-    out.push_back(line);
   }
   if (out.empty()) {
     fail(ErrorCode::kInvalid, "{}: there is no worker's address in it", lathe::quoted(flags.file));

@@ -17,20 +17,6 @@ std::uint64_t weight_bytes(const Checkpoint& checkpoint) {
   return sum;
 }
 
-// The chunks' first tokens.
-std::vector<Tokens> beginnings(const PerplexityOptions& how, std::span<const TokenId> tokens,
-                               std::optional<TokenId> bos) {
-  auto chunks = static_cast<std::int64_t>(tokens.size()) / how.context;
-  if (how.max_chunks > 0) chunks = std::min(chunks, how.max_chunks);
-  std::vector<Tokens> out;
-  for (std::int64_t c = 0; c < chunks; ++c) {
-    const auto begin = tokens.begin() + c * how.context;
-    out.emplace_back(begin, begin + beginning_of(how.context));
-    if (bos) out.back().front() = *bos;
-  }
-  return out;
-}
-
 }  // namespace
 
 std::vector<ModelRow> measure_side_by_side(const Tool& tool, const SideBySide& run,
@@ -43,7 +29,7 @@ std::vector<ModelRow> measure_side_by_side(const Tool& tool, const SideBySide& r
   const KeptPredictions kept(*engine, tokens, bos, run.how, bar.callback());
   bar.finish();
   if (run.continue_by > 0) {
-    begun = beginnings(run.how, tokens, bos);
+    begun = kept.beginnings(beginning_of(run.how.context));
     base_ways = continue_greedily(*engine, begun, run.continue_by);
   }
   engine.reset();

@@ -6,6 +6,7 @@
 
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
+#include "lathe/host/terminal_text.h"
 
 #include "common/human_bytes.h"
 #include "perplexity/side_by_side.h"
@@ -19,12 +20,6 @@ using Cells = std::vector<std::string>;
 std::string with_error(double value, const std::optional<double>& error, int digits) {
   const std::string shown = fmt::format("{:.{}f}", value, digits);
   return error ? fmt::format("{} ± {:.{}f}", shown, *error, digits) : shown;
-}
-
-// Columns that a terminal shows: bytes but for those that go on with a character.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 Cells cells_of(const ModelRow& row, bool continued) {

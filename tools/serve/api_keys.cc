@@ -1,9 +1,7 @@
 #include "serve/api_keys.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
-#include <sstream>
 
 #include "common/fail.h"
 #include "common/text.h"
@@ -24,19 +22,12 @@ bool same(std::string_view key, std::string_view shown) {
 }  // namespace
 
 std::vector<std::string> read_api_keys(const std::string& path) {
-  std::vector<std::string> out;
-  std::istringstream lines(read_text(path));
-  for (std::string line; std::getline(lines, line);) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) {
-      line.pop_back();
-    }
-    if (line.empty() || line.starts_with('#')) continue;
-    if (std::any_of(line.begin(), line.end(),
-                    [](unsigned char c) { return c <= ' ' || c > '~'; })) {
+  std::vector<std::string> out = read_list(path);
+  for (const std::string& key : out) {
+    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c <= ' ' || c > '~'; })) {
       fail(ErrorCode::kInvalid, "{}: a key has letters, digits and marks of ASCII, and no blanks",
            lathe::quoted(path));
     }
-    out.push_back(line);
   }
   if (out.empty()) fail(ErrorCode::kInvalid, "{}: there is no key in it", lathe::quoted(path));
   return out;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/fail.h"
+#include "common/local_address.h"
 
 namespace lathe::tool {
 namespace {
@@ -21,18 +22,13 @@ sockaddr_un unix_address(const std::string& path) {
 
 }  // namespace
 
-bool ListenAddress::local() const {
-  return !path.empty() || host == "localhost" || host == "::1" || host.starts_with("127.");
-}
+bool ListenAddress::local() const { return !path.empty() || is_loopback(host); }
 
 ListenAddress parse_listen_address(const std::string& text) {
   ListenAddress out;
   if (text.starts_with("unix:")) {
     out.path = text.substr(5);
-    if (out.path.empty() || out.path.size() >= sizeof(sockaddr_un::sun_path)) {
-      fail_usage("--listen: the path of a socket has 1 to {} bytes",
-                 sizeof(sockaddr_un::sun_path) - 1);
-    }
+    check_socket_path("--listen", out.path);
     return out;
   }
   const std::size_t colon = text.rfind(':');

@@ -111,6 +111,10 @@ class LATHE_API KeptPredictions {
   // The same text's report for a model of the same vocabulary, with its divergence from the base.
   PerplexityReport measure(Engine& engine, const ProgressCallback& progress = {}) const;
 
+  // The first `count` tokens of each chunk, with BOS where the model was given it. kBug for more
+  // than a chunk gives the model.
+  std::vector<std::vector<TokenId>> beginnings(std::int64_t count) const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;
