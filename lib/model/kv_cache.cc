@@ -31,28 +31,19 @@ std::int64_t pages_for(std::int64_t positions) {
 
 }  // namespace
 
-std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
-  const auto positions = static_cast<std::size_t>(kKvPageTokens);
-  const auto dim = static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].head_dim);
-  switch (type) {
-    case KvType::kF32:
-      return positions * dim * 4;
-    case KvType::kF16:
-      return positions * dim * 2;
-    case KvType::kInt8:
-    case KvType::kInt4:
-      break;
-  }
-  const std::int64_t codes = kv_code_bytes(type == KvType::kInt8 ? 8 : 4,
-                                           layers[static_cast<std::size_t>(layer)].head_dim);
-  return static_cast<std::size_t>(codes) + positions * sizeof(float);
+std::size_t KvShape::key_bytes(std::int64_t layer) const noexcept {
+  return kv_key_bytes(type, layers[static_cast<std::size_t>(layer)].head_dim);
+}
+
+std::size_t KvShape::value_bytes(std::int64_t layer) const noexcept {
+  return kv_value_bytes(type, layers[static_cast<std::size_t>(layer)].head_dim);
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
-             static_cast<std::size_t>(layers[i].kv_heads);
+    const auto layer = static_cast<std::int64_t>(i);
+    bytes += (key_bytes(layer) + value_bytes(layer)) * static_cast<std::size_t>(layers[i].kv_heads);
   }
   return bytes;
 }
@@ -67,7 +58,7 @@ std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32    ? "f32"
                      : type == KvType::kF16  ? "f16"
                      : type == KvType::kInt8 ? "int8q"
-                                             : "int4h";
+                                             : "k6v4";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.
   for (std::size_t first = 0; first < layers.size();) {
@@ -102,8 +93,10 @@ KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max
   std::size_t at = 0;
   for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
     layer_at_.push_back(at);
-    block_bytes_.push_back(shape_.block_bytes(static_cast<std::int64_t>(i)));
-    at += block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    const auto layer = static_cast<std::int64_t>(i);
+    key_bytes_.push_back(shape_.key_bytes(layer));
+    head_bytes_.push_back(key_bytes_[i] + shape_.value_bytes(layer));
+    at += head_bytes_[i] * static_cast<std::size_t>(shape_.layers[i].kv_heads);
   }
 }
 
@@ -377,8 +370,8 @@ void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
     const auto& [kv_heads, head_dim] = shape_.layers[i];
     for (std::int64_t head = 0; head < kv_heads; ++head) {
       clear_keys(shape_.type, head_dim, filled, page);
-      clear_values(shape_.type, head_dim, filled, page + block_bytes_[i]);
-      page += 2 * block_bytes_[i];
+      clear_values(shape_.type, head_dim, filled, page + key_bytes_[i]);
+      page += head_bytes_[i];
     }
   }
 }
@@ -442,12 +435,12 @@ std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t la
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   const auto at = static_cast<std::size_t>(layer);
   return s.pages[static_cast<std::size_t>(page)]->data + layer_at_[at] +
-         static_cast<std::size_t>(head) * 2 * block_bytes_[at];
+         static_cast<std::size_t>(head) * head_bytes_[at];
 }
 
 std::byte* KvCache::values(SequenceId sequence, std::int64_t page, std::int64_t layer,
                            std::int64_t head) const noexcept {
-  return keys(sequence, page, layer, head) + block_bytes_[static_cast<std::size_t>(layer)];
+  return keys(sequence, page, layer, head) + key_bytes_[static_cast<std::size_t>(layer)];
 }
 
 }  // namespace lathe

@@ -54,8 +54,9 @@ struct KvShape {
   std::int64_t window = 0;  // positions a query sees at most, itself included; 0: all before it
   KvType type = KvType::kF16;
 
-  // Bytes of the keys, or the values, of one head and page.
-  std::size_t block_bytes(std::int64_t layer) const noexcept;
+  // Bytes of the keys, and of the values, of one head and page.
+  std::size_t key_bytes(std::int64_t layer) const noexcept;
+  std::size_t value_bytes(std::int64_t layer) const noexcept;
   std::size_t page_bytes() const noexcept;
   // What KvLayout::window_tokens says.
   std::int64_t window_tokens() const noexcept;
@@ -134,8 +135,8 @@ class KvCache {
 
   KvShape shape_;
   std::size_t page_bytes_;
-  std::vector<std::size_t> layer_at_;     // bytes of a page before a layer's blocks
-  std::vector<std::size_t> block_bytes_;  // of a layer
+  std::vector<std::size_t> layer_at_;                // bytes of a page before a layer's blocks
+  std::vector<std::size_t> key_bytes_, head_bytes_;  // of a layer's head: keys; keys and values
   std::int64_t max_tokens_;
   std::int64_t max_pages_;
   std::int64_t stored_ = 0;
