@@ -218,7 +218,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
                                   load,
                                   speculator.get()};
     output.write(to_json(record) + "\n");
-  } else if (common.output == "-" && ::isatty(STDOUT_FILENO) == 1 && !result.text.ends_with('\n')) {
+  } else if (common.output == "-" && writes_to_terminal() && !result.text.ends_with('\n')) {
     output.write("\n");  // for the person at the terminal; a pipe gets the text and no more
   }
   output.finish();

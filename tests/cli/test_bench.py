@@ -63,7 +63,7 @@ class Bench(ToolTest):
                                   "1", "--json").stdout)
         first, last = rows[0], rows[-1]
         self.assertEqual([first[key] for key in ("times_one", "pays_above", "draft_ms")], [1, None, None])
-        self.assertEqual(last["draft_filename"], self.model)
+        self.assertEqual(last["draft_filename"], str(self.model))
         for row, drafted in ((rows[1], 1), (last, 15)):
             more = row["times_one"] - 1
             self.assertAlmostEqual(row["pays_above"], max(0, more / drafted))
@@ -124,7 +124,7 @@ class Bench(ToolTest):
         self.write("c.svg", "")
         self.fails(4, *long, "--plot", "c.svg", message="c.svg")
         self.fails(2, *long, "--compare", "c.svg", "c.svg", message="two files")
-        self.fails(2, *long, "--kv-type", "f16,int4", message="int4")
+        self.fails(2, *long, "--kv-type", "f16,int5", message="int5")
 
     def test_types_of_the_kv_cache(self):
         rows = json.loads(self.measure("--kv-type", "f16,int8", "--plot", "c.svg", "-o",

@@ -112,8 +112,10 @@ std::shared_ptr<const Model> open_model(const Tool& tool, const Options& o) {
   const int threads = tool.common().threads_or_default();
   LoadOptions load;
   load.threads = threads;
-  return Model::load(o.shape.empty() ? Checkpoint::open(tool.common().model)
-                                     : random_model(tool, o.shape, o.scheme, o.layers, threads),
+  std::optional<TemporaryFolder> folder;
+  return Model::load(o.shape.empty()
+                         ? Checkpoint::open(tool.common().model)
+                         : random_model(tool, o.shape, o.scheme, o.layers, threads, folder),
                      nullptr, load);
 }
 

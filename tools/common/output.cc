@@ -43,9 +43,14 @@ std::size_t terminal_columns(int descriptor) noexcept {
   return says ? size.ws_col : kUsual;
 }
 
+bool writes_to_terminal() noexcept {
+  return ::isatty(STDOUT_FILENO) == 1 && std::getenv("OMPI_COMM_WORLD_RANK") == nullptr &&
+         std::getenv("PMI_RANK") == nullptr;
+}
+
 Output::Output(const std::string& path, bool force) {
   if (path != "-") file_ = std::make_unique<OutputFile>(path, force);
-  terminal_ = !file_ && ::isatty(STDOUT_FILENO) == 1;
+  terminal_ = !file_ && writes_to_terminal();
 }
 
 Output::~Output() = default;

@@ -18,6 +18,10 @@ struct ClosedPipe {};
 // Of the terminal at this descriptor; 80 where it does not say.
 std::size_t terminal_columns(int descriptor) noexcept;
 
+// Whether a person reads standard output. What mpirun starts has a terminal of mpirun's making
+// there, which hands the bytes on to wherever its own output goes.
+bool writes_to_terminal() noexcept;
+
 class Output {
  public:
   // "-" is standard output.

@@ -205,8 +205,7 @@ bool wants_talk(const Tool& tool, const GenerateFlags& flags) {
   const CommonValues& common = tool.common();
   const bool talk = flags.chat && !flags.batch() && flags.prompt_option->count() == 0 &&
                     flags.input_option->count() == 0 && flags.messages.empty() && !common.json() &&
-                    common.output == "-" && ::isatty(STDIN_FILENO) == 1 &&
-                    ::isatty(STDOUT_FILENO) == 1;
+                    common.output == "-" && ::isatty(STDIN_FILENO) == 1 && writes_to_terminal();
   if (talk && flags.uses_engine()) {
     fail_usage("--cache-dir has no use at the terminal: a conversation reads nothing twice");
   }
