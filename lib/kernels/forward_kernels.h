@@ -28,11 +28,11 @@ constexpr std::int64_t byte_block_dims(std::int64_t head_dim) noexcept {
   return (head_dim + 15) / 16 * 16;
 }
 
-// Bytes of the codes of 8 or 4 bits in a block of a page. In 4 bits dimensions of the values lie in
-// pairs of sixteen.
+// Bytes of the codes in a block of a page: of 8 bits, of 6 (keys only) or of 4 (values only, whose
+// dimensions lie in pairs of sixteen).
 constexpr std::int64_t kv_code_bytes(int bits, std::int64_t head_dim) noexcept {
-  return bits == 8 ? kKvPageTokens * byte_block_dims(head_dim)
-                   : kKvPageTokens * ((head_dim + 31) / 32 * 16);
+  return bits == 4 ? kKvPageTokens * ((head_dim + 31) / 32 * 16)
+                   : kKvPageTokens * byte_block_dims(head_dim) * bits / 8;
 }
 
 struct ForwardKernels {
@@ -106,18 +106,19 @@ struct ForwardKernels {
                                const std::int32_t* first, const std::int32_t* last, float cap,
                                float* m, float* l, float* o);
   AttendCodes attend_int8;
-  // The same of pages in nibbles, to each of which 8 is added: of a byte the low one, then the high
-  // one. Keys [4][dims / 8][16][4], element d at [t / 16][d / 8][t % 16][d % 4], high where d / 4
-  // is odd; values [(dims + 16) / 32][16][16][4], at [d / 32][t / 4][d % 16][t % 4], high where d /
-  // 16 is odd.
+  // The same of keys in 6 bits, 32 added, and values in nibbles, 8 added. Of the keys sixteen
+  // dimensions of sixteen positions are three lines [16][4], as in tensor/packed_scheme.h, in
+  // [4][dims / 16][3]: with j = d % 16 / 4, the low four bits of element d in line j / 2 from bit
+  // 4 (j % 2) on, the high two in the third line from bit 2 j on. Values [(dims + 16) /
+  // 32][16][16][4], at [d / 32][t / 4][d % 16][t % 4], from bit 4 (d / 16 % 2) on.
   AttendCodes attend_int4;
   // n numbers to row `row` of `to`; columns up to the next multiple of 16 become zeros.
   void (*quantize_bytes)(const float* x, std::int64_t n, const ByteRows& to, std::int64_t row);
-  // Any vector to the codes of nibbles, 8 + round(x / scale) from 0 to 15, with one scale, which is
+  // Any vector to codes of `bits` bits, 2^(bits - 1) + round(x / scale), with one scale, which is
   // returned; codes has room for n rounded up to 16. The scale's sign puts the largest element at
-  // -8, where there is one step more; its size is that of a few which gives the least squared
+  // the end where there is one step more; its size is that of a few which gives the least squared
   // error. Zeros and what is no number as above.
-  float (*quantize_nibbles)(const float* x, std::int64_t n, std::int8_t* codes);
+  float (*quantize_codes)(const float* x, std::int64_t n, int bits, std::int8_t* codes);
   // For adding up states of pages: Σ e^(x[i] - max), in the reduction order; max must be the
   // maximum of x.
   float (*sum_exp)(const float* x, std::int64_t n, float max);

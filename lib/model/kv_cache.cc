@@ -36,28 +36,23 @@ std::int64_t kept_tokens(std::int64_t window) noexcept {
 
 }  // namespace
 
-std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
-  const auto positions = static_cast<std::size_t>(kKvPageTokens);
-  const auto dim = static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].head_dim);
-  switch (type) {
-    case KvType::kF32:
-      return positions * dim * 4;
-    case KvType::kF16:
-      return positions * dim * 2;
-    case KvType::kInt8:
-    case KvType::kInt4:
-      break;
-  }
-  const std::int64_t codes = kv_code_bytes(type == KvType::kInt8 ? 8 : 4,
-                                           layers[static_cast<std::size_t>(layer)].head_dim);
-  return static_cast<std::size_t>(codes) + positions * sizeof(float);
+std::size_t KvShape::key_bytes(std::int64_t layer) const noexcept {
+  return kv_key_bytes(type, layers[static_cast<std::size_t>(layer)].head_dim);
+}
+
+std::size_t KvShape::value_bytes(std::int64_t layer) const noexcept {
+  return kv_value_bytes(type, layers[static_cast<std::size_t>(layer)].head_dim);
+}
+
+std::size_t KvShape::layer_bytes(std::int64_t layer) const noexcept {
+  return (key_bytes(layer) + value_bytes(layer)) *
+         static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].kv_heads);
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
-             static_cast<std::size_t>(layers[i].kv_heads);
+    bytes += layer_bytes(static_cast<std::int64_t>(i));
   }
   // Of an ensemble's processes one may have no heads: its pages are as many as the others'.
   return std::max<std::size_t>(bytes, 64);
@@ -67,8 +62,7 @@ std::size_t KvShape::near_bytes() const noexcept {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < near.size(); ++i) {
     if (!near[i]) continue;
-    bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
-             static_cast<std::size_t>(layers[i].kv_heads);
+    bytes += layer_bytes(static_cast<std::int64_t>(i));
   }
   return bytes;
 }
@@ -87,7 +81,7 @@ std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32    ? "f32"
                      : type == KvType::kF16  ? "f16"
                      : type == KvType::kInt8 ? "int8q"
-                                             : "int4h";
+                                             : "k6v4";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.
   for (std::size_t first = 0; first < layers.size();) {
@@ -125,10 +119,12 @@ KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max
       max_pages_(max_pages) {
   std::size_t at[2] = {0, 0};
   for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
-    std::size_t& part = at[is_near(static_cast<std::int64_t>(i)) ? 1 : 0];
+    const auto layer = static_cast<std::int64_t>(i);
+    std::size_t& part = at[is_near(layer) ? 1 : 0];
     layer_at_.push_back(part);
-    block_bytes_.push_back(shape_.block_bytes(static_cast<std::int64_t>(i)));
-    part += block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    key_bytes_.push_back(shape_.key_bytes(layer));
+    head_bytes_.push_back(key_bytes_[i] + shape_.value_bytes(layer));
+    part += shape_.layer_bytes(layer);
   }
 }
 
@@ -465,8 +461,8 @@ void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
     const auto& [kv_heads, head_dim] = shape_.layers[i];
     for (std::int64_t head = 0; head < kv_heads; ++head) {
       clear_keys(shape_.type, head_dim, filled, page);
-      clear_values(shape_.type, head_dim, filled, page + block_bytes_[i]);
-      page += 2 * block_bytes_[i];
+      clear_values(shape_.type, head_dim, filled, page + key_bytes_[i]);
+      page += head_bytes_[i];
     }
   }
 }
@@ -477,8 +473,7 @@ void KvCache::gather(const Page& page, std::byte* out) const noexcept {
     return;
   }
   for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
-    const std::size_t bytes =
-        block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    const std::size_t bytes = shape_.layer_bytes(static_cast<std::int64_t>(i));
     const std::byte* part = is_near(static_cast<std::int64_t>(i)) ? page.near : page.data;
     if (part == nullptr) {
       std::memset(out, 0, bytes);
@@ -495,8 +490,7 @@ void KvCache::scatter(const std::byte* from, Page& page) const noexcept {
     return;
   }
   for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
-    const std::size_t bytes =
-        block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    const std::size_t bytes = shape_.layer_bytes(static_cast<std::int64_t>(i));
     std::byte* part = is_near(static_cast<std::int64_t>(i)) ? page.near : page.data;
     if (part != nullptr) std::memcpy(part + layer_at_[i], from, bytes);
     from += bytes;
@@ -566,12 +560,12 @@ std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t la
   const auto at = static_cast<std::size_t>(layer);
   const Page& held = *s.pages[static_cast<std::size_t>(page)];
   return (is_near(layer) ? held.near : held.data) + layer_at_[at] +
-         static_cast<std::size_t>(head) * 2 * block_bytes_[at];
+         static_cast<std::size_t>(head) * head_bytes_[at];
 }
 
 std::byte* KvCache::values(SequenceId sequence, std::int64_t page, std::int64_t layer,
                            std::int64_t head) const noexcept {
-  return keys(sequence, page, layer, head) + block_bytes_[static_cast<std::size_t>(layer)];
+  return keys(sequence, page, layer, head) + key_bytes_[static_cast<std::size_t>(layer)];
 }
 
 }  // namespace lathe

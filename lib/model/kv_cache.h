@@ -61,8 +61,11 @@ struct KvShape {
   std::vector<bool> near = {};
   KvType type = KvType::kF16;
 
-  // Bytes of the keys, or the values, of one head and page.
-  std::size_t block_bytes(std::int64_t layer) const noexcept;
+  // Bytes of the keys, and of the values, of one head and page.
+  std::size_t key_bytes(std::int64_t layer) const noexcept;
+  std::size_t value_bytes(std::int64_t layer) const noexcept;
+  // Of all its heads, both.
+  std::size_t layer_bytes(std::int64_t layer) const noexcept;
   std::size_t page_bytes() const noexcept;
   // Of those the bytes that windowed layers take beside others.
   std::size_t near_bytes() const noexcept;
@@ -163,10 +166,10 @@ class KvCache {
   static std::int64_t first_needed_page(std::int64_t window, std::int64_t length) noexcept;
 
   KvShape shape_;
-  std::size_t page_bytes_;                // with the near part
-  std::size_t near_bytes_;                // 0: there are no near parts
-  std::vector<std::size_t> layer_at_;     // bytes of a page, or its part, before a layer's blocks
-  std::vector<std::size_t> block_bytes_;  // of a layer
+  std::size_t page_bytes_;             // with the near part
+  std::size_t near_bytes_;             // 0: there are no near parts
+  std::vector<std::size_t> layer_at_;  // bytes of a page, or its part, before a layer's blocks
+  std::vector<std::size_t> key_bytes_, head_bytes_;  // of a layer's head: keys; keys and values
   std::int64_t max_tokens_;
   std::int64_t max_pages_;
   std::int64_t stored_ = 0;

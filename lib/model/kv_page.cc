@@ -34,12 +34,23 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
 }
 
 // Bits of a code; 0 of the types that have none.
-int code_bits(KvType type) noexcept {
+int key_bits(KvType type) noexcept {
+  return type == KvType::kInt8 ? 8 : type == KvType::kInt4 ? 6 : 0;
+}
+int value_bits(KvType type) noexcept {
   return type == KvType::kInt8 ? 8 : type == KvType::kInt4 ? 4 : 0;
 }
 
-float* scales(KvType type, std::int64_t head_dim, std::byte* block) noexcept {
-  return reinterpret_cast<float*>(block + kv_code_bytes(code_bits(type), head_dim));
+std::size_t element_bytes(KvType type) noexcept { return type == KvType::kF32 ? 4 : 2; }
+
+std::size_t block_bytes(KvType type, int bits, std::int64_t head_dim) noexcept {
+  if (bits == 0) return static_cast<std::size_t>(kKvPageTokens * head_dim) * element_bytes(type);
+  const auto codes = static_cast<std::size_t>(kv_code_bytes(bits, head_dim));
+  return codes + static_cast<std::size_t>(kKvPageTokens) * sizeof(float);
+}
+
+float* scales(int bits, std::int64_t head_dim, std::byte* block) noexcept {
+  return reinterpret_cast<float*>(block + kv_code_bytes(bits, head_dim));
 }
 
 // Where the bytes of a position lie: of dimension d at first + d / 4 · quad + d % 4 · one of the
@@ -60,46 +71,56 @@ BytePlaces value_places(std::int64_t at) noexcept {
   return {at / 4 * 64 + at % 4, 16, 4, 16 * kKvPageTokens};
 }
 
-// The same of nibbles: where the byte of dimension d lies, and that of the dimension that shares it
-// at d + other (d / other is even).
-struct NibblePlaces {
-  std::int64_t first, other, quad, one, pair;
+// x, turned, as codes with one scale, which is returned; behind them fifteen zeros at least.
+float turned_codes(const float* x, std::int64_t head_dim, int bits, std::int8_t* codes) noexcept {
+  float turned[kMaxKvHeadDim];
+  std::copy(x, x + head_dim, turned);
+  rotate(turned, head_dim);
+  const float scale = kernels().forward.quantize_codes(turned, head_dim, bits, codes);
+  std::fill_n(codes + head_dim, 16, std::int8_t{0});
+  return scale;
+}
 
-  std::int64_t at(std::int64_t d) const noexcept {
-    return first + d / (2 * other) * pair + d % other / 4 * quad + d % 4 * one;
+// A key's codes of 6 bits: of sixteen dimensions four bytes in each of three lines.
+struct SixBits {
+  std::int64_t first;  // of the position
+
+  SixBits(std::int64_t head_dim, std::int64_t at) noexcept
+      : first(at / 16 * byte_block_dims(head_dim) * 12 + at % 16 * 4) {}
+
+  // codes: those of dimension d, a multiple of 16, and on.
+  void put(std::int64_t d, const std::int8_t* codes, std::byte* block) const noexcept {
+    std::byte* to = block + first + d * 12;
+    for (int i = 0; i < 4; ++i) {
+      const int a = codes[i], b = codes[4 + i], c = codes[8 + i], e = codes[12 + i];
+      to[i] = static_cast<std::byte>((a & 15) | (b & 15) << 4);
+      to[64 + i] = static_cast<std::byte>((c & 15) | (e & 15) << 4);
+      to[128 + i] = static_cast<std::byte>(a >> 4 | b >> 4 << 2 | c >> 4 << 4 | e >> 4 << 6);
+    }
   }
 };
 
-NibblePlaces key_nibbles(std::int64_t head_dim, std::int64_t at) noexcept {
-  return {at / 16 * 8 * byte_block_dims(head_dim) + at % 16 * 4, 4, 0, 1, 64};
-}
-
-NibblePlaces value_nibbles(std::int64_t at) noexcept {
-  return {at / 4 * 64 + at % 4, 16, 16, 4, 16 * kKvPageTokens};
-}
-
-// Calls put(byte's place, d, d + other) for each byte; the latter may be past the head.
-template <typename Put>
-void each_byte(std::int64_t head_dim, const NibblePlaces& places, Put put) noexcept {
-  for (std::int64_t pair = 0; pair < head_dim; pair += 2 * places.other) {
-    for (std::int64_t d = pair; d < std::min(pair + places.other, head_dim); ++d) {
-      put(places.at(d), d, d + places.other);
-    }
-  }
-}
-
-// x, turned, as nibbles with one scale, which is returned.
-float store_nibbles(const float* x, std::int64_t head_dim, const NibblePlaces& places,
-                    std::byte* block) noexcept {
-  float turned[kMaxKvHeadDim];
+float store_six_bits(const float* x, std::int64_t head_dim, std::int64_t at,
+                     std::byte* block) noexcept {
   std::int8_t codes[kMaxKvHeadDim + 16];
-  std::copy(x, x + head_dim, turned);
-  rotate(turned, head_dim);
-  const float scale = kernels().forward.quantize_nibbles(turned, head_dim, codes);
-  std::fill_n(codes + head_dim, 16, std::int8_t{0});
-  each_byte(head_dim, places, [&](std::int64_t at, std::int64_t low, std::int64_t high) {
-    block[at] = static_cast<std::byte>(codes[low] | codes[high] << 4);
-  });
+  const float scale = turned_codes(x, head_dim, 6, codes);
+  const SixBits places(head_dim, at);
+  for (std::int64_t d = 0; d < head_dim; d += 16) places.put(d, codes + d, block);
+  return scale;
+}
+
+// Where the nibbles of a value lie: those of dimensions d and d + 16 in one byte.
+std::int64_t nibbles_at(std::int64_t d, std::int64_t at) noexcept {
+  return d / 32 * 16 * kKvPageTokens + at / 4 * 64 + d % 16 * 4 + at % 4;
+}
+
+float store_nibbles(const float* x, std::int64_t head_dim, std::int64_t at,
+                    std::byte* block) noexcept {
+  std::int8_t codes[kMaxKvHeadDim + 16];
+  const float scale = turned_codes(x, head_dim, 4, codes);
+  for (std::int64_t d = 0; d < head_dim; d += d % 16 == 15 ? 17 : 1) {
+    block[nibbles_at(d, at)] = static_cast<std::byte>(codes[d] | codes[d + 16] << 4);
+  }
   return scale;
 }
 
@@ -124,14 +145,12 @@ void store(KvType type, std::int64_t head_dim, const float* x, std::byte* block,
   });
 }
 
-std::size_t element_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
-
 // Zeros the positions from `from` on: calls clear(position) for each.
 template <typename Clear>
-void clear_codes(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block,
+void clear_codes(int bits, std::int64_t head_dim, std::int64_t from, std::byte* block,
                  Clear clear) noexcept {
   for (std::int64_t at = from; at < kKvPageTokens; ++at) clear(at);
-  float* const first = scales(type, head_dim, block);
+  float* const first = scales(bits, head_dim, block);
   std::fill(first + from, first + kKvPageTokens, 0.0F);
 }
 
@@ -139,20 +158,32 @@ void clear_bytes(std::int64_t head_dim, const BytePlaces& places, std::byte* blo
   for (std::int64_t d = 0; d < byte_block_dims(head_dim); ++d) block[places.at(d)] = std::byte{0};
 }
 
-void clear_nibbles(std::int64_t head_dim, const NibblePlaces& places, std::byte* block) noexcept {
-  each_byte(head_dim, places,
-            [&](std::int64_t at, std::int64_t, std::int64_t) { block[at] = std::byte{0}; });
+void clear_six_bits(std::int64_t head_dim, std::int64_t at, std::byte* block) noexcept {
+  constexpr std::int8_t kZeros[16] = {};
+  const SixBits places(head_dim, at);
+  for (std::int64_t d = 0; d < head_dim; d += 16) places.put(d, kZeros, block);
+}
+
+void clear_nibbles(std::int64_t head_dim, std::int64_t at, std::byte* block) noexcept {
+  for (std::int64_t d = 0; d < head_dim; ++d) block[nibbles_at(d, at)] = std::byte{0};
 }
 
 }  // namespace
 
+std::size_t kv_key_bytes(KvType type, std::int64_t head_dim) noexcept {
+  return block_bytes(type, key_bits(type), head_dim);
+}
+
+std::size_t kv_value_bytes(KvType type, std::int64_t head_dim) noexcept {
+  return block_bytes(type, value_bits(type), head_dim);
+}
+
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept {
   if (type == KvType::kInt8) {
-    scales(type, head_dim, block)[at] = store_bytes(x, head_dim, key_places(head_dim, at), block);
+    scales(8, head_dim, block)[at] = store_bytes(x, head_dim, key_places(head_dim, at), block);
   } else if (type == KvType::kInt4) {
-    scales(type, head_dim, block)[at] =
-        store_nibbles(x, head_dim, key_nibbles(head_dim, at), block);
+    scales(6, head_dim, block)[at] = store_six_bits(x, head_dim, at, block);
   } else {
     store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {
       scatter(from, count, head_dim, at, first, to);
@@ -163,9 +194,9 @@ void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float*
 void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                  std::byte* block) noexcept {
   if (type == KvType::kInt8) {
-    scales(type, head_dim, block)[at] = store_bytes(x, head_dim, value_places(at), block);
+    scales(8, head_dim, block)[at] = store_bytes(x, head_dim, value_places(at), block);
   } else if (type == KvType::kInt4) {
-    scales(type, head_dim, block)[at] = store_nibbles(x, head_dim, value_nibbles(at), block);
+    scales(4, head_dim, block)[at] = store_nibbles(x, head_dim, at, block);
   } else {
     store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {
       std::copy(from, from + count, to + at * head_dim + first);
@@ -174,10 +205,10 @@ void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const floa
 }
 
 void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte* block) noexcept {
-  if (code_bits(type) != 0) {
-    return clear_codes(type, head_dim, from, block, [=](std::int64_t at) {
-      type == KvType::kInt8 ? clear_bytes(head_dim, key_places(head_dim, at), block)
-                            : clear_nibbles(head_dim, key_nibbles(head_dim, at), block);
+  if (const int bits = key_bits(type); bits != 0) {
+    return clear_codes(bits, head_dim, from, block, [=](std::int64_t at) {
+      bits == 8 ? clear_bytes(head_dim, key_places(head_dim, at), block)
+                : clear_six_bits(head_dim, at, block);
     });
   }
   const std::size_t width = element_bytes(type);
@@ -193,10 +224,10 @@ void clear_keys(KvType type, std::int64_t head_dim, std::int64_t from, std::byte
 
 void clear_values(KvType type, std::int64_t head_dim, std::int64_t from,
                   std::byte* block) noexcept {
-  if (code_bits(type) != 0) {
-    return clear_codes(type, head_dim, from, block, [=](std::int64_t at) {
-      type == KvType::kInt8 ? clear_bytes(head_dim, value_places(at), block)
-                            : clear_nibbles(head_dim, value_nibbles(at), block);
+  if (const int bits = value_bits(type); bits != 0) {
+    return clear_codes(bits, head_dim, from, block, [=](std::int64_t at) {
+      bits == 8 ? clear_bytes(head_dim, value_places(at), block)
+                : clear_nibbles(head_dim, at, block);
     });
   }
   const std::size_t row = static_cast<std::size_t>(head_dim) * element_bytes(type);

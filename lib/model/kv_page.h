@@ -2,8 +2,8 @@
 //
 // A vector of head_dim floats goes to position `at` of its block: as floats, rounded to IEEE
 // half, (int8) as 128 + round(x · 127 / max|x|) with the scale max|x| / 127, or (int4) turned
-// (rotation.h) and as nibbles. The bits are the same for every instruction set. Two
-// threads may write to one block at different positions.
+// (rotation.h), keys in codes of 6 bits and values of 4. The bits are the same for every
+// instruction set. Two threads may write to one block at different positions.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,10 @@
 namespace lathe {
 
 inline constexpr std::int64_t kMaxKvHeadDim = 8192;
+
+// Bytes of a block.
+std::size_t kv_key_bytes(KvType type, std::int64_t head_dim) noexcept;
+std::size_t kv_value_bytes(KvType type, std::int64_t head_dim) noexcept;
 
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept;

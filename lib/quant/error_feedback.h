@@ -51,10 +51,10 @@ class ErrorFeedback {
   void keep(std::span<const float> products, double damping);
 
   std::int64_t n_;
-  std::vector<float> products_;
   std::vector<std::int64_t> order_;
   std::vector<float> before_;
   std::vector<float> within_;
+  std::vector<float> products_;
 };
 
 // Sixteen rows, input after input. weights: [inputs][16]. round(k, wanted, lost) rounds the weights

@@ -10,12 +10,12 @@
 //   o'   = o·c + (Σ w[t]·v[t] over integers, exactly, times the scale of w): one FMA
 // Queries and weights become bytes as in quantize_row.h: in 127ths of the largest, to nearest even.
 //
-// The codes of a page lie as those of packed weights of 8 or 4 bits do, with 128 or 8 added: of the
-// keys sixteen positions times four dimensions make a quad, of the values sixteen dimensions times
-// four positions. So add_dots() multiplies them, with rows for tokens. In 4 bits a line holds two
-// quads: of the keys neighbours; of the values those of neighbouring dimensions, so that no two
-// positions share a byte. Positions that a row does not see weigh zero, exactly: rows that are
-// taken together change none of each other's bits.
+// The codes of a page lie as those of packed weights of 8, 6 or 4 bits do, with half of their range
+// added: of the keys sixteen positions times four dimensions make a quad, of the values sixteen
+// dimensions times four positions. So add_dots() multiplies them, with rows for tokens. Values in 4
+// bits have two quads of neighbouring dimensions in a line, so that no two positions share a byte.
+// Positions that a row does not see weigh zero, exactly: rows that are taken together change none
+// of each other's bits.
 #pragma once
 
 #include "kernels/forward_kernels.h"
@@ -62,20 +62,27 @@ void quantize_bytes(const float* x, std::int64_t n, const ByteRows& to, std::int
   to.scale[row] = scale.scale + 0.0f * total;
 }
 
-// Shares of the scale that reaches the largest element which are tried for nibbles: of 64 normal
-// numbers the mean squared error is a tenth less with the best of them than with the first.
-constexpr float kNibbleShares[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 0.75f};
+// Shares of the scale that reaches the largest element which are tried: of 64 normal numbers the
+// mean squared error in 4 bits is a tenth less with the best of them than with the first.
+constexpr float kScaleShares[] = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f, 0.75f};
 
-// Numbers in units of their scale, rounded to what a nibble can hold.
-inline Lanes round_to_nibbles(Lanes x) noexcept {
-  const Lanes magic = Lanes::all(kRounder);
-  return min(max(sub(add(x, magic), magic), Lanes::all(-8.0f)), Lanes::all(7.0f));
-}
+// Rounds numbers in units of their scale to what a code can stand for.
+struct CodeRounder {
+  explicit CodeRounder(int bits) noexcept : half(static_cast<float>(1 << (bits - 1))) {}
 
-float quantize_nibbles(const float* x, std::int64_t n, std::int8_t* codes) noexcept {
+  Lanes operator()(Lanes x) const noexcept {
+    const Lanes magic = Lanes::all(kRounder);
+    return min(max(sub(add(x, magic), magic), Lanes::all(-half)), Lanes::all(half - 1.0f));
+  }
+
+  float half;
+};
+
+float quantize_codes(const float* x, std::int64_t n, int bits, std::int8_t* codes) noexcept {
   const auto load = [x, n](std::int64_t i) {
     return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
   };
+  const CodeRounder rounded(bits);
   Lanes high = Lanes::zero();
   Lanes low = Lanes::zero();
   Lanes nothing = Lanes::zero();
@@ -87,33 +94,33 @@ float quantize_nibbles(const float* x, std::int64_t n, std::int8_t* codes) noexc
   }
   const float most = largest(high);
   const float least = largest(low);
-  const float top = most > least ? most : -least;
   // Zero, or no number.
   const float unsound = sum(nothing);
-  const bool zeros = !(most >= 0x1p-100f || least >= 0x1p-100f) || unsound != 0.0f;
   float best = 0.0f;
-  float fewest = 0.0f;
-  for (const float share : kNibbleShares) {
-    if (zeros) break;
-    const float scale = share * top / -8.0f;
-    const Lanes unit = Lanes::all(scale);
-    const Lanes inverse = Lanes::all(1.0f / scale);
-    Lanes errors = Lanes::zero();
-    for (std::int64_t i = 0; i < n; i += 16) {
-      const Lanes value = load(i);
-      const Lanes lost = sub(mul(round_to_nibbles(mul(value, inverse)), unit), value);
-      errors = fma(lost, lost, errors);
-    }
-    const float error = sum(errors);
-    if (best == 0.0f || error < fewest) {
-      best = scale;
-      fewest = error;
+  if ((most >= 0x1p-100f || least >= 0x1p-100f) && unsound == 0.0f) {
+    const float whole = (most > least ? most : -least) / -rounded.half;
+    float fewest = 0.0f;
+    for (const float share : kScaleShares) {
+      const float scale = share * whole;
+      const Lanes unit = Lanes::all(scale);
+      const Lanes inverse = Lanes::all(1.0f / scale);
+      Lanes errors = Lanes::zero();
+      for (std::int64_t i = 0; i < n; i += 16) {
+        const Lanes value = load(i);
+        const Lanes lost = sub(mul(rounded(mul(value, inverse)), unit), value);
+        errors = fma(lost, lost, errors);
+      }
+      const float error = sum(errors);
+      if (best == 0.0f || error < fewest) {
+        best = scale;
+        fewest = error;
+      }
     }
   }
   const Lanes inverse = Lanes::all(best == 0.0f ? 0.0f : 1.0f / best);
-  const Lanes coded = Lanes::all(kRounder + 8.0f);
+  const Lanes coded = Lanes::all(kRounder + rounded.half);
   for (std::int64_t i = 0; i < n; i += 16) {
-    store_low_bytes(add(round_to_nibbles(mul(load(i), inverse)), coded), codes + i);
+    store_low_bytes(add(rounded(mul(load(i), inverse)), coded), codes + i);
   }
   return best + unsound;
 }
@@ -254,7 +261,7 @@ struct CodeBlock {
 };
 
 // At most kByteRows rows, each of which sees at least one key.
-template <int bits>
+template <int kKeyBits, int kValueBits>
 void attend_code_rows(std::int64_t rows, const ByteRows& q, std::int64_t row, std::int64_t head_dim,
                       const CodeBlock& keys, const CodeBlock& values, const CodeBlock& next,
                       const std::int32_t* first, const std::int32_t* last, float cap, float* m,
@@ -266,8 +273,8 @@ void attend_code_rows(std::int64_t rows, const ByteRows& q, std::int64_t row, st
   alignas(64) float shrink[16];
   const std::int64_t quads = byte_block_dims(head_dim) / 4;
   for (std::int64_t i = 0; i < rows; i += kDirectTokens) {
-    score_codes<bits>(rows - i, q, row + i, quads, keys.lines, keys.scales,
-                      values.lines - keys.lines, any.begin / 16, any.end / 16, p + i);
+    score_codes<kKeyBits>(rows - i, q, row + i, quads, keys.lines, keys.scales,
+                          values.lines - keys.lines, any.begin / 16, any.end / 16, p + i);
   }
   if (cap != 0.0f) {
     for (std::int64_t i = 0; i < rows; ++i) soft_cap(p[i] + any.begin, any.end - any.begin, cap);
@@ -282,22 +289,22 @@ void attend_code_rows(std::int64_t rows, const ByteRows& q, std::int64_t row, st
     quantize_weights(p + i, any, values.scales, i, weights);
   }
   for (std::int64_t i = 0; i < rows; i += kDirectTokens) {
-    add_codes<bits>(rows - i, weights, i, any, values.lines, head_dim, next.lines - values.lines,
-                    shrink + i, o + i * head_dim);
+    add_codes<kValueBits>(rows - i, weights, i, any, values.lines, head_dim,
+                          next.lines - values.lines, shrink + i, o + i * head_dim);
   }
 }
 
-template <int bits>
+template <int kKeyBits, int kValueBits>
 void attend_codes(const ByteRows& q, std::int64_t queries, std::int64_t head_dim, const void* keys,
                   const void* values, const void* next_keys, const std::int32_t* first,
                   const std::int32_t* last, float cap, float* m, float* l, float* o) noexcept {
-  const std::int64_t code_bytes = kv_code_bytes(bits, head_dim);
-  const CodeBlock key_block(keys, code_bytes);
-  const CodeBlock value_block(values, code_bytes);
-  const CodeBlock next_block(next_keys, code_bytes);
+  const CodeBlock key_block(keys, kv_code_bytes(kKeyBits, head_dim));
+  const CodeBlock value_block(values, kv_code_bytes(kValueBits, head_dim));
+  const CodeBlock next_block(next_keys, kv_code_bytes(kKeyBits, head_dim));
   each_block<kByteRows>(queries, first, last, [&](std::int64_t row, std::int64_t rows) {
-    attend_code_rows<bits>(rows, q, row, head_dim, key_block, value_block, next_block, first + row,
-                           last + row, cap, m + row, l + row, o + row * head_dim);
+    attend_code_rows<kKeyBits, kValueBits>(rows, q, row, head_dim, key_block, value_block,
+                                           next_block, first + row, last + row, cap, m + row,
+                                           l + row, o + row * head_dim);
   });
 }
 

@@ -43,10 +43,10 @@ constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
       .rope = rope,
       .attend_f32 = attend<F32Cache>,
       .attend_f16 = attend<F16Cache>,
-      .attend_int8 = attend_codes<8>,
-      .attend_int4 = attend_codes<4>,
+      .attend_int8 = attend_codes<8, 8>,
+      .attend_int4 = attend_codes<6, 4>,
       .quantize_bytes = quantize_bytes,
-      .quantize_nibbles = quantize_nibbles,
+      .quantize_codes = quantize_codes,
       .sum_exp = sum_exp,
   };
 }

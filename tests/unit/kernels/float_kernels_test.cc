@@ -129,7 +129,7 @@ TEST_P(FloatKernels, WhatIsNoNumberStaysNone) {
         x[static_cast<std::size_t>(at)] = bad;
         std::vector<std::int8_t> bytes(static_cast<std::size_t>((n + 15) / 16 * 16));
         EXPECT_TRUE(std::isnan(t.quantize_vector(x.data(), n, bytes.data())));
-        EXPECT_TRUE(std::isnan(t.quantize_nibbles(x.data(), n, bytes.data())));
+        EXPECT_TRUE(std::isnan(t.quantize_codes(x.data(), n, 4, bytes.data())));
         if (std::isnan(bad)) {
           EXPECT_TRUE(std::isnan(t.sum_exp(x.data(), n, 1.0f)));
         }
@@ -338,22 +338,23 @@ enum class Stored { kF32, kF16, kInt8, kInt4 };
 
 bool in_codes(Stored stored) { return stored == Stored::kInt8 || stored == Stored::kInt4; }
 
-// Where an element lies, and in which half of its byte.
-struct Place {
+// Where bits of an element lie: `count` of them, from `shift` on of the byte (or wider element) at
+// `index`, are those from `above` on.
+struct Part {
   std::int64_t index;
-  int shift = 0;
+  int shift = 0, count = 8, above = 0;
 };
+using Place = std::vector<Part>;
 
 // A page's block of keys or values, its elements at the places that `index` says.
 template <typename Index>
 std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t head_dim,
-                                Stored stored, Floats* as_stored, Index index) {
+                                Stored stored, int bits, Floats* as_stored, Index index) {
   const std::size_t width = stored == Stored::kF32 ? 4 : stored == Stored::kF16 ? 2 : 1;
-  const auto elements =
-      in_codes(stored)
-          ? static_cast<std::size_t>(kv_code_bytes(stored == Stored::kInt8 ? 8 : 4, head_dim))
-          : static_cast<std::size_t>(kKvPageTokens * head_dim) * width;
-  const float top = stored == Stored::kInt8 ? 127.0f : 7.0f;
+  const auto elements = in_codes(stored)
+                            ? static_cast<std::size_t>(kv_code_bytes(bits, head_dim))
+                            : static_cast<std::size_t>(kKvPageTokens * head_dim) * width;
+  const float top = static_cast<float>((1 << (bits - 1)) - 1);
   // What is not written looks like a large number, or none.
   std::vector<std::byte> block(elements + kKvPageTokens * sizeof(float), std::byte{0x7f});
   for (std::int64_t t = 0; t < count; ++t) {
@@ -363,7 +364,7 @@ std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t
     const float scale = most / top;
     for (std::int64_t d = 0; d < head_dim; ++d) {
       const Place place = index(t, d);
-      std::byte* to = block.data() + static_cast<std::size_t>(place.index) * width;
+      std::byte* to = block.data() + static_cast<std::size_t>(place.front().index) * width;
       float value = from[d];
       if (stored == Stored::kF32) {
         std::memcpy(to, &value, 4);
@@ -373,11 +374,11 @@ std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t
         value = f16_to_f32(half);
       } else {
         const int code = static_cast<int>(std::nearbyint(value / scale));
-        if (stored == Stored::kInt8) {
-          *to = static_cast<std::byte>(code + 128);
-        } else {
-          *to = (*to & static_cast<std::byte>(0xf0 >> place.shift)) |
-                static_cast<std::byte>((code + 8) << place.shift);
+        for (const Part& part : place) {
+          std::byte& byte = block[static_cast<std::size_t>(part.index)];
+          const int mask = ((1 << part.count) - 1) << part.shift;
+          const int bits_of_it = (code + (1 << (bits - 1))) >> part.above << part.shift & mask;
+          byte = (byte & static_cast<std::byte>(~mask)) | static_cast<std::byte>(bits_of_it);
         }
         value = static_cast<float>(code) * scale;
       }
@@ -388,21 +389,21 @@ std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t
   return block;
 }
 
-Place key_place(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
-  if (!in_codes(stored)) return {(p / 16 * dim + d) * 16 + p % 16};
+Place key_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t d) {
+  if (!in_codes(stored)) return {{(t / 16 * dim + d) * 16 + t % 16}};
   const std::int64_t quads = byte_block_dims(dim) / 4;
-  const auto in = [&](std::int64_t line) { return (line * 16 + p % 16) * 4 + d % 4; };
-  if (stored == Stored::kInt8) return {in(p / 16 * quads + d / 4)};
-  return {in(p / 16 * quads / 2 + d / 8), d / 4 % 2 == 0 ? 0 : 4};
+  const auto in = [&](std::int64_t line) { return (line * 16 + t % 16) * 4 + d % 4; };
+  if (stored == Stored::kInt8) return {{in(t / 16 * quads + d / 4)}};
+  const std::int64_t block = (t / 16 * quads / 4 + d / 16) * 3;
+  const int quad = static_cast<int>(d % 16 / 4);
+  return {{in(block + quad / 2), quad % 2 * 4, 4, 0}, {in(block + 2), quad * 2, 2, 4}};
 }
 
-Place value_place(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
-  if (!in_codes(stored)) return {p * dim + d};
-  const auto in = [&](std::int64_t tile) {
-    return ((tile * 16 + p / 4) * 16 + d % 16) * 4 + p % 4;
-  };
-  if (stored == Stored::kInt8) return {in(d / 16)};
-  return {in(d / 32), d / 16 % 2 == 0 ? 0 : 4};
+Place value_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t d) {
+  if (!in_codes(stored)) return {{t * dim + d}};
+  const auto in = [&](std::int64_t tile) { return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4; };
+  if (stored == Stored::kInt8) return {{in(d / 16)}};
+  return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
 
 // Rows as the kernels for integers read them, and what they stand for, in place.
@@ -462,11 +463,13 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
     }
     const std::int64_t start = page * kKvPageTokens;
     const std::int64_t count = std::min(kKvPageTokens, context - start);
+    const int key_bits = stored == Stored::kInt4 ? 6 : 8;
+    const int value_bits = stored == Stored::kInt4 ? 4 : 8;
     const auto keys =
-        block_of(all_keys.data() + start * dim, count, dim, stored, &k,
+        block_of(all_keys.data() + start * dim, count, dim, stored, key_bits, &k,
                  [&](std::int64_t p, std::int64_t d) { return key_place(stored, dim, p, d); });
     const auto values =
-        block_of(all_values.data() + start * dim, count, dim, stored, &v,
+        block_of(all_values.data() + start * dim, count, dim, stored, value_bits, &v,
                  [&](std::int64_t p, std::int64_t d) { return value_place(stored, dim, p, d); });
     const auto run = [&](auto kernel, const auto& rows_of_queries) {
       kernel(rows_of_queries, a.queries, dim, keys.data(), values.data(), keys.data(), first.data(),
@@ -507,31 +510,34 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
   return o;
 }
 
-TEST_P(FloatKernels, NibblesEqualGenericAndLoseLittle) {
-  for (const std::int64_t n : {1, 2, 10, 16, 20, 64, 80, 256}) {
-    for (std::uint32_t seed = 0; seed < 20; ++seed) {
-      Floats x = random_floats(n, 1.0f, seed);
-      if (seed == 0) std::fill(x.begin(), x.end(), 0.0f);
-      if (seed == 1) std::fill(x.begin(), x.end(), 0x1p-101f);
-      const auto size = static_cast<std::size_t>((n + 15) / 16 * 16);
-      std::vector<std::int8_t> expected(size);
-      std::vector<std::int8_t> got(size);
-      const float scale = generic().forward.quantize_nibbles(x.data(), n, expected.data());
-      EXPECT_EQ(table().forward.quantize_nibbles(x.data(), n, got.data()), scale);
-      EXPECT_EQ(got, expected);
-      double lost = 0;
-      double whole = 0;
-      for (std::int64_t i = 0; i < n; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        ASSERT_GE(got[at], 0);
-        ASSERT_LE(got[at], 15);
-        lost += std::pow(static_cast<double>(static_cast<float>(got[at] - 8) * scale - x[at]), 2);
-        whole += std::pow(static_cast<double>(x[at]), 2);
-      }
-      if (seed < 2) {
-        EXPECT_EQ(scale, 0.0f);
-      } else {
-        EXPECT_LT(lost, 0.02 * whole) << n;
+TEST_P(FloatKernels, CodesEqualGenericAndLoseLittle) {
+  for (const int bits : {4, 6}) {
+    const int half = 1 << (bits - 1);
+    for (const std::int64_t n : {1, 2, 10, 16, 20, 64, 80, 256}) {
+      for (std::uint32_t seed = 0; seed < 20; ++seed) {
+        Floats x = random_floats(n, 1.0f, seed);
+        if (seed == 0) std::fill(x.begin(), x.end(), 0.0f);
+        if (seed == 1) std::fill(x.begin(), x.end(), 0x1p-101f);
+        const auto size = static_cast<std::size_t>((n + 15) / 16 * 16);
+        std::vector<std::int8_t> expected(size);
+        std::vector<std::int8_t> got(size);
+        const float scale = generic().forward.quantize_codes(x.data(), n, bits, expected.data());
+        EXPECT_EQ(table().forward.quantize_codes(x.data(), n, bits, got.data()), scale);
+        EXPECT_EQ(got, expected);
+        double lost = 0;
+        double whole = 0;
+        for (std::int64_t i = 0; i < n; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          ASSERT_GE(got[at], 0);
+          ASSERT_LT(got[at], 2 * half);
+          lost += std::pow(static_cast<double>(static_cast<float>(got[at] - half) * scale - x[at]), 2);
+          whole += std::pow(static_cast<double>(x[at]), 2);
+        }
+        if (seed < 2) {
+          EXPECT_EQ(scale, 0.0f);
+        } else {
+          EXPECT_LT(lost, (bits == 4 ? 0.02 : 0.0015) * whole) << n;
+        }
       }
     }
   }

@@ -87,12 +87,12 @@ class AttentionCase {
       for (std::int64_t d = 0; d < c_.head_dim; ++d) {
         dot += static_cast<double>(queries_[static_cast<std::size_t>(
                    (position * c_.heads + head) * c_.head_dim + d)]) *
-               static_cast<double>(stored(keys_, p, kv, d));
+               static_cast<double>(stored(keys_, p, kv, d, 6));
       }
       const double weight = std::exp(dot / std::sqrt(static_cast<double>(c_.head_dim)));
       sum += weight;
       for (std::size_t i = 0; i < out.size(); ++i) {
-        out[i] += weight * static_cast<double>(stored(values_, p, kv, static_cast<int>(i)));
+        out[i] += weight * static_cast<double>(stored(values_, p, kv, static_cast<int>(i), 4));
       }
     }
     for (double& x : out) x /= sum;
@@ -100,24 +100,26 @@ class AttentionCase {
   }
 
  private:
-  float stored(const std::vector<float>& v, std::int64_t p, std::int64_t h, std::int64_t i) const {
+  // `bits`: of a code of four-bit pages.
+  float stored(const std::vector<float>& v, std::int64_t p, std::int64_t h, std::int64_t i,
+               int bits) const {
     const float* vector = v.data() + (p * c_.kv_heads + h) * c_.head_dim;
     const float x = vector[i];
     if (c_.type == KvType::kF32) return x;
     if (c_.type == KvType::kF16) return f16_to_f32(f32_to_f16(x));
-    if (c_.type == KvType::kInt4) return in_nibbles(vector)[static_cast<std::size_t>(i)];
+    if (c_.type == KvType::kInt4) return in_codes(vector, bits)[static_cast<std::size_t>(i)];
     float most = 0.0F;
     for (std::int64_t d = 0; d < c_.head_dim; ++d) most = std::max(most, std::abs(vector[d]));
     return std::nearbyint(x * (127.0F / most)) * (most / 127.0F);
   }
 
-  // What four bits keep of a vector, turned back.
-  std::vector<float> in_nibbles(const float* vector) const {
+  // What codes keep of a vector, turned back.
+  std::vector<float> in_codes(const float* vector, int bits) const {
     std::vector<float> x(vector, vector + c_.head_dim);
     std::vector<std::int8_t> codes((x.size() + 15) / 16 * 16);
     rotate(x.data(), c_.head_dim);
-    const float scale = kernels().forward.quantize_nibbles(x.data(), c_.head_dim, codes.data());
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(codes[i] - 8) * scale;
+    const float scale = kernels().forward.quantize_codes(x.data(), c_.head_dim, bits, codes.data());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(codes[i] - (1 << (bits - 1))) * scale;
     rotate(x.data(), c_.head_dim);
     return x;
   }

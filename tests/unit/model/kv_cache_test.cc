@@ -56,11 +56,11 @@ void expect_tags(const KvCache& cache, SequenceId sequence, std::int64_t from, s
 
 TEST(KvShape, BlocksHoldOnePageOfOneHead) {
   KvShape s = kShape;
-  EXPECT_EQ(s.block_bytes(0), 64U * 6 * 4);
-  EXPECT_EQ(s.block_bytes(1), 64U * 4 * 4);
+  EXPECT_EQ(s.key_bytes(0), 64U * 6 * 4);
+  EXPECT_EQ(s.value_bytes(1), 64U * 4 * 4);
   EXPECT_EQ(s.page_bytes(), 64U * 4 * 2 * (2 * 6 + 3 * 4));
   s.type = KvType::kF16;
-  EXPECT_EQ(s.block_bytes(0), 64U * 6 * 2);
+  EXPECT_EQ(s.key_bytes(0), 64U * 6 * 2);
 }
 
 TEST(KvShape, FingerprintsTellLayersApart) {
@@ -80,7 +80,7 @@ TEST(KvCache, BlocksOfLayersAndHeadsDoNotOverlap) {
   std::byte* const start = cache.keys(s, 0, 0, 0);
   std::size_t next = 0;
   for (std::int64_t layer = 0; layer < 2; ++layer) {
-    const std::size_t block = kShape.block_bytes(layer);
+    const std::size_t block = kShape.key_bytes(layer);
     const auto& [kv_heads, head_dim] = kShape.layers[static_cast<std::size_t>(layer)];
     for (std::int64_t head = 0; head < kv_heads; ++head) {
       EXPECT_EQ(cache.keys(s, 0, layer, head), start + next);
