@@ -93,7 +93,7 @@ std::string model_name(const std::string& path) {
   return part ? part->whole : stem;
 }
 
-std::vector<ModelFile> model_files(const std::string& folder) {
+std::vector<ModelFile> models_in(const std::string& folder) {
   std::vector<ModelFile> out;
   std::error_code error;
   fs::directory_iterator entries(folder, error);

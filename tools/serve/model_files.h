@@ -20,6 +20,6 @@ std::string model_name(const std::string& path);
 
 // Files that end so, and folders with a config.json, in the order of their names; of a model in
 // parts the first. What begins with a dot is passed over. Throws kIo.
-std::vector<ModelFile> model_files(const std::string& folder);
+std::vector<ModelFile> models_in(const std::string& folder);
 
 }  // namespace lathe::tool

@@ -50,7 +50,7 @@ ModelFolder::ModelFolder(const Tool& tool, std::string folder, std::uint64_t bud
       budget_(budget),
       reserve_(reserve),
       open_(std::move(open)) {
-  for (ModelFile& file : model_files(folder_)) {
+  for (ModelFile& file : models_in(folder_)) {
     const std::string name = file.name;
     entries_[name].file = std::move(file);
   }
@@ -84,7 +84,7 @@ FoundModel ModelFolder::find(const std::string& name, const std::function<bool()
 void ModelFolder::look_again(Lock& lock) {
   std::vector<ModelFile> files;
   try {
-    files = model_files(folder_);
+    files = models_in(folder_);
   } catch (const Error&) {
     return;  // what was known is answered still
   }

@@ -45,7 +45,7 @@ TEST(ModelFiles, AreFilesAndFoldersOfAKnownForm) {
   write(at / "same.lathe", 1);
   write(at / "same.gguf", 2);
   std::vector<std::string> names;
-  for (const ModelFile& one : model_files(at.string())) {
+  for (const ModelFile& one : models_in(at.string())) {
     names.push_back(one.name);
     if (one.name == "hf") {
       EXPECT_EQ(one.bytes, 33U);
@@ -56,7 +56,7 @@ TEST(ModelFiles, AreFilesAndFoldersOfAKnownForm) {
     EXPECT_GT(one.written, 0);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "hf", "parts", "same.gguf", "same.lathe"}));
-  EXPECT_THROW(model_files((at / "absent").string()), Error);
+  EXPECT_THROW(models_in((at / "absent").string()), Error);
 }
 
 }  // namespace
