@@ -1,10 +1,13 @@
 #include "bench/plan_command.h"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lathe/bench/load.h"
+#include "lathe/host/temporary_folder.h"
 #include "lathe/lathe.h"
 #include "lathe/workers/plan.h"
 
@@ -109,14 +112,13 @@ std::vector<LoadRequest> requests_of(const Options& o, double& rate) {
 }
 
 std::shared_ptr<const Model> open_model(const Tool& tool, const Options& o) {
-  const int threads = tool.common().threads_or_default();
   LoadOptions load;
-  load.threads = threads;
-  std::optional<TemporaryFolder> folder;
-  return Model::load(o.shape.empty()
-                         ? Checkpoint::open(tool.common().model)
-                         : random_model(tool, o.shape, o.scheme, o.layers, threads, folder),
-                     nullptr, load);
+  load.threads = tool.common().threads_or_default();
+  std::optional<TemporaryFolder> folder;  // until it is loaded
+  const auto checkpoint =
+      o.shape.empty() ? Checkpoint::open(tool.common().model)
+                      : random_model(tool, o.shape, o.scheme, o.layers, load.threads, folder);
+  return Model::load(checkpoint, nullptr, load);
 }
 
 int run(const Tool& tool, const Options& o) {
