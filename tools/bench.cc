@@ -12,6 +12,7 @@
 #include "bench/machine_text.h"
 #include "bench/options.h"
 #include "bench/peers.h"
+#include "bench/plan_command.h"
 #include "bench/plot_file.h"
 #include "bench/runner.h"
 #include "bench/serve_command.h"
@@ -140,7 +141,9 @@ int bench(const Tool& tool, BenchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "serve") return run_bench_serve(argc - 1, argv + 1);
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "serve") return run_bench_serve(argc - 1, argv + 1);
+  if (command == "plan") return run_bench_plan(argc - 1, argv + 1);
   Tool tool("bench", "measure how fast a model runs, beside what the machine allows");
   BenchOptions options;
   add_bench_options(tool, options);
@@ -161,7 +164,9 @@ int main(int argc, char** argv) {
                "In turn with another program: ratios with intervals");
   tool.example("bench serve --url http://127.0.0.1:8080/v1 --rate 4",
                "A server, under requests that come at a rate; bench serve --help says more");
-  tool.see_also("bench-serve(1), perplexity(1), quantize(1), lathe(7)");
+  tool.example("bench plan -m model.lathe --workers 6",
+               "Workers for prompts and workers for answers; bench plan --help says more");
+  tool.see_also("bench-plan(1), bench-serve(1), perplexity(1), quantize(1), lathe(7)");
 
   // Names of several letters after one dash are llama-bench's way, not the parser's.
   static char pg[] = "--pg";

@@ -1,6 +1,7 @@
 // generate: continue a text, or answer a message, with a model; or many of them.
 #include "lathe/generate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "lathe/answer_check.h"
 #include "lathe/chat_json.h"
+#include "lathe/ensemble.h"
 #include "lathe/lathe.h"
 
 #include "common/left_out.h"
@@ -135,6 +137,13 @@ void note_speed(const Tool& tool, const OpenedModel& opened, const Generation& r
       result.prompt_tokens, result.ids.size(), to_string(result.reason), load,
       result.timings.first_token, rate));
   tell_of_pace(tool, opened, rate);
+  if (tool.ensemble() == nullptr) return;
+  const Ensemble::Traffic traffic = tool.ensemble()->traffic();
+  const auto tokens = static_cast<double>(result.prompt_tokens) + std::max(steps, 0.0);
+  tool.note(fmt::format(
+      "{} processes; for each token {:.0f} bytes to and from the others, {} "
+      "exchanges in all",
+      tool.ensemble()->size(), static_cast<double>(traffic.bytes) / tokens, traffic.calls));
 }
 
 int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {

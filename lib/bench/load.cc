@@ -125,7 +125,7 @@ LoadReport summarize_load(std::span<const LoadRequest> plan, std::span<const Loa
     total.push_back(one.pieces.back() - one.sent);
     const double rest = one.pieces.back() - one.pieces.front();
     if (one.tokens > 1) per_token.push_back(rest / static_cast<double>(one.tokens - 1));
-    for (std::size_t i = 1; i < one.pieces.size(); ++i) {
+    for (std::size_t i = 1; i < one.pieces.size() && !one.whole; ++i) {
       between.push_back(one.pieces[i] - one.pieces[i - 1]);
     }
   }

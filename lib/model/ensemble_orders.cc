@@ -11,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/fail.h"
 #include "checkpoint/config_text.h"
+#include "model/load_matrix.h"
 
 namespace lathe {
 namespace {
@@ -67,9 +68,7 @@ std::string identity_of(const Checkpoint& checkpoint) {
     const TensorInfo& info = checkpoint.tensors()[i];
     add_text(fmt::format("{} {} {}\n", info.name, static_cast<int>(info.dtype), info.bytes));
     // What another program has packed is made into our layout by whoever looks at it.
-    const bool foreign =
-        info.dtype == DType::kPacked && checkpoint.format() != CheckpointFormat::kLathe;
-    if (foreign || info.rows() == 0) continue;
+    if (is_packed_on_request(checkpoint, info) || info.rows() == 0) continue;
     constexpr std::size_t kSome = 256;
     if (const auto bytes = checkpoint.bytes_in_place(i); !bytes.empty()) {
       const std::size_t some = std::min(kSome, bytes.size());

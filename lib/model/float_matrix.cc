@@ -37,7 +37,7 @@ const std::byte* FloatMatrix::row(std::int64_t r) const noexcept {
 }
 
 std::vector<std::span<const std::byte>> FloatMatrix::memory(Range rows) const {
-  return {{row(rows.first), row(rows.last)}};
+  return {std::span<const std::byte>(row(rows.first), row(rows.last))};
 }
 
 FloatMatrix::Path FloatMatrix::path(std::int64_t input_rows) const noexcept {

@@ -17,7 +17,9 @@ struct KnownWorker {
 
   State state = State::kAbsent;
   std::uint64_t session = 0;
-  WorkerRole role = WorkerRole::kBoth;
+  WorkerRole role = WorkerRole::kBoth;  // never kAuto
+  bool automatic = false;               // its role is ours to say
+  bool planned = false;                 // and was said
   std::int64_t places = 0;
   std::set<RowId> rows;     // that it has
   bool full = false;        // it turned a request away, and has given no sign since

@@ -23,7 +23,7 @@ void fields(A& a, S& s) {
 template <typename A, Some<Welcome> S>
 void fields(A& a, S& s) {
   a(s.session, s.identity);
-  a.choice(s.role, WorkerRole::kDecode);
+  a.choice(s.role, WorkerRole::kAuto);
   a(s.places);
 }
 

@@ -25,7 +25,7 @@
 
 namespace lathe {
 
-inline constexpr std::uint8_t kWorkerVersion = 1;
+inline constexpr std::uint8_t kWorkerVersion = 2;
 
 using RowId = std::uint64_t;
 

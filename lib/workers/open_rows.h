@@ -46,6 +46,10 @@ class OpenRows {
     const auto at = rows_.find(id);
     return at == rows_.end() ? nullptr : &at->second;
   }
+  template <typename Look>
+  void for_each(Look&& look) const {
+    for (const auto& [id, row] : rows_) look(row);
+  }
   void give(RowId id, std::size_t worker, std::uint64_t ping, bool prompt) {
     waiting_.erase(id);
     OpenRow& row = rows_.at(id);

@@ -20,6 +20,10 @@ std::uint64_t beginning_of(const std::vector<TokenId>& prompt) {
   return hash_parts({{reinterpret_cast<const char*>(prompt.data()), count * sizeof(TokenId)}});
 }
 
+bool has_prompt_apart(const OpenRow& row) {
+  return row.apart && row.request.samples > 0 && row.request.prompt.size() >= kWorthSending;
+}
+
 Request prompt_alone(const Request& request) {
   Request out;
   out.prompt.assign(request.prompt.begin(), request.prompt.end() - 1);
@@ -52,9 +56,8 @@ bool Placement::fits(const KnownWorker& worker, bool prompt, const OpenRow& row)
 
 std::optional<Place> Placement::find(const OpenRow& row) {
   const bool apart = has(WorkerRole::kPrefill) &&
-                     (has(WorkerRole::kDecode) || has(WorkerRole::kBoth)) && row.apart &&
-                     row.request.beginning == nullptr && row.request.samples > 0 &&
-                     row.request.prompt.size() >= kWorthSending;
+                     (has(WorkerRole::kDecode) || has(WorkerRole::kBoth)) &&
+                     row.request.beginning == nullptr && has_prompt_apart(row);
   if (apart && !prompts_may_come_) return std::nullopt;
   const auto known = beginnings_.find(row.beginning);
   if (known != beginnings_.end() && fits(workers_[known->second], apart, row)) {

@@ -38,6 +38,9 @@ class Placement {
   std::unordered_map<std::uint64_t, std::size_t> beginnings_;  // who has texts that begin so
 };
 
+// Whether a request's prompt may be computed by another worker than writes its answers.
+bool has_prompt_apart(const OpenRow& row);
+
 // A hash of what texts are alike by.
 std::uint64_t beginning_of(const std::vector<TokenId>& prompt);
 

@@ -11,15 +11,13 @@
 #include "workers/open_rows.h"
 #include "workers/placement.h"
 #include "workers/request_message.h"
+#include "workers/role_planner.h"
 
 namespace lathe {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-// How long a caller of step() may have to wait for other things to do.
-constexpr milliseconds kLongestWait{100};
 
 class Pool final : public WorkerPool {
  public:
@@ -42,9 +40,10 @@ class Pool final : public WorkerPool {
   std::vector<Completion> step() override {
     if (idle()) return {};
     beat();
+    give_roles();
     hand_out();
     const auto left = std::chrono::ceil<milliseconds>(next_beat_ - Clock::now());
-    milliseconds patience = std::clamp(left, milliseconds(0), kLongestWait);
+    milliseconds patience = std::clamp(left, milliseconds(0), options_.patience);
     if (!done_.empty()) patience = milliseconds(0);
     while (auto received = wire_->receive(patience)) {
       take(received->worker, received->message);
@@ -100,6 +99,7 @@ class Pool final : public WorkerPool {
     const Clock::time_point now = Clock::now();
     if (now < next_beat_) return;
     next_beat_ = now + options_.heartbeat;
+    plan_now_ = true;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       KnownWorker& worker = workers_[i];
       worker.full = false;
@@ -134,6 +134,7 @@ class Pool final : public WorkerPool {
 
   void leave_out(std::size_t number, const std::string& why) {
     if (workers_[number].state == KnownWorker::State::kPresent) tell_left_out(number, why);
+    pass(number);
     for (const RowId id : workers_[number].leave()) {
       OpenRow& row = *rows_.find(id);
       rows_.take_back(id);
@@ -146,6 +147,20 @@ class Pool final : public WorkerPool {
   }
 
   // ---- requests
+
+  void pass(std::size_t number) {
+    planner_.pass(number, std::chrono::duration<double>(Clock::now().time_since_epoch()).count());
+  }
+
+  void give_roles() {
+    if (!std::exchange(plan_now_, false) && !planner_.due()) return;
+    for (const std::size_t number : planner_.plan(rows_)) {
+      if (!options_.on_role) continue;
+      const bool prompts = workers_[number].role == WorkerRole::kPrefill;
+      options_.on_role(fmt::format("worker {} {}", quoted(wire_->name(number)),
+                                   prompts ? "computes prompts" : "writes answers"));
+    }
+  }
 
   void hand_out() {
     placement_.look(rows_.ahead());
@@ -163,6 +178,7 @@ class Pool final : public WorkerPool {
     KnownWorker& worker = workers_[place.worker];
     send(place.worker,
          Row{worker.session, id, send_request(place.prompt ? prompt_alone(request) : request)});
+    pass(place.worker);
     rows_.give(id, place.worker, worker.pings, place.prompt);
     worker.rows.insert(id);
   }
@@ -172,6 +188,7 @@ class Pool final : public WorkerPool {
     const OpenRow& row = *rows_.find(id);
     if (row.worker) {
       KnownWorker& worker = workers_[*row.worker];
+      pass(*row.worker);
       worker.rows.erase(id);
       send(*row.worker, Cancel{worker.session, id});
     }
@@ -181,7 +198,9 @@ class Pool final : public WorkerPool {
     done_.push_back(std::move(done));
   }
 
-  void take_back(KnownWorker& worker, RowId id) {
+  void take_back(std::size_t number, RowId id) {
+    KnownWorker& worker = workers_[number];
+    pass(number);
     if (worker.rows.erase(id) > 0) rows_.take_back(id);
   }
 
@@ -212,7 +231,10 @@ class Pool final : public WorkerPool {
     }
     worker.state = KnownWorker::State::kPresent;
     worker.session = welcome.session;
-    worker.role = welcome.role;
+    worker.automatic = welcome.role == WorkerRole::kAuto;
+    worker.planned = false;
+    worker.role = worker.automatic ? WorkerRole::kBoth : welcome.role;
+    plan_now_ = true;
     worker.places = std::clamp<std::int64_t>(welcome.places, 1, 4096);
     if (std::exchange(worker.was_here, true)) {
       warn(fmt::format("worker {} is back", quoted(wire_->name(number))));
@@ -246,6 +268,8 @@ class Pool final : public WorkerPool {
       return leave_out(number, "it sent an answer to something else");
     }
     if (owns) {
+      planner_.learn(number, row->request, result.completion, false);
+      pass(number);
       worker.rows.erase(id);
       row->worker.reset();
     }
@@ -257,6 +281,8 @@ class Pool final : public WorkerPool {
   void end_prompt(std::size_t number, const Completion& done) {
     const OpenRow& row = *rows_.find(done.id);
     if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
+    if (!done.error) planner_.learn(number, row.request, done, true);
+    pass(number);
     workers_[number].rows.erase(done.id);
     rows_.end_prompt(done.id, done.error ? nullptr : done.beginning);
   }
@@ -284,7 +310,7 @@ class Pool final : public WorkerPool {
     KnownWorker& worker = workers_[number];
     if (!belongs(worker, back.session)) return;
     worker.full = true;
-    take_back(worker, back.id);
+    take_back(number, back.id);
   }
 
   void hear(std::size_t number, const Pong& pong) {
@@ -298,7 +324,7 @@ class Pool final : public WorkerPool {
       const bool there = std::find(pong.rows.begin(), pong.rows.end(), id) != pong.rows.end();
       if (!there && rows_.find(id)->ping < pong.number) lost.push_back(id);
     }
-    for (const RowId id : lost) take_back(worker, id);
+    for (const RowId id : lost) take_back(number, id);
   }
 
   void hear(std::size_t number, const Stranger&) {
@@ -318,6 +344,8 @@ class Pool final : public WorkerPool {
   std::vector<KnownWorker> workers_;
   OpenRows rows_;
   Placement placement_{workers_};
+  RolePlanner planner_{workers_};
+  bool plan_now_ = false;
   Clock::time_point next_beat_{};
   int alone_ = 0;  // heartbeats without any worker
   RowId next_id_ = 1;

@@ -38,10 +38,11 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Server:
-    """A server of its own process, for one test."""
+    """A server of its own process, for one test; `model` None where arguments say which."""
 
     def __init__(self, test, *arguments, model="examples/village", listen="127.0.0.1:0"):
-        words = [program("serve"), "-m", test.data(model), "--listen", listen, *arguments]
+        which = [] if model is None else ["-m", test.data(model)]
+        words = [program("serve"), *which, "--listen", listen, *arguments]
         self.process = subprocess.Popen([os.fspath(word) for word in words], cwd=test.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         test.addCleanup(self.kill)

@@ -6,6 +6,7 @@ import time
 
 from harness import ToolTest, main
 from servers import Server
+from test_workers import Worker
 
 
 class Scripted(http.server.BaseHTTPRequestHandler):
@@ -163,6 +164,25 @@ class BenchServe(ToolTest):
                                  (("--url", "http://a", "--traffic", "in=1"), "in=1")):
             self.fails(2, "serve", *options, message=message)
         self.fails(4, "serve", "--url", "http://127.0.0.1:9/v1", message="no answer")
+
+    def test_workers_in_place_of_a_server(self):
+        model = self.folder / "w8.lathe"
+        self.ok("-m", self.data("examples/village"), "-s", "w8", "-o", model, tool="quantize")
+        roles = {"p": "prefill", "d": "decode"}
+        for name, role in roles.items():
+            Worker(self, f"ipc://{self.folder}/{name}", "--role", role, model=model)
+        self.write("workers", "".join(f"ipc://{self.folder}/{name}\n" for name in roles))
+        result = self.ok("serve", "--workers", "workers", "-m", model, "--rate", "100", "--traffic",
+                         "in=40..60,out=2..8,n=30", "--vocab", "400", "--json")
+        run = json.loads(result.out)["runs"][0]
+        self.assertEqual((run["answered"], run["failed"]), (30, 0))
+        for time_of in ("ttft", "tpot", "total"):
+            self.assertGreater(run[time_of]["p50"], 0)
+        self.assertEqual(run["itl"]["max"], 0)  # they come whole
+        self.fails(2, "serve", "--workers", "workers", message="-m")
+        self.fails(2, "serve", "--workers", "workers", "-m", model, "--url", "http://a",
+                   message="--url")
+        self.fails(2, "serve", "--url", "http://a", "-m", model, message="-m")
 
     def test_a_server_of_ours_with_a_key(self):
         keys = self.write("keys", "sk-mill\n")

@@ -200,6 +200,24 @@ class Roles(WorkersTest):
             for worker in workers:
                 worker.kill()
 
+    def test_roles_that_are_left_open_follow_the_traffic(self):
+        path = self.folder / "rows.jsonl"
+        long = [{"prompt": f"The {WORDS[i % 10]} " + "found a bell beside the well and " * 6,
+                 "max_tokens": 1 + i % 2} for i in range(150)]
+        short = [{"prompt": f"The {WORDS[i % 10]}", "max_tokens": 40, "temperature": 0.5 * (i % 2),
+                  "seed": i} for i in range(150)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in long + short))
+        want = self.alone(path)
+        names = ["a", "b", "c"]
+        for name in names:
+            self.worker(name, "--role", "auto", "--max-batch", "4")
+        run = self.ok("-v", "-m", self.model, "--jsonl", "-i", path, "-o", "got.jsonl",
+                      "--workers", self.workers_file(*names))
+        self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
+        told = [line for line in run.err.splitlines() if "worker" in line]
+        self.assertTrue(any("computes prompts" in line for line in told), run)
+        self.assertIn("writes answers", told[-1])
+
     def test_each_kind_may_die(self):
         rows = self.long_rows(300)
         want = self.alone(rows)

@@ -10,7 +10,7 @@ from mdoc import PAGES, options
 
 
 # Programs within programs have pages of their own, as git's have.
-SUBCOMMANDS = {"bench-serve": ("bench", "serve")}
+SUBCOMMANDS = {"bench-plan": ("bench", "plan"), "bench-serve": ("bench", "serve")}
 
 
 def help_options(tool):

@@ -3,7 +3,7 @@
 garbage in their midst and beside them, a full disk. Every row must be there, with the bytes of one
 process.
 
-    python3 tests/soak/worker_faults.py --runs 100 [--seed N]
+    python3 tests/soak/worker_faults.py --runs 100 [--seed N] [--roles prefill,prefill,decode]
 
 Prints what each run went through, and at the end how long runs stood still behind a fault.
 """
@@ -124,11 +124,12 @@ class Run(WorkersTest):
 
     def go(self, chance):
         self.setUp()
-        count = chance.randint(2, 4)
+        count = len(self.given) if self.given else chance.randint(2, 4)
         self.ports = [free_port() for _ in range(count)]
         self.proxies = [Proxy(port) for port in self.ports]
         self.processes = [None] * count
-        self.roles = [chance.choice(("both", "prefill", "decode")) for _ in range(count)]
+        self.roles = self.given or [chance.choice(("both", "prefill", "decode", "auto"))
+                                    for _ in range(count)]
         for number in range(count):
             self.start(number)
         (self.folder / "workers.txt").write_text("".join(p.address + "\n" for p in self.proxies))
@@ -175,12 +176,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--roles", help="of all runs, with commas; default: chosen anew for each")
     options = parser.parse_args()
     waits, bad, counts = [], 0, {}
     for number in range(options.runs):
         chance = random.Random(f"{options.seed} {number}")
         run = Run()
         run.waits = waits
+        run.given = options.roles.split(",") if options.roles else None
         began = time.monotonic()
         good, faults = run.go(chance)
         bad += not good

@@ -6,10 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string_view>
 #include <thread>
 
+#include "bench/load_prompt.h"
 #include "common/fail.h"
 
 namespace lathe::tool {
@@ -51,14 +51,8 @@ std::unique_ptr<httplib::Client> connect(const LoadTarget& target, const Place& 
 }
 
 std::string body_of(const LoadTarget& target, const LoadRequest& request, std::uint64_t seed) {
-  std::minstd_rand random(static_cast<std::uint32_t>(seed + 1));
-  Json ids = Json::array();
-  const auto span = static_cast<std::uint64_t>(target.end_id - target.first_id);
-  for (std::int64_t i = 0; i < request.prompt_tokens; ++i) {
-    ids.push_back(target.first_id + static_cast<std::int64_t>(random() % span));
-  }
   return Json{{"model", target.model},
-              {"prompt", std::move(ids)},
+              {"prompt", load_prompt(request.prompt_tokens, target.first_id, target.end_id, seed)},
               {"max_tokens", request.answer_tokens},
               {"temperature", 0},
               {"ignore_eos", true},

@@ -2,23 +2,29 @@
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "lathe/bench/load.h"
+#include "lathe/lathe.h"
+#include "lathe/model_config.h"
 
 #include "bench/load_client.h"
+#include "bench/load_workers.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
 #include "common/text.h"
 #include "common/tool.h"
+#include "common/workers.h"
 
 namespace lathe::tool {
 namespace {
 
 struct Options {
   LoadTarget target;
+  WorkerFlags workers;  // in place of a server
   std::string traffic = "in=128,out=64,n=100", trace, objective, api_key_file, arrivals = "poisson";
   double rate = 1.0, share = 99.0;
   std::uint64_t seed = 0;
@@ -31,8 +37,8 @@ void add_options(Tool& tool, Options& o) {
   CLI::App& app = tool.app();
   app.add_option("--url", o.target.url,
                  "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
-      ->type_name("URL")
-      ->required();
+      ->type_name("URL");
+  add_workers(tool, o.workers, "");
   o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
   o.traffic_option =
       app.add_option("--traffic", o.traffic,
@@ -63,8 +69,15 @@ void add_options(Tool& tool, Options& o) {
   tool.number("--seed", o.seed, "The same seed gives the same times of arrival");
 }
 
-void check(Options& o) {
-  check_target(o.target);
+void check(const Tool& tool, Options& o) {
+  if (o.target.url.empty() == !o.workers.given()) {
+    fail_usage("who is measured? Add --url URL, or --workers FILE with -m MODEL");
+  }
+  if (o.workers.given() == tool.common().model.empty()) {
+    fail_usage("-m says which model the workers of --workers have");
+  }
+  check_workers(o.workers, {});
+  if (!o.workers.given()) check_target(o.target);
   parse_traffic(o.traffic);
   if (o.find_rate && o.objective.empty()) {
     fail_usage("--find-rate looks for the rate that keeps an objective: add --slo");
@@ -83,8 +96,9 @@ void check(Options& o) {
 
 class LoadTest {
  public:
-  LoadTest(const Tool& tool, const Options& options, LoadObjective objective)
-      : tool_(tool), options_(options), objective_(objective) {}
+  LoadTest(const Tool& tool, const Options& options, LoadObjective objective,
+           std::unique_ptr<WorkerPool> pool)
+      : tool_(tool), options_(options), objective_(objective), pool_(std::move(pool)) {}
 
   const LoadReport& run(double rate) {
     const Arrivals arrivals = options_.arrivals == "fixed" ? Arrivals::kFixed : Arrivals::kPoisson;
@@ -93,9 +107,12 @@ class LoadTest {
 
   const LoadReport& run(const std::vector<LoadRequest>& plan) {
     ProgressBar bar(tool_, "requests");
-    const auto outcomes = send_load(
-        options_.target, plan, [&](std::size_t ended) { bar.update(ended, plan.size()); },
-        [] { return stop_signal() == 0; });
+    const auto on_end = [&](std::size_t ended) { bar.update(ended, plan.size()); };
+    const auto go_on = [] { return stop_signal() == 0; };
+    const LoadTarget& target = options_.target;
+    const auto outcomes =
+        pool_ ? send_load(*pool_, target.first_id, target.end_id, plan, on_end, go_on)
+              : send_load(target, plan, on_end, go_on);
     bar.finish();
     if (stop_signal() != 0) die_of_signal(stop_signal());
     return reports_.emplace_back(summarize_load(plan, outcomes, objective_));
@@ -133,20 +150,34 @@ class LoadTest {
   const Tool& tool_;
   const Options& options_;
   LoadObjective objective_;
+  std::unique_ptr<WorkerPool> pool_;  // null: a server
   std::vector<LoadReport> reports_;
 };
 
+std::unique_ptr<WorkerPool> open_pool(const Tool& tool, const Options& options) {
+  constexpr std::chrono::milliseconds kPatience{1};  // a request may be due
+  const auto checkpoint = Checkpoint::open(tool.common().model);
+  return open_workers(tool, options.workers,
+                      worker_identity(*checkpoint, "", "f16", checkpoint->config().max_position),
+                      kPatience);
+}
+
 int run(const Tool& tool, Options& options) {
-  check(options);
+  check(tool, options);
   LoadObjective objective;
   if (!options.objective.empty()) {
     objective = parse_objective(options.objective);
     objective.share = options.share / 100;
   }
-  options.target.model = first_model(options.target);
+  std::unique_ptr<WorkerPool> pool;
+  if (options.workers.given()) {
+    pool = open_pool(tool, options);
+  } else {
+    options.target.model = first_model(options.target);
+  }
   Output output(tool.common().output, tool.common().force);
   stop_at_next_step();
-  LoadTest test(tool, options, objective);
+  LoadTest test(tool, options, objective, std::move(pool));
   bool kept = true;
   if (!options.trace.empty()) {
     kept = test.run(read_load_trace(read_text(options.trace), options.trace)).holds(objective);
@@ -170,12 +201,14 @@ int run(const Tool& tool, Options& options) {
 int run_bench_serve(int argc, char** argv) {
   Tool tool("bench serve", "measure a server under requests that come at a rate");
   Options options;
-  tool.add_common(kOutput | kJson);
+  tool.add_common(kModelOptional | kOutput | kJson);
   add_options(tool, options);
-  tool.synopsis("--url URL [--rate X] [OPTION]...");
+  tool.synopsis("(--url URL | --workers FILE -m MODEL) [--rate X] [OPTION]...");
   tool.example("bench serve --url http://127.0.0.1:8080/v1 --rate 4", "100 requests, 4 a second");
   tool.example("bench serve --url unix:lathe.sock --slo ttft=500ms,tpot=50ms --find-rate --rate 2",
                "The highest rate at which 99 % of the answers keep the objective");
+  tool.example("bench serve --workers workers.txt -m model.lathe --rate 4",
+               "The same of workers (serve --worker)");
   tool.see_also("bench(1), serve(1), lathe(7)");
   return tool.run(argc, argv, [&] { return run(tool, options); });
 }

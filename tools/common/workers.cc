@@ -60,13 +60,18 @@ WorkerIdentity worker_identity(const Checkpoint& checkpoint, const std::string& 
 }
 
 std::unique_ptr<WorkerPool> open_workers(const Tool& tool, const WorkerFlags& flags,
-                                         const WorkerIdentity& wanted) {
+                                         const WorkerIdentity& wanted,
+                                         std::chrono::milliseconds patience) {
   const std::vector<std::string> addresses = read_addresses(flags);
   WorkerKey key;
   if (!flags.key_file.empty()) key = read_worker_key(flags.key_file);
   WorkerPoolOptions options;
   options.wanted = wanted;
+  options.patience = patience;
   options.on_warning = [&tool](const std::string& text) { tool.warn(text); };
+  if (tool.common().verbose > 0) {
+    options.on_role = [&tool](const std::string& text) { tool.note(text); };
+  }
   return WorkerPool::create(connect_to_workers(addresses, key), std::move(options));
 }
 

@@ -1,6 +1,7 @@
 // --workers of the tools that have many requests: others who answer them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,7 +33,9 @@ WorkerIdentity worker_identity(const Checkpoint& checkpoint, const std::string& 
 
 // Throws kIo; kInvalid for a file without addresses; kUsage for addresses that are none, or that
 // others reach where there is no key.
-std::unique_ptr<WorkerPool> open_workers(const Tool& tool, const WorkerFlags& flags,
-                                         const WorkerIdentity& wanted);
+// `patience` is WorkerPoolOptions'.
+std::unique_ptr<WorkerPool> open_workers(
+    const Tool& tool, const WorkerFlags& flags, const WorkerIdentity& wanted,
+    std::chrono::milliseconds patience = std::chrono::milliseconds(100));
 
 }  // namespace lathe::tool

@@ -58,10 +58,15 @@ Connection& Connection::current() noexcept { return *of_this_thread; }
 
 void Connection::begin_request() noexcept {
   left_ = limits_.head;
+  head_.clear();
+  in_head_ = true;
   deadline_ = Clock::now() + limits_.request;
 }
 
-void Connection::begin_body() noexcept { left_ = chunked(limits_.body); }
+void Connection::begin_body() noexcept {
+  left_ = chunked(limits_.body);
+  in_head_ = false;
+}
 
 bool Connection::wait(short what, std::chrono::milliseconds patience) const {
   pollfd about{.fd = descriptor_, .events = 0, .revents = 0};
@@ -108,6 +113,7 @@ ssize_t Connection::read(char* to, std::size_t size) {
   }
   const std::size_t n = std::min({size, end_ - begin_, left_});
   std::memcpy(to, buffer_.data() + begin_, n);
+  if (in_head_) head_.append(to, n);
   begin_ += n;
   left_ -= n;
   return static_cast<ssize_t>(n);

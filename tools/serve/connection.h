@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <httplib.h>
 #include <string>
+#include <string_view>
 
 namespace lathe::tool {
 
@@ -47,6 +48,9 @@ class Connection final : public httplib::Stream {
   // What follows is the request's body.
   void begin_body() noexcept;
 
+  // The head of the request that is being answered, as it came.
+  std::string_view head() const noexcept { return head_; }
+
   // The peer has gone, or can't hear any more.
   bool closed() const noexcept;
   // No further request is read here.
@@ -74,6 +78,8 @@ class Connection final : public httplib::Stream {
   std::array<char, 16384> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what is in the buffer
   std::size_t left_ = 0;             // bytes that the request may still have
+  std::string head_;
+  bool in_head_ = false;
   Clock::time_point deadline_;
   bool closes_ = false;
 };

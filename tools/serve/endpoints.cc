@@ -10,6 +10,7 @@
 
 #include "serve/api_keys.h"
 #include "serve/http_answer.h"
+#include "serve/request_head.h"
 
 namespace lathe::tool {
 namespace {
@@ -40,16 +41,22 @@ BodyRead read_body(const httplib::ContentReader& reader, std::size_t most, std::
   return whole ? BodyRead::kWhole : BodyRead::kBroken;
 }
 
+// No further request is read on this connection.
+void end_connection(httplib::Response& out) {
+  Connection::current().close_after();
+  out.set_header("Connection", "close");
+}
+
 void refuse_unread(httplib::Response& out, int status, std::string_view code,
                    std::string_view message) {
-  Connection::current().close_after();  // the body would be taken for the next request
+  end_connection(out);  // the body would be taken for the next request
   send_error(out, status, code, message);
 }
 
 }  // namespace
 
-Endpoints::Endpoints(const Tool& tool, const ServeFlags& flags, ServedModel& model)
-    : tool_(tool), flags_(flags), model_(model) {}
+Endpoints::Endpoints(const Tool& tool, const ServeFlags& flags, Models& models)
+    : tool_(tool), flags_(flags), models_(models) {}
 
 void Endpoints::add_to(HttpServer& server) {
   using httplib::ContentReader;
@@ -71,7 +78,7 @@ void Endpoints::add_to(HttpServer& server) {
              [this](const Request& http, Response& out) { show_model(http, out); });
   server.Get("/health", [this](const Request&, Response& out) { health(out); });
   server.Get("/metrics", [this](const Request&, Response& out) {
-    out.set_content(metrics_.text(model_.service->stats()), "text/plain; version=0.0.4");
+    out.set_content(metrics_.text(models_.stats(), models_.state()), "text/plain; version=0.0.4");
   });
   server.set_error_handler([](const Request&, Response& out) { word_error(out); });
   server.set_exception_handler([](const Request&, Response& out, std::exception_ptr) {
@@ -81,6 +88,12 @@ void Endpoints::add_to(HttpServer& server) {
 }
 
 Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Response& out) {
+  if (const auto problem = head_problem(Connection::current().head())) {
+    refuse_unread(out, 400, "bad_request", "the request's head is not sound: " + *problem);
+    return Handled::Handled;
+  }
+  // The library takes chunks for whole that are not, and what is left of them for a request.
+  if (http.has_header("Transfer-Encoding")) end_connection(out);
   if (http.path == "/health") return Handled::Unhandled;
   if (!flags_.api_keys.empty() &&
       !is_authorized(flags_.api_keys, http.get_header_value("Authorization"))) {
@@ -96,6 +109,26 @@ Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Respo
   return Handled::Unhandled;
 }
 
+std::shared_ptr<ServedModel> Endpoints::find_model(const std::string& body,
+                                                   httplib::Response& out) {
+  std::string name;
+  if (models_.choose()) {
+    try {
+      name = api_model(body);
+    } catch (const Error& error) {
+      send_failure(out, {error.code(), error.message()});
+      return nullptr;
+    }
+  }
+  FoundModel found =
+      models_.find(name, [this] { return Connection::current().closed() || server_->ending(); });
+  if (found.model == nullptr) {
+    if (found.status == 503) out.set_header("Retry-After", "5");
+    send_error(out, found.status, found.code, found.message);
+  }
+  return std::move(found.model);
+}
+
 void Endpoints::complete(const httplib::Request&, httplib::Response& out,
                          const httplib::ContentReader& body, BatchRow::Form form) {
   std::string text;
@@ -108,13 +141,15 @@ void Endpoints::complete(const httplib::Request&, httplib::Response& out,
   if (read == BodyRead::kBroken) {
     return refuse_unread(out, 400, "bad_request", "the request's body could not be read");
   }
-  ApiRequest request = model_.reader->read(text, form);
+  const std::shared_ptr<ServedModel> model = find_model(text, out);
+  if (model == nullptr) return;
+  ApiRequest request = model->reader->read(text, form);
   if (request.row.error) return send_failure(out, *request.row.error);
   const bool streams = request.row.stream;
   std::shared_ptr<PendingAnswer> answer =
-      model_.service->submit(request.for_engine(), streams && request.row.samples == 1);
+      model->service->submit(request.for_engine(), streams && request.row.samples == 1);
   if (answer == nullptr) {
-    const double seconds = std::min(60.0, std::ceil(std::max(1.0, model_.service->ready_in())));
+    const double seconds = std::min(60.0, std::ceil(std::max(1.0, model->service->ready_in())));
     out.set_header("Retry-After", fmt::format("{:.0f}", seconds));
     return send_error(out, 503, "too_many_requests",
                       "as many requests as may be wait already; come back later");
@@ -128,12 +163,13 @@ void Endpoints::complete(const httplib::Request&, httplib::Response& out,
   if (news.done && news.done->error) {
     return send_failure(out, *news.done->error, timed_out(request, *news.done));
   }
-  const ApiIdentity identity{fmt::format("{:x}-{}", model_.loaded, ++next_id_),
-                             static_cast<std::int64_t>(std::time(nullptr)), model_.name};
-  if (!streams) return send_whole(request, *answer, std::move(news), identity, out);
+  const ApiIdentity identity{fmt::format("{:x}-{}", model->loaded, ++next_id_),
+                             static_cast<std::int64_t>(std::time(nullptr)), model->name};
+  if (!streams)
+    return send_whole(request, *answer, std::move(news), *model->tokenizer, identity, out);
   auto stream = std::make_shared<AnswerStream>(
-      std::move(request), std::move(answer), std::move(news), identity, model_.tokenizer,
-      [this](const Completion& done) { metrics_.measure(done); });
+      std::move(request), std::move(answer), std::move(news), identity, model->tokenizer,
+      [this, model](const Completion& done) { metrics_.measure(done); });  // which keeps it
   out.set_header("Cache-Control", "no-cache");
   out.set_chunked_content_provider(
       "text/event-stream",
@@ -141,7 +177,8 @@ void Endpoints::complete(const httplib::Request&, httplib::Response& out,
 }
 
 void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, AnswerNews news,
-                           const ApiIdentity& identity, httplib::Response& out) {
+                           const Tokenizer& tokenizer, const ApiIdentity& identity,
+                           httplib::Response& out) {
   while (!news.done) {
     if (Connection::current().closed()) return;
     news = answer.wait(kPatience);
@@ -150,7 +187,7 @@ void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, Ans
     return send_failure(out, *news.done->error, timed_out(request, *news.done));
   }
   try {
-    send_json(out, api_answer(request, *news.done, *model_.tokenizer, identity));
+    send_json(out, api_answer(request, *news.done, tokenizer, identity));
     metrics_.measure(*news.done);
   } catch (const Error& error) {
     send_failure(out, {error.code(), error.message()});
@@ -159,35 +196,37 @@ void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, Ans
 
 namespace {
 
-Json model_json(const ServedModel& model) {
-  return {{"id", model.name},
-          {"object", "model"},
-          {"created", model.loaded},
-          {"owned_by", "local"},
-          {"max_model_len", model.context}};
+Json model_json(const ModelState& model) {
+  Json out = {
+      {"id", model.name}, {"object", "model"}, {"created", model.created}, {"owned_by", "local"}};
+  if (model.context > 0) out["max_model_len"] = model.context;
+  return out;
 }
 
 }  // namespace
 
 void Endpoints::list_models(httplib::Response& out) const {
-  send_json(out, json_text(Json{{"object", "list"}, {"data", {model_json(model_)}}}));
+  Json list = Json::array();
+  for (const ModelState& model : models_.state().models) list.push_back(model_json(model));
+  send_json(out, json_text(Json{{"object", "list"}, {"data", list}}));
 }
 
 void Endpoints::show_model(const httplib::Request& http, httplib::Response& out) const {
-  if (http.matches[1].str() != model_.name) {
-    return send_error(out, 404, "model_not_found", "there is no such model here");
+  for (const ModelState& model : models_.state().models) {
+    if (http.matches[1].str() == model.name) return send_json(out, json_text(model_json(model)));
   }
-  send_json(out, json_text(model_json(model_)));
+  send_error(out, 404, "model_not_found", "there is no such model here");
 }
 
 void Endpoints::health(httplib::Response& out) const {
-  if (const auto failure = model_.service->failure()) return send_failure(out, *failure);
+  if (const auto failure = models_.failure()) return send_failure(out, *failure);
   send_json(out, R"({"status":"ok"})");
 }
 
 void Endpoints::word_error(httplib::Response& out) {
   if (!out.body.empty()) return;
   if (out.status == 404) return send_error(out, 404, "not_found", "there is no such address here");
+  end_connection(out);  // where the request ends nobody knows
   if (out.status == 413) return send_error(out, 413, "too_large", "the request is too large");
   send_error(out, out.status, "bad_request", "the request could not be read");
 }

@@ -8,15 +8,15 @@
 #include "serve/answer_stream.h"
 #include "serve/http_server.h"
 #include "serve/metrics.h"
+#include "serve/models.h"
 #include "serve/options.h"
-#include "serve/served_model.h"
 
 namespace lathe::tool {
 
 // Its handlers run on the connections' threads.
 class Endpoints {
  public:
-  Endpoints(const Tool& tool, const ServeFlags& flags, ServedModel& model);
+  Endpoints(const Tool& tool, const ServeFlags& flags, Models& models);
   // The server may not outlive this.
   void add_to(HttpServer& server);
 
@@ -27,8 +27,10 @@ class Endpoints {
   Handled admit(const httplib::Request& http, httplib::Response& out);
   void complete(const httplib::Request& http, httplib::Response& out,
                 const httplib::ContentReader& body, BatchRow::Form form);
+  // The one that a body asks for; null where the answer says why there is none.
+  std::shared_ptr<ServedModel> find_model(const std::string& body, httplib::Response& out);
   void send_whole(const ApiRequest& request, PendingAnswer& answer, AnswerNews news,
-                  const ApiIdentity& identity, httplib::Response& out);
+                  const Tokenizer& tokenizer, const ApiIdentity& identity, httplib::Response& out);
   void list_models(httplib::Response& out) const;
   void show_model(const httplib::Request& http, httplib::Response& out) const;
   void health(httplib::Response& out) const;
@@ -38,7 +40,7 @@ class Endpoints {
 
   const Tool& tool_;
   const ServeFlags& flags_;
-  ServedModel& model_;
+  Models& models_;
   HttpServer* server_ = nullptr;
   Metrics metrics_;
   std::atomic<std::uint64_t> next_id_{0};

@@ -14,6 +14,40 @@ void print_one(std::string& out, std::string_view name, std::string_view type,
                  type, value);
 }
 
+// A file's name as a label's value.
+std::string label(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '\\' || c == '"') out.push_back('\\');
+    c == '\n' ? out.append("\\n") : out.append(1, c);
+  }
+  return out;
+}
+
+template <typename Value>
+void print_each(std::string& out, std::string_view name, std::string_view type,
+                std::string_view help, const ModelsState& models, Value&& value) {
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+  for (const ModelState& model : models.models) {
+    fmt::format_to(to, "{}{{model=\"{}\"}} {}\n", name, label(model.name), value(model));
+  }
+}
+
+void print_models(std::string& out, const ModelsState& models) {
+  print_each(out, "lathe_model_open", "gauge", "Whether a model is open", models,
+             [](const ModelState& model) { return model.open ? 1 : 0; });
+  print_each(out, "lathe_model_bytes", "gauge",
+             "Memory of a model that is open: weights, and room for keys and values", models,
+             [](const ModelState& model) { return model.bytes; });
+  print_each(out, "lathe_model_openings_total", "counter", "How often a model was opened", models,
+             [](const ModelState& model) { return model.opened; });
+  print_one(out, "lathe_models_put_out_total", "counter", "Models that made room for others",
+            models.put_out);
+  print_one(out, "lathe_model_opening_seconds_total", "counter", "Time that opening models took",
+            models.opening_seconds);
+}
+
 }  // namespace
 
 void Metrics::Histogram::add(double seconds) {
@@ -53,7 +87,7 @@ void Metrics::measure(const Completion& completion) {
   total_.add(t.total);
 }
 
-std::string Metrics::text(const EngineStats& e) const {
+std::string Metrics::text(const EngineStats& e, const ModelsState& models) const {
   const std::lock_guard lock(mutex_);
   std::string out;
   auto to = std::back_inserter(out);
@@ -80,6 +114,7 @@ std::string Metrics::text(const EngineStats& e) const {
             e.forward_seconds);
   print_one(out, "lathe_kv_bytes", "gauge", "Memory for keys and values", e.kv_bytes);
   print_one(out, "lathe_kv_used_bytes", "gauge", "Of that, in use", e.kv_bytes_used);
+  print_models(out, models);
   first_token_.print(out, "lathe_time_to_first_token_seconds",
                      "From a request's arrival to its answer's first token");
   per_token_.print(out, "lathe_time_per_output_token_seconds",

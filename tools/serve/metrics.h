@@ -13,6 +13,8 @@
 
 #include "lathe/engine.h"
 
+#include "serve/models.h"
+
 namespace lathe::tool {
 
 class Metrics {
@@ -22,7 +24,7 @@ class Metrics {
   // A completion without an error.
   void measure(const Completion& completion);
   // Prometheus' exposition format 0.0.4.
-  std::string text(const EngineStats& engine) const;
+  std::string text(const EngineStats& engine, const ModelsState& models) const;
 
  private:
   // Seconds, by upper bounds.

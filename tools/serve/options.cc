@@ -79,6 +79,15 @@ void add_memory_options(Tool& tool, ServeFlags& o) {
 
 void add_serve_options(Tool& tool, ServeFlags& o) {
   CLI::App& app = tool.app();
+  app.add_option(
+         "--models", o.models,
+         "In place of a model: those of a folder, each opened when a request first names it")
+      ->type_name("DIR");
+  o.models_memory_option =
+      tool.size("--models-memory", o.models_memory,
+                "With --models: memory for all that are open, their keys and values too; who was "
+                "asked for the longest ago makes room (default: half of what is free)",
+                "");
   o.listen_option =
       app.add_option(
              "--listen", o.listen,
@@ -95,8 +104,8 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
   o.role_option = tool.choice(
       "--role", o.role,
       "With --worker, where there are others for the rest: compute prompts for them, or "
-      "write answers from there on",
-      {"both", "prefill", "decode"});
+      "write answers from there on; auto: as who asks says, by what there is to do",
+      {"both", "prefill", "decode", "auto"});
   add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
               0, kMany);
   app.add_option("--tokenizer", o.tokenizer,
@@ -110,6 +119,19 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
 }
 
 namespace {
+
+void check_models_options(const std::string& model, const ServeFlags& o) {
+  if (o.models.empty()) {
+    if (model.empty()) fail_usage("there is no model: add -m MODEL or --models DIR");
+    if (o.models_memory_option->count() > 0) fail_usage("--models-memory is for --models");
+    return;
+  }
+  if (!model.empty()) fail_usage("-m is one model and --models is many: leave one out");
+  if (!o.worker.empty()) fail_usage("a worker has one model: --worker goes with -m");
+  if (!o.alias.empty() || !o.lora.empty() || !o.tokenizer.empty()) {
+    fail_usage("--alias, --lora and --tokenizer are for one model, not for --models");
+  }
+}
 
 void check_worker_options(ServeFlags& o) {
   if (o.worker.empty()) {
@@ -126,7 +148,8 @@ void check_worker_options(ServeFlags& o) {
 
 }  // namespace
 
-void check_serve_options(ServeFlags& o) {
+void check_serve_options(const Tool& tool, ServeFlags& o) {
+  check_models_options(tool.common().model, o);
   check_worker_options(o);
   o.address = parse_listen_address(o.listen);
   if (o.api_key_file.empty() && !o.address.local()) {

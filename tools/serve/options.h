@@ -16,6 +16,8 @@ namespace lathe::tool {
 
 struct ServeFlags {
   std::string listen = "127.0.0.1:8080", api_key_file, alias;
+  std::string models;                                  // a folder, in place of one model
+  std::uint64_t models_memory = 0;                     // 0: default_kv_memory()
   std::string worker, worker_key_file, role = "both";  // where it is a worker, besides or instead
   std::int64_t max_connections = 256, max_waiting = 64;
   std::uint64_t max_body = std::uint64_t{16'000'000};
@@ -30,6 +32,7 @@ struct ServeFlags {
 
   CLI::Option* listen_option = nullptr;
   CLI::Option* role_option = nullptr;
+  CLI::Option* models_memory_option = nullptr;
   CLI::Option* tokens_option = nullptr;
   CLI::Option* reasoning_option = nullptr;
   CLI::Option* cache_size_option = nullptr;
@@ -45,6 +48,6 @@ struct ServeFlags {
 void add_serve_options(Tool& tool, ServeFlags& flags);
 // Reads the address and the keys. Throws kUsage, also for an address that others reach where there
 // is no key, and kIo.
-void check_serve_options(ServeFlags& flags);
+void check_serve_options(const Tool& tool, ServeFlags& flags);
 
 }  // namespace lathe::tool

@@ -1,7 +1,7 @@
 #include "serve/served_model.h"
 
+#include <algorithm>
 #include <ctime>
-#include <filesystem>
 
 #include "lathe/generation_config.h"
 #include "lathe/reasoning.h"
@@ -14,6 +14,7 @@
 #include "common/lora.h"
 #include "common/text.h"
 #include "common/workers.h"
+#include "serve/model_files.h"
 
 namespace lathe::tool {
 namespace {
@@ -39,13 +40,23 @@ RowDefaults defaults_of(const ServeFlags& flags, const Checkpoint& checkpoint,
   return out;
 }
 
-EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFlags& flags) {
+// A share, or less where all that may run and be kept fits into less.
+std::uint64_t room_within(std::uint64_t share, const Model& model, const EngineOptions& options) {
+  const KvLayout layout = kv_layout(model, options.kv_type);
+  const auto places = 2 * static_cast<std::uint64_t>(options.max_batch);
+  const std::uint64_t each = layout.bytes(options.context);
+  return each / 2 > share / places ? share : std::min(share, places * (each + layout.page_bytes));
+}
+
+EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFlags& flags,
+                             const std::string& path, std::uint64_t kv_share) {
   EngineOptions out;
   out.threads = tool.common().threads_or_default();
   out.kv_type = kv_type_by_name(flags.kv_type).type;
   out.kv_memory = flags.kv_memory;
-  out.context = context_of(tool.common().model, model, flags.context);
+  out.context = context_of(path, model, flags.context);
   out.max_batch = flags.max_batch;
+  if (out.kv_memory == 0 && kv_share > 0) out.kv_memory = room_within(kv_share, model, out);
   out.cache_dir = flags.cache_dir;
   out.cache_size = flags.cache_size;
   if (wants_lookup(flags.lookup, model)) out.speculator = std::make_shared<Speculator>();
@@ -53,28 +64,21 @@ EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFl
   return out;
 }
 
-std::string name_of(const ServeFlags& flags, const std::string& path) {
-  if (!flags.alias.empty()) return flags.alias;
-  std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
-  if (!whole.has_filename()) whole = whole.parent_path();
-  const bool file = whole.extension() == ".lathe" || whole.extension() == ".gguf";
-  return file ? whole.stem().string() : whole.filename().string();
-}
-
 }  // namespace
 
-ServedModel open_served_model(const Tool& tool, const ServeFlags& flags) {
+ServedModel open_served_model(const Tool& tool, const ServeFlags& flags, const std::string& path,
+                              std::uint64_t kv_share) {
   const CommonValues& common = tool.common();
   OpenOptions open;
   open.tokenizer_path = flags.tokenizer;
-  const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open(common.model, open);
+  const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open(path, open);
   if (!checkpoint->tokenizer_files()) {
     fail(ErrorCode::kInvalid, "{}: the model has no tokenizer; give one with --tokenizer FILE",
-         lathe::quoted(common.model));
+         lathe::quoted(path));
   }
   note_left_out(tool, *checkpoint);
   ServedModel out;
-  out.name = name_of(flags, common.model);
+  out.name = flags.alias.empty() ? model_name(path) : flags.alias;
   out.loaded = static_cast<std::int64_t>(std::time(nullptr));
   out.tokenizer = Tokenizer::create(*checkpoint->tokenizer_files());
   warn_of(tool, *out.tokenizer);
@@ -85,8 +89,10 @@ ServedModel open_served_model(const Tool& tool, const ServeFlags& flags) {
   load.threads = common.threads_or_default();
   const auto adapter = open_lora(tool, flags.lora, *checkpoint);
   const auto model = Model::load(checkpoint, adapter, load);
-  auto engine = Engine::create(model, out.tokenizer, engine_options(tool, *model, flags));
+  auto engine =
+      Engine::create(model, out.tokenizer, engine_options(tool, *model, flags, path, kv_share));
   out.context = engine->context();
+  out.bytes = model->weight_bytes() + engine->stats().kv_bytes;
   if (!flags.worker.empty()) {
     out.identity = worker_identity(*checkpoint, adapter ? adapter->fingerprint() : std::string(),
                                    flags.kv_type, out.context);

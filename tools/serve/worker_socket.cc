@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 #include <zmq.hpp>
 
@@ -88,7 +89,10 @@ struct WorkerSocket::State {
   zmq::context_t context;
   zmq::socket_t gate{context, zmq::socket_type::rep};
   zmq::socket_t socket{context, zmq::socket_type::router};
+  zmq::socket_t doorman{context, zmq::socket_type::pair};  // tells of who was not let in
   std::shared_ptr<Bell> bell = std::make_shared<Bell>();
+  std::function<void(const std::string&)> on_warning;
+  std::uint64_t turned_away = 0;  // since the last tick
   std::unique_ptr<WorkerHost> host;
   std::atomic<bool> ending{false}, stopping{false};
   std::thread thread;
@@ -102,6 +106,12 @@ struct WorkerSocket::State {
       socket.set(zmq::sockopt::zap_domain, "lathe");
       socket.set(zmq::sockopt::curve_server, true);
       socket.set(zmq::sockopt::curve_secretkey, key.secret);
+      constexpr const char* kDoor = "inproc://door";
+      constexpr int kNotLetIn = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+      if (::zmq_socket_monitor(socket.handle(), kDoor, kNotLetIn) != 0) throw zmq::error_t();
+      doorman.connect(kDoor);
     }
     const mode_t before = ::umask(0177);
     try {
@@ -123,6 +133,12 @@ struct WorkerSocket::State {
     }
   }
 
+  void tell_turned_away() {
+    if (turned_away == 0) return;
+    on_warning(fmt::format("{} connections were turned away: they have another key or none",
+                           std::exchange(turned_away, 0)));
+  }
+
   void take_all() {
     for (Parts parts = receive_parts(socket); !parts.empty(); parts = receive_parts(socket)) {
       if (parts.size() == 2) send(host->take(parts[0].to_string(), parts[1].to_string_view()));
@@ -132,9 +148,13 @@ struct WorkerSocket::State {
   void step(milliseconds patience) {
     zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, bell->descriptor, ZMQ_POLLIN, 0},
-                               {gate.handle(), 0, ZMQ_POLLIN, 0}};
+                               {gate.handle(), 0, ZMQ_POLLIN, 0},
+                               {doorman.handle(), 0, ZMQ_POLLIN, 0}};
     zmq::poll(items, std::size(items), patience);
     if (items[2].revents != 0) answer_for_key(gate, key);
+    if (items[3].revents != 0) {
+      while (!receive_parts(doorman).empty()) ++turned_away;
+    }
     if (ending.load()) host->end();
     if (items[0].revents != 0) take_all();
     if (items[1].revents != 0) {
@@ -149,6 +169,7 @@ struct WorkerSocket::State {
       const auto now = std::chrono::steady_clock::now();
       if (now >= next_tick) {
         host->tick();
+        tell_turned_away();
         next_tick = now + kTick;
       }
       try {
@@ -158,12 +179,15 @@ struct WorkerSocket::State {
       }
     }
     send(host->news());
+    tell_turned_away();
   }
 };
 
-WorkerSocket::WorkerSocket(const std::string& address, const WorkerKey& key)
+WorkerSocket::WorkerSocket(const std::string& address, const WorkerKey& key,
+                           std::function<void(const std::string&)> on_warning)
     : state_(std::make_unique<State>()) {
   state_->key = key;
+  state_->on_warning = std::move(on_warning);
   // ZeroMQ would take the file away from who has it.
   if (address.starts_with(kFile) && answers_at(address.substr(std::strlen(kFile)))) {
     fail(ErrorCode::kIo, "--worker: somebody listens at {} already", lathe::quoted(address));

@@ -1,6 +1,7 @@
 // Where a worker is asked: a ZeroMQ socket, and the thread that reads and writes it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +14,10 @@ namespace lathe::tool {
 class WorkerSocket {
  public:
   // Listens at tcp://HOST:PORT or ipc://PATH, of which the file is its owner's alone; with a key
-  // only to those who have it, too. Throws kIo.
-  WorkerSocket(const std::string& address, const WorkerKey& key);
+  // only to those who have it, too; `on_warning` is told of others, once a second at most. Throws
+  // kIo.
+  WorkerSocket(const std::string& address, const WorkerKey& key,
+               std::function<void(const std::string&)> on_warning);
   ~WorkerSocket();
   WorkerSocket(const WorkerSocket&) = delete;
   WorkerSocket& operator=(const WorkerSocket&) = delete;

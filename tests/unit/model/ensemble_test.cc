@@ -20,6 +20,8 @@
 
 #include "model/own_rows.h"
 #include "model/session_pages.h"
+#include "model/weights.h"
+#include "parallel/thread_pool.h"
 #include "support/paths.h"
 #include "support/random_checkpoint.h"
 #include "support/temp_folder.h"
@@ -207,6 +209,40 @@ TEST_F(EnsembleTest, EachRowIsSomebodysAndHeadsStayWhole) {
       }
       EXPECT_EQ(next, info.rows()) << info.name << " by " << size;
     }
+  }
+}
+
+TEST_F(EnsembleTest, EachProcessReadsItsOwnRowsAlone) {
+  convert(random_checkpoint(config_), folder_.file("f32.lathe"), {});
+  ThreadPool pool(1);
+  for (const std::string& path : {file("w4"), folder_.file("f32.lathe")}) {
+    const auto checkpoint = Checkpoint::open(path);
+    std::uint64_t all = 0;
+    std::uint64_t most = 0;
+    constexpr int kProcesses = 2;
+    for (int rank = 0; rank < kProcesses; ++rank) {
+      const Weights weights = load_weights(*checkpoint, nullptr, pool, {rank, kProcesses});
+      std::uint64_t bytes = 0;
+      const auto add = [&](const Linear& linear) {
+        for (const auto piece : linear.memory()) bytes += piece.size();
+      };
+      add(*weights.embedding);
+      for (const LayerWeights& w : weights.layers) {
+        for (const auto* linear : {&w.q, &w.k, &w.v, &w.o, &w.mlp.gate, &w.mlp.up, &w.mlp.down}) {
+          add(**linear);
+        }
+      }
+      all += bytes;
+      most = std::max(most, bytes);
+    }
+    std::uint64_t stored = 0;
+    for (const TensorInfo& info : checkpoint->tensors()) {
+      if (is_multiplied(info)) stored += info.bytes;
+    }
+    // But for headers and padding.
+    EXPECT_LE(all, stored);
+    EXPECT_GE(all, stored - stored / 50);
+    EXPECT_LE(most, stored * 6 / 10);
   }
 }
 

@@ -229,6 +229,20 @@ TEST(WorkerPool, NoPromptIsLostBetweenWorkers) {
   });
 }
 
+TEST(WorkerPool, WorkersThatLeaveItOpenGetRolesAndChangeNoAnswer) {
+  Pooled run(3, false);
+  for (auto& worker : run.wire->here) worker = worker_for(WorkerRole::kAuto);
+  std::vector<std::string> roles;
+  run.options.on_role = [&](const std::string& text) { roles.push_back(text); };
+  run.make();
+  run.answer(60, [&](std::size_t answered) {
+    if (answered == 20) run.wire->here[0] = worker_for(WorkerRole::kAuto);  // begun anew
+  });
+  ASSERT_FALSE(roles.empty());
+  EXPECT_NE(roles[0].find("computes prompts"), std::string::npos) << roles[0];
+  EXPECT_TRUE(run.warnings.empty() || run.warnings[0].find("begun anew") != std::string::npos);
+}
+
 TEST(WorkerPool, TextsThatAreScoredAreWhole) {
   Pooled run(2, false);
   run.wire->here[0] = worker_for(WorkerRole::kPrefill);

@@ -40,6 +40,7 @@ struct LoadOutcome {
   std::vector<double> pieces;  // when each piece of its answer came
   std::int64_t prompt_tokens = 0, tokens = 0;
   bool turned_away = false;  // status 503 or 429
+  bool whole = false;        // it came in one piece: `pieces` are its first token and its end
   std::string error;         // empty: it was answered
 };
 

@@ -43,6 +43,10 @@ class LATHE_API ApiReader {
   virtual ApiRequest read(std::string_view body, BatchRow::Form form) = 0;
 };
 
+// The model that a body names; empty where it names none. Throws kInvalid for what is no JSON
+// object, and a name that is no text.
+LATHE_API std::string api_model(std::string_view body);
+
 // The whole answer. Throws kInvalid (a log-probability that is no number).
 LATHE_API std::string api_answer(const ApiRequest& request, const Completion& completion,
                                  const Tokenizer& tokenizer, const ApiIdentity& identity);

@@ -16,8 +16,9 @@ struct WorkerIdentity {
 };
 
 // What a worker is for, where there are others for the rest: computing prompts, whose keys and
-// values go on to who writes the answers.
-enum class WorkerRole : std::uint8_t { kBoth, kPrefill, kDecode };
+// values go on to who writes the answers. kAuto: who asks says which of them, by what there is to
+// do.
+enum class WorkerRole : std::uint8_t { kBoth, kPrefill, kDecode, kAuto };
 
 // Why answers of `there` are none of `here`; nothing where they are.
 LATHE_API std::optional<std::string> difference(const WorkerIdentity& here,

@@ -52,11 +52,14 @@ class LATHE_API WorkerWire {
 struct WorkerPoolOptions {
   WorkerIdentity wanted;
   std::chrono::milliseconds heartbeat{1000};  // from one ping to the next
+  std::chrono::milliseconds patience{100};    // the longest that step() waits for news
   int missed = 5;                             // unanswered pings after which a worker is left out
   int give_up = 180;    // pings after which the run ends, where no worker answers
   int most_deaths = 8;  // workers that may be left out over a request before it fails
   // Is told of workers that come and go.
   std::function<void(const std::string&)> on_warning = {};
+  // Is told of roles that it gave to workers that leave theirs open (WorkerRole::kAuto).
+  std::function<void(const std::string&)> on_role = {};
 };
 
 // step() waits up to a fraction of a second for news. It throws kIo when no worker answers for

@@ -1,0 +1,70 @@
+#include "bench/load_workers.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "bench/load_prompt.h"
+
+namespace lathe::tool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Request request_of(const LoadRequest& wanted, std::vector<std::int64_t> ids) {
+  Request out;
+  out.prompt.assign(ids.begin(), ids.end());
+  out.options.max_tokens = wanted.answer_tokens;
+  out.options.ignore_eos = true;
+  out.options.sampling.temperature = 0.0F;
+  return out;
+}
+
+void note_answer(const Completion& done, double now, LoadOutcome& out) {
+  out.prompt_tokens = done.prompt_tokens;
+  if (done.error) {
+    out.error = done.error->message;
+    return;
+  }
+  const Generation& sample = done.samples.front();
+  out.tokens = static_cast<std::int64_t>(sample.ids.size());
+  out.pieces = {std::max(out.sent, now - done.timings.decode), now};
+  out.whole = true;
+}
+
+}  // namespace
+
+std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+                                   std::span<const LoadRequest> plan,
+                                   const std::function<void(std::size_t)>& on_end,
+                                   const std::function<bool()>& go_on) {
+  std::vector<LoadOutcome> outcomes(plan.size());
+  std::map<RequestId, std::size_t> under_way;
+  const Clock::time_point start = Clock::now();
+  const auto now = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  std::size_t sent = 0;
+  while ((sent < plan.size() && go_on()) || !under_way.empty()) {
+    for (; sent < plan.size() && plan[sent].due <= now() && go_on(); ++sent) {
+      auto request =
+          request_of(plan[sent], load_prompt(plan[sent].prompt_tokens, first_id, end_id, sent));
+      outcomes[sent].sent = now();
+      under_way[pool.submit(std::move(request))] = sent;
+    }
+    for (const Completion& done : pool.step()) {
+      const auto at = under_way.find(done.id);
+      note_answer(done, now(), outcomes[at->second]);
+      under_way.erase(at);
+      on_end(sent - under_way.size());
+    }
+    if (under_way.empty() && sent < plan.size()) {
+      const double wait = std::clamp(plan[sent].due - now(), 0.0, 0.1);
+      std::this_thread::sleep_for(std::chrono::duration<double>(wait));
+    }
+  }
+  outcomes.resize(sent);
+  return outcomes;
+}
+
+}  // namespace lathe::tool

@@ -1,0 +1,21 @@
+// Requests that are due given to workers (lathe/workers/pool.h) in place of a server.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "lathe/bench/load.h"
+#include "lathe/workers/pool.h"
+
+namespace lathe::tool {
+
+// Prompts as load_client.h's. Answers come whole, so each has two times: that of its first token,
+// as its worker took it, and that of its end.
+std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+                                   std::span<const LoadRequest> plan,
+                                   const std::function<void(std::size_t)>& on_end,
+                                   const std::function<bool()>& go_on);
+
+}  // namespace lathe::tool
