@@ -90,9 +90,9 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
                                                      : 5.0F / 127 / 2 * 1.01F;
       if (GetParam() == KvType::kInt4) {
         rotate(wants.data(), dim);
-        // The largest may be cut by a quarter; steps are an eighth of it, or smaller.
+        // At the other end codes reach seven eighths of what may be three quarters of the largest.
         tolerance = 0.0F;
-        for (const float w : wants) tolerance = std::max(tolerance, std::abs(w) * 0.26F);
+        for (const float w : wants) tolerance = std::max(tolerance, std::abs(w) * 0.35F);
       }
       for (std::int64_t d = 0; d < dim; ++d) {
         const float want = wants[static_cast<std::size_t>(d)];
