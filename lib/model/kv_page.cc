@@ -112,7 +112,8 @@ float store_six_bits(const float* x, std::int64_t head_dim, std::int64_t at,
   return scale;
 }
 
-// Where the nibbles of a value lie: those of dimensions d and d + 16 in one byte, d / 16 being even.
+// Where the nibbles of a value lie: those of dimensions d and d + 16 in one byte, d / 16 being
+// even.
 std::int64_t nibbles_at(std::int64_t d, std::int64_t at) noexcept {
   return d / 32 * 16 * kKvPageTokens + at / 4 * 64 + d % 16 * 4 + at % 4;
 }

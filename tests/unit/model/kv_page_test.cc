@@ -40,7 +40,9 @@ Place key_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
 
 Place value_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
   if (!has_codes(type)) return {{t * dim + d}};
-  const auto in = [&](std::int64_t tile) { return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4; };
+  const auto in = [&](std::int64_t tile) {
+    return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
+  };
   if (type == KvType::kInt8) return {{in(d / 16)}};
   return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
