@@ -124,7 +124,7 @@ class Bench(ToolTest):
         self.write("c.svg", "")
         self.fails(4, *long, "--plot", "c.svg", message="c.svg")
         self.fails(2, *long, "--compare", "c.svg", "c.svg", message="two files")
-        self.fails(2, *long, "--kv-type", "f16,int4", message="int4")
+        self.fails(2, *long, "--kv-type", "f16,int3", message="int3")
 
     def test_types_of_the_kv_cache(self):
         rows = json.loads(self.measure("--kv-type", "f16,int8", "--plot", "c.svg", "-o",
