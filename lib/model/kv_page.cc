@@ -71,13 +71,16 @@ BytePlaces value_places(std::int64_t at) noexcept {
   return {at / 4 * 64 + at % 4, 16, 4, 16 * kKvPageTokens};
 }
 
-// x, turned, as codes with one scale, which is returned; behind them fifteen zeros at least.
+// Codes that a buffer has room for behind those of a head: zeros.
+constexpr std::int64_t kPadding = 32;
+
+// x, turned, as codes with one scale, which is returned.
 float turned_codes(const float* x, std::int64_t head_dim, int bits, std::int8_t* codes) noexcept {
   float turned[kMaxKvHeadDim];
   std::copy(x, x + head_dim, turned);
   rotate(turned, head_dim);
   const float scale = kernels().forward.quantize_codes(turned, head_dim, bits, codes);
-  std::fill_n(codes + head_dim, 16, std::int8_t{0});
+  std::fill_n(codes + head_dim, kPadding, std::int8_t{0});
   return scale;
 }
 
@@ -102,25 +105,34 @@ struct SixBits {
 
 float store_six_bits(const float* x, std::int64_t head_dim, std::int64_t at,
                      std::byte* block) noexcept {
-  std::int8_t codes[kMaxKvHeadDim + 16];
+  std::int8_t codes[kMaxKvHeadDim + kPadding];
   const float scale = turned_codes(x, head_dim, 6, codes);
   const SixBits places(head_dim, at);
   for (std::int64_t d = 0; d < head_dim; d += 16) places.put(d, codes + d, block);
   return scale;
 }
 
-// Where the nibbles of a value lie: those of dimensions d and d + 16 in one byte.
+// Where the nibbles of a value lie: those of dimensions d and d + 16 in one byte, d / 16 being
+// even.
 std::int64_t nibbles_at(std::int64_t d, std::int64_t at) noexcept {
   return d / 32 * 16 * kKvPageTokens + at / 4 * 64 + d % 16 * 4 + at % 4;
 }
 
+// Calls put(place, d) for each byte of a value's nibbles, d being the lower dimension.
+template <typename Put>
+void each_nibble_byte(std::int64_t head_dim, std::int64_t at, Put put) noexcept {
+  for (std::int64_t pair = 0; pair < head_dim; pair += 32) {
+    for (std::int64_t d = pair; d < pair + 16; ++d) put(nibbles_at(d, at), d);
+  }
+}
+
 float store_nibbles(const float* x, std::int64_t head_dim, std::int64_t at,
                     std::byte* block) noexcept {
-  std::int8_t codes[kMaxKvHeadDim + 16];
+  std::int8_t codes[kMaxKvHeadDim + kPadding];
   const float scale = turned_codes(x, head_dim, 4, codes);
-  for (std::int64_t d = 0; d < head_dim; d += d % 16 == 15 ? 17 : 1) {
-    block[nibbles_at(d, at)] = static_cast<std::byte>(codes[d] | codes[d + 16] << 4);
-  }
+  each_nibble_byte(head_dim, at, [&](std::int64_t place, std::int64_t d) {
+    block[place] = static_cast<std::byte>(codes[d] | codes[d + 16] << 4);
+  });
   return scale;
 }
 
@@ -165,7 +177,8 @@ void clear_six_bits(std::int64_t head_dim, std::int64_t at, std::byte* block) no
 }
 
 void clear_nibbles(std::int64_t head_dim, std::int64_t at, std::byte* block) noexcept {
-  for (std::int64_t d = 0; d < head_dim; ++d) block[nibbles_at(d, at)] = std::byte{0};
+  each_nibble_byte(head_dim, at,
+                   [&](std::int64_t place, std::int64_t) { block[place] = std::byte{0}; });
 }
 
 }  // namespace

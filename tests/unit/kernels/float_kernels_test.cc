@@ -401,7 +401,9 @@ Place key_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t d)
 
 Place value_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t d) {
   if (!in_codes(stored)) return {{t * dim + d}};
-  const auto in = [&](std::int64_t tile) { return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4; };
+  const auto in = [&](std::int64_t tile) {
+    return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
+  };
   if (stored == Stored::kInt8) return {{in(d / 16)}};
   return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
@@ -530,7 +532,8 @@ TEST_P(FloatKernels, CodesEqualGenericAndLoseLittle) {
           const auto at = static_cast<std::size_t>(i);
           ASSERT_GE(got[at], 0);
           ASSERT_LT(got[at], 2 * half);
-          lost += std::pow(static_cast<double>(static_cast<float>(got[at] - half) * scale - x[at]), 2);
+          lost +=
+              std::pow(static_cast<double>(static_cast<float>(got[at] - half) * scale - x[at]), 2);
           whole += std::pow(static_cast<double>(x[at]), 2);
         }
         if (seed < 2) {

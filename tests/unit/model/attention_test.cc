@@ -119,7 +119,8 @@ class AttentionCase {
     std::vector<std::int8_t> codes((x.size() + 15) / 16 * 16);
     rotate(x.data(), c_.head_dim);
     const float scale = kernels().forward.quantize_codes(x.data(), c_.head_dim, bits, codes.data());
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(codes[i] - (1 << (bits - 1))) * scale;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = static_cast<float>(codes[i] - (1 << (bits - 1))) * scale;
     rotate(x.data(), c_.head_dim);
     return x;
   }

@@ -40,7 +40,9 @@ Place key_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
 
 Place value_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
   if (!has_codes(type)) return {{t * dim + d}};
-  const auto in = [&](std::int64_t tile) { return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4; };
+  const auto in = [&](std::int64_t tile) {
+    return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
+  };
   if (type == KvType::kInt8) return {{in(d / 16)}};
   return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
@@ -90,9 +92,9 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
                                                      : 5.0F / 127 / 2 * 1.01F;
       if (GetParam() == KvType::kInt4) {
         rotate(wants.data(), dim);
-        // The largest may be cut by a quarter; steps are an eighth of it, or smaller.
+        // At the other end codes reach seven eighths of what may be three quarters of the largest.
         tolerance = 0.0F;
-        for (const float w : wants) tolerance = std::max(tolerance, std::abs(w) * 0.26F);
+        for (const float w : wants) tolerance = std::max(tolerance, std::abs(w) * 0.35F);
       }
       for (std::int64_t d = 0; d < dim; ++d) {
         const float want = wants[static_cast<std::size_t>(d)];
