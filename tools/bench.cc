@@ -149,6 +149,8 @@ int main(int argc, char** argv) {
   tool.example("bench -m model.lathe", "Prefill of 512 tokens and decode of 128");
   tool.example("bench -m model.lathe -p 0 -n 32 -d 0,1024-4096+1024", "Decode at growing depth");
   tool.example("bench -m model.lathe -p 128 -n 32 -npl 1-16*2", "1 to 16 sequences at once");
+  tool.example("bench -m model.lathe --speculate --draft small.lathe",
+               "What checking drafts costs, and how many must hold for them to pay");
   tool.example("bench -m model.lathe --mixed in=16..64,out=8..32,n=12 -r 1",
                "Requests of many lengths through the engine");
   tool.example("bench -m model.lathe --baseline base.json --fail-if 'tg<-5%'",

@@ -23,6 +23,7 @@
 #include "generate/batch_command.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
+#include "generate/exchange_shift.h"
 #include "generate/generation_json.h"
 #include "generate/history.h"
 #include "generate/model_sampling.h"
@@ -94,11 +95,15 @@ class OneTurn {
     kept_ = request_.messages.size();
     form_.complete(request_, !flags_.history.empty());
     if (message) request_.messages.push_back({"user", *std::move(message)});
+    if (flags_.context_shift) {
+      how.shorten = [this](auto... text) { return shift_.shorten(text...); };
+    }
     return form_.prompt(request_, how);
   }
 
   void end(const Generation& answer) {
     note_loop(tool_, answer);
+    note_shift(tool_, shift_.left_out());
     request_.messages.push_back(answer_message(answer));
     history_.append(std::span(request_.messages).subspan(kept_));
   }
@@ -109,6 +114,7 @@ class OneTurn {
   History history_;
   ChatForm form_;
   ChatRequest request_;
+  ExchangeShift shift_{form_, request_};
   std::size_t kept_ = 0;  // messages that the file has
 };
 
@@ -155,6 +161,11 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   flags.answer_constraint = answer_constraint(flags.grammar, tokenizer, flags.constraint.finish);
   if (talks) return run_talk(tool, flags, opened);
   GenerateOptions how = flags.generate_options();
+  if (flags.context_shift && !flags.chat) {
+    how.shorten = [&flags](std::span<const TokenId> read, std::int64_t, std::int64_t context) {
+      return keep_ends(read, flags.keep, context);
+    };
+  }
   std::optional<OneTurn> turn;
   Prompt prompt;
   if (flags.chat) {
@@ -212,6 +223,10 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   }
   output.finish();
   if (turn) turn->end(result);
+  if (!turn && result.shortened > 0) {
+    tool.note(fmt::format("the context was full {} times: what was oldest was left out",
+                          result.shortened));
+  }
   note_speed(tool, opened, result, load);
   tell_of_drafts(tool, speculator.get());
   return tell_of_check(tool, result) ? 0 : 1;

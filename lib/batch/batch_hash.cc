@@ -21,8 +21,8 @@ constexpr std::string_view kVersion = "lathe.batch/1";
 // decides here whether answers depend on it.
 Json json_of(const GenerateOptions& options) {
   const auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
-               edit_logits, constraint, check] = options;
-  static_cast<void>(std::tie(edit_logits, reasoning));  // no row has one yet
+               edit_logits, constraint, check, shorten] = options;
+  static_cast<void>(std::tie(edit_logits, reasoning, shorten));  // no row has one yet
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last, seed] = sampling;
   Json out = {temperature, top_k,      top_p, min_p,      repeat_penalty, repeat_last,
               seed,        max_tokens, stop,  ignore_eos, logprobs,       end_tokens};

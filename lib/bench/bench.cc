@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "lathe/model_config.h"
 
@@ -19,12 +20,42 @@ std::int64_t since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
 }
 
+// What every round of a case starts from.
+class Prefix {
+ public:
+  Prefix(Session& session, std::int64_t depth)
+      : session_(session), source_(session.model().config().vocab_size), id_(session.add()) {
+    if (depth == 0) return;
+    try {
+      const std::vector<TokenId> tokens = source_.next(depth);
+      const SequenceInput input{id_, tokens, false};
+      session_.forward(std::span(&input, 1));
+    } catch (...) {
+      session_.drop(id_);
+      throw;
+    }
+  }
+  ~Prefix() { session_.drop(id_); }
+  Prefix(const Prefix&) = delete;
+  Prefix& operator=(const Prefix&) = delete;
+
+  Session& session() noexcept { return session_; }
+  TokenSource& source() noexcept { return source_; }
+  SequenceId id() const noexcept { return id_; }
+
+ private:
+  Session& session_;
+  TokenSource source_;
+  SequenceId id_;
+};
+
 // The sequences of one round; dropped at its end, also when a step throws.
 class Sequences {
  public:
-  Sequences(Session& session, SequenceId prefix, const BenchCase& test) : session_(session) {
+  Sequences(Prefix& prefix, const BenchCase& test)
+      : session_(prefix.session()), source_(prefix.source()) {
     for (std::int64_t i = 0; i < test.sequences; ++i) {
-      ids_.push_back(session.fork(prefix, test.n_depth));
+      ids_.push_back(session_.fork(prefix.id(), test.n_depth));
     }
   }
   ~Sequences() {
@@ -33,17 +64,17 @@ class Sequences {
   Sequences(const Sequences&) = delete;
   Sequences& operator=(const Sequences&) = delete;
 
-  // Appends the same number of fresh tokens to each.
-  void step(std::int64_t count, TokenSource& source, bool all_logits = false) {
+  // Appends the same number of fresh tokens to each. Returns nanoseconds.
+  std::int64_t step(std::int64_t count, bool all_logits = false) {
+    const auto start = Clock::now();
     tokens_.clear();
     inputs_.clear();
-    for (const SequenceId id : ids_) {
-      (void)id;
-      tokens_.push_back(source.next(count));
-    }
-    for (std::size_t i = 0; i < ids_.size(); ++i)
+    for (std::size_t i = 0; i < ids_.size(); ++i) tokens_.push_back(source_.next(count));
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
       inputs_.push_back({ids_[i], tokens_[i], all_logits});
+    }
     session_.forward(inputs_);
+    return since(start);
   }
   // Takes back all but the first `length` positions of each.
   void truncate(std::int64_t length) {
@@ -52,32 +83,36 @@ class Sequences {
 
  private:
   Session& session_;
+  TokenSource& source_;
   std::vector<SequenceId> ids_;
   std::vector<std::vector<TokenId>> tokens_;
   std::vector<SequenceInput> inputs_;
 };
 
-BenchSample run_once(Session& session, SequenceId prefix, const BenchCase& test,
-                     TokenSource& source) {
-  BenchSample sample;
-  Sequences sequences(session, prefix, test);
-  if (test.n_prompt > 0) {
-    const auto start = Clock::now();
-    sequences.step(test.n_prompt, source);
-    sample.prompt_ns = since(start);
-  }
-  for (std::int64_t i = 0; test.n_check > 0 && i < kCheckPasses; ++i) {
-    const auto start = Clock::now();
-    sequences.step(test.n_check, source, true);
-    sample.step_ns.push_back(since(start));
+// Passes over n_check tokens, each behind those of the smaller model that wrote the draft: one
+// after the other, since either finds the processor's caches as the other leaves them.
+void check(const BenchCase& test, Sequences& sequences, Prefix* draft, BenchSample& sample) {
+  std::optional<Sequences> drafting;
+  if (draft != nullptr) drafting.emplace(*draft, test);
+  for (std::int64_t pass = 0; pass < kCheckPasses; ++pass) {
+    if (drafting) {
+      for (std::int64_t i = 1; i < test.n_check; ++i) sample.draft_ns += drafting->step(1);
+      drafting->truncate(test.n_depth);
+    }
+    sample.step_ns.push_back(sequences.step(test.n_check, true));
     sample.gen_ns += sample.step_ns.back();
     sequences.truncate(test.n_depth);
   }
-  sample.step_ns.reserve(static_cast<std::size_t>(test.n_gen));
+}
+
+BenchSample run_once(Prefix& prefix, Prefix* draft, const BenchCase& test) {
+  BenchSample sample;
+  Sequences sequences(prefix, test);
+  if (test.n_prompt > 0) sample.prompt_ns = sequences.step(test.n_prompt);
+  if (test.n_check > 0) check(test, sequences, draft, sample);
+  sample.step_ns.reserve(sample.step_ns.size() + static_cast<std::size_t>(test.n_gen));
   for (std::int64_t i = 0; i < test.n_gen; ++i) {
-    const auto start = Clock::now();
-    sequences.step(1, source);
-    sample.step_ns.push_back(since(start));
+    sample.step_ns.push_back(sequences.step(1));
     sample.gen_ns += sample.step_ns.back();
   }
   return sample;
@@ -105,29 +140,19 @@ std::vector<double> BenchResult::tokens_per_second() const {
 }
 
 BenchResult run_bench(Session& session, const BenchCase& test, int repetitions, int warmup,
-                      const ProgressCallback& progress) {
+                      const ProgressCallback& progress, Session* draft) {
   BenchResult result;
   result.test = test;
-  TokenSource source(session.model().config().vocab_size);
-  const SequenceId prefix = session.add();
-  struct Guard {
-    Session& session;
-    SequenceId sequence;
-    ~Guard() { session.drop(sequence); }
-  } guard{session, prefix};
-
-  if (test.n_depth > 0) {
-    const std::vector<TokenId> depth = source.next(test.n_depth);
-    const SequenceInput input{prefix, depth, false};
-    session.forward(std::span(&input, 1));
-  }
+  Prefix prefix(session, test.n_depth);
+  std::optional<Prefix> draft_prefix;
+  if (draft != nullptr) draft_prefix.emplace(*draft, test.n_depth);
   const std::string name = test.name();
   for (int round = -warmup; round < repetitions; ++round) {
     if (progress) {
       progress(static_cast<std::uint64_t>(round + warmup),
                static_cast<std::uint64_t>(repetitions + warmup), name);
     }
-    BenchSample sample = run_once(session, prefix, test, source);
+    BenchSample sample = run_once(prefix, draft_prefix ? &*draft_prefix : nullptr, test);
     if (round >= 0) result.samples.push_back(std::move(sample));
   }
   return result;

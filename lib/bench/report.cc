@@ -7,6 +7,7 @@
 #include "lathe/host/escape.h"
 #include "lathe/host/json_text.h"
 
+#include "bench/check_cost.h"
 #include "bench/tables.h"
 
 namespace lathe {
@@ -20,7 +21,7 @@ Json or_null(const std::optional<T>& value) {
 }
 
 // One flat record per row; every format but the table for people derives from it.
-Json record(const BenchRow& row) {
+Json record(std::span<const BenchRow> rows, const BenchRow& row) {
   const BenchSetting& s = row.setting;
   const BenchCase& test = row.result.test;
   const std::vector<double> rates = row.result.tokens_per_second();
@@ -71,6 +72,12 @@ Json record(const BenchRow& row) {
   r["major_faults"] = or_null(row.use.major_faults);
   r["steal_share"] = row.use.steal_share;
   r["cached_share"] = or_null(row.cached_share);
+  const CheckCost check = test.n_check > 0 ? check_cost(rows, row) : CheckCost();
+  r["times_one"] = or_null(check.times_one);
+  r["pays_above"] = or_null(check.pays_above);
+  r["draft_filename"] = s.draft_filename.empty() ? Json() : Json(s.draft_filename);
+  r["draft_ms"] = or_null(check.draft_ms);
+  r["draft_pays_above"] = or_null(check.draft_pays_above);
   r["command"] = row.command.empty() ? Json() : Json(row.command);
   r["ratio"] = row.ratio ? Json(row.ratio->ratio) : Json();
   r["ratio_low"] = row.ratio ? Json(row.ratio->low) : Json();
@@ -117,7 +124,7 @@ std::string joined(const Json& record, Cell&& cell) {
 std::string as_csv(std::span<const BenchRow> rows) {
   std::string out;
   for (const BenchRow& row : rows) {
-    const Json r = record(row);
+    const Json r = record(rows, row);
     if (out.empty()) {
       out = joined(r, [](const std::string& key, const Json&) { return key; }) + "\n";
     }
@@ -134,12 +141,13 @@ std::string sql_type(const std::vector<Json>& records, const std::string& key) {
     if (value.is_null()) continue;
     return value.is_number_float() ? "REAL" : value.is_number_integer() ? "INTEGER" : "TEXT";
   }
-  return key == "command" || key == "limit_kind" ? "TEXT" : "REAL";
+  const bool is_text = key == "command" || key == "limit_kind" || key == "draft_filename";
+  return is_text ? "TEXT" : "REAL";
 }
 
 std::string as_sql(std::span<const BenchRow> rows) {
   std::vector<Json> records;
-  for (const BenchRow& row : rows) records.push_back(record(row));
+  for (const BenchRow& row : rows) records.push_back(record(rows, row));
   std::string out = fmt::format("CREATE TABLE IF NOT EXISTS lathe_bench ({});\n",
                                 joined(records.front(), [&](const std::string& key, const Json&) {
                                   return fmt::format("{} {}", key, sql_type(records, key));
@@ -175,13 +183,13 @@ std::string format_bench(std::span<const BenchRow> rows, BenchFormat format, std
       return as_sql(rows);
     case BenchFormat::kJson: {
       Json all = Json::array();
-      for (const BenchRow& row : rows) all.push_back(record(row));
+      for (const BenchRow& row : rows) all.push_back(record(rows, row));
       return json_text(all, 2) + "\n";
     }
     case BenchFormat::kJsonl: {
       std::string out;
       for (const BenchRow& row : rows) {
-        out += json_text(record(row)) + "\n";
+        out += json_text(record(rows, row)) + "\n";
       }
       return out;
     }

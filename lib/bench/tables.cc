@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "lathe/host/escape.h"
 
+#include "bench/check_cost.h"
 #include "bench/text_table.h"
 
 namespace lathe {
@@ -216,25 +218,30 @@ std::string starts(std::span<const BenchRow> rows, std::size_t width) {
 }
 
 // What a pass over so many tokens costs, and from what share of held tokens on a draft of all but
-// the first pays.
+// the first pays: one that was copied, and one that a smaller model wrote.
 std::string checks(std::span<const BenchRow> rows, std::size_t width) {
+  const bool drafts = std::any_of(rows.begin(), rows.end(), [](const BenchRow& row) {
+    return !row.setting.draft_filename.empty();
+  });
   Lines lines = {{"tokens checked", "depth", "ms a pass", "times one", "a draft pays above"}};
+  if (drafts) lines[0].insert(lines[0].end(), {"ms a drafted token", "written, it pays above"});
+  const auto number = [](const char* format, const std::optional<double>& value, double unit) {
+    return value ? fmt::format(fmt::runtime(format), *value * unit) : std::string("-");
+  };
   const std::vector<std::string> names = model_names(rows);
   std::vector<std::string> models;
-  double one = 0.0;  // of the model and depth at hand
   for (const BenchRow& row : rows) {
     const BenchCase& test = row.result.test;
     if (!is_ours(row) || test.n_check == 0) continue;
-    const double ms =
-        1e3 * static_cast<double>(test.n_check) / summarize(row.result.tokens_per_second()).median;
-    if (test.n_check == 1) one = ms;
-    const bool compares = test.n_check > 1 && one > 0.0;
-    const double share = (ms / one - 1.0) / static_cast<double>(test.n_check - 1);
+    const CheckCost cost = check_cost(rows, row);
     models.push_back(names[static_cast<std::size_t>(&row - rows.data())]);
-    lines.push_back(
-        {fmt::format("{}", test.n_check), fmt::format("{}", test.n_depth),
-         fmt::format("{:.3f}", ms), one > 0.0 ? fmt::format("{:.2f}", ms / one) : std::string("-"),
-         compares ? fmt::format("{:.0f} %", 100.0 * std::max(0.0, share)) : std::string("-")});
+    lines.push_back({fmt::format("{}", test.n_check), fmt::format("{}", test.n_depth),
+                     fmt::format("{:.3f}", cost.ms), number("{:.2f}", cost.times_one, 1.0),
+                     number("{:.0f} %", cost.pays_above, 100.0)});
+    if (drafts) {
+      lines.back().push_back(number("{:.3f}", cost.draft_ms, 1.0));
+      lines.back().push_back(number("{:.0f} %", cost.draft_pays_above, 100.0));
+    }
   }
   return table_of_models(std::move(lines), models, 0, width);
 }

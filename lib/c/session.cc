@@ -43,6 +43,8 @@ KvType kv_type_of(lathe_kv_type type) {
       return KvType::kF32;
     case LATHE_KV_INT8:
       return KvType::kInt8;
+    case LATHE_KV_INT4:
+      return KvType::kInt4;
   }
   fail(ErrorCode::kUsage, "lathe_session_new(): there is no kv_type {}", static_cast<int>(type));
 }

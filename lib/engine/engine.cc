@@ -61,6 +61,7 @@ std::unique_ptr<Engine> Engine::create(std::shared_ptr<const Model> model,
   const std::int64_t most = model->config().max_position;
   const std::int64_t context = options.context > 0 ? std::min(options.context, most) : most;
   SessionOptions session_options;
+  session_options.whole_windows = true;  // prefixes are shared wherever texts part
   session_options.kv_type = options.kv_type;
   session_options.threads = options.threads;
   session_options.max_pages = page_count(layout, bytes, context, options);

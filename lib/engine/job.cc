@@ -29,6 +29,9 @@ void check(const Request& request, const ModelConfig& config, std::int64_t conte
     fail(ErrorCode::kUsage, "a request cannot have {} samples and {} seconds", request.samples,
          request.timeout);
   }
+  if (request.options.shorten) {
+    fail(ErrorCode::kUsage, "an engine's answers end where the context does");
+  }
   check_prompt(request.prompt.size(), context, config.max_position);
   check_ids(request.prompt, config.vocab_size);
   for (const std::vector<TokenId>& text : request.continuations) {

@@ -48,7 +48,7 @@ Generation Conversation::generate(std::span<const TokenId> prompt, const Generat
   GenerationState state(*tokenizer_, session_.model().config(), session_.context(), prompt, options,
                         on_text);
   if (state.finished()) return state.take();
-  state.skip(go_back_to(prompt));
+  state.skip(go_back_to(state.history()));
   const Remembering remembering(*this, state);
   drive(state, session_, sequence_, speculator);
   return state.take();

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/seconds.h"
+#include "generate/common_length.h"
 #include "generate/finite_logits.h"
 #include "generate/loop.h"
 #include "generate/token_weights.h"
@@ -37,7 +38,11 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
       sampler_(options_.sampling),
       tokenizer_(tokenizer),
       stops_(options_.stop) {
-  check_prompt(prompt.size(), context, config.max_position);
+  if (options_.shorten && options_.check != nullptr) {
+    fail(ErrorCode::kUsage, "an answer that is judged ends where the context does");
+  }
+  if (std::cmp_greater(history_.size(), context)) shorten();
+  check_prompt(history_.size(), context, config.max_position);
   if (options_.max_tokens < -1) {
     fail(ErrorCode::kUsage, "max_tokens {} is out of range: it must be ≥ -1", options_.max_tokens);
   }
@@ -49,7 +54,7 @@ GenerationState::GenerationState(const Tokenizer& tokenizer, const ModelConfig& 
     guided_.emplace(*options_.constraint, tokenizer, history_, end_tokens_);
   }
   stream_ = tokenizer.stream(history_);
-  result_.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+  result_.prompt_tokens = std::ssize(history_);
   if (options_.max_tokens == 0) {
     finish(FinishReason::kLength);
   } else if (options_.check != nullptr) {
@@ -113,12 +118,24 @@ void GenerationState::advance() {
     finish(FinishReason::kStop);
   } else if (std::cmp_equal(result_.ids.size(), options_.max_tokens)) {
     finish(FinishReason::kLength);
-  } else if (std::cmp_greater(history_.size(), context_)) {
+  } else if (std::cmp_greater(history_.size(), context_) && !shorten()) {
     finish(FinishReason::kContext);
   } else if (options_.loop_tokens > 0 && options_.sampling.temperature == 0 &&
              ends_in_loop(result_.ids, options_.loop_tokens)) {
     finish(FinishReason::kLoop);
   }
+}
+
+bool GenerationState::shorten() {
+  if (!options_.shorten) return false;
+  const auto answer = std::min(std::ssize(result_.ids), std::ssize(history_));
+  std::vector<TokenId> text = options_.shorten(history_, answer, context_);
+  if (text.empty() || std::cmp_greater(text.size(), context_)) return false;
+  const std::int64_t shared = std::min(common_length(history_, text), std::ssize(text) - 1);
+  computed_ = std::min(computed_, static_cast<std::size_t>(shared));
+  history_ = std::move(text);
+  ++result_.shortened;
+  return true;
 }
 
 std::int64_t GenerationState::room() const noexcept {
@@ -172,7 +189,8 @@ std::span<const float> GenerationState::edited(std::span<const float> logits) {
   if (!options_.edit_logits && !guided && !banned && !steering_) return logits;
   edited_.assign(logits.begin(), logits.end());
   if (options_.edit_logits) {
-    options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = result_.prompt_tokens});
+    const std::int64_t before = std::ssize(history_) - std::ssize(result_.ids);
+    options_.edit_logits(edited_, {.tokens = history_, .prompt_tokens = std::max(before, {})});
   }
   if (guided) guided_->forbid(edited_);
   if (banned) checked_->forbid(result_.ids, edited_);

@@ -2,8 +2,9 @@
 //
 //   state.input() ──> Session::forward ──> state.accept(logits) ──> ... until finished()
 //
-// Where somebody judges the answer (lathe/answer_check.h) it waits() now and then: for settle(),
-// after which the sequence must hold no more than computed() positions.
+// Where somebody judges the answer (lathe/answer_check.h) it waits() now and then: for settle().
+// After that, and after an accept() that shortened the text (GenerateOptions::shorten), the
+// sequence must hold no more than computed() positions.
 //
 // generate() drives one state to its end; the engine drives many, giving the inputs of those
 // that run to one forward(), in pieces where a prompt is long (a piece that is not the last
@@ -103,6 +104,8 @@ class GenerationState {
   GeneratedToken describe(std::span<const float> logits, TokenId id);
   // Tokens that the answer may still get.
   std::int64_t room() const noexcept;
+  // Goes on with less text; false: there is no place for more.
+  bool shorten();
   // What of the answer's next token is to be shown.
   std::string text_of(TokenId id);
   void show(std::string_view text);

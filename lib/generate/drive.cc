@@ -82,6 +82,11 @@ void drive(GenerationState& state, Session& session, SequenceId sequence, Specul
     } else {
       step(state, session, sequence);
     }
+    if (session.length(sequence) > state.computed()) {
+      // The text has been shortened.
+      state.skip(take_back(session, sequence, state.computed()));
+      copy.reset();
+    }
   }
   if (speculator != nullptr) speculator->state().keep(state.history());
 }

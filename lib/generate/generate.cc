@@ -1,5 +1,6 @@
 #include "lathe/generate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/fail.h"
@@ -35,6 +36,18 @@ void check_prompt(std::size_t tokens, std::int64_t context, std::int64_t longest
          "the prompt has {} tokens, but the context holds {}: shorten the prompt{}", tokens,
          context, context < longest ? " or raise the context" : "");
   }
+}
+
+std::vector<TokenId> keep_ends(std::span<const TokenId> text, std::int64_t kept,
+                               std::int64_t context) {
+  kept = std::clamp<std::int64_t>(kept, 0, std::ssize(text));
+  const std::int64_t newest = std::min((context - kept) / 2, std::ssize(text) - kept);
+  if (newest < 1) return {};
+  const auto first = text.first(static_cast<std::size_t>(kept));
+  const auto last = text.last(static_cast<std::size_t>(newest));
+  std::vector<TokenId> out(first.begin(), first.end());
+  out.insert(out.end(), last.begin(), last.end());
+  return out;
 }
 
 Generation generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,

@@ -11,18 +11,28 @@ namespace lathe {
 struct PackedMatrix;
 struct QuantizedRows;
 
-// Rows of numbers as signed bytes with a scale each, as attend_int8 multiplies them: q is
+// Positions per page of the KV cache; also the block of the online softmax.
+inline constexpr std::int64_t kKvPageTokens = 64;
+
+// Rows of numbers as signed bytes with a scale each, as pages in integers are multiplied with: q is
 // [quads of columns][rows][4].
 struct ByteRows {
   std::int8_t* q;
-  float* scale;         // [rows]
-  std::int32_t* start;  // [rows]: where sums of their products start (shared/attention_int8.h)
+  float* scale;                   // [rows]
+  std::int32_t* minus_eight_sum;  // [rows]: -8 Σ q
   std::int64_t rows;
 };
 
-// Dimensions that a block of a page in bytes has room for.
+// Dimensions that a row of bytes, and a block of a page in bytes, has room for.
 constexpr std::int64_t byte_block_dims(std::int64_t head_dim) noexcept {
   return (head_dim + 15) / 16 * 16;
+}
+
+// Bytes of the codes of 8 or 4 bits in a block of a page. In 4 bits dimensions of the values lie in
+// pairs of sixteen.
+constexpr std::int64_t kv_code_bytes(int bits, std::int64_t head_dim) noexcept {
+  return bits == 8 ? kKvPageTokens * byte_block_dims(head_dim)
+                   : kKvPageTokens * ((head_dim + 31) / 32 * 16);
 }
 
 struct ForwardKernels {
@@ -89,20 +99,28 @@ struct ForwardKernels {
   Attend attend_f16;
   // The same of pages in bytes, to each of which 128 is added. With dims = byte_block_dims():
   // keys [4][dims / 4][16][4], element d of position t at [t / 16][d / 4][t % 16][d % 4]; values
-  // [dims / 16][16][16][4], at [d / 16][t / 4][d % 16][t % 4]; behind either 64 float scales, one
-  // per position. q: from quantize_bytes.
-  void (*attend_int8)(const ByteRows& q, std::int64_t queries, std::int64_t head_dim,
-                      const void* keys, const void* values, const void* next_keys,
-                      const std::int32_t* first, const std::int32_t* last, float cap, float* m,
-                      float* l, float* o);
+  // [dims / 16][16][16][4], at [d / 16][t / 4][d % 16][t % 4]; behind kv_code_bytes() of either 64
+  // float scales, one per position. q: from quantize_bytes.
+  using AttendCodes = void (*)(const ByteRows& q, std::int64_t queries, std::int64_t head_dim,
+                               const void* keys, const void* values, const void* next_keys,
+                               const std::int32_t* first, const std::int32_t* last, float cap,
+                               float* m, float* l, float* o);
+  AttendCodes attend_int8;
+  // The same of pages in nibbles, to each of which 8 is added: of a byte the low one, then the high
+  // one. Keys [4][dims / 8][16][4], element d at [t / 16][d / 8][t % 16][d % 4], high where d / 4
+  // is odd; values [(dims + 16) / 32][16][16][4], at [d / 32][t / 4][d % 16][t % 4], high where d /
+  // 16 is odd.
+  AttendCodes attend_int4;
   // n numbers to row `row` of `to`; columns up to the next multiple of 16 become zeros.
   void (*quantize_bytes)(const float* x, std::int64_t n, const ByteRows& to, std::int64_t row);
+  // Any vector to the codes of nibbles, 8 + round(x / scale) from 0 to 15, with one scale, which is
+  // returned; codes has room for n rounded up to 16. The scale's sign puts the largest element at
+  // -8, where there is one step more; its size is that of a few which gives the least squared
+  // error. Zeros and what is no number as above.
+  float (*quantize_nibbles)(const float* x, std::int64_t n, std::int8_t* codes);
   // For adding up states of pages: Σ e^(x[i] - max), in the reduction order; max must be the
   // maximum of x.
   float (*sum_exp)(const float* x, std::int64_t n, float max);
 };
-
-// Positions per page of the KV cache; also the block of the online softmax.
-inline constexpr std::int64_t kKvPageTokens = 64;
 
 }  // namespace lathe

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/select.h"
+#include "model/rotation.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
@@ -111,7 +112,7 @@ struct Attention::Scratch {
     q = State::take(p, queries * head_dim);
     bytes.q = reinterpret_cast<std::int8_t*>(State::take(p, queries * byte_floats(head_dim)));
     bytes.scale = State::take(p, queries);
-    bytes.start = reinterpret_cast<std::int32_t*>(State::take(p, queries));
+    bytes.minus_eight_sum = reinterpret_cast<std::int32_t*>(State::take(p, queries));
     bytes.rows = queries;
     first = reinterpret_cast<std::int32_t*>(State::take(p, queries));
     last = reinterpret_cast<std::int32_t*>(State::take(p, queries));
@@ -162,7 +163,7 @@ Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, 
 }
 
 // s.q [rows · heads][head_dim]: query row r · heads + g is head first_head + g of row r. In s.bytes
-// the same, where the cache has bytes.
+// the same, where the cache has integers.
 void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexcept {
   const std::int64_t row_stride = shape_.heads * shape_.head_dim;
   const std::int64_t head_offset = piece.first_head * shape_.head_dim;
@@ -171,9 +172,12 @@ void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexc
     float* to = s.q + r * piece.heads * shape_.head_dim;
     for (std::int64_t i = 0; i < piece.heads * shape_.head_dim; ++i) to[i] = from[i] * shape_.scale;
   }
-  if (piece.cache->shape().type != KvType::kInt8) return;
+  const KvType type = piece.cache->shape().type;
+  if (type != KvType::kInt8 && type != KvType::kInt4) return;
   for (std::int64_t i = 0; i < piece.rows * piece.heads; ++i) {
-    kernels().forward.quantize_bytes(s.q + i * shape_.head_dim, shape_.head_dim, s.bytes, i);
+    float* query = s.q + i * shape_.head_dim;
+    if (type == KvType::kInt4) rotate(query, shape_.head_dim);
+    kernels().forward.quantize_bytes(query, shape_.head_dim, s.bytes, i);
   }
 }
 
@@ -210,6 +214,8 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
     const std::int64_t next = (page + 1) * kKvPageTokens < piece.end() ? page + 1 : page;
     if (type == KvType::kInt8) {
       attend_page(kernels().forward.attend_int8, s.bytes, page, next);
+    } else if (type == KvType::kInt4) {
+      attend_page(kernels().forward.attend_int4, s.bytes, page, next);
     } else {
       attend_page(attend_floats(type), s.q, page, next);
     }
@@ -225,6 +231,7 @@ void Attention::merge(const State& span, std::int64_t queries, const State& tota
 }
 
 void Attention::finish(const Piece& piece, const State& total) const noexcept {
+  const bool turned = piece.cache->shape().type == KvType::kInt4;
   for (std::int64_t r = 0; r < piece.rows; ++r) {
     float* to = piece.out + (r * shape_.heads + piece.first_head) * shape_.head_dim;
     for (std::int64_t g = 0; g < piece.heads; ++g) {
@@ -234,6 +241,7 @@ void Attention::finish(const Piece& piece, const State& total) const noexcept {
       const float inverse = divisor_with(sink, total.m[row], total.l[row]);
       float* head = to + g * shape_.head_dim;
       for (std::int64_t i = 0; i < shape_.head_dim; ++i) head[i] = from[i] * inverse;
+      if (turned) rotate(head, shape_.head_dim);
     }
   }
 }

@@ -29,7 +29,7 @@ class OrderText {
   requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void put(T value) { put_bytes(std::as_bytes(std::span(&value, 1))); }
   void put_bytes(std::span<const std::byte> bytes) {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    bytes_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   // With its length before it.
   void put_text(std::string_view text) {
@@ -42,11 +42,11 @@ class OrderText {
     put_bytes(std::as_bytes(list));
   }
 
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const noexcept { return std::as_bytes(std::span(bytes_)); }
   void clear() noexcept { bytes_.clear(); }
 
  private:
-  std::vector<std::byte> bytes_;
+  std::string bytes_;
 };
 
 std::string_view take_text(ByteReader& order);

@@ -126,6 +126,7 @@ std::vector<std::byte> open_order(std::uint64_t number, std::uint64_t model,
   out.put(options.max_tokens);
   out.put(options.max_pages);
   out.put(options.chunk);
+  out.put(options.whole_windows);
   return finished(out);
 }
 
@@ -136,6 +137,7 @@ SessionOptions take_session_options(ByteReader& order) {
   out.max_tokens = order.read<std::int64_t>("a number of positions");
   out.max_pages = order.read<std::int64_t>("a number of pages");
   out.chunk = order.read<std::int64_t>("a length");
+  out.whole_windows = order.read<bool>("an option");
   return out;
 }
 

@@ -25,6 +25,11 @@ std::int64_t pages_for(std::int64_t positions) {
   return (positions + kKvPageTokens - 1) / kKvPageTokens;
 }
 
+// The window, the slack and two torn pages.
+std::int64_t kept_tokens(std::int64_t window) noexcept {
+  return window == 0 ? 0 : window + kWindowSlack + 2 * kKvPageTokens;
+}
+
 [[noreturn]] void fail_memory(std::size_t bytes) {
   fail(ErrorCode::kLimit, "out of memory: the KV cache wants {} bytes more", bytes);
 }
@@ -40,10 +45,12 @@ std::size_t KvShape::block_bytes(std::int64_t layer) const noexcept {
     case KvType::kF16:
       return positions * dim * 2;
     case KvType::kInt8:
+    case KvType::kInt4:
       break;
   }
-  const std::int64_t dims = byte_block_dims(layers[static_cast<std::size_t>(layer)].head_dim);
-  return positions * (static_cast<std::size_t>(dims) + sizeof(float));
+  const std::int64_t codes = kv_code_bytes(type == KvType::kInt8 ? 8 : 4,
+                                           layers[static_cast<std::size_t>(layer)].head_dim);
+  return static_cast<std::size_t>(codes) + positions * sizeof(float);
 }
 
 std::size_t KvShape::page_bytes() const noexcept {
@@ -56,13 +63,31 @@ std::size_t KvShape::page_bytes() const noexcept {
   return std::max<std::size_t>(bytes, 64);
 }
 
-std::int64_t KvShape::window_tokens() const noexcept {
-  // The window, the slack and two torn pages.
-  return window == 0 ? 0 : window + kWindowSlack + 2 * kKvPageTokens;
+std::size_t KvShape::near_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < near.size(); ++i) {
+    if (!near[i]) continue;
+    bytes += block_bytes(static_cast<std::int64_t>(i)) * 2 *
+             static_cast<std::size_t>(layers[i].kv_heads);
+  }
+  return bytes;
 }
 
+void KvShape::keep_whole() noexcept {
+  near_window = 0;
+  near.clear();
+}
+
+std::int64_t KvShape::window_tokens() const noexcept { return kept_tokens(window); }
+
+std::int64_t KvShape::near_tokens() const noexcept { return kept_tokens(near_window); }
+
 std::string KvShape::fingerprint() const {
-  const char* name = type == KvType::kF32 ? "f32" : type == KvType::kF16 ? "f16" : "int8q";
+  // Of int8 the version that multiplies bytes, of int4 the one that turns them.
+  const char* name = type == KvType::kF32    ? "f32"
+                     : type == KvType::kF16  ? "f16"
+                     : type == KvType::kInt8 ? "int8q"
+                                             : "int4h";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.
   for (std::size_t first = 0; first < layers.size();) {
@@ -77,28 +102,33 @@ std::string KvShape::fingerprint() const {
 
 struct KvCache::Page {
   std::byte* data = nullptr;
+  std::byte* near = nullptr;  // its near part; null: it has none, or no more
   std::int64_t refs = 0;
-  std::int64_t filled = 0;  // positions that count as stored
-  std::int64_t claims = 0;  // scratch of reserve()
+  std::int64_t near_refs = 0;  // of those, sequences that need the near part
+  std::int64_t filled = 0;     // positions that count as stored
+  std::int64_t claims = 0;     // scratch of reserve()
 };
 
 struct KvCache::Sequence {
   bool live = false;
   std::int64_t length = 0;
   std::int64_t first_page = 0;  // pages before it slid out of the window
+  std::int64_t first_near = 0;  // near parts before it did
   std::vector<Page*> pages;
 };
 
 KvCache::KvCache(const KvShape& shape, std::int64_t max_tokens, std::int64_t max_pages)
     : shape_(shape),
       page_bytes_(shape.page_bytes()),
+      near_bytes_(shape.near_bytes()),
       max_tokens_(max_tokens),
       max_pages_(max_pages) {
-  std::size_t at = 0;
+  std::size_t at[2] = {0, 0};
   for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
-    layer_at_.push_back(at);
+    std::size_t& part = at[is_near(static_cast<std::int64_t>(i)) ? 1 : 0];
+    layer_at_.push_back(part);
     block_bytes_.push_back(shape_.block_bytes(static_cast<std::int64_t>(i)));
-    at += block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    part += block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
   }
 }
 
@@ -116,9 +146,9 @@ KvCache::Sequence& KvCache::checked(SequenceId sequence) {
   return const_cast<Sequence&>(std::as_const(*this).checked(sequence));
 }
 
-std::int64_t KvCache::first_needed_page(std::int64_t length) const noexcept {
-  if (shape_.window == 0) return 0;
-  return std::max<std::int64_t>(0, length - shape_.window + 1 - kWindowSlack) / kKvPageTokens;
+std::int64_t KvCache::first_needed_page(std::int64_t window, std::int64_t length) noexcept {
+  if (window == 0) return 0;
+  return std::max<std::int64_t>(0, length - window + 1 - kWindowSlack) / kKvPageTokens;
 }
 
 void KvCache::set_filled(Page& page, std::int64_t filled) noexcept {
@@ -137,15 +167,32 @@ void KvCache::refit(Page& page, std::size_t index) noexcept {
   set_filled(page, filled);
 }
 
-KvCache::Page* KvCache::take_page() noexcept {
+KvCache::Page* KvCache::take_page(bool near) noexcept {
   Page* page = free_.back();
   free_.pop_back();
   page->refs = 1;
+  if (near && near_bytes_ != 0) {
+    page->near = free_near_.back();
+    free_near_.pop_back();
+    page->near_refs = 1;
+  }
   return page;
 }
 
-// The caller has already taken the page out of its sequence's list.
-void KvCache::release(Page* page, std::size_t index) noexcept {
+void KvCache::release_near(Page& page) noexcept {
+  if (page.near == nullptr || --page.near_refs > 0) return;
+  free_near_.push_back(std::exchange(page.near, nullptr));  // within add_near_parts()' capacity
+}
+
+void KvCache::slide_near(Sequence& s, std::int64_t page) noexcept {
+  for (; s.first_near < page; ++s.first_near) {
+    const auto index = static_cast<std::size_t>(s.first_near);
+    if (index < s.pages.size()) release_near(*s.pages[index]);
+  }
+}
+
+void KvCache::release(Page* page, const Sequence& s, std::size_t index) noexcept {
+  if (std::cmp_greater_equal(index, s.first_near)) release_near(*page);
   if (--page->refs > 0) {
     refit(*page, index);
     return;
@@ -154,8 +201,9 @@ void KvCache::release(Page* page, std::size_t index) noexcept {
   free_.push_back(page);  // within the capacity that reserve() made
 }
 
-bool KvCache::any_shared(const Sequence& sequence) const noexcept {
-  return std::any_of(sequence.pages.begin() + sequence.first_page, sequence.pages.end(),
+bool KvCache::any_shared(const Sequence& sequence, std::int64_t first_page) const noexcept {
+  const auto first = std::min<std::ptrdiff_t>(first_page, std::ssize(sequence.pages));
+  return std::any_of(sequence.pages.begin() + first, sequence.pages.end(),
                      [](const Page* page) { return page->refs > 1; });
 }
 
@@ -194,8 +242,12 @@ SequenceId KvCache::fork(SequenceId source, std::int64_t length) {
   }
   to.length = length;
   to.first_page = length == 0 ? 0 : from.first_page;
-  for (Page* page : to.pages) {
-    if (page != nullptr) ++page->refs;
+  to.first_near = length == 0 ? 0 : from.first_near;
+  for (std::size_t i = 0; i < to.pages.size(); ++i) {
+    Page* const page = to.pages[i];
+    if (page == nullptr) continue;
+    ++page->refs;
+    if (page->near != nullptr && std::cmp_greater_equal(i, to.first_near)) ++page->near_refs;
   }
   return id;
 }
@@ -203,8 +255,9 @@ SequenceId KvCache::fork(SequenceId source, std::int64_t length) {
 bool KvCache::can_fork(SequenceId source, std::int64_t length) const {
   const Sequence& from = checked(source);
   if (length < 0 || length > from.length) return false;
-  const std::int64_t needed = std::max<std::int64_t>(0, length - shape_.window + 1);
-  return shape_.window == 0 || length == 0 || needed >= first_stored(source);
+  const std::int64_t window = near_bytes_ == 0 ? shape_.window : shape_.near_window;
+  const std::int64_t needed = std::max<std::int64_t>(0, length - window + 1);
+  return window == 0 || length == 0 || needed >= first_stored(source);
 }
 
 void KvCache::truncate(SequenceId sequence, std::int64_t length) {
@@ -224,10 +277,10 @@ void KvCache::truncate(SequenceId sequence, std::int64_t length) {
   while (s.pages.size() > keep) {
     Page* page = s.pages.back();
     s.pages.pop_back();
-    if (page != nullptr) release(page, s.pages.size());
+    if (page != nullptr) release(page, s, s.pages.size());
   }
   if (keep > 0) refit(*s.pages.back(), keep - 1);
-  if (length == 0) s.first_page = 0;
+  if (length == 0) s.first_page = s.first_near = 0;
 }
 
 void KvCache::drop(SequenceId sequence) {
@@ -236,25 +289,45 @@ void KvCache::drop(SequenceId sequence) {
   while (!s.pages.empty()) {
     Page* page = s.pages.back();
     s.pages.pop_back();
-    if (page != nullptr) release(page, s.pages.size());
+    if (page != nullptr) release(page, s, s.pages.size());
   }
-  s.first_page = 0;
+  s.first_page = s.first_near = 0;
   s.live = false;
 }
 
 std::int64_t KvCache::length(SequenceId sequence) const { return checked(sequence).length; }
 
 std::int64_t KvCache::first_stored(SequenceId sequence) const {
-  return checked(sequence).first_page * kKvPageTokens;
+  const Sequence& s = checked(sequence);
+  return std::max(s.first_page, s.first_near) * kKvPageTokens;
 }
 
 void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
+  reserve_pages(growths, piece, 0);
+}
+
+std::int64_t KvCache::near_parts_for(const Sequence& s, const Growth& growth, std::int64_t piece,
+                                     std::int64_t near_from) const noexcept {
+  if (near_bytes_ == 0) return 0;
+  const std::int64_t have = pages_for(s.length);
+  const bool copies = s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1;
+  const std::int64_t more = pages_for(s.length + growth.count) -
+                            std::max({have, s.first_near, near_from}) + (copies ? 1 : 0);
+  const std::int64_t most = pages_for(shape_.near_tokens() + piece);
+  // Parts that others need, too, stay when this sequence is done with them.
+  if (any_shared(s, s.first_near)) return std::min(more, most + 1);
+  return std::min(more, std::max<std::int64_t>(0, most - (have - s.first_near)));
+}
+
+void KvCache::reserve_pages(std::span<const Growth> growths, std::int64_t piece,
+                            std::int64_t near_from) {
   for (const Growth& growth : growths) {
     const Sequence& s = checked(growth.sequence);
     if (!s.pages.empty()) s.pages.back()->claims = 0;
   }
   std::int64_t positions = 0;
   std::int64_t pages = 0;
+  std::int64_t near = 0;
   for (const Growth& growth : growths) {
     const Sequence& s = checked(growth.sequence);
     std::int64_t new_positions = growth.count;
@@ -266,7 +339,8 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
       new_positions += tail;
       ++new_pages;
     }
-    if (shape_.window > 0 && !any_shared(s)) {
+    near += near_parts_for(s, growth, piece, near_from);
+    if (shape_.window > 0 && !any_shared(s, s.first_page)) {
       const std::int64_t most = shape_.window_tokens() + piece;
       const std::int64_t have = s.length - s.first_page * kKvPageTokens;
       new_positions = std::min(new_positions, std::max<std::int64_t>(0, most - have));
@@ -295,13 +369,26 @@ void KvCache::reserve(std::span<const Growth> growths, std::int64_t piece) {
     while (static_cast<std::int64_t>(free_.size()) < pages) {
       add_pages();
     }
+    while (static_cast<std::int64_t>(free_near_.size()) < near) add_near_parts();
   } catch (const std::bad_alloc&) {
     fail_memory(page_bytes_);
   }
 }
 
+void KvCache::add_near_parts() {
+  const std::size_t bytes = near_bytes_;
+  const std::size_t count = bytes < kWorthSlabs ? 1 : std::max<std::size_t>(1, kSlabBytes / bytes);
+  free_near_.reserve(static_cast<std::size_t>(near_parts_) + count);
+  slabs_.reserve(slabs_.size() + 1);
+  slabs_.emplace_back(count * bytes, "the KV cache");
+  for (std::size_t i = 0; i < count; ++i) {
+    free_near_.push_back(slabs_.back().bytes().data() + i * bytes);
+  }
+  near_parts_ += static_cast<std::int64_t>(count);
+}
+
 void KvCache::add_pages() {
-  const std::size_t bytes = page_bytes_;
+  const std::size_t bytes = page_bytes_ - near_bytes_;
   const std::size_t count = bytes < kWorthSlabs ? 1 : std::max<std::size_t>(1, kSlabBytes / bytes);
   free_.reserve(pages_.size() + count);
   pages_.reserve(pages_.size() + count);
@@ -319,16 +406,19 @@ void KvCache::extend(SequenceId sequence, std::int64_t count) noexcept {
   Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   if (s.length % kKvPageTokens != 0 && s.pages.back()->refs > 1) {
     Page* shared = s.pages.back();
-    Page* own = take_page();
-    std::memcpy(own->data, shared->data, page_bytes_);
+    Page* own = take_page(true);
+    std::memcpy(own->data, shared->data, page_bytes_ - near_bytes_);
+    if (near_bytes_ != 0) std::memcpy(own->near, shared->near, near_bytes_);
     s.pages.back() = own;
-    release(shared, s.pages.size() - 1);
+    release(shared, s, s.pages.size() - 1);
   }
   // From the page that holds the present end to the one that holds the new one.
   std::int64_t index = s.length / kKvPageTokens;
   s.length += count;
   for (; index * kKvPageTokens < s.length; ++index) {
-    if (static_cast<std::size_t>(index) == s.pages.size()) s.pages.push_back(take_page());
+    if (static_cast<std::size_t>(index) == s.pages.size()) {
+      s.pages.push_back(take_page(index >= s.first_near));
+    }
     set_filled(*s.pages[static_cast<std::size_t>(index)],
                std::min(s.length - index * kKvPageTokens, kKvPageTokens));
   }
@@ -336,12 +426,13 @@ void KvCache::extend(SequenceId sequence, std::int64_t count) noexcept {
 
 void KvCache::slide(SequenceId sequence) noexcept {
   Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
-  const std::int64_t needed = first_needed_page(s.length);
+  slide_near(s, first_needed_page(shape_.near_window, s.length));
+  const std::int64_t needed = first_needed_page(shape_.window, s.length);
   for (; s.first_page < needed; ++s.first_page) {
     const auto index = static_cast<std::size_t>(s.first_page);
     Page* page = s.pages[index];
     s.pages[index] = nullptr;
-    release(page, index);
+    release(page, s, index);
   }
 }
 
@@ -354,7 +445,9 @@ KvUsage KvCache::usage() const noexcept {
           .max_tokens = max_tokens_,
           .pages_used = pages_used(),
           .max_pages = max_pages_,
-          .pages_allocated = static_cast<std::int64_t>(pages_.size())};
+          .pages_allocated = static_cast<std::int64_t>(pages_.size()),
+          .bytes_allocated = pages_.size() * (page_bytes_ - near_bytes_) +
+                             static_cast<std::size_t>(near_parts_) * near_bytes_};
 }
 
 SequencePages KvCache::pages(SequenceId sequence) const {
@@ -378,6 +471,38 @@ void KvCache::clear_tail(std::byte* page, std::int64_t filled) const noexcept {
   }
 }
 
+void KvCache::gather(const Page& page, std::byte* out) const noexcept {
+  if (near_bytes_ == 0) {
+    std::memcpy(out, page.data, page_bytes_);
+    return;
+  }
+  for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
+    const std::size_t bytes =
+        block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    const std::byte* part = is_near(static_cast<std::int64_t>(i)) ? page.near : page.data;
+    if (part == nullptr) {
+      std::memset(out, 0, bytes);
+    } else {
+      std::memcpy(out, part + layer_at_[i], bytes);
+    }
+    out += bytes;
+  }
+}
+
+void KvCache::scatter(const std::byte* from, Page& page) const noexcept {
+  if (near_bytes_ == 0) {
+    std::memcpy(page.data, from, page_bytes_);
+    return;
+  }
+  for (std::size_t i = 0; i < shape_.layers.size(); ++i) {
+    const std::size_t bytes =
+        block_bytes_[i] * 2 * static_cast<std::size_t>(shape_.layers[i].kv_heads);
+    std::byte* part = is_near(static_cast<std::int64_t>(i)) ? page.near : page.data;
+    if (part != nullptr) std::memcpy(part + layer_at_[i], from, bytes);
+    from += bytes;
+  }
+}
+
 void KvCache::export_pages(SequenceId sequence, std::int64_t first, std::int64_t count,
                            std::span<std::byte> out) const {
   const Sequence& s = checked(sequence);
@@ -392,7 +517,7 @@ void KvCache::export_pages(SequenceId sequence, std::int64_t first, std::int64_t
   }
   std::byte* to = out.data();
   for (std::int64_t i = first; i < first + count; ++i, to += bytes) {
-    std::memcpy(to, s.pages[static_cast<std::size_t>(i)]->data, bytes);
+    gather(*s.pages[static_cast<std::size_t>(i)], to);
     const std::int64_t filled = s.length - i * kKvPageTokens;
     if (filled < kKvPageTokens) clear_tail(to, filled);
   }
@@ -408,7 +533,7 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
   const std::size_t bytes = page_bytes_;
   const auto given = static_cast<std::int64_t>(pages.size() / bytes);
   const std::int64_t missing = tokens < 1 ? -1 : pages_for(tokens) - given;
-  const bool may_miss = s.length == 0 && missing <= first_needed_page(tokens);
+  const bool may_miss = s.length == 0 && missing <= first_needed_page(shape_.window, tokens);
   if (pages.size() % bytes != 0 || given == 0 || missing < 0 || (missing > 0 && !may_miss)) {
     fail_invalid("cannot append {} positions to sequence {}: {} bytes are no {} pages of {}",
                  tokens, sequence, pages.size(), tokens < 1 ? 0 : pages_for(tokens), bytes);
@@ -419,7 +544,10 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
   } catch (const std::bad_alloc&) {
     fail_memory(static_cast<std::size_t>(pages_for(tokens)) * sizeof(Page*));
   }
-  reserve({&growth, 1}, growth.count);
+  // What no later position sees needs no near part: it may have had none where it comes from.
+  const std::int64_t near_from = first_needed_page(shape_.near_window, s.length + growth.count);
+  reserve_pages({&growth, 1}, growth.count, near_from);
+  slide_near(s, near_from);
   if (missing > 0) {
     s.pages.assign(static_cast<std::size_t>(missing), nullptr);
     s.first_page = missing;
@@ -428,7 +556,7 @@ void KvCache::append_pages(SequenceId sequence, std::int64_t tokens,
   auto next = static_cast<std::size_t>(s.length / kKvPageTokens);
   extend(sequence, growth.count);
   for (const std::byte* from = pages.data(); next < s.pages.size(); ++next, from += bytes) {
-    std::memcpy(s.pages[next]->data, from, bytes);
+    scatter(from, *s.pages[next]);
   }
 }
 
@@ -436,7 +564,8 @@ std::byte* KvCache::keys(SequenceId sequence, std::int64_t page, std::int64_t la
                          std::int64_t head) const noexcept {
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   const auto at = static_cast<std::size_t>(layer);
-  return s.pages[static_cast<std::size_t>(page)]->data + layer_at_[at] +
+  const Page& held = *s.pages[static_cast<std::size_t>(page)];
+  return (is_near(layer) ? held.near : held.data) + layer_at_[at] +
          static_cast<std::size_t>(head) * 2 * block_bytes_[at];
 }
 

@@ -12,13 +12,16 @@
 //                └──────────┴─────────┴──────────┴─────────┴ …
 //   Layers may have other numbers of heads, and other sizes of them, than their neighbours.
 //   Each block of 64 · head_dim elements is contiguous and starts on 64 bytes; elements are
-//   float, IEEE half, or (int8) bytes followed by one float scale per position. Within a
+//   float, IEEE half, or (int8, int4) codes followed by one float scale per position. Within a
 //   block keys lie [4][head_dim][16], sixteen positions side by side, and values
-//   [64][head_dim]; bytes lie as products of four take them (forward_kernels.h). kv_page.h
+//   [64][head_dim]; codes lie as products of four take them (forward_kernels.h). kv_page.h
 //   writes them, the attention kernels read them.
 //
 // That order is what attention reads: one KV head of one layer, its 64 keys, then its 64
-// values. With a sliding window, pages that no later position can see are given back.
+// values. With a sliding window, pages that no later position can see are given back. Where only
+// some layers have one, their blocks are a part of the page that lies elsewhere, its near part,
+// and that alone is given back; bytes of a page (session_pages.h) are in the order above either
+// way, with zeros for a part that is gone.
 //
 // Memory is counted in stored positions (shared ones once) against `max_tokens`, and in pages
 // against `max_pages`; pages are allocated when first used and kept for reuse. Errors: kLimit,
@@ -52,11 +55,21 @@ struct KvLayerShape {
 struct KvShape {
   std::vector<KvLayerShape> layers;
   std::int64_t window = 0;  // positions a query sees at most, itself included; 0: all before it
+  // With window == 0, where some layers have a window all the same: the widest of those, and which
+  // they are. Empty: none.
+  std::int64_t near_window = 0;
+  std::vector<bool> near = {};
   KvType type = KvType::kF16;
 
   // Bytes of the keys, or the values, of one head and page.
   std::size_t block_bytes(std::int64_t layer) const noexcept;
   std::size_t page_bytes() const noexcept;
+  // Of those the bytes that windowed layers take beside others.
+  std::size_t near_bytes() const noexcept;
+  // What KvLayout::near_tokens says.
+  std::int64_t near_tokens() const noexcept;
+  // Windowed layers beside others keep all that the others keep.
+  void keep_whole() noexcept;
   // What KvLayout::window_tokens says.
   std::int64_t window_tokens() const noexcept;
   // What KvLayout::fingerprint says.
@@ -121,20 +134,38 @@ class KvCache {
   const Sequence& checked(SequenceId sequence) const;
   Sequence& checked(SequenceId sequence);
   void add_pages();
-  Page* take_page() noexcept;
-  void release(Page* page, std::size_t index) noexcept;
+  void add_near_parts();
+  Page* take_page(bool near) noexcept;
+  // The page at `index` of the sequence's list, which it has been taken out of.
+  void release(Page* page, const Sequence& sequence, std::size_t index) noexcept;
+  // One sequence less needs its near part.
+  void release_near(Page& page) noexcept;
+  // Gives back the near parts of pages before `page`; they are missing from then on.
+  void slide_near(Sequence& sequence, std::int64_t page) noexcept;
+  // reserve() where near parts are needed from page `near_from` on.
+  void reserve_pages(std::span<const Growth> growths, std::int64_t piece, std::int64_t near_from);
+  std::int64_t near_parts_for(const Sequence& sequence, const Growth& growth, std::int64_t piece,
+                              std::int64_t near_from) const noexcept;
+  bool is_near(std::int64_t layer) const noexcept {
+    return near_bytes_ != 0 && shape_.near[static_cast<std::size_t>(layer)];
+  }
+  // Copies the blocks of one page between its parts and bytes in the order of layers.
+  void gather(const Page& page, std::byte* out) const noexcept;
+  void scatter(const std::byte* bytes, Page& page) const noexcept;
   void set_filled(Page& page, std::int64_t filled) noexcept;
   // Positions of the page at `index` that sequences still use.
   void refit(Page& page, std::size_t index) noexcept;
-  bool any_shared(const Sequence& sequence) const noexcept;
+  bool any_shared(const Sequence& sequence, std::int64_t first_page) const noexcept;
   std::int64_t pages_used() const noexcept;
   // Clears the positions from `filled` on in a copy of a page.
   void clear_tail(std::byte* page, std::int64_t filled) const noexcept;
-  std::int64_t first_needed_page(std::int64_t length) const noexcept;
+  // The first page that a sequence of that length needs under a window; 0: there is none.
+  static std::int64_t first_needed_page(std::int64_t window, std::int64_t length) noexcept;
 
   KvShape shape_;
-  std::size_t page_bytes_;
-  std::vector<std::size_t> layer_at_;     // bytes of a page before a layer's blocks
+  std::size_t page_bytes_;                // with the near part
+  std::size_t near_bytes_;                // 0: there are no near parts
+  std::vector<std::size_t> layer_at_;     // bytes of a page, or its part, before a layer's blocks
   std::vector<std::size_t> block_bytes_;  // of a layer
   std::int64_t max_tokens_;
   std::int64_t max_pages_;
@@ -143,6 +174,8 @@ class KvCache {
   std::vector<WeightMemory> slabs_;           // that pages lie in
   std::vector<std::unique_ptr<Page>> pages_;  // every page ever allocated
   std::vector<Page*> free_;                   // capacity for all of pages_
+  std::vector<std::byte*> free_near_;         // capacity for all near parts
+  std::int64_t near_parts_ = 0;               // ever allocated
 };
 
 }  // namespace lathe

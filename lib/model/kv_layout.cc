@@ -12,21 +12,25 @@
 namespace lathe {
 namespace {
 
-// Pages hold all layers: they are free when the layer that sees farthest is done with them.
+// What pages hold is free when the layer that sees farthest is done with it.
 std::int64_t widest_window(const ModelConfig& config) {
   std::int64_t widest = 0;
   for (const LayerConfig& layer : config.layers) {
-    if (layer.attention.window == 0) return 0;
     widest = std::max(widest, layer.attention.window);
   }
   return widest;
+}
+
+bool all_have_windows(const ModelConfig& config) {
+  return std::all_of(config.layers.begin(), config.layers.end(),
+                     [](const LayerConfig& layer) { return layer.attention.window != 0; });
 }
 
 }  // namespace
 
 KvShape kv_shape(const ModelConfig& config, KvType type, Member member) {
   KvShape shape;
-  shape.window = widest_window(config);
+  (all_have_windows(config) ? shape.window : shape.near_window) = widest_window(config);
   shape.type = type;
   for (const LayerConfig& layer : config.layers) {
     const std::int64_t head_dim = layer.attention.head_dim;
@@ -35,6 +39,7 @@ KvShape kv_shape(const ModelConfig& config, KvType type, Member member) {
                        kMaxKvHeadDim);
     }
     shape.layers.push_back({kv_heads_split(layer.attention).of(member).size(), head_dim});
+    shape.near.push_back(shape.near_window != 0 && layer.attention.window != 0);
   }
   return shape;
 }
@@ -45,6 +50,8 @@ KvLayout kv_layout(const Model& model, KvType type) {
           .page_tokens = kKvPageTokens,
           .page_bytes = shape.page_bytes(),
           .window_tokens = shape.window_tokens(),
+          .near_bytes = shape.near_bytes(),
+          .near_tokens = shape.near_tokens(),
           .fingerprint = shape.fingerprint()};
 }
 
@@ -53,10 +60,15 @@ std::int64_t KvLayout::stored(std::int64_t length, std::int64_t chunk) const noe
 }
 
 std::uint64_t KvLayout::bytes(std::int64_t length, std::int64_t chunk) const noexcept {
-  const std::int64_t kept = stored(length, chunk);
-  const auto pages = static_cast<std::uint64_t>(kept / page_tokens + (kept % page_tokens != 0));
+  const auto pages_of = [&](std::int64_t positions) {
+    return static_cast<std::uint64_t>(positions / page_tokens + (positions % page_tokens != 0));
+  };
+  const std::uint64_t pages = pages_of(stored(length, chunk));
   const std::uint64_t most = std::numeric_limits<std::uint64_t>::max() / page_bytes;
-  return pages > most ? std::numeric_limits<std::uint64_t>::max() : pages * page_bytes;
+  if (pages > most) return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t near =
+      near_tokens == 0 ? pages : pages_of(std::min(length, near_tokens + chunk));
+  return pages * (page_bytes - near_bytes) + near * near_bytes;
 }
 
 }  // namespace lathe

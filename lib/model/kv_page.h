@@ -1,8 +1,9 @@
 // How one position's keys and values lie in the blocks of a page (kv_cache.h).
 //
 // A vector of head_dim floats goes to position `at` of its block: as floats, rounded to IEEE
-// half, or (int8) as 128 + round(x · 127 / max|x|) with the scale max|x| / 127. The bits are the
-// same for every instruction set. Two threads may write to one block at different positions.
+// half, (int8) as 128 + round(x · 127 / max|x|) with the scale max|x| / 127, or (int4) turned
+// (rotation.h) and as nibbles. The bits are the same for every instruction set. Two
+// threads may write to one block at different positions.
 #pragma once
 
 #include <cstddef>

@@ -28,6 +28,12 @@ void require_whole_pages(const Ensemble* ensemble) {
   fail_unsupported("keys and values that several processes have among them stay where they are");
 }
 
+KvShape kv_shape_for(const ModelConfig& config, const SessionOptions& options, Member member) {
+  KvShape shape = kv_shape(config, options.kv_type, member);
+  if (options.whole_windows) shape.keep_whole();
+  return shape;
+}
+
 }  // namespace
 
 Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loaded,
@@ -36,7 +42,7 @@ Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loa
       ensemble_(loaded.ensemble()),
       chunk_(options.chunk),
       pool_(options.threads == 0 ? available_cpus() : options.threads),
-      cache_(kv_shape(model_->config(), options.kv_type, loaded.member()),
+      cache_(kv_shape_for(model_->config(), options, loaded.member()),
              kv_positions(model_->config(), options), options.max_pages),
       forward_(loaded, cache_, pool_, options.observer) {}
 

@@ -56,15 +56,29 @@ struct alignas(64) Share {
   std::int64_t end = 0;
 };
 
+// The last step that a worker has begun, or been left out of.
+struct alignas(64) Place {
+  std::atomic<std::uint64_t> epoch{0};
+
+  // Takes the place in a step; false: it is taken already, by the worker or by the caller who
+  // leaves him out, or the step is over.
+  bool take(std::uint64_t step) noexcept {
+    std::uint64_t last = epoch.load(std::memory_order_acquire);
+    return last < step && epoch.compare_exchange_strong(last, step, std::memory_order_acq_rel);
+  }
+};
+
 }  // namespace
 
 struct ThreadPool::State {
   // A step is published by storing the task and then raising `epoch`; `running` counts the
-  // workers that have not finished it.
+  // workers that have neither finished it nor been left out. A worker reads the task only when it
+  // has taken its place in the step, and the step ends when every place is taken.
   alignas(64) std::atomic<std::uint64_t> epoch{0};
   alignas(64) std::atomic<int> running{0};
   alignas(64) std::atomic<std::int64_t> next{0};
   std::vector<Share> shares;
+  std::vector<Place> places;
   alignas(64) void (*call)(void*, int) = nullptr;
   void* body = nullptr;
   bool spin = true;
@@ -112,11 +126,20 @@ struct ThreadPool::State {
     caller_sleeps.store(false);
   }
 
+  // Who has not begun is not waited for.
+  void leave_out() noexcept {
+    const std::uint64_t step = epoch.load(std::memory_order_relaxed);
+    for (std::size_t worker = 1; worker < places.size(); ++worker) {
+      if (places[worker].take(step)) running.fetch_sub(1);
+    }
+  }
+
   void work(int worker) {
     std::uint64_t seen = 0;
     for (;;) {
       seen = wait_for_epoch_after(seen);
       if (stopping.load(std::memory_order_acquire)) return;
+      if (!places[static_cast<std::size_t>(worker)].take(seen)) continue;
       call(body, worker);
       finish_one();
     }
@@ -126,6 +149,7 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   state_->spin = threads <= available_cpus();
   state_->shares = std::vector<Share>(static_cast<std::size_t>(threads > 1 ? threads : 1));
+  state_->places = std::vector<Place>(state_->shares.size());
   state_->threads.reserve(threads > 1 ? static_cast<std::size_t>(threads - 1) : 0);
   try {
     for (int worker = 1; worker < threads; ++worker) {
@@ -148,7 +172,7 @@ void ThreadPool::stop() noexcept {
 
 int ThreadPool::size() const noexcept { return static_cast<int>(state_->threads.size()) + 1; }
 
-void ThreadPool::run_erased(void (*call)(void*, int), void* body) noexcept {
+void ThreadPool::run_erased(void (*call)(void*, int), void* body, Workers workers) noexcept {
   State& s = *state_;
   if (s.threads.empty()) {
     call(body, 0);
@@ -159,6 +183,7 @@ void ThreadPool::run_erased(void (*call)(void*, int), void* body) noexcept {
   s.running.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
   s.publish();
   call(body, 0);
+  if (workers == Workers::kWhoCome) s.leave_out();
   s.wait_for_all();
 }
 

@@ -2,8 +2,9 @@
 //
 // Workers spin for a short while between steps (a fork and join costs about a microsecond),
 // then yield, then sleep until the next run(); so does the caller while it waits for the last
-// worker. With more threads than cores nobody spins. One run() at a time; run() inside run()
-// is not allowed.
+// worker. With more threads than cores nobody spins. Where work is handed out in pieces the caller
+// waits only for those who have begun: a worker whose core another process holds is not missed.
+// One run() at a time; run() inside run() is not allowed.
 // The caller is worker 0, so ThreadPool(1) starts no thread and calls directly.
 #pragma once
 
@@ -27,8 +28,8 @@ class ThreadPool {
   template <typename Body>
   void run(Body&& body) noexcept {
     using Function = std::remove_reference_t<Body>;
-    run_erased([](void* f, int worker) { (*static_cast<Function*>(f))(worker); },
-               const_cast<void*>(static_cast<const void*>(&body)));
+    run_erased(call_of<Function>, const_cast<void*>(static_cast<const void*>(&body)),
+               Workers::kAll);
   }
 
   // Calls body(first, last), or body(worker, first, last), for consecutive pieces of [0, n),
@@ -44,7 +45,7 @@ class ThreadPool {
       return;
     }
     reset_next();
-    run([&](int worker) {
+    offer([&](int worker) {
       for (;;) {
         const std::int64_t first = take_next(grain);
         if (first >= n) return;
@@ -63,7 +64,7 @@ class ThreadPool {
     if (n <= 0) return;
     if (n <= grain || size() == 1) return call_piece(body, 0, 0, n);
     reset_shares((n + grain - 1) / grain);
-    run([&](int worker) {
+    offer([&](int worker) {
       for (int i = 0; i < size(); ++i) {
         const int share = (worker + i) % size();
         for (;;) {
@@ -86,8 +87,22 @@ class ThreadPool {
     }
   }
 
+  template <typename Function>
+  static void call_of(void* f, int worker) noexcept {
+    (*static_cast<Function*>(f))(worker);
+  }
+  // As run(), for a body that returns when nothing is left to do: workers that have not begun by
+  // the time it has returned for the caller are left out.
+  template <typename Body>
+  void offer(Body&& body) noexcept {
+    using Function = std::remove_reference_t<Body>;
+    run_erased(call_of<Function>, const_cast<void*>(static_cast<const void*>(&body)),
+               Workers::kWhoCome);
+  }
+
+  enum class Workers { kAll, kWhoCome };
   void stop() noexcept;
-  void run_erased(void (*call)(void*, int), void* body) noexcept;
+  void run_erased(void (*call)(void*, int), void* body, Workers workers) noexcept;
   void reset_next() noexcept;
   std::int64_t take_next(std::int64_t grain) noexcept;
   void reset_shares(std::int64_t pieces) noexcept;

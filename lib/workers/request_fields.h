@@ -53,9 +53,9 @@ void fields(A& a, S& s) {
 template <typename A, Some<GenerateOptions> S>
 void fields(A& a, S& s) {
   auto& [sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens, reasoning,
-         edit_logits, constraint, check] = s;
+         edit_logits, constraint, check, shorten] = s;
   // Beside it (SentRequest), or refused (send_request).
-  static_cast<void>(std::tie(reasoning, edit_logits, constraint, check));
+  static_cast<void>(std::tie(reasoning, edit_logits, constraint, check, shorten));
   a(sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens);
 }
 
@@ -101,8 +101,9 @@ void fields(A& a, S& s) {
 template <typename A, Some<Generation> S>
 void fields(A& a, S& s) {
   auto& [text, reasoning, ids, tokens, reason, stop_text, end_token, check, prompt_tokens, foreseen,
-         complete, timings] = s;
-  static_cast<void>(check);  // nobody judges what is sent
+         shortened, complete, timings] = s;
+  // Nobody judges what is sent, and no engine shortens.
+  static_cast<void>(std::tie(check, shortened));
   a(text, reasoning, ids, tokens);
   a.choice(reason, FinishReason::kLoop);
   a(stop_text, end_token, prompt_tokens, foreseen, complete, timings);

@@ -24,7 +24,7 @@ void check_sendable(const Request& request) {
   if (options.check != nullptr) {
     fail_unsupported("an answer that is judged while it is written can't be a worker's");
   }
-  if (options.edit_logits || request.on_logits || request.on_text) {
+  if (options.edit_logits || options.shorten || request.on_logits || request.on_text) {
     fail_unsupported("workers send whole answers, and no logits");
   }
 }

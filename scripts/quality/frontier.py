@@ -28,7 +28,8 @@ TYPES = {
     "llama.cpp": ["IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "Q2_K", "Q2_K_S", "IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M",
                   "Q3_K_S", "Q3_K_M", "Q3_K_L", "IQ4_XS", "IQ4_NL", "Q4_0", "Q4_1", "Q4_K_S", "Q4_K_M", "Q5_0",
                   "Q5_1", "Q5_K_S", "Q5_K_M", "Q6_K", "Q8_0"],
-    "ik_llama.cpp": ["IQ2_KS", "IQ2_K", "IQ3_KS", "IQ3_K", "IQ4_KSS", "IQ4_KS", "IQ4_K", "IQ5_KS", "IQ5_K", "IQ6_K"],
+    "ik_llama.cpp": ["IQ2_KT", "IQ2_KS", "IQ2_K", "IQ2_KL", "IQ3_KT", "IQ3_KS", "IQ3_K", "IQ3_KL", "IQ4_KT", "IQ4_KSS",
+                     "IQ4_KS", "IQ4_K", "IQ5_KS", "IQ5_K", "IQ6_K"],
 }
 COLORS = {"Lathe": "#1f6feb", "llama.cpp": "#d1242f", "ik_llama.cpp": "#8250df"}
 
@@ -126,18 +127,28 @@ class Measurement:
             unused.unlink()
         return path
 
-    def theirs(self, folder, kinds):
+    def importance_for(self, by):
+        """ik_llama.cpp reads the older form only, which llama.cpp's llama-imatrix still writes."""
+        if by != "ik_llama.cpp":
+            return self.importance()
+        path = self.work / f"{self.o.name}.imatrix.dat"
+        if not path.exists():
+            program = Path(dict(p.split("=", 1) for p in self.o.peer)["llama.cpp"]) / "llama-imatrix"
+            run(program, "--in-file", self.importance(), "--output-format", "dat", "-o", path)
+        return path
+
+    def theirs(self, by, folder, kinds):
         files = {}
         for kind in kinds:
             files[kind] = self.work / f"{kind}.gguf"
-            run(folder / "llama-quantize", "--imatrix", self.importance(), self.o.gguf, files[kind], kind)
+            run(folder / "llama-quantize", "--imatrix", self.importance_for(by), self.o.gguf, files[kind], kind)
         return files
 
     def all(self):
         self.in_batches("Lathe", self.o.schemes, self.ours)
         for peer in self.o.peer:
             by, folder = peer.split("=", 1)
-            self.in_batches(by, self.o.types or TYPES[by], lambda kinds: self.theirs(Path(folder), kinds))
+            self.in_batches(by, self.o.types or TYPES[by], lambda kinds: self.theirs(by, Path(folder), kinds))
 
 
 def points(rows, model, text):

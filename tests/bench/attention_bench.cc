@@ -2,7 +2,7 @@
 //
 //   bench_attention [TYPE] [THREADS] [DEPTH] [ROWS] [SEQUENCES] [HEADS KV_HEADS HEAD_DIM LAYERS]
 //
-// TYPE: f16 f32 int8. Each of SEQUENCES has DEPTH positions and asks with its last ROWS of
+// TYPE: f16 f32 int8 int4. Each of SEQUENCES has DEPTH positions and asks with its last ROWS of
 // them. The shape is TinyLlama-1.1B's unless given. Best of several passes.
 #include <algorithm>
 #include <chrono>
@@ -30,7 +30,10 @@ int run(int argc, char** argv) {
   const std::int64_t kv_heads = number(7, 4);
   const std::int64_t dim = number(8, 64);
   const std::int64_t layers = number(9, 22);
-  const KvType type = name == "f32" ? KvType::kF32 : name == "f16" ? KvType::kF16 : KvType::kInt8;
+  const KvType type = name == "f32"    ? KvType::kF32
+                      : name == "f16"  ? KvType::kF16
+                      : name == "int8" ? KvType::kInt8
+                                       : KvType::kInt4;
   LayerConfig layer_config;
   layer_config.attention.heads = heads;
   layer_config.attention.kv_heads = kv_heads;

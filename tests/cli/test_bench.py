@@ -58,6 +58,26 @@ class Bench(ToolTest):
         self.ok("--compare", results, results, "--fail-if", "check8<-5%")
         self.fails(2, "-m", self.model, "--speculate", "--npl", "2", message="--npl")
 
+    def test_what_a_smaller_model_must_get_right(self):
+        rows = json.loads(self.ok("-m", self.model, "--speculate", "--draft", self.model, "-d", "5", "-r",
+                                  "1", "--json").stdout)
+        first, last = rows[0], rows[-1]
+        self.assertEqual([first[key] for key in ("times_one", "pays_above", "draft_ms")], [1, None, None])
+        self.assertEqual(last["draft_filename"], self.model)
+        for row, drafted in ((rows[1], 1), (last, 15)):
+            more = row["times_one"] - 1
+            self.assertAlmostEqual(row["pays_above"], max(0, more / drafted))
+            self.assertGreater(row["draft_ms"], 0)
+            drafting = row["draft_ms"] * first["median_ts"] / 1e3
+            self.assertAlmostEqual(row["draft_pays_above"], max(0, more / drafted + drafting))
+        table = self.ok("-m", self.model, "--speculate", "--draft", self.model, "-r", "1").out
+        self.assertRegex(table, r"\| written, it pays above \|")
+        plain = json.loads(self.ok("-m", self.model, "-p", "4", "-n", "0", "-r", "1", "--json").stdout)[0]
+        self.assertIsNone(plain["pays_above"])
+        self.fails(2, "-m", self.model, "--draft", self.model, message="--speculate")
+        self.fails(3, "-m", self.model, "--speculate", "--draft", self.data("golden/models/tiny-llama"),
+                   message="tiny-llama")
+
     def test_an_adapter_counts(self):
         model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")
         rows = [json.loads(self.ok("-m", model, "-p", "8", "-n", "0", "-r", "1", "--json", *more).out)[0]

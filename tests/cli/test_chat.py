@@ -279,6 +279,32 @@ class Files(ChatTest):
                                        {"role": "assistant", "content": second[len(start):]}])
         self.assertEqual([p.name for p in self.folder.glob("*h.json*")], ["h.json"])
 
+    def test_a_conversation_beyond_the_context_loses_its_oldest_exchanges(self):
+        turns = [{"role": "system", "content": "S"}]
+        for i in range(40):
+            turns += [{"role": "user", "content": f"Question {i}"}, {"role": "assistant", "content": f"Answer {i}"}]
+        turns.append({"role": "user", "content": "Last"})
+        path = self.write_json("m.json", turns)
+
+        def answer(messages, *more):
+            path = self.write_json("n.json", messages)
+            return json.loads(self.answer("--messages", path, "--json", "--ctx", "120", *more).out)
+
+        self.fails(5, "-m", self.model(), "--chat", "--chat-template", self.plain, "--messages", path, "--ctx",
+                   "120", message=["120", "context"])
+        shifted = self.answer("--messages", path, "--json", "--ctx", "120", "--context-shift")
+        got = json.loads(shifted.out)
+        left_out = next(n for n in range(2, len(turns), 2)
+                        if answer(turns[:1] + turns[1 + n:], "--context-shift")["prompt_tokens"] <= 60)
+        want = answer(turns[:1] + turns[1 + left_out:])
+        self.assertEqual((got["ids"], got["prompt_tokens"]), (want["ids"], want["prompt_tokens"]))
+        self.assertIn(f"the oldest {left_out} messages", shifted.err)
+        # The last exchange stays whatever it takes, and its answer ends with the context.
+        alone = answer(turns[-1:], "--context-shift", "-n", "-1", "--ignore-eos", "--loop-stop", "0")
+        self.assertEqual(alone["finish_reason"], "context")
+        self.fails(5, "-m", self.model(), "--chat", "--chat-template", self.plain, "--context-shift", "--ctx", "9",
+                   "-p", "this is too long for that", message="9")
+
     def test_an_objects_other_members_stay(self):
         path = self.write("h.json", '{"tools": [{"x": 1.50}], "messages": [{"role":"user","content":"A"},'
                                     '{"role":"assistant","content":"B"}]}')
@@ -572,6 +598,19 @@ class Talk(ChatTest):
         self.assertEqual(status, 0, err)
         self.assertIn("context", err)
         self.assertEqual(json.loads((self.folder / "h.json").read_text())[0]["content"], "a")
+
+    def test_a_conversation_without_end(self):
+        self.start("-n", "2", "--ctx", "40", "--context-shift", "--history", "h.json")
+        self.prompt()
+        for number in range(12):
+            self.type(f"Message {number}\n")
+            self.prompt()
+        status, err = self.end()
+        self.assertEqual(status, 0, err)
+        self.assertIn("no longer sees the oldest", err)
+        self.assertNotIn("/clear begins", err)
+        said = [m["content"] for m in json.loads((self.folder / "h.json").read_text())]
+        self.assertEqual(said[::2], [f"Message {number}" for number in range(12)])
 
     def test_options_that_mean_nothing_here_are_refused(self):
         for option in (["--cache-dir", "c"], ["--echo"]):

@@ -449,6 +449,33 @@ class Wrong(GenerateTest):
         fits = self.ok("-m", self.model(), "-p", "a b c d", "--ctx", "20", "-n", str(answer["tokens"]))
         self.assertEqual(fits.err, "")
 
+    def test_a_text_beyond_the_context(self):
+        shift = ("-p", "a b c d", "--ctx", "20", "--ignore-eos", "--context-shift")
+        text = self.json(*shift, "-n", "15", "--keep", "3")
+        self.assertNotIn("context_shifts", text)
+        long = self.ok("-m", self.model(), "--json", *shift, "-n", "60", "--keep", "3")
+        answer = json.loads(long.stdout)
+        self.assertEqual((answer["tokens"], answer["finish_reason"]), (60, "length"))
+        self.assertEqual(answer["ids"][:10], text["ids"][:10])
+        # Of 21 tokens 3 and 8 stay, and 10 more come before the context is full again.
+        first = 21 - answer["prompt_tokens"]
+        self.assertEqual(answer["context_shifts"], 1 + (60 - first - 1) // 10)
+        self.assertRegex(long.err, r"^generate: the context was full \d+ times: .*\n$")
+        endless = self.json(*shift, "-n", "-1", "--stop", "e")
+        self.assertEqual(endless["finish_reason"], "stop")
+        # A prompt that is too long loses what is oldest, too.
+        whole = self.ok("-m", self.model(), "--context-shift", "-n", "4", "--json", stdin="word " * 600)
+        self.assertEqual(json.loads(whole.stdout)["prompt_tokens"], 256)
+
+    def test_a_text_beyond_the_context_is_one_plain_text(self):
+        run = ("-m", self.model(), "-p", "x", "--context-shift")
+        self.fails(2, *run, "--ctx", "20", "--keep", "19", message=["--keep", "20"])
+        self.fails(2, *run, "--chat", "--keep", "1", message="system message")
+        self.fails(2, "-m", self.model(), "-p", "x", "--keep", "1", message="--context-shift")
+        self.fails(2, *run, "--cache-dir", "c", message="--cache-dir")
+        self.fails(2, *run, "--check-cmd", "true", message="--check-cmd")
+        self.fails(2, "-m", self.model(), "--lines", "--context-shift", message="--lines")
+
     def test_answer_that_memory_does_not_hold(self):
         shutil.copytree(self.data("examples/village"), self.folder / "endless")
         path = self.folder / "endless" / "config.json"

@@ -53,6 +53,10 @@ void add_tests(Tool& tool, BenchOptions& o) {
                "In place of -p and -n: passes over 1 to 16 tokens with logits behind each, as "
                "generate --lookup checks what it copies")
       ->group(kTests);
+  app.add_option("--draft", o.plan.draft,
+                 "With --speculate: a smaller model with the model's tokens writes what is checked")
+      ->type_name("MODEL")
+      ->group(kTests);
   tool.choice("--first-token", o.first_token,
               "Time generate from its start to the first token, the model on disk or in the "
               "page cache",
@@ -186,6 +190,7 @@ BenchPlan plan_of(const Tool& tool, const BenchOptions& options) {
   if (options.speculate && options.sequences != "1") {
     fail_usage("--speculate checks the draft of one sequence: leave --npl out");
   }
+  if (!plan.draft.empty() && !options.speculate) fail_usage("--draft needs --speculate");
   if (!options.first_token.empty()) {
     if (!plan.shapes.empty()) fail_usage("--first-token needs a model file: -m, not --shape");
     if (options.first_token != "warm") plan.starts.push_back(BenchStart::kCold);

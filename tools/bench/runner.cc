@@ -11,6 +11,7 @@
 
 #include "bench/first_token.h"
 #include "bench/random_model.h"
+#include "common/draft_model.h"
 #include "common/kv_type.h"
 #include "common/lora.h"
 #include "common/progress_bar.h"
@@ -81,6 +82,7 @@ BenchRow BenchRunner::row_for(const std::string& name, const Checkpoint& checkpo
   row.setting.cpu_info = cpu_name();
   row.setting.test_time = utc_now();
   row.setting.version = version();
+  row.setting.draft_filename = plan_.draft;
   return row;
 }
 
@@ -148,6 +150,18 @@ void BenchRunner::load(const std::string& name, bool is_shape) {
                : Checkpoint::open(name);
   const auto adapter = open_lora(tool_, plan_.lora, *checkpoint);
   loaded_ = {name, is_shape, checkpoint, adapter, Model::load(checkpoint, adapter, load)};
+  if (!plan_.draft.empty()) load_draft();
+}
+
+// A shape has no tokens of its own: any draft does for its speed.
+void BenchRunner::load_draft() {
+  const auto tokenizer_files = loaded_.checkpoint->tokenizer_files();
+  const auto checkpoint =
+      tokenizer_files ? open_draft_checkpoint(plan_.draft, *Tokenizer::create(*tokenizer_files))
+                      : Checkpoint::open(plan_.draft);
+  LoadOptions load = plan_.load;
+  load.threads = static_cast<int>(plan_.threads.front());
+  draft_ = Model::load(checkpoint, nullptr, load);
 }
 
 const MachineLimits& BenchRunner::limits(int threads) {
@@ -166,12 +180,18 @@ void BenchRunner::run_setting(const Setting& setting, int repetitions,
   options.chunk = setting.batch;
   options.max_tokens = kv_positions(plan_.cases);
   const auto session = Session::create(loaded_.model, options);
+  std::unique_ptr<Session> draft;
+  if (draft_ != nullptr) {
+    SessionOptions small = options;
+    small.kv_type = KvType::kF16;  // as generate has it
+    draft = Session::create(draft_, small);
+  }
   // What several processes could do together, nobody has measured.
   const bool together = tool_.ensemble() != nullptr;
   const MachineLimits& machine = together ? MachineLimits() : limits(setting.threads);
   for (const BenchCase& test : plan_.cases) {
     BenchRow row = row_for(loaded_.name, *loaded_.checkpoint, loaded_.adapter.get(), setting);
-    run_case(test, *session, options, repetitions, row);
+    run_case(test, *session, draft.get(), options, repetitions, row);
     if (!test.traffic && !together) {
       const BenchLimit limit = bench_limit(test, cost, machine);
       row.limit_ts = limit.tokens_per_second;
@@ -181,8 +201,8 @@ void BenchRunner::run_setting(const Setting& setting, int repetitions,
   }
 }
 
-void BenchRunner::run_case(const BenchCase& test, Session& session, const SessionOptions& options,
-                           int repetitions, BenchRow& row) const {
+void BenchRunner::run_case(const BenchCase& test, Session& session, Session* draft,
+                           const SessionOptions& options, int repetitions, BenchRow& row) const {
   ProgressBar bar(tool_, "bench");
   const UseMeter meter;
   const int warmup = plan_.warmup ? 1 : 0;
@@ -190,7 +210,7 @@ void BenchRunner::run_case(const BenchCase& test, Session& session, const Sessio
     const auto engine = make_engine(loaded_.model, test, options);
     row.result = run_engine_bench(*engine, test, repetitions, warmup, bar.callback());
   } else {
-    row.result = run_bench(session, test, repetitions, warmup, bar.callback());
+    row.result = run_bench(session, test, repetitions, warmup, bar.callback(), draft);
   }
   row.use = meter.read();
 }

@@ -23,6 +23,7 @@ struct BenchPlan {
   std::string scheme;               // of those
   std::int64_t layers = 0;          // the first ones of those; 0: all
   std::vector<std::string> lora;    // adapters of all models
+  std::string draft;                // writes what n_check cases check; empty: nothing does
   std::vector<BenchCase> cases;
   std::vector<BenchStart> starts;  // of the models
   std::vector<std::int64_t> threads, batches;
@@ -51,6 +52,8 @@ class BenchRunner {
   };
 
   void load(const std::string& name, bool is_shape);
+  // The smaller model, for the loaded one.
+  void load_draft();
   const MachineLimits& limits(int threads);
   struct Setting {
     int threads = 0;
@@ -62,12 +65,13 @@ class BenchRunner {
                    const LoraAdapter* adapter, const Setting& setting) const;
   BenchSetting setting_of(const std::string& path, const Setting& setting) const;
   void run_setting(const Setting& setting, int repetitions, std::vector<BenchRow>& rows);
-  void run_case(const BenchCase& test, Session& session, const SessionOptions& options,
-                int repetitions, BenchRow& row) const;
+  void run_case(const BenchCase& test, Session& session, Session* draft,
+                const SessionOptions& options, int repetitions, BenchRow& row) const;
 
   const Tool& tool_;
   BenchPlan plan_;
   Loaded loaded_;
+  std::shared_ptr<const Model> draft_;   // of plan_.draft, fit for loaded_
   std::map<int, MachineLimits> limits_;  // by number of threads
 };
 

@@ -8,8 +8,10 @@
 namespace lathe::tool {
 namespace {
 
-constexpr KvTypeChoice kChoices[] = {
-    {"f16", KvType::kF16, 2.0}, {"f32", KvType::kF32, 4.0}, {"int8", KvType::kInt8, 1.0}};
+constexpr KvTypeChoice kChoices[] = {{"f16", KvType::kF16, 2.0},
+                                     {"f32", KvType::kF32, 4.0},
+                                     {"int8", KvType::kInt8, 1.0},
+                                     {"int4", KvType::kInt4, 0.5}};
 
 }  // namespace
 
@@ -17,7 +19,7 @@ const KvTypeChoice& kv_type_by_name(std::string_view name) {
   const auto* found = std::find_if(std::begin(kChoices), std::end(kChoices),
                                    [&](const KvTypeChoice& choice) { return choice.name == name; });
   if (found == std::end(kChoices)) {
-    fail_usage("--kv-type: {} is not one of f16, f32, int8", lathe::quoted(name));
+    fail_usage("--kv-type: {} is not one of f16, f32, int8, int4", lathe::quoted(name));
   }
   return *found;
 }
@@ -34,7 +36,7 @@ std::vector<std::string> parse_kv_types(std::string_view list) {
 
 CLI::Option* add_kv_type(Tool& tool, const std::string& option, std::string& value,
                          const std::string& help) {
-  return tool.choice(option, value, help, {"f16", "f32", "int8"});
+  return tool.choice(option, value, help, {"f16", "f32", "int8", "int4"});
 }
 
 }  // namespace lathe::tool

@@ -1,4 +1,4 @@
-// Types of the KV cache by the names that --kv-type has for them: f16, f32, int8.
+// Types of the KV cache by the names that --kv-type has for them: f16, f32, int8, int4.
 #pragma once
 
 #include <string>

@@ -74,6 +74,10 @@ Prompt ChatForm::prompt(const ChatRequest& request, GenerateOptions& how) {
   return {chat_.encode(tokenizer_, prompt), prompt.text()};
 }
 
+std::vector<TokenId> ChatForm::ids(const ChatRequest& request) const {
+  return chat_.encode(tokenizer_, chat_.render(tokenizer_, request));
+}
+
 ChatMessage answer_message(const Generation& answer) {
   ChatMessage out{"assistant", answer.text};
   if (answer.reasoning.empty()) return out;

@@ -31,6 +31,8 @@ class ChatForm {
   void complete(ChatRequest& request, bool stored) const;
   // Also says, once, what the template does not look at, and that it names today.
   Prompt prompt(const ChatRequest& request, GenerateOptions& how);
+  // What the model reads, and no more.
+  std::vector<TokenId> ids(const ChatRequest& request) const;
 
  private:
   const Tool& tool_;

@@ -6,6 +6,7 @@
 
 #include "lathe/model_config.h"
 
+#include "common/draft_model.h"
 #include "common/lookup.h"
 #include "common/text.h"
 
@@ -18,13 +19,7 @@ constexpr std::int64_t kMostTexts = 16;
 
 void open_draft(const Tool& tool, const GenerateFlags& flags, const OpenedModel& opened,
                 SpeculationOptions& options) {
-  const auto checkpoint = Checkpoint::open(flags.draft);
-  if (!checkpoint->tokenizer_files()) {
-    fail(ErrorCode::kInvalid, "{}: the draft has no tokenizer to compare with the model's",
-         lathe::quoted(flags.draft));
-  }
-  check_same_tokens(*opened.tokenizer, *Tokenizer::create(*checkpoint->tokenizer_files()),
-                    flags.draft);
+  const auto checkpoint = open_draft_checkpoint(flags.draft, *opened.tokenizer);
   LoadOptions load = flags.load;
   load.threads = tool.common().threads_or_default();
   options.draft = Model::load(checkpoint, nullptr, load);

@@ -49,6 +49,7 @@ std::string to_json(const GenerationRecord& record) {
   out["ids"] = result.ids;
   out["finish_reason"] = to_string(result.reason);
   if (!result.complete) out["complete"] = false;
+  if (result.shortened > 0) out["context_shifts"] = result.shortened;
   if (!result.stop_text.empty()) out["stop"] = result.stop_text;
   if (result.end_token >= 0) out["end_token"] = result.end_token;
   put_check_report(out, result.check.get());

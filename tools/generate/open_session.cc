@@ -17,6 +17,13 @@ std::int64_t check_room(const Tool& tool, const Model& model, const GenerateFlag
                         std::size_t prompt_tokens) {
   const std::int64_t context = context_of(tool.common().model, model, flags.context);
   const auto prompt = static_cast<std::int64_t>(prompt_tokens);
+  if (flags.context_shift) {
+    if (flags.keep > context - 2) {
+      fail_usage("--keep {}: the context of {} positions has no place for what comes after them",
+                 flags.keep, context);
+    }
+    return flags.tokens < 0 ? context : flags.tokens;
+  }
   check_prompt(prompt_tokens, context, model.config().max_position);
   // The last token of an answer needs no position.
   const std::int64_t room = context - prompt + 1;
@@ -34,12 +41,16 @@ std::unique_ptr<Session> open_session(const Tool& tool, const std::shared_ptr<co
   const CommonValues& common = tool.common();
   const auto prompt = static_cast<std::int64_t>(prompt_tokens);
   const std::int64_t room = check_room(tool, *model, flags, prompt_tokens);
-  const bool endless = flags.tokens < 0;
-  const std::int64_t answer = endless ? room : std::min(flags.tokens, room);
+  const bool endless = flags.tokens < 0 && !flags.context_shift;
+  const std::int64_t answer = flags.tokens < 0 ? room : std::min(flags.tokens, room);
   SessionOptions options;
   options.threads = threads_for(*model, common);
   options.kv_type = kv_type_by_name(flags.kv_type).type;
   options.max_tokens = std::max<std::int64_t>(1, prompt + std::max<std::int64_t>(0, answer - 1));
+  if (flags.context_shift) {
+    const std::int64_t context = context_of(common.model, *model, flags.context);
+    options.max_tokens = std::min(options.max_tokens, context);
+  }
   const KvLayout layout = kv_layout(*model, options.kv_type);
   const std::uint64_t available = available_memory();
   const std::uint64_t wanted = layout.bytes(options.max_tokens);

@@ -11,8 +11,8 @@
 namespace lathe::tool {
 
 // Whether the answer has room in the context, before anything is computed: throws kLimit when the
-// prompt alone has not; warns when -n asks for more, since the answer may well end before. Returns
-// the tokens that it may have.
+// prompt alone has not; warns when -n asks for more, since the answer may well end before. With
+// --context-shift neither matters. Returns the tokens that it may have.
 std::int64_t check_room(const Tool& tool, const Model& model, const GenerateFlags& flags,
                         std::size_t prompt);
 

@@ -145,6 +145,10 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
                   -1, kMany);
   add_context(tool, "--ctx", o.context, "Positions for prompt and answer; 0 is all the model has",
               0, kMany);
+  app.add_flag("--context-shift", o.context_shift,
+               "Where the context is full, leave out what is oldest and go on");
+  o.keep_option = tool.number(
+      "--keep", o.keep, "With --context-shift, without --chat: the first N tokens stay", 0, kMany);
   tool.repeatable("--stop", o.stop, "End before TEXT; may be repeated");
   app.add_flag("--ignore-eos", o.ignore_eos, "Go on when the model ends the text");
   app.add_flag("--echo", o.echo, "Print the prompt before the answer");
@@ -226,6 +230,21 @@ void check_conversation_options(const GenerateFlags& o) {
   }
 }
 
+void check_shift_options(const GenerateFlags& o) {
+  if (o.keep_option->count() > 0 && (!o.context_shift || o.chat)) {
+    fail_usage("--keep is for a plain text with --context-shift{}",
+               o.chat ? ": a conversation keeps its system message" : "");
+  }
+  if (!o.context_shift) return;
+  if (o.batch() || o.uses_engine()) {
+    fail_usage("--context-shift goes on with one text: leave {} out",
+               o.batch() ? "--jsonl and --lines" : "--cache-dir");
+  }
+  if (!o.judge.command.empty()) {
+    fail_usage("--context-shift and --check-cmd exclude each other: a judge sees whole answers");
+  }
+}
+
 }  // namespace
 
 void check_generate_options(const Tool& tool, GenerateFlags& o) {
@@ -261,6 +280,7 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
     fail_usage("--check-cmd judges answers while they are written, and workers send whole ones");
   }
   check_conversation_options(o);
+  check_shift_options(o);
   o.grammar = read_grammar(o.constraint);
   o.check = read_check(o.judge);
   if (o.constraint.finish && o.grammar == nullptr && !o.jsonl) {

@@ -18,7 +18,8 @@ namespace lathe::tool {
 
 struct GenerateFlags {
   std::string prompt, system, tokenizer, kv_type = "f16";
-  std::int64_t tokens = 128, context = 0, logprobs = 0;
+  std::int64_t tokens = 128, context = 0, keep = 0, logprobs = 0;
+  bool context_shift = false;
   bool chat = false, echo = false, special = false, ignore_eos = false;
   std::vector<std::string> stop, lora;
   SamplingOptions sampling;
@@ -59,6 +60,7 @@ struct GenerateFlags {
   CLI::Option* system_option = nullptr;
   CLI::Option* loop_option = nullptr;
   CLI::Option* corpus_option = nullptr;
+  CLI::Option* keep_option = nullptr;
   // Of `sampling`, in its order.
   CLI::Option *repeat_penalty_option = nullptr, *repeat_last_option = nullptr,
               *temperature_option = nullptr, *top_k_option = nullptr, *top_p_option = nullptr,

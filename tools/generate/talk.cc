@@ -16,6 +16,7 @@
 #include "common/output.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
+#include "generate/exchange_shift.h"
 #include "generate/history.h"
 #include "generate/line_editor.h"
 #include "generate/open_session.h"
@@ -108,7 +109,11 @@ class Talk {
     request_.messages.push_back({"user", std::move(message)});
     GenerateOptions how = flags_.generate_options();
     how.sampling.seed += turn_;
-    const Prompt prompt = form_.prompt(request_, how);
+    if (flags_.context_shift) {
+      how.shorten = [this](auto... text) { return shift_.shorten(text...); };
+    }
+    const std::size_t left_out = shift_.left_out();
+    const Prompt prompt = form_.prompt(shift_.shown(), how);
     const Generation answer = text_.generate(
         prompt.ids, how,
         [this](std::string_view piece) {
@@ -120,8 +125,10 @@ class Talk {
     output_.write(answer.text.ends_with('\n') ? "" : "\n");
     output_.flush();
     note_loop(tool_, answer);
+    if (shift_.left_out() != left_out) note_shift(tool_, shift_.left_out());
     if (answer.reason == FinishReason::kContext) {
-      tool_.note("the context is full; /clear begins a new conversation");
+      tool_.note(fmt::format("the context is full{}; /clear begins a new conversation",
+                             flags_.context_shift ? " of this exchange" : ""));
     }
     if (tool_.common().verbose > 0) {
       tool_.note(fmt::format("{} tokens, {} of them read before; {} generated ({})",
@@ -164,6 +171,7 @@ class Talk {
     request_.messages.resize(system ? 1 : 0);
     kept_ = 0;
     text_.clear();
+    shift_.forget();
   }
 
   void save(const std::string& path) {
@@ -186,6 +194,7 @@ class Talk {
   std::shared_ptr<Speculator> speculator_;
   Output output_;
   ChatRequest request_;
+  ExchangeShift shift_{form_, request_};
   std::size_t kept_ = 0;  // messages that the file has
   std::uint64_t turn_ = 0;
 };

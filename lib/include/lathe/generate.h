@@ -41,6 +41,17 @@ struct ChoicePoint {
 // engine.
 using LogitsHook = std::function<void(std::span<float> logits, const ChoicePoint& at)>;
 
+// Where a text has outgrown a context of `context` positions: what is read in its place, from the
+// beginning on, no longer than that. Its last `answer` tokens are the answer's so far. Nothing: the
+// answer ends there.
+using TextShortener = std::function<std::vector<TokenId>(
+    std::span<const TokenId> text, std::int64_t answer, std::int64_t context)>;
+
+// The first `kept` tokens, and of the others the newest, so many as fill half of the places that
+// are left: (context - kept) / 2, rounded down. Nothing when `kept` leaves no place for two.
+LATHE_API std::vector<TokenId> keep_ends(std::span<const TokenId> text, std::int64_t kept,
+                                         std::int64_t context);
+
 struct GenerateOptions {
   SamplingOptions sampling;
   std::int64_t max_tokens = 128;    // -1: until the context is full
@@ -57,6 +68,11 @@ struct GenerateOptions {
   std::shared_ptr<const AnswerConstraint> constraint = {};
   // Who judges it while it is written.
   std::shared_ptr<const AnswerCheck> check = {};
+  // Asked when the context is full, and of a prompt that has no place in it. What it leaves is
+  // computed as a text that has just come, so the next token is that of this text, bit for bit;
+  // only the sampler goes on drawing where it was. Empty: answers end with kContext. Not with a
+  // check, nor in an engine.
+  TextShortener shorten = {};
 };
 
 // kStop: an end token or a stop text; kLength: max_tokens; kContext: the context is full;
@@ -92,6 +108,7 @@ struct Generation {
   // Tokens that the constraint let foresee, computed beside others; and whether the text is all
   // that the constraint asks for: false where it was cut.
   std::int64_t foreseen = 0;
+  std::int64_t shortened = 0;  // times that GenerateOptions::shorten was followed
   bool complete = true;
   GenerateTimings timings;
 };

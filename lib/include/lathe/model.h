@@ -40,8 +40,8 @@ class LATHE_API Model {
  public:
   // Throws kUnsupported (a vocabulary alone, an adapter that must be merged), kInvalid (an
   // adapter that does not fit; a process of an ensemble that finds another model at the path),
-  // kLimit (memory), and what any process of an ensemble throws. With an adapter its products are computed beside
-  // those of the matrices, which stay as they are: quantized ones too.
+  // kLimit (memory), and what any process of an ensemble throws. With an adapter its products are
+  // computed beside those of the matrices, which stay as they are: quantized ones too.
   static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
                                            std::shared_ptr<const LoraAdapter> adapter = nullptr,
                                            const LoadOptions& options = {});
@@ -73,7 +73,7 @@ class LATHE_API Model {
   std::unique_ptr<const LoadedModel> loaded_;
 };
 
-enum class KvType { kF16, kF32, kInt8 };
+enum class KvType { kF16, kF32, kInt8, kInt4 };
 
 // How keys and values are kept: in pages of page_tokens positions, each page those of all layers
 // and heads.
@@ -84,6 +84,10 @@ struct KvLayout {
   // Under a sliding window: positions that a sequence keeps besides the piece that is computed;
   // 0: all of them.
   std::int64_t window_tokens = 0;
+  // Where only some layers have a window: bytes of a page that are theirs, and positions whose keys
+  // and values such layers keep besides the piece (0: all, or no such layers).
+  std::size_t near_bytes = 0;
+  std::int64_t near_tokens = 0;
   // One line of text that says all that the bytes of a page depend on besides the weights and
   // the tokens: type, sizes and a version of the arrangement. Pages may go from one session
   // to another where these are equal and the model is the same. (For quantized models the
@@ -94,11 +98,13 @@ struct KvLayout {
   // Positions that a sequence keeps at most while it grows to `length`, in pieces of `chunk`
   // (SessionOptions) at most.
   LATHE_API std::int64_t stored(std::int64_t length, std::int64_t chunk = 512) const noexcept;
-  // Bytes of the pages that these take; the largest number where there is none so large.
+  // Bytes of the pages that these take in a session without SessionOptions::whole_windows; the
+  // largest number where there is none so large.
   LATHE_API std::uint64_t bytes(std::int64_t length, std::int64_t chunk = 512) const noexcept;
 };
 
-// What a session of this model keeps; in an ensemble, this process's part of it. Throws kUnsupported for heads that no page can hold.
+// What a session of this model keeps; in an ensemble, this process's part of it. Throws
+// kUnsupported for heads that no page can hold.
 LATHE_API KvLayout kv_layout(const Model& model, KvType type);
 
 }  // namespace lathe

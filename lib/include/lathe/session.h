@@ -26,9 +26,10 @@ namespace lathe {
 struct KvUsage {
   std::int64_t tokens_stored = 0;  // positions, shared ones once
   std::int64_t max_tokens = 0;
-  std::int64_t pages_used = 0;       // shared ones once
-  std::int64_t max_pages = 0;        // 0: not bounded
-  std::int64_t pages_allocated = 0;  // used now or before, and kept
+  std::int64_t pages_used = 0;        // shared ones once
+  std::int64_t max_pages = 0;         // 0: not bounded
+  std::int64_t pages_allocated = 0;   // used now or before, and kept
+  std::uint64_t bytes_allocated = 0;  // of those
 };
 
 struct ActivationRows;  // lathe/activations.h
@@ -41,8 +42,11 @@ struct SessionOptions {
   KvType kv_type = KvType::kF16;  // float (unquantized) reference runs use kF32
   // KV positions over all sequences. 0: as many as max_pages hold, or else the model's context.
   std::int64_t max_tokens = 0;
-  std::int64_t max_pages = 0;        // pages of the KV cache; 0: no bound of their own
-  std::int64_t chunk = 512;          // longest piece of a prefill computed at once
+  std::int64_t max_pages = 0;  // pages of the KV cache; 0: no bound of their own
+  std::int64_t chunk = 512;    // longest piece of a prefill computed at once
+  // Where some layers see a window only and others all: keep all that they had, too, so that a
+  // sequence can fork anywhere and its pages serve other texts.
+  bool whole_windows = false;
   ActivationObserver observer = {};  // for calibration; may be empty
 };
 

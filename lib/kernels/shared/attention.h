@@ -1,5 +1,5 @@
 // One page of keys and values against a few query rows: an online-softmax block. Included
-// by each table after its lanes.h. Pages in bytes are in attention_int8.h.
+// by each table after its lanes.h. Pages in integers are in attention_codes.h.
 //
 // Per query row and page, in this order:
 //   s[t] = Σ q[d]·k[t][d], one FMA per element in increasing d, then under the soft cap

@@ -8,7 +8,7 @@
 #include "kernels/probe_kernels.h"
 #include "kernels/search_kernels.h"
 #include "kernels/shared/attention.h"
-#include "kernels/shared/attention_int8.h"
+#include "kernels/shared/attention_codes.h"
 #include "kernels/shared/elementwise.h"
 #include "kernels/shared/grid_search.h"
 #include "kernels/shared/low_rank.h"
@@ -43,8 +43,10 @@ constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
       .rope = rope,
       .attend_f32 = attend<F32Cache>,
       .attend_f16 = attend<F16Cache>,
-      .attend_int8 = attend_bytes,
+      .attend_int8 = attend_codes<8>,
+      .attend_int4 = attend_codes<4>,
       .quantize_bytes = quantize_bytes,
+      .quantize_nibbles = quantize_nibbles,
       .sum_exp = sum_exp,
   };
 }

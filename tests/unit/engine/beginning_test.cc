@@ -48,7 +48,7 @@ Request long_request(std::uint32_t seed) {
 }
 
 TEST(Beginning, AnotherEngineGoesOnFromItWithTheSameAnswer) {
-  for (const KvType type : {KvType::kF16, KvType::kInt8}) {
+  for (const KvType type : {KvType::kF16, KvType::kInt8, KvType::kInt4}) {
     const auto prefill = make_engine(type);
     const auto decode = make_engine(type);
     for (std::uint32_t seed = 0; seed < 8; ++seed) {

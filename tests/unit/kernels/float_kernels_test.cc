@@ -129,6 +129,7 @@ TEST_P(FloatKernels, WhatIsNoNumberStaysNone) {
         x[static_cast<std::size_t>(at)] = bad;
         std::vector<std::int8_t> bytes(static_cast<std::size_t>((n + 15) / 16 * 16));
         EXPECT_TRUE(std::isnan(t.quantize_vector(x.data(), n, bytes.data())));
+        EXPECT_TRUE(std::isnan(t.quantize_nibbles(x.data(), n, bytes.data())));
         if (std::isnan(bad)) {
           EXPECT_TRUE(std::isnan(t.sum_exp(x.data(), n, 1.0f)));
         }
@@ -333,24 +334,36 @@ struct Attention {
   float cap = 0.0f;  // of the scores
 };
 
-enum class Stored { kF32, kF16, kInt8 };
+enum class Stored { kF32, kF16, kInt8, kInt4 };
+
+bool in_codes(Stored stored) { return stored == Stored::kInt8 || stored == Stored::kInt4; }
+
+// Where an element lies, and in which half of its byte.
+struct Place {
+  std::int64_t index;
+  int shift = 0;
+};
 
 // A page's block of keys or values, its elements at the places that `index` says.
 template <typename Index>
 std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t head_dim,
                                 Stored stored, Floats* as_stored, Index index) {
   const std::size_t width = stored == Stored::kF32 ? 4 : stored == Stored::kF16 ? 2 : 1;
-  const std::int64_t dims = stored == Stored::kInt8 ? byte_block_dims(head_dim) : head_dim;
-  const std::size_t elements = static_cast<std::size_t>(kKvPageTokens * dims) * width;
+  const auto elements =
+      in_codes(stored)
+          ? static_cast<std::size_t>(kv_code_bytes(stored == Stored::kInt8 ? 8 : 4, head_dim))
+          : static_cast<std::size_t>(kKvPageTokens * head_dim) * width;
+  const float top = stored == Stored::kInt8 ? 127.0f : 7.0f;
   // What is not written looks like a large number, or none.
   std::vector<std::byte> block(elements + kKvPageTokens * sizeof(float), std::byte{0x7f});
   for (std::int64_t t = 0; t < count; ++t) {
     const float* from = x + t * head_dim;
     float most = 0.0f;
     for (std::int64_t d = 0; d < head_dim; ++d) most = std::max(most, std::abs(from[d]));
-    const float scale = most / 127.0f;
+    const float scale = most / top;
     for (std::int64_t d = 0; d < head_dim; ++d) {
-      std::byte* to = block.data() + static_cast<std::size_t>(index(t, d)) * width;
+      const Place place = index(t, d);
+      std::byte* to = block.data() + static_cast<std::size_t>(place.index) * width;
       float value = from[d];
       if (stored == Stored::kF32) {
         std::memcpy(to, &value, 4);
@@ -359,9 +372,14 @@ std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t
         std::memcpy(to, &half, 2);
         value = f16_to_f32(half);
       } else {
-        const auto byte = static_cast<std::int8_t>(std::nearbyint(value / scale));
-        *to = static_cast<std::byte>(byte + 128);
-        value = static_cast<float>(byte) * scale;
+        const int code = static_cast<int>(std::nearbyint(value / scale));
+        if (stored == Stored::kInt8) {
+          *to = static_cast<std::byte>(code + 128);
+        } else {
+          *to = (*to & static_cast<std::byte>(0xf0 >> place.shift)) |
+                static_cast<std::byte>((code + 8) << place.shift);
+        }
+        value = static_cast<float>(code) * scale;
       }
       as_stored->push_back(value);
     }
@@ -370,23 +388,30 @@ std::vector<std::byte> block_of(const float* x, std::int64_t count, std::int64_t
   return block;
 }
 
-std::int64_t key_index(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
-  if (stored != Stored::kInt8) return (p / 16 * dim + d) * 16 + p % 16;
-  return ((p / 16 * (byte_block_dims(dim) / 4) + d / 4) * 16 + p % 16) * 4 + d % 4;
+Place key_place(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
+  if (!in_codes(stored)) return {(p / 16 * dim + d) * 16 + p % 16};
+  const std::int64_t quads = byte_block_dims(dim) / 4;
+  const auto in = [&](std::int64_t line) { return (line * 16 + p % 16) * 4 + d % 4; };
+  if (stored == Stored::kInt8) return {in(p / 16 * quads + d / 4)};
+  return {in(p / 16 * quads / 2 + d / 8), d / 4 % 2 == 0 ? 0 : 4};
 }
 
-std::int64_t value_index(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
-  if (stored != Stored::kInt8) return p * dim + d;
-  return ((d / 16 * 16 + p / 4) * 16 + d % 16) * 4 + p % 4;
+Place value_place(Stored stored, std::int64_t dim, std::int64_t p, std::int64_t d) {
+  if (!in_codes(stored)) return {p * dim + d};
+  const auto in = [&](std::int64_t tile) {
+    return ((tile * 16 + p / 4) * 16 + d % 16) * 4 + p % 4;
+  };
+  if (stored == Stored::kInt8) return {in(d / 16)};
+  return {in(d / 32), d / 16 % 2 == 0 ? 0 : 4};
 }
 
-// Rows as the kernel for bytes reads them, and what they stand for, in place.
+// Rows as the kernels for integers read them, and what they stand for, in place.
 struct ByteQueries {
   ByteQueries(const KernelTable& t, std::int64_t queries, std::int64_t dim, Floats* q)
       : bytes(static_cast<std::size_t>(queries * byte_block_dims(dim))),
         scales(static_cast<std::size_t>(queries)),
-        starts(scales.size()),
-        rows{bytes.data(), scales.data(), starts.data(), queries} {
+        sums(scales.size()),
+        rows{bytes.data(), scales.data(), sums.data(), queries} {
     for (std::int64_t i = 0; i < queries; ++i) {
       t.forward.quantize_bytes(q->data() + i * dim, dim, rows, i);
       for (std::int64_t d = 0; d < dim; ++d) {
@@ -401,7 +426,7 @@ struct ByteQueries {
 
   std::vector<std::int8_t> bytes;
   Floats scales;
-  std::vector<std::int32_t> starts;
+  std::vector<std::int32_t> sums;
   ByteRows rows;
 };
 
@@ -413,7 +438,7 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
   Floats q = random_floats(a.queries * dim, 1.0f, 10);
   Floats byte_values = q;
   const ByteQueries byte_queries(t, a.queries, dim, &byte_values);
-  if (stored == Stored::kInt8) q = byte_values;
+  if (in_codes(stored)) q = byte_values;
   const Floats all_keys = random_floats(context * dim, 1.0f, 11);
   const Floats all_values = random_floats(context * dim, 1.0f, 12);
   Floats k;
@@ -439,16 +464,17 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
     const std::int64_t count = std::min(kKvPageTokens, context - start);
     const auto keys =
         block_of(all_keys.data() + start * dim, count, dim, stored, &k,
-                 [&](std::int64_t p, std::int64_t d) { return key_index(stored, dim, p, d); });
+                 [&](std::int64_t p, std::int64_t d) { return key_place(stored, dim, p, d); });
     const auto values =
         block_of(all_values.data() + start * dim, count, dim, stored, &v,
-                 [&](std::int64_t p, std::int64_t d) { return value_index(stored, dim, p, d); });
+                 [&](std::int64_t p, std::int64_t d) { return value_place(stored, dim, p, d); });
     const auto run = [&](auto kernel, const auto& rows_of_queries) {
       kernel(rows_of_queries, a.queries, dim, keys.data(), values.data(), keys.data(), first.data(),
              last.data(), a.cap, m.data(), l.data(), o.data());
     };
-    if (stored == Stored::kInt8) {
-      run(t.forward.attend_int8, byte_queries.rows);
+    if (in_codes(stored)) {
+      run(stored == Stored::kInt8 ? t.forward.attend_int8 : t.forward.attend_int4,
+          byte_queries.rows);
     } else {
       run(stored == Stored::kF32 ? t.forward.attend_f32 : t.forward.attend_f16, q.data());
     }
@@ -481,6 +507,36 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
   return o;
 }
 
+TEST_P(FloatKernels, NibblesEqualGenericAndLoseLittle) {
+  for (const std::int64_t n : {1, 2, 10, 16, 20, 64, 80, 256}) {
+    for (std::uint32_t seed = 0; seed < 20; ++seed) {
+      Floats x = random_floats(n, 1.0f, seed);
+      if (seed == 0) std::fill(x.begin(), x.end(), 0.0f);
+      if (seed == 1) std::fill(x.begin(), x.end(), 0x1p-101f);
+      const auto size = static_cast<std::size_t>((n + 15) / 16 * 16);
+      std::vector<std::int8_t> expected(size);
+      std::vector<std::int8_t> got(size);
+      const float scale = generic().forward.quantize_nibbles(x.data(), n, expected.data());
+      EXPECT_EQ(table().forward.quantize_nibbles(x.data(), n, got.data()), scale);
+      EXPECT_EQ(got, expected);
+      double lost = 0;
+      double whole = 0;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        ASSERT_GE(got[at], 0);
+        ASSERT_LE(got[at], 15);
+        lost += std::pow(static_cast<double>(static_cast<float>(got[at] - 8) * scale - x[at]), 2);
+        whole += std::pow(static_cast<double>(x[at]), 2);
+      }
+      if (seed < 2) {
+        EXPECT_EQ(scale, 0.0f);
+      } else {
+        EXPECT_LT(lost, 0.02 * whole) << n;
+      }
+    }
+  }
+}
+
 TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
   std::vector<Attention> cases = {{1, 8, 1}, {3, 20, 2},  {8, 64, 3},  {5, 80, 2},
                                   {2, 7, 2}, {9, 128, 1}, {32, 64, 1}, {31, 144, 2}};
@@ -488,13 +544,13 @@ TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
   for (std::int64_t rows = 1; rows <= 17; ++rows) cases.push_back({rows, 80, 1});
   for (const float cap : {0.5f, 50.0f}) cases.push_back({5, 80, 2, cap});
   for (const Attention& a : cases) {
-    for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8}) {
+    for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8, Stored::kInt4}) {
       Floats plain;
       const Floats expected = attend(generic(), a, stored, &plain);
       const Floats got = attend(table(), a, stored, &plain);
       expect_same(got, expected, "attend, type " + std::to_string(static_cast<int>(stored)));
       // The weights are rounded to 127ths of a page's largest.
-      const double tolerance = stored == Stored::kInt8 ? 3e-2 : 3e-5;
+      const double tolerance = in_codes(stored) ? 3e-2 : 3e-5;
       for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], plain[i], tolerance);
     }
   }

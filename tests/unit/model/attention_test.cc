@@ -6,7 +6,9 @@
 #include <random>
 #include <vector>
 
+#include "kernels/select.h"
 #include "model/kv_page.h"
+#include "model/rotation.h"
 #include "tensor/float16.h"
 
 namespace lathe {
@@ -103,9 +105,21 @@ class AttentionCase {
     const float x = vector[i];
     if (c_.type == KvType::kF32) return x;
     if (c_.type == KvType::kF16) return f16_to_f32(f32_to_f16(x));
+    if (c_.type == KvType::kInt4) return in_nibbles(vector)[static_cast<std::size_t>(i)];
     float most = 0.0F;
     for (std::int64_t d = 0; d < c_.head_dim; ++d) most = std::max(most, std::abs(vector[d]));
     return std::nearbyint(x * (127.0F / most)) * (most / 127.0F);
+  }
+
+  // What four bits keep of a vector, turned back.
+  std::vector<float> in_nibbles(const float* vector) const {
+    std::vector<float> x(vector, vector + c_.head_dim);
+    std::vector<std::int8_t> codes((x.size() + 15) / 16 * 16);
+    rotate(x.data(), c_.head_dim);
+    const float scale = kernels().forward.quantize_nibbles(x.data(), c_.head_dim, codes.data());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(codes[i] - 8) * scale;
+    rotate(x.data(), c_.head_dim);
+    return x;
   }
 
   Case c_;
@@ -120,8 +134,8 @@ TEST_P(AttentionTest, AgreesWithTheDefinition) {
   const Case& c = GetParam();
   AttentionCase test(c);
   const std::vector<float> got = test.run(0, c.length, c.length, 2);
-  // Beside bytes, queries and weights are rounded to bytes as well.
-  const double tolerance = c.type == KvType::kInt8 ? 3e-2 : 3e-6;
+  // Beside integers, queries and weights are rounded to bytes as well.
+  const double tolerance = c.type == KvType::kInt8 || c.type == KvType::kInt4 ? 3e-2 : 3e-6;
   for (std::int64_t p = 0; p < c.length; p += (p > 300 ? 397 : 7)) {
     for (std::int64_t h = 0; h < c.heads; ++h) {
       const std::vector<double> want = test.expected(p, h);
@@ -163,7 +177,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{2, 1, 8, 1100, 2500, KvType::kF16}, Case{1, 1, 2, 1, 90, KvType::kF32},
                     Case{8, 2, 64, 0, 200, KvType::kInt8}, Case{6, 2, 20, 90, 300, KvType::kInt8},
                     Case{2, 1, 12, 0, 2200, KvType::kInt8}, Case{8, 2, 64, 0, 5000, KvType::kF16},
-                    Case{8, 2, 32, 3000, 5000, KvType::kInt8}));
+                    Case{8, 2, 32, 3000, 5000, KvType::kInt8},
+                    Case{8, 2, 64, 0, 200, KvType::kInt4}, Case{6, 2, 20, 90, 300, KvType::kInt4},
+                    Case{2, 1, 80, 0, 1200, KvType::kInt4}));
 
 }  // namespace
 }  // namespace lathe

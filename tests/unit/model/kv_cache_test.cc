@@ -241,7 +241,7 @@ TEST(KvCache, PagesCanBeBoundedToo) {
 }
 
 TEST(KvCache, PagesGoOutAndInAgain) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kInt4}) {
     KvShape shape = kShape;
     shape.type = type;
     KvCache cache(shape, 1000);
@@ -341,6 +341,72 @@ TEST(KvCache, UnknownSequencesAndLengthsAreRefused) {
 }
 
 // Random operations against a model that keeps each sequence as a plain list.
+// Values of layer 0, which has a window, and keys of layer 1, which has none, among forks.
+TEST(KvCache, NearPartsOutliveOnlyTheirWindow) {
+  KvShape shape = kShape;
+  shape.near_window = 100;
+  shape.near = {true, false};
+  std::mt19937 random(6);
+  const auto draw = [&random](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
+  };
+  KvCache cache(shape, 30000);
+  std::map<SequenceId, std::vector<float>> model;
+  float tag = 0;
+  for (int step = 0; step < 3000; ++step) {
+    const std::int64_t what = draw(12);
+    if (model.empty() || (what == 0 && model.size() < 6)) {
+      model[cache.add()] = {};
+      continue;
+    }
+    auto it = model.begin();
+    std::advance(it, draw(static_cast<std::int64_t>(model.size())));
+    auto& [id, tags] = *it;
+    const auto length = static_cast<std::int64_t>(tags.size());
+    const std::int64_t keep = std::max<std::int64_t>(0, length - draw(400));
+    if (what == 1 && model.size() < 6) {
+      if (!cache.can_fork(id, keep)) continue;
+      std::vector<float> copy(tags.begin(), tags.begin() + keep);
+      ASSERT_TRUE(model.emplace(cache.fork(id, keep), std::move(copy)).second);
+    } else if (what == 2) {
+      if (!cache.can_fork(id, keep)) continue;
+      cache.truncate(id, keep);
+      tags.resize(static_cast<std::size_t>(keep));
+    } else if (what == 3 && draw(4) == 0) {
+      cache.drop(id);
+      model.erase(it);
+    } else if (length < 4000) {
+      const std::int64_t count = 1 + draw(150);
+      grow(cache, id, count);
+      for (std::int64_t p = length; p < length + count; ++p) {
+        *key_at(cache, id, p) = ++tag;
+        *value_at(cache, id, p) = -tag;
+        tags.push_back(tag);
+      }
+      cache.slide(id);
+    }
+    if (step % 10 != 0) continue;
+    for (const auto& [sequence, list] : model) {
+      const std::int64_t end = std::ssize(list);
+      ASSERT_EQ(cache.length(sequence), end);
+      ASSERT_LE(cache.first_stored(sequence), std::max<std::int64_t>(0, end - 99));
+      for (std::int64_t p = 0; p < end; ++p) {
+        const float want = list[static_cast<std::size_t>(p)];
+        ASSERT_EQ(*key_at(cache, sequence, p), want);
+        if (p < end - 99) continue;
+        ASSERT_EQ(*value_at(cache, sequence, p), -want);
+      }
+    }
+  }
+  const std::uint64_t near = shape.near_bytes(), far = shape.page_bytes() - near;
+  const KvUsage usage = cache.usage();
+  const auto parts =
+      (usage.bytes_allocated - static_cast<std::uint64_t>(usage.pages_allocated) * far) / near;
+  EXPECT_LE(parts, 6U * (100 + 256 + 400 + 150) / 64 + 6 * 4);
+  for (const auto& [sequence, list] : model) cache.drop(sequence);
+  EXPECT_EQ(cache.stored(), 0);
+}
+
 TEST(KvCache, RandomOperationsKeepEverySequenceWhole) {
   std::mt19937 random(5);
   const auto draw = [&random](std::int64_t n) {

@@ -238,7 +238,7 @@ void expect_same(Session& session, std::span<const TokenId> tokens, const std::v
 TEST_P(SameBits, ForEveryTableThreadCountBatchAndCut) {
   const auto model = GetParam().make();
   const auto tokens = some_tokens(kPrompt);
-  for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8}) {
+  for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8, KvType::kInt4}) {
     // Weights and cache meet nowhere: the wide models try one type.
     if (kv != KvType::kF16 && model->config().hidden_size > 128) continue;
     const std::vector<float> want = token_by_token(model, kv, tokens);
@@ -269,7 +269,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SameBits, testing::ValuesIn(kKinds),
 TEST(SameBitsFarIn, ForEveryTableAndThreadCount) {
   const auto model = kKinds[0].make();
   const auto tokens = some_tokens(1100);
-  for (const KvType kv : {KvType::kF16, KvType::kInt8}) {
+  for (const KvType kv : {KvType::kF16, KvType::kInt8, KvType::kInt4}) {
     std::vector<float> want;
     for (const KernelTable* table : available_kernels()) {
       use_kernels(*table);

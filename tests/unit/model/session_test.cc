@@ -125,6 +125,8 @@ TEST_F(SessionTest, KeysAndValuesInFewerBitsStayClose) {
   EXPECT_GT(difference(KvType::kF16), 0.0F);
   EXPECT_LT(difference(KvType::kInt8), 1e-1F);  // queries and weights are bytes there, too
   EXPECT_GT(difference(KvType::kInt8), difference(KvType::kF16));
+  EXPECT_LT(difference(KvType::kInt4), 1.0F);
+  EXPECT_GT(difference(KvType::kInt4), difference(KvType::kInt8));
 }
 
 TEST_F(SessionTest, RefusalsChangeNothing) {
@@ -190,7 +192,7 @@ TEST_F(SessionTest, OptionsOutOfRangeAreRefused) {
 // What another session computed goes on as if it had been computed here.
 TEST_F(SessionTest, PagesOfAnotherSessionGiveTheSameBits) {
   const auto tokens = some_tokens(180);
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kInt4}) {
     SessionOptions options = exact_;
     options.kv_type = type;
     const auto from = session(options);
@@ -242,7 +244,72 @@ TEST_F(SessionTest, ABudgetOfPages) {
             kv_layout(*model_, KvType::kF16).fingerprint);
 }
 
-// A window that only some layers have: its pages must stay.
+// Windows in five of six layers, as Gemma 3 has them: a long text keeps all that one layer needs,
+// and of the others a window's worth.
+TEST(SessionWindow, LayersThatSeeLessKeepLess) {
+  ModelConfig c = small_config();
+  c.max_position = 20000;
+  c.layers.resize(6, c.layers[0]);
+  for (std::size_t i = 0; i + 1 < c.layers.size(); ++i) c.layers[i].attention.window = 20;
+  const auto model = Model::load(random_checkpoint(c));
+  const auto tokens = some_tokens(10000);
+  SessionOptions options = {.threads = 1, .kv_type = KvType::kF32, .chunk = 100};
+  const auto s = Session::create(model, options);
+  const SequenceId id = s->add();
+  const auto read = [&](std::int64_t from, std::int64_t to) {
+    const SequenceInput input = {id,
+                                 std::span(tokens).subspan(static_cast<std::size_t>(from),
+                                                           static_cast<std::size_t>(to - from))};
+    return copy(s->forward({&input, 1}));
+  };
+  read(0, 1000);
+  const KvUsage early = s->kv_usage();
+  const auto got = read(1000, 10000);
+  const KvUsage late = s->kv_usage();
+  const KvLayout layout = kv_layout(*model, KvType::kF32);
+  EXPECT_EQ(layout.near_bytes, layout.page_bytes / 6 * 5);
+  const auto pages = static_cast<std::uint64_t>(late.pages_allocated - early.pages_allocated);
+  EXPECT_GE(pages, 9000U / 64);
+  // The rest of the growth would be the windows'.
+  EXPECT_LE(late.bytes_allocated - early.bytes_allocated,
+            pages * (layout.page_bytes - layout.near_bytes) + layout.near_bytes);
+  EXPECT_LE(late.bytes_allocated, layout.bytes(10000, 100));
+  EXPECT_LT(layout.bytes(10000, 100), 10000U / 64 * layout.page_bytes / 4);
+
+  // The same bits as where everything is kept.
+  options.whole_windows = true;
+  const auto whole = Session::create(model, options);
+  const SequenceInput input = {whole->add(), tokens};
+  EXPECT_EQ(copy(whole->forward({&input, 1})), got);
+  EXPECT_EQ(whole->kv_usage().bytes_allocated, 157U * layout.page_bytes);
+  EXPECT_TRUE(whole->can_fork(input.sequence, 500));
+
+  // What has left the windows can't be gone back to, what has not can.
+  EXPECT_FALSE(s->can_fork(id, 500));
+  EXPECT_EQ(error_of([&] { s->truncate(id, 500); }), ErrorCode::kLimit);
+  EXPECT_TRUE(s->can_fork(id, 9900));
+  const SequenceId fork = s->fork(id, 9900);
+  s->drop(id);
+  const SequenceInput again = {fork, std::span(tokens).subspan(9900)};
+  EXPECT_EQ(copy(s->forward({&again, 1})), got);
+
+  // Its pages go on elsewhere.
+  const SessionPages from(*s);
+  const SequencePages held = from.of(fork);
+  ASSERT_EQ(held.count, 157);
+  std::vector<std::byte> bytes(157 * layout.page_bytes);
+  from.copy(fork, 0, 157, bytes);
+  options.whole_windows = false;
+  const auto there = Session::create(model, options);
+  const SequenceId moved = there->add();
+  SessionPages(*there).append(moved, 9984, std::span(bytes).first(156 * layout.page_bytes));
+  EXPECT_LE(there->kv_usage().bytes_allocated, layout.bytes(10000, 100));
+  EXPECT_FALSE(there->can_fork(moved, 500));
+  const SequenceInput last = {moved, std::span(tokens).subspan(9984)};
+  EXPECT_LT(largest_difference(copy(there->forward({&last, 1})), got), 2e-5F);
+}
+
+// A window that only some layers have: the pages of others must stay.
 TEST(SessionWindow, SomeLayersOnly) {
   ModelConfig c = small_config();
   c.max_position = 2000;

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <gtest/gtest.h>
 #include <mutex>
 #include <numeric>
+#include <pthread.h>
+#include <sched.h>
 #include <thread>
 #include <vector>
 
@@ -76,6 +79,49 @@ TEST(ThreadPool, WhoIsDoneWithItsShareTakesFromTheOthers) {
     ++done;
   });
   EXPECT_EQ(done.load(), 8);
+}
+
+std::atomic<bool> held{false}, let_go{false};
+
+// As another process does that has the worker's core. Pieces are done without it; what all workers
+// must do waits for it.
+TEST(ThreadPool, AWorkerThatDoesNotComeIsNotMissed) {
+  struct sigaction hold {
+  }, before{};
+  hold.sa_handler = [](int) {
+    held = true;
+    while (!let_go) ::sched_yield();
+    held = false;
+  };
+  sigemptyset(&hold.sa_mask);
+  ASSERT_EQ(::sigaction(SIGUSR1, &hold, &before), 0);
+  ThreadPool pool(2);
+  pthread_t thread{};
+  pool.run([&](int worker) {
+    if (worker == 1) thread = ::pthread_self();
+  });
+  for (int round = 0; round < 3; ++round) {
+    let_go = false;
+    ASSERT_EQ(::pthread_kill(thread, SIGUSR1), 0);
+    while (!held) std::this_thread::yield();
+    std::vector<int> by_zero(100);
+    pool.parallel_for(100, 1, [&](int worker, std::int64_t first, std::int64_t) {
+      by_zero[static_cast<std::size_t>(first)] += worker == 0 ? 1 : 1000;
+    });
+    EXPECT_EQ(by_zero, std::vector<int>(100, 1));
+    std::int64_t sum = 0;
+    pool.parallel_shares(100, 1, [&](int worker, std::int64_t first, std::int64_t last) {
+      sum += worker == 0 ? last - first : 1000;
+    });
+    EXPECT_EQ(sum, 100);
+    EXPECT_TRUE(held);
+    let_go = true;
+    while (held) std::this_thread::yield();
+    std::atomic<int> calls{0};
+    pool.run([&](int) { ++calls; });
+    EXPECT_EQ(calls, 2);
+  }
+  ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
 }
 
 }  // namespace

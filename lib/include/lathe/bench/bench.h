@@ -77,6 +77,8 @@ struct BenchSample {
   std::int64_t gen_ns = 0;
   // Decode steps one by one: the inter-token latencies. Of n_check: the passes.
   std::vector<std::int64_t> step_ns;
+  // Of n_check with a smaller model: what it took to write the drafts; not part of the total.
+  std::int64_t draft_ns = 0;
   // Of batched cases: from the beginning to each request's first token.
   std::vector<std::int64_t> first_token_ns = {};
 
@@ -101,9 +103,12 @@ struct BenchResult {
 };
 
 // Runs `repetitions` timed rounds after `warmup` untimed ones. `progress` counts rounds.
-// Throws kLimit when the case does not fit the session's context.
+// `draft`: before each pass over n_check tokens this smaller model computes all but one of them,
+// one after the other, as it does to draft them; may be null.
+// Throws kLimit when the case does not fit a session's context.
 LATHE_API BenchResult run_bench(Session& session, const BenchCase& test, int repetitions,
-                                int warmup = 1, const ProgressCallback& progress = {});
+                                int warmup = 1, const ProgressCallback& progress = {},
+                                Session* draft = nullptr);
 
 // The same of a batched case, by an engine without shared prefixes but for the depth. As
 // llama-batched-bench counts, every token of an answer is also computed. prompt_ns is the time

@@ -29,6 +29,7 @@ struct BenchSetting {
   std::string cpu_info;
   std::string test_time;  // ISO 8601, UTC
   std::string version;
+  std::string draft_filename = {};  // of the smaller model that drafted; empty: none did
 };
 
 struct BenchRow {

@@ -92,7 +92,12 @@ LATHE_API lathe_code lathe_decode(const lathe_model* model, const int32_t* ids, 
 
 typedef struct lathe_session lathe_session;
 
-typedef enum lathe_kv_type { LATHE_KV_F16 = 0, LATHE_KV_F32 = 1, LATHE_KV_INT8 = 2 } lathe_kv_type;
+typedef enum lathe_kv_type {
+  LATHE_KV_F16 = 0,
+  LATHE_KV_F32 = 1,
+  LATHE_KV_INT8 = 2,
+  LATHE_KV_INT4 = 3
+} lathe_kv_type;
 
 typedef struct lathe_session_options {
   int threads;            // 0: the cores that this process may use
