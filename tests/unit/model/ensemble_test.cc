@@ -252,8 +252,8 @@ TEST_F(EnsembleTest, EachProcessReadsItsOwnRowsAlone) {
     for (const TensorInfo& info : checkpoint->tensors()) {
       if (is_multiplied(info)) stored += info.bytes;
     }
-    // But for headers and padding.
-    EXPECT_LE(all, stored);
+    // But for headers and padding; and rows of heads go with those that are computed with them.
+    EXPECT_LE(all, stored + stored / 8);
     EXPECT_GE(all, stored - stored / 50);
     EXPECT_LE(most, stored * 6 / 10);
   }
