@@ -38,7 +38,7 @@ class CopiedSource final : public TensorSource {
     };
     for (std::size_t i = 0; i < places_.size(); ++i) total += padded(wanted(i).size());
     if (total == 0) return;
-    memory_ = WeightMemory(total, quoted(from_->path()).c_str());
+    memory_ = WeightMemory(total, quoted(from_->path()).c_str(), member.size > 1);
     std::byte* to = memory_.bytes().data();
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const std::span<const std::byte> bytes = wanted(i);

@@ -13,7 +13,7 @@ constexpr std::size_t kLargePage = std::size_t{2} << 20;
 
 }  // namespace
 
-WeightMemory::WeightMemory(std::uint64_t bytes, const char* what) {
+WeightMemory::WeightMemory(std::uint64_t bytes, const char* what, bool sparse) {
   void* data = MAP_FAILED;
   if (bytes <= std::numeric_limits<std::size_t>::max() / 2) {
     data = ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
@@ -25,7 +25,7 @@ WeightMemory::WeightMemory(std::uint64_t bytes, const char* what) {
   data_ = static_cast<std::byte*>(data);
   size_ = static_cast<std::size_t>(bytes);
 #if defined(MADV_HUGEPAGE)
-  if (size_ >= kLargePage) ::madvise(data, size_, MADV_HUGEPAGE);
+  if (size_ >= kLargePage) ::madvise(data, size_, sparse ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 #endif
 }
 

@@ -1,5 +1,6 @@
 // Zeroed memory for weights that could not be used in place in the model file: aligned to a
-// page and in large pages where the system has them.
+// page and in large pages where the system has them. What is never written takes none but address
+// space; of a large page, nothing less than the whole.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,9 @@ namespace lathe {
 class WeightMemory {
  public:
   WeightMemory() = default;
-  // Throws Error(kLimit) naming `what` when the memory cannot be had.
-  WeightMemory(std::uint64_t bytes, const char* what);
+  // Throws Error(kLimit) naming `what` when the memory cannot be had. `sparse`: much of it will
+  // never be written, here and there, so pages are small.
+  WeightMemory(std::uint64_t bytes, const char* what, bool sparse = false);
   ~WeightMemory();
   WeightMemory(WeightMemory&& other) noexcept;
   WeightMemory& operator=(WeightMemory&& other) noexcept;
