@@ -102,6 +102,12 @@ class Planner {
     if (objective_.any()) keep_objective(split);
   }
 
+  // What prompts and answers would hold, whatever the way between them.
+  double capacity(const WorkerSplit& split) const {
+    return std::min(static_cast<double>(split.prefill) / prompt_,
+                    static_cast<double>(split.decode) * steps_.rate(steps_.most()) / answer_);
+  }
+
   // What is to be expected at a rate.
   void expect(WorkerSplit& split, double rate) const {
     split.both > 0 ? expect_together(split, rate) : expect_apart(split, rate);
@@ -233,7 +239,11 @@ WorkerPlan plan_workers(const WorkerRates& rates, const RequestLengths& lengths,
   out.splits.push_back({.both = workers});
   for (WorkerSplit& split : out.splits) planner.bound(split);
   for (std::size_t i = 1; i + 1 < out.splits.size(); ++i) {
-    if (out.splits[i].highest_rate > out.splits[out.best].highest_rate) out.best = i;
+    const WorkerSplit &one = out.splits[i], &best = out.splits[out.best];
+    if (one.highest_rate < best.highest_rate) continue;
+    if (one.highest_rate > best.highest_rate || planner.capacity(one) > planner.capacity(best)) {
+      out.best = i;
+    }
   }
   constexpr double kShare = 0.8;
   out.rate = rate > 0.0 ? rate : kShare * out.splits[out.best].highest_rate;

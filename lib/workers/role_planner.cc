@@ -141,6 +141,7 @@ std::vector<std::size_t> RolePlanner::plan(const OpenRows& rows) {
   const bool again = leaning == std::exchange(leaning_, leaning) && leaning != 0;
   std::vector<std::size_t> changed;
   std::int64_t moves = fresh ? std::abs(want - have) : again ? 1 : 0;
+  if (fresh) leaning_ = 0;  // it is followed already
   for (; moves > 0; --moves) {
     const auto one = idlest(workers_, leaning < 0);
     if (!one) break;

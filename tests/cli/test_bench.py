@@ -75,8 +75,8 @@ class Bench(ToolTest):
         plain = json.loads(self.ok("-m", self.model, "-p", "4", "-n", "0", "-r", "1", "--json").stdout)[0]
         self.assertIsNone(plain["pays_above"])
         self.fails(2, "-m", self.model, "--draft", self.model, message="--speculate")
-        self.fails(3, "-m", self.model, "--speculate", "--draft", self.data("golden/models/tiny-llama"),
-                   message="tiny-llama")
+        self.fails(3, "-m", self.model, "--speculate", "--draft", self.data("golden/models/llama-plain"),
+                   message="no tokenizer")
 
     def test_an_adapter_counts(self):
         model, adapter = self.data("golden/models/tiny-llama"), self.data("golden/lora/tiny-llama")

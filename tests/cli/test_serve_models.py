@@ -59,8 +59,8 @@ class Names(ModelsTest):
         server = self.server()
         for name in ("other", "../secret", "w4.lathe", ".hidden", "notes.txt", "w4\0", "W4",
                      str(self.models / "w4.lathe")):
-            self.refused(server, 404, {"model": name, "prompt": "A"}, '"w4" and "w8"')
-        self.refused(server, 400, {"prompt": "A"}, "say which", '"w4" and "w8"')
+            self.refused(server, 404, {"model": name, "prompt": "A"}, '"w4", "w8"')
+        self.refused(server, 400, {"prompt": "A"}, "say which", '"w4", "w8"')
         self.refused(server, 400, {"model": 7, "prompt": "A"}, "model")
         self.refused(server, 400, "{", "the request")
         self.refused(server, 400, "[]", "is no JSON object")

@@ -38,7 +38,7 @@ void add_options(Tool& tool, Options& o) {
   app.add_option("--url", o.target.url,
                  "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
       ->type_name("URL");
-  add_workers(tool, o.workers, "");
+  add_workers(tool, o.workers, app.option_defaults()->get_group());
   o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
   o.traffic_option =
       app.add_option("--traffic", o.traffic,

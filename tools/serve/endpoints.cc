@@ -95,8 +95,10 @@ Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Respo
   // The library takes chunks for whole that are not, and what is left of them for a request.
   if (http.has_header("Transfer-Encoding")) end_connection(out);
   if (http.path == "/health") return Handled::Unhandled;
+  // Of two keys somebody in front of us may have looked at the other.
   if (!flags_.api_keys.empty() &&
-      !is_authorized(flags_.api_keys, http.get_header_value("Authorization"))) {
+      (http.get_header_value_count("Authorization") != 1 ||
+       !is_authorized(flags_.api_keys, http.get_header_value("Authorization")))) {
     out.set_header("WWW-Authenticate", "Bearer");
     refuse_unread(out, 401, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
     return Handled::Handled;

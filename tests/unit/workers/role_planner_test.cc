@@ -31,8 +31,8 @@ class RolePlannerTest : public ::testing::Test {
   // A prompt that took a worker so long.
   void see_prompt(double tokens, double seconds) {
     workers_[0].role = WorkerRole::kPrefill;
-    workers_[0].rows = {99};
     planner_.pass(0, now_);
+    workers_[0].rows = {99};
     now_ += seconds;
     planner_.pass(0, now_);
     Completion done;

@@ -74,7 +74,7 @@ struct WorkerSplit {
 struct WorkerPlan {
   double rate = 0.0;                // that times are for
   std::vector<WorkerSplit> splits;  // apart, by growing number for prompts; together last
-  std::size_t best = 0;             // of those apart, the one with the highest rate
+  std::size_t best = 0;             // of those apart, the one with the highest rate, and room beyond
 };
 
 // `objective` (its share counts nothing: times are means) may have neither time. `rate` 0: four
