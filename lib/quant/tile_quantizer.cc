@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kLanes = 16;
 
-// How often scales and codes are looked at again: the second time still gains a fifth of the first.
+// How often scales and codes are looked at again.
 constexpr int kRounds = 2;
 
 std::size_t lanes(std::int64_t n) { return static_cast<std::size_t>(n * kLanes); }
