@@ -31,8 +31,6 @@ class ErrorFeedback {
   ErrorFeedback(std::span<const float> products, std::int64_t n, ThreadPool& pool);
 
   std::int64_t inputs() const noexcept { return n_; }
-  // H, with what keeps it from being singular on its diagonal.
-  const float* products() const noexcept { return products_.data(); }
   // The input that is rounded as number c.
   std::int64_t input(std::int64_t c) const noexcept { return order_[static_cast<std::size_t>(c)]; }
 
@@ -43,18 +41,14 @@ class ErrorFeedback {
 
  private:
   void sort(std::span<const float> products);
-  // What a damping adds to each power.
-  float added(std::span<const float> products, double damping) const;
   bool factor(std::span<const float> products, double damping, std::vector<float>& lower,
               ThreadPool& pool) const;
   void store(const std::vector<float>& lower);
-  void keep(std::span<const float> products, double damping);
 
   std::int64_t n_;
   std::vector<std::int64_t> order_;
   std::vector<float> before_;
   std::vector<float> within_;
-  std::vector<float> products_;
 };
 
 // Sixteen rows, input after input. weights: [inputs][16]. round(k, wanted, lost) rounds the weights

@@ -13,7 +13,6 @@
 #include <span>
 #include <vector>
 
-#include "quant/descent.h"
 #include "quant/error_feedback.h"
 #include "tensor/packed_layout.h"
 
@@ -74,19 +73,6 @@ class TileQuantizer {
   void encode(std::int64_t group);
   // The codes of input k are those next to `wanted`; `lost` gets what the weights lose (16 each).
   void encode_input(std::int64_t k, const float* wanted, float* lost);
-  // What codes_ says of input k beside the scale.
-  void values_of(std::int64_t k, float* values) const noexcept;
-  // Scales and codes, once more beside the others as they have become.
-  void improve();
-  void improve_scales(std::int64_t group);
-  void improve_codes(std::int64_t k);
-  // The scale of group g and row r that the file can hold next to `wanted`, and its form.
-  struct HeldScale {
-    float value;
-    std::uint16_t half;
-    std::int8_t byte;
-  };
-  HeldScale held_scale(std::int64_t g, std::int64_t r, float wanted) const noexcept;
   void round_factors(Factors& factors, std::int64_t tile) const;
   void round_two_level(Factors& factors) const;
   PackedScheme scheme_;
@@ -102,9 +88,6 @@ class TileQuantizer {
   RowError errors_[16];       // of the tile at hand, in units
   std::vector<float> codes_;  // [cols][16]: first the weights, in units, then their codes
   std::optional<FeedbackRows> feedback_;
-  std::optional<Descent> descent_;
-  std::vector<float> weights_, lost_;  // [cols][16], with feedback: in units
-  std::vector<float> group_values_;    // scratch
   Factors scales_;
   Factors minimums_;
 };
