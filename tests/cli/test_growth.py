@@ -23,7 +23,9 @@ import tiny_models
 from harness import TESTDATA, main, program, sanitized
 
 MEASURABLE = 0.15  # seconds of processor time
-SLACK = 0.1  # what a budget of a regex may take before it ends
+SLACK = 0.1
+REFUSED = 5  # too large a question: the input is not read on
+BUDGET = 3  # seconds that a question may take until it is refused as too large, on any machine
 MEMORY_SLACK = 8 << 20
 STATUSES = {0, 1, 3, 4, 5, 6}  # an input may be refused; it may not crash or be a bug of ours
 MODEL = TESTDATA / "examples/village"
@@ -426,27 +428,30 @@ class Growth(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def take(self, make, n):
-        """What the input of size n takes: (seconds, bytes)."""
+        """What the input of size n takes: (seconds, bytes, exit status)."""
         tool, *words = make(self.folder, n)
         status, seconds, memory, err = measure([program(tool), *words], self.folder)
         self.assertIn(status, STATUSES, err[-2000:])
-        return seconds, memory
+        return seconds, memory, status
 
     def check(self, make, first, cap):
         # Sizes double until a run can be measured, and each is held to the one before.
-        n, (seconds, memory) = first, self.take(make, first)
-        while n < cap and seconds < MEASURABLE:
+        n, once = first, self.take(make, first)
+        while n < cap and once[0] < MEASURABLE:
             n *= 2
             twice = self.take(make, n)
-            if not self.within((seconds, memory), twice):  # a neighbour's work, perhaps: once more
-                (seconds, memory), twice = self.take(make, n // 2), self.take(make, n)
-                self.assertTrue(self.within((seconds, memory), twice),
-                                f"n = {n // 2}: {seconds:.2f} s and {memory >> 10} kB; "
+            if not self.within(once, twice):  # a neighbour's work, perhaps: once more
+                once, twice = self.take(make, n // 2), self.take(make, n)
+                self.assertTrue(self.within(once, twice),
+                                f"n = {n // 2}: {once[0]:.2f} s and {once[1] >> 10} kB; "
                                 f"2n: {twice[0]:.2f} s and {twice[1] >> 10} kB")
-            seconds, memory = twice
+            once = twice
 
     @staticmethod
     def within(once, twice):
+        # The first input that is too large takes the whole of its budget, however little the one before took.
+        if twice[2] == REFUSED and once[2] != REFUSED:
+            return twice[0] <= BUDGET and twice[1] <= 3 * once[1] + MEMORY_SLACK
         return twice[0] <= 3 * once[0] + SLACK and twice[1] <= 3 * once[1] + MEMORY_SLACK
 
 
