@@ -52,12 +52,12 @@ class LATHE_API PendingAnswer {
 class LATHE_API Service {
  public:
   // The engine's thread starts here. The engine is the service's from now on.
-  static std::unique_ptr<Service> create(std::unique_ptr<Engine> engine,
+  static std::unique_ptr<Service> create(std::unique_ptr<RequestRunner> engine,
                                          const ServiceOptions& options = {});
   // Cancels what runs.
   virtual ~Service();
 
-  // What Engine::submit() throws comes as an answer's error. Null where as many as may wait
+  // What the engine's submit() throws comes as an answer's error. Null where as many as may wait
   // already (see ready_in()). `on_text` of the request is the service's; of
   // `options.reasoning`, where `stream_reasoning`, its on_text. `on_end` is called by the engine's
   // thread when the answer has its end; it may not call the service, nor throw.
