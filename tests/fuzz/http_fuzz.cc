@@ -1,6 +1,8 @@
 // What a caller sends to serve, over a socket: requests one after the other, sound or not. The
 // server that answers them is the real one, with a model that has the same answer to everything.
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,7 +14,6 @@
 
 #include "lathe/checkpoint_parts.h"
 
-#include "fuzz_input.h"
 #include "serve/endpoints.h"
 #include "serve/http_server.h"
 #include "serve/one_model.h"
@@ -114,7 +115,7 @@ class Counter {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Counter counter;
-  const std::string heard = counter.hear(lathe::fuzz::text_of(data, size));
+  const std::string heard = counter.hear({reinterpret_cast<const char*>(data), size});
   if (!heard.empty() && !heard.starts_with("HTTP/1.1 ")) std::abort();
   // Texts of the caller's come back with their marks escaped.
   if (heard.find(R"("code":"bug")") != std::string::npos) std::abort();
