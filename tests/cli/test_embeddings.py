@@ -117,9 +117,9 @@ class Serve(EmbedTest):
 
     def test_what_cannot_be_is_refused_in_words(self):
         server = Server(self)
-        for body, part in (({"input": ""}, "$.input: is empty"),
-                           ({"input": []}, "$.input: is empty"),
-                           ({"input": ["a", ""]}, "$.input[1]: is empty"),
+        for body, part in (({"input": ""}, "$.input is empty"),
+                           ({"input": []}, "$.input is empty"),
+                           ({"input": ["a", ""]}, "$.input[1] is empty"),
                            ({"input": 5}, "neither"),
                            ({"input": [5, "a"]}, "$.input[1]"),
                            ({"input": [[1], 2]}, "$.input[1]"),
@@ -134,6 +134,10 @@ class Serve(EmbedTest):
             self.assertEqual(status, 400, answer)
             self.assertIn(part, json.loads(answer)["error"]["message"])
         self.assertEqual(server.ask(EMBEDDINGS)[0], 404)
+        parts = b'--b\r\nContent-Disposition: form-data; name="input"\r\n\r\na\r\n--b--\r\n'
+        status, _, answer = server.ask(EMBEDDINGS, parts,
+                                       {"Content-Type": "multipart/form-data; boundary=b"})
+        self.assertEqual(status, 415, answer)
 
     def test_a_pooling_that_is_not_done_refuses_vectors_alone(self):
         self.ok(self.data("examples/village"), "-o", "folder", "--to", "hf", tool="convert")

@@ -116,6 +116,11 @@ Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Respo
     refuse_unread(out, 401, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
     return Handled::Handled;
   }
+  // The library would call what is not there for each part.
+  if (http.is_multipart_form_data()) {
+    refuse_unread(out, 415, "unsupported_media_type", "a request's body is JSON, in one part");
+    return Handled::Handled;
+  }
   if (server_->ending()) {
     out.set_header("Retry-After", "5");
     refuse_unread(out, 503, "ending", "the server ends");
