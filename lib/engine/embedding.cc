@@ -1,3 +1,5 @@
+#include "lathe/embedding.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -5,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "lathe/embedding.h"
 #include "lathe/host/json_text.h"
 
 #include "base/escape.h"
