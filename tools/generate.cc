@@ -23,6 +23,7 @@
 #include "generate/batch_command.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
+#include "generate/embed_command.h"
 #include "generate/exchange_shift.h"
 #include "generate/generation_json.h"
 #include "generate/history.h"
@@ -156,6 +157,7 @@ int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   note_left_out(tool, *opened.checkpoint);
   const Tokenizer& tokenizer = *opened.tokenizer;
   warn_of(tool, tokenizer);
+  if (flags.embed) return run_embed(tool, flags, opened, text.value_or(""));
   take_model_sampling(tool, *opened.checkpoint, flags);
   take_model_reasoning(tokenizer, flags);
   flags.answer_constraint = answer_constraint(flags.grammar, tokenizer, flags.constraint.finish);
@@ -250,6 +252,8 @@ int main(int argc, char** argv) {
                "Draw instead of taking the most probable token; another seed gives another text");
   tool.example("generate -m model.lathe -i question.txt --stop \"###\" --json | jq -r .text",
                "Ids, finish reason and timings beside the text");
+  tool.example("generate -m model.lathe --embed --lines -i texts.txt | jq -c .embedding",
+               "A vector for each line of a file");
   tool.example("generate -m model.lathe --jsonl -i prompts.jsonl -o answers.jsonl --resume",
                "A file of prompts; the same command again continues where it was ended");
   tool.see_also("convert(1), tokenize(1), bench(1), lathe(7)");

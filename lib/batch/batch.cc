@@ -120,7 +120,7 @@ class Batch {
   }
 
   RecordContext context(const ReadyRow& ready) const {
-    return {ready.index, ready.fingerprint, options_.timings, options_.model};
+    return {ready.index, ready.fingerprint, options_.timings, options_.model, options_.vectors};
   }
 
   void begin(ReadyRow ready) {
@@ -137,7 +137,7 @@ class Batch {
     const std::int64_t most = most_tokens(ready);
     request.prompt = std::move(ready.prompt);
     request.options = ready.row.options;
-    request.samples = ready.row.samples;
+    request.samples = options_.vectors ? 0 : ready.row.samples;
     // What reading and encoding took is part of it.
     request.timeout = timeout > 0.0 ? timeout - ready.seconds : 0.0;
     try {
@@ -210,11 +210,12 @@ class Batch {
   }
 
   // Of a prompt (or as many as it has) and its answers; of an answer without a limit, none.
-  static std::int64_t tokens_of(std::int64_t prompt, const ReadyRow& ready) {
+  std::int64_t tokens_of(std::int64_t prompt, const ReadyRow& ready) const {
+    if (options_.vectors) return prompt;  // nothing is written
     const std::int64_t each = std::max<std::int64_t>(0, ready.row.options.max_tokens);
     return prompt + ready.row.samples * each;
   }
-  static std::int64_t most_tokens(const ReadyRow& ready) {
+  std::int64_t most_tokens(const ReadyRow& ready) const {
     return tokens_of(static_cast<std::int64_t>(ready.prompt.size()), ready);
   }
 

@@ -72,7 +72,7 @@ std::uint64_t tokenizer_hash(const TokenizerFiles& files) {
 }  // namespace
 
 std::uint64_t options_hash(const BatchOptions& options) {
-  const auto& [lines, defaults, timings, run, model, submitted, longest_line, on_progress,
+  const auto& [lines, defaults, timings, run, model, vectors, submitted, longest_line, on_progress,
                should_stop] = options;
   // What the records' fingerprints have already, and what says how, not what, is computed.
   static_cast<void>(std::tie(run, model, submitted, on_progress, should_stop));
@@ -85,6 +85,7 @@ std::uint64_t options_hash(const BatchOptions& options) {
   if (!tools.empty() || !template_args.empty()) rest.push_back({tools, template_args});
   if (reasoning_apart || reasoning_dropped) rest.push_back(reasoning_apart ? "apart" : "dropped");
   if (finish) rest.push_back("finish");
+  if (vectors) rest.push_back("vectors");
   return hash_parts({kVersion, dump(json_of(each)), dump(rest), system.value_or("")});
 }
 

@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "lathe/answer_check.h"
+#include "lathe/embedding.h"
 #include "lathe/host/json_text.h"
 
 #include "base/json.h"
+#include "base/shortest_float.h"
 #include "batch/openai_body.h"
 
 namespace lathe {
@@ -45,6 +47,12 @@ void put_answer(Json& out, const Generation& sample, const BatchRow& row,
   if (row.alternatives) out["logprobs"] = logprobs_json(sample, row, tokenizer);
 }
 
+Json numbers_json(const std::vector<float>& vector) {
+  Json out = Json::array();
+  for (const float x : vector) out.push_back(shortest_double(x));
+  return out;
+}
+
 Json timings_json(const Completion& completion) {
   const CompletionTimings& t = completion.timings;
   const double steps = static_cast<double>(generated_tokens(completion)) -
@@ -73,7 +81,9 @@ Json plain_answer(const BatchRow& row, const Completion& completion, const Token
       }
     }
   }
-  if (row.samples == 1) {
+  if (context.vectors) {
+    out["embedding"] = numbers_json(vector_of(completion));
+  } else if (row.samples == 1) {
     put_answer(out, completion.samples.front(), row, tokenizer);
   } else {
     Json& choices = out["choices"] = Json::array();
@@ -85,7 +95,7 @@ Json plain_answer(const BatchRow& row, const Completion& completion, const Token
     }
   }
   out["prompt_tokens"] = completion.prompt_tokens;
-  out["tokens"] = generated_tokens(completion);
+  if (!context.vectors) out["tokens"] = generated_tokens(completion);
   if (context.timings) {
     out["cached_tokens"] = completion.cached_tokens;
     out["timings"] = timings_json(completion);

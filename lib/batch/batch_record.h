@@ -16,7 +16,8 @@ struct RecordContext {
   std::uint64_t index = 0;
   RecordFingerprint fingerprint;
   bool timings = false;
-  std::string model;  // where an OpenAI row names none
+  std::string model;     // where an OpenAI row names none
+  bool vectors = false;  // completions are an Embedder's
 };
 
 std::string answer_record(const BatchRow& row, const Completion& completion,

@@ -75,7 +75,9 @@ void RowPreparation::encode(ReadyRow& ready) {
   BatchRow& row = ready.row;
   if (row.error) return;
   try {
-    if (!row.ids.empty()) {
+    if (options_.vectors) {
+      ready.prompt = text_of(row);
+    } else if (!row.ids.empty()) {
       ready.prompt = row.ids;
       constrain(row, nullptr);
     } else if (row.messages.empty()) {
@@ -105,6 +107,19 @@ void RowPreparation::encode(ReadyRow& ready) {
     ready.prompt = {};
     row.error = too_much(ready.index + 1);
   }
+}
+
+// With what ends a text, too, where the tokenizer has it: it is whole.
+std::vector<TokenId> RowPreparation::text_of(const BatchRow& row) const {
+  if (row.form != BatchRow::Form::kPlain || !row.messages.empty()) {
+    fail_unsupported(
+        "vectors are made of texts: a row has a prompt, and neither messages nor a body");
+  }
+  if (row.grammar) fail_unsupported("a vector is no answer that a grammar could hold for");
+  if (!row.ids.empty()) return row.ids;
+  EncodeOptions how;
+  how.parse_special = row.special;
+  return tokenizer_->encode(row.prompt, how);
 }
 
 void RowPreparation::constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning) {

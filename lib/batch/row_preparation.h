@@ -36,6 +36,8 @@ class RowPreparation {
     GenerateOptions end;
   };
   const Chat& chat_of(const BatchRow& row);
+  // Of a row whose vector is wanted.
+  std::vector<TokenId> text_of(const BatchRow& row) const;
   // Gives the row what holds for its answer; `reasoning` may be null.
   void constrain(BatchRow& row, std::shared_ptr<const ReasoningMarks> reasoning);
   ChatTemplate find_template(const BatchRow& row) const;

@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_gguf.h"
+#include "checkpoint/embedding_files.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
@@ -131,6 +132,9 @@ CheckpointParts open_gguf(const ModelPath& path, const OpenOptions&) {
   const GgufVocabulary* known = vocabulary ? &*vocabulary : nullptr;
   facts.has_model = !gguf->tensors().empty();
   copy_metadata(*gguf, facts.metadata);
+  if (std::string embedding = embedding_of_gguf(*gguf); !embedding.empty()) {
+    facts.metadata[kEmbeddingKey] = std::move(embedding);
+  }
   if (facts.has_model) {
     facts.config = config_from_gguf(*gguf);
     if (known != nullptr &&

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/embedding_files.h"
 #include "checkpoint/foreign_folder.h"
 #include "checkpoint/formats.h"
 #include "checkpoint/gguf_provenance.h"
@@ -66,6 +67,9 @@ CheckpointParts open_hugging_face(const ModelPath& path, const OpenOptions&) {
   const std::string config = read_small_file(folder, config_name);
   facts.config = config_from_json(config, generation, folder.path_of(config_name));
   if (!generation.empty()) facts.metadata[metadata_keys::kGenerationConfig] = generation;
+  if (std::string embedding = embedding_of_folder(folder); !embedding.empty()) {
+    facts.metadata[kEmbeddingKey] = std::move(embedding);
+  }
   const auto weights = open_folder_weights(folder);
   parts.file = weights;
   for (const auto& [key, value] : weights->metadata()) {

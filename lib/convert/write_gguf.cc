@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/common_layer.h"
+#include "checkpoint/embedding_files.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
@@ -139,6 +140,13 @@ GgufMetadata make_keys(const Checkpoint& checkpoint, const Plan& plan,
   put_config(checkpoint.config(), keys);
   put_tokenizer(checkpoint, keys);
   if (!plan.vector_types.empty()) keys.set_strings(gguf_keys::kVectorTypes, plan.vector_types);
+  const auto embedding = checkpoint.metadata().find(kEmbeddingKey);
+  if (embedding != checkpoint.metadata().end()) {
+    if (const auto pooling = gguf_pooling(embedding->second)) {
+      const std::string_view architecture = family_by_type(checkpoint.config().family)->gguf;
+      keys.set_u32(fmt::format("{}.pooling_type", architecture), *pooling);
+    }
+  }
   const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
   if (generation != checkpoint.metadata().end()) {
     keys.set_string(gguf_keys::kGenerationConfig, generation->second);

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "checkpoint/config_json.h"
+#include "checkpoint/embedding_files.h"
 #include "checkpoint/family.h"
 #include "checkpoint/gguf_keys.h"
 #include "checkpoint/gguf_provenance.h"
@@ -139,12 +140,18 @@ void write_hugging_face(const Checkpoint& checkpoint, const Plan& plan, const st
   std::optional<TokenizerFiles> made;
   if (tokenizer != nullptr) tokenizer = &hugging_face_form(*tokenizer, made);
 
-  OutputFolder out(folder, options.overwrite, kConfig);
+  OutputFolder out(folder, options.overwrite, kConfig, kPoolingFolder);
   write_file(out, kConfig, config_json);
   const auto generation = checkpoint.metadata().find(metadata_keys::kGenerationConfig);
   write_file(out, "generation_config.json",
              generation_config_to_json(
                  config, generation == checkpoint.metadata().end() ? "" : generation->second));
+  const auto embedding = checkpoint.metadata().find(kEmbeddingKey);
+  if (embedding != checkpoint.metadata().end()) {
+    for (const auto& [name, content] : embedding_files(embedding->second, config.hidden_size)) {
+      write_file(out, name, content);
+    }
+  }
   if (tokenizer != nullptr) {
     for (const auto& [name, content] : lathe_file::named_files(*tokenizer)) {
       write_file(out, name, *content);

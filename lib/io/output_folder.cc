@@ -31,11 +31,12 @@ void sync_folder(const std::string& path) {
   ::close(fd);
 }
 
-void require_replaceable(const std::string& path, const std::string& marker) {
+void require_replaceable(const std::string& path, const std::string& marker,
+                         const std::string& inner) {
   bool found = false;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
-    if (entry.is_directory(error)) {
+    if (entry.is_directory(error) && (inner.empty() || entry.path().filename() != inner)) {
       fail(ErrorCode::kIo, "{}: holds the folder {}, so it is not replaced; remove it yourself",
            quoted(path), quoted(entry.path().filename().string()));
     }
@@ -53,16 +54,18 @@ void require_replaceable(const std::string& path, const std::string& marker) {
 struct OutputFolder::State {
   std::string path;
   std::string temporary;
-  std::string marker;
+  std::string marker, inner;
   bool overwrite = false;
   bool created = false;
 };
 
-OutputFolder::OutputFolder(const std::string& path, bool overwrite, const std::string& marker)
+OutputFolder::OutputFolder(const std::string& path, bool overwrite, const std::string& marker,
+                           const std::string& inner)
     : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.path = without_slashes(path);
   s.marker = marker;
+  s.inner = inner;
   s.overwrite = overwrite;
   s.path = behind_links(s.path);
   struct stat old {};
@@ -73,7 +76,7 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite, const std::s
     if (!overwrite) {
       fail(ErrorCode::kIo, "{}: the folder exists; use --force to replace it", quoted(s.path));
     }
-    require_replaceable(s.path, marker);
+    require_replaceable(s.path, marker, inner);
   }
   for (int attempt = 0; !s.created; ++attempt) {
     s.temporary = fmt::format("{}.tmp.{}.{}", s.path, ::getpid(), attempt);
@@ -98,7 +101,12 @@ OutputFolder::~OutputFolder() {
 }
 
 std::string OutputFolder::file(const std::string& name) const {
-  return state_->temporary + "/" + name;
+  std::string out = state_->temporary + "/" + name;
+  if (const std::size_t slash = name.find('/'); slash != std::string::npos) {
+    std::error_code ignored;  // opening the file fails in words
+    fs::create_directory(state_->temporary + "/" + name.substr(0, slash), ignored);
+  }
+  return out;
 }
 
 void OutputFolder::commit() {
@@ -109,7 +117,7 @@ void OutputFolder::commit() {
       ::renameat2(AT_FDCWD, s.temporary.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE);
   if (renamed != 0 && errno == EEXIST && s.overwrite) {
     // Seen again: it may have been filled meanwhile.
-    require_replaceable(s.path, s.marker);
+    require_replaceable(s.path, s.marker, s.inner);
     renamed = ::renameat2(AT_FDCWD, s.temporary.c_str(), AT_FDCWD, s.path.c_str(), RENAME_EXCHANGE);
   } else if (renamed != 0 && errno == EINVAL) {
     // A file system without these flags: rename(2) replaces an empty folder at most.

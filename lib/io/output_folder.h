@@ -4,8 +4,9 @@
 // the final name (without `overwrite`: refusing to replace). With `overwrite` an existing
 // folder is exchanged with the new one in one step and then removed; it must look like what is
 // being written (`marker` is among its files, and nothing but plain files), so that a mistyped name
-// costs nobody a home directory. Destruction without commit() removes the temporary;
-// so does remove_temporary_outputs() (lathe/output_file.h) on a signal.
+// costs nobody a home directory. One folder may be among them, `inner`, for names with a slash.
+// Destruction without commit() removes the temporary; so does remove_temporary_outputs()
+// (lathe/output_file.h) on a signal.
 //
 // Errors: kIo, naming the path. Not thread-safe.
 #pragma once
@@ -17,7 +18,8 @@ namespace lathe {
 
 class OutputFolder {
  public:
-  OutputFolder(const std::string& path, bool overwrite, const std::string& marker);
+  OutputFolder(const std::string& path, bool overwrite, const std::string& marker,
+               const std::string& inner = "");
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;

@@ -73,7 +73,7 @@ struct Bell {
 
 class EngineService final : public Service {
  public:
-  EngineService(std::unique_ptr<Engine> engine, const ServiceOptions& options)
+  EngineService(std::unique_ptr<RequestRunner> engine, const ServiceOptions& options)
       : engine_(std::move(engine)), options_(options), bell_(std::make_shared<Bell>()) {
     stats_ = engine_->stats();
     thread_ = std::thread([this] { run(); });
@@ -89,8 +89,9 @@ class EngineService final : public Service {
   }
 
   std::shared_ptr<PendingAnswer> submit(Request request, bool stream_reasoning,
-                                        std::function<void()> on_end) override {
-    auto box = std::make_shared<AnswerBox>(std::move(on_end));
+                                        std::function<void()> on_end,
+                                        std::function<void()> on_piece) override {
+    auto box = std::make_shared<AnswerBox>(std::move(on_end), std::move(on_piece));
     request.on_text = [box](int sample, std::string_view text) {
       box->put({sample, std::string(text)});
       return !box->abandoned();
@@ -235,7 +236,7 @@ class EngineService final : public Service {
     bell_->changed.notify_all();
   }
 
-  std::unique_ptr<Engine> engine_;  // of its thread
+  std::unique_ptr<RequestRunner> engine_;  // of its thread
   ServiceOptions options_;
   std::unordered_map<RequestId, Box> running_;  // of the engine's thread
   // The rest is under the bell's mutex.
@@ -255,7 +256,7 @@ class EngineService final : public Service {
 PendingAnswer::~PendingAnswer() = default;
 Service::~Service() = default;
 
-std::unique_ptr<Service> Service::create(std::unique_ptr<Engine> engine,
+std::unique_ptr<Service> Service::create(std::unique_ptr<RequestRunner> engine,
                                          const ServiceOptions& options) {
   return std::make_unique<EngineService>(std::move(engine), options);
 }

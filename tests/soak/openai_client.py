@@ -51,6 +51,15 @@ def check(client):
         response_format={"type": "json_schema", "json_schema": {"name": "c", "schema": schema}})
     assert json.loads(answer.choices[0].message.content)["colour"] in ("red", "blue")
 
+    texts = ["A heron", "The miller"]
+    vectors = client.embeddings.create(model=model, input=texts)  # as base64, unless it is told
+    numbers = client.embeddings.create(model=model, input=texts[1], encoding_format="float")
+    assert len(vectors.data) == 2 and vectors.usage.prompt_tokens > 0
+    for a, b in zip(vectors.data[1].embedding, numbers.data[0].embedding):
+        assert abs(a - b) < 1e-3, (a, b)  # of float models the company may change the last bits
+    short = client.embeddings.create(model=model, input=texts, dimensions=8)
+    assert len(short.data[0].embedding) == 8
+
     for wrong in ({"max_tokens": -7}, {"temperature": -1}, {"extra_body": {"unknown": 1}}):
         try:
             client.chat.completions.create(model=model, messages=MESSAGES, **wrong)

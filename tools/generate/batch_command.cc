@@ -17,6 +17,7 @@
 #include "common/text.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
+#include "generate/embed_command.h"
 #include "generate/model_sampling.h"
 #include "generate/open_model.h"
 
@@ -27,6 +28,8 @@ using Json = nlohmann::ordered_json;
 
 // Rows that workers have at once, together.
 constexpr std::int64_t kForWorkers = 2048;
+// Texts that an embedder has, of which each step reads as many as fit into it.
+constexpr std::int64_t kTexts = 512;
 
 BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
                            const OpenedModel& opened) {
@@ -35,7 +38,7 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   out.timings = flags.timings;
   out.model = tool.common().model;
   // Whoever leaves finds a successor that is ready.
-  out.submitted = flags.workers.given() ? kForWorkers : 2 * flags.max_batch;
+  out.submitted = flags.workers.given() ? kForWorkers : flags.embed ? kTexts : 2 * flags.max_batch;
   RowDefaults& defaults = out.defaults;
   defaults.options = flags.generate_options();
   // As with --chat for one prompt: until the model ends its turn.
@@ -54,12 +57,18 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   defaults.reasoning_dropped = flags.reasoning == "drop";
   defaults.special = flags.special;
   defaults.echo = flags.echo;
+  out.vectors = flags.embed;
   const std::uint64_t hashes[] = {content_hash(*opened.checkpoint), options_hash(out)};
   out.run = hash_parts({{reinterpret_cast<const char*>(hashes), sizeof hashes},
                         flags.kv_type,
                         fmt::format("{}", flags.context)});
   if (std::error_code ignored; std::filesystem::exists(flags.form.chat_template, ignored)) {
     out.run = hash_parts({fmt::format("{}", out.run), read_text(flags.form.chat_template)});
+  }
+  if (flags.embed) {
+    const EmbeddingRules rules = embedding_rules_for(flags, *opened.checkpoint);
+    out.run = hash_parts({fmt::format("{} {} {} {}", out.run, to_string(rules.pooling),
+                                      rules.normalized, flags.dimensions)});
   }
   if (!opened.adapter.empty()) {
     out.run = hash_parts({fmt::format("{}", out.run), opened.adapter});
@@ -220,6 +229,10 @@ Answerer open_answerer(const Tool& tool, const GenerateFlags& flags, const Opene
     out.runner =
         open_workers(tool, flags.workers,
                      worker_identity(*opened.checkpoint, opened.adapter, flags.kv_type, context));
+    return out;
+  }
+  if (flags.embed) {
+    out.runner = open_embedder(tool, flags, opened);
     return out;
   }
   EngineOptions how = engine_options(tool, *opened.model, flags);

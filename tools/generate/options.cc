@@ -1,5 +1,6 @@
 #include "generate/options.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lathe/chat.h"
@@ -11,6 +12,7 @@
 #include "common/lora.h"
 #include "common/page_cache.h"
 #include "common/shard.h"
+#include "generate/embed_command.h"
 
 namespace lathe::tool {
 namespace {
@@ -71,6 +73,25 @@ void add_memory_options(Tool& tool, GenerateFlags& o) {
                                       "that run; 0 is as many as keep their pace even",
                                       0, 1 << 20)
                               ->group(kMemory));
+}
+
+void add_embed_options(Tool& tool, GenerateFlags& o) {
+  constexpr const char* kVectors = "Vectors";
+  tool.app()
+      .add_flag("--embed", o.embed,
+                "Print a text's vector in place of an answer to it; with --jsonl or --lines, each "
+                "row's")
+      ->group(kVectors);
+  o.embed_only.push_back(
+      tool.choice("--pooling", o.pooling,
+                  "With --embed: which tokens' states it is made of, all, the last or the first "
+                  "(default: as the model's files say, or else mean)",
+                  {"mean", "last", "cls"})
+          ->group(kVectors));
+  o.embed_only.push_back(tool.number("--dimensions", o.dimensions,
+                                     "With --embed: its first N numbers, scaled anew; 0 is all", 0,
+                                     1 << 20)
+                             ->group(kVectors));
 }
 
 void add_lookup_options(Tool& tool, GenerateFlags& o) {
@@ -200,6 +221,17 @@ void add_generate_options(Tool& tool, GenerateFlags& o) {
   add_lookup_options(tool, o);
   add_batch_options(tool, o);
   add_memory_options(tool, o);
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    const auto known = {
+        "--help",    "--version", "--prompt",    "--ctx",     "--tokenizer",
+        "--no-mmap", "--lock",    "--lora",      "--special", "--jsonl",
+        "--lines",   "--resume",  "--unordered", "--timings", "--timeout-per-request",
+        "--summary", "--shard",   "--kv-type"};
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      o.answers_only.push_back(option);
+  }
+  add_embed_options(tool, o);
   for (const char* name :
        {"--max-batch", "--kv-memory", "--kv-spill", "--cache-dir", "--cache-size",
         "--prefill-chunk", "--lookup", "--lookup-corpus", "--draft", "--no-mmap", "--lock"}) {
@@ -283,6 +315,7 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
   check_shift_options(o);
   o.grammar = read_grammar(o.constraint);
   o.check = read_check(o.judge);
+  check_embed_options(o);
   if (o.constraint.finish && o.grammar == nullptr && !o.jsonl) {
     fail_usage("--finish completes what --grammar, --json-schema and their kin ask for");
   }

@@ -52,6 +52,11 @@ struct GenerateFlags {
   std::int64_t n_best = 1, max_batch = 32;
   double request_timeout = 0;
   std::string summary, shard;
+
+  // Vectors
+  bool embed = false;
+  std::string pooling;
+  std::int64_t dimensions = 0;
   WorkerFlags workers;
 
   CLI::Option* tokens_option = nullptr;
@@ -66,6 +71,7 @@ struct GenerateFlags {
               *temperature_option = nullptr, *top_k_option = nullptr, *top_p_option = nullptr,
               *min_p_option = nullptr;
   std::vector<const CLI::Option*> batch_only, engine_only;
+  std::vector<const CLI::Option*> embed_only, answers_only;
   std::vector<const CLI::Option*> computing;  // of who computes: with workers, theirs
 
   bool batch() const { return jsonl || lines; }

@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "lathe/host/json_text.h"
+#include "lathe/serve/embeddings.h"
 
 #include "serve/api_keys.h"
 #include "serve/http_answer.h"
 #include "serve/request_head.h"
+#include "serve/text_vectors.h"
 
 namespace lathe::tool {
 namespace {
@@ -21,8 +23,8 @@ constexpr std::chrono::milliseconds kPatience{100};
 
 // What paths are counted as: a few, whatever callers come up with.
 std::string endpoint_of(const std::string& path) {
-  for (const char* known :
-       {"/v1/chat/completions", "/v1/completions", "/v1/models", "/health", "/metrics"}) {
+  for (const char* known : {"/v1/chat/completions", "/v1/completions", "/v1/embeddings",
+                            "/v1/models", "/health", "/metrics"}) {
     if (path == known) return known;
   }
   return path.starts_with("/v1/models/") ? "/v1/models" : "other";
@@ -45,6 +47,14 @@ BodyRead read_body(const httplib::ContentReader& reader, std::size_t most, std::
 void end_connection(httplib::Response& out) {
   Connection::current().close_after();
   out.set_header("Connection", "close");
+}
+
+// As many requests as may be wait already.
+void turn_away(const Service& service, httplib::Response& out) {
+  const double seconds = std::min(60.0, std::ceil(std::max(1.0, service.ready_in())));
+  out.set_header("Retry-After", fmt::format("{:.0f}", seconds));
+  send_error(out, 503, "too_many_requests",
+             "as many requests as may be wait already; come back later");
 }
 
 void refuse_unread(httplib::Response& out, int status, std::string_view code,
@@ -73,6 +83,9 @@ void Endpoints::add_to(HttpServer& server) {
               [this](const Request& http, Response& out, const ContentReader& body) {
                 complete(http, out, body, BatchRow::Form::kOpenAiText);
               });
+  server.Post("/v1/embeddings", [this](const Request&, Response& out, const ContentReader& body) {
+    embed(out, body);
+  });
   server.Get("/v1/models", [this](const Request&, Response& out) { list_models(out); });
   server.Get("/v1/models/(.+)",
              [this](const Request& http, Response& out) { show_model(http, out); });
@@ -103,6 +116,11 @@ Endpoints::Handled Endpoints::admit(const httplib::Request& http, httplib::Respo
     refuse_unread(out, 401, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
     return Handled::Handled;
   }
+  // The library would call what is not there for each part.
+  if (http.is_multipart_form_data()) {
+    refuse_unread(out, 415, "unsupported_media_type", "a request's body is JSON, in one part");
+    return Handled::Handled;
+  }
   if (server_->ending()) {
     out.set_header("Retry-After", "5");
     refuse_unread(out, 503, "ending", "the server ends");
@@ -131,31 +149,35 @@ std::shared_ptr<ServedModel> Endpoints::find_model(const std::string& body,
   return std::move(found.model);
 }
 
-void Endpoints::complete(const httplib::Request&, httplib::Response& out,
-                         const httplib::ContentReader& body, BatchRow::Form form) {
+std::optional<std::string> Endpoints::read_whole(const httplib::ContentReader& body,
+                                                 httplib::Response& out) {
   std::string text;
   const BodyRead read = read_body(body, flags_.max_body, text);
   // The library knows by its length that a body is too large, and does not read it.
   if (read == BodyRead::kTooLarge || (read == BodyRead::kBroken && out.status == 413)) {
-    return refuse_unread(out, 413, "too_large",
-                         fmt::format("a request may have {} bytes", flags_.max_body));
+    refuse_unread(out, 413, "too_large",
+                  fmt::format("a request may have {} bytes", flags_.max_body));
+    return std::nullopt;
   }
   if (read == BodyRead::kBroken) {
-    return refuse_unread(out, 400, "bad_request", "the request's body could not be read");
+    refuse_unread(out, 400, "bad_request", "the request's body could not be read");
+    return std::nullopt;
   }
-  const std::shared_ptr<ServedModel> model = find_model(text, out);
+  return text;
+}
+
+void Endpoints::complete(const httplib::Request&, httplib::Response& out,
+                         const httplib::ContentReader& body, BatchRow::Form form) {
+  const auto text = read_whole(body, out);
+  if (!text) return;
+  const std::shared_ptr<ServedModel> model = find_model(*text, out);
   if (model == nullptr) return;
-  ApiRequest request = model->reader->read(text, form);
+  ApiRequest request = model->reader->read(*text, form);
   if (request.row.error) return send_failure(out, *request.row.error);
   const bool streams = request.row.stream;
   std::shared_ptr<PendingAnswer> answer =
       model->service->submit(request.for_engine(), streams && request.row.samples == 1);
-  if (answer == nullptr) {
-    const double seconds = std::min(60.0, std::ceil(std::max(1.0, model->service->ready_in())));
-    out.set_header("Retry-After", fmt::format("{:.0f}", seconds));
-    return send_error(out, 503, "too_many_requests",
-                      "as many requests as may be wait already; come back later");
-  }
+  if (answer == nullptr) return turn_away(*model->service, out);
   // What is refused has its status; after the first words it is too late for that.
   AnswerNews news;
   while (news.pieces.empty() && !news.done) {
@@ -191,6 +213,38 @@ void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, Ans
   try {
     send_json(out, api_answer(request, *news.done, tokenizer, identity));
     metrics_.measure(*news.done);
+  } catch (const Error& error) {
+    send_failure(out, {error.code(), error.message()});
+  }
+}
+
+void Endpoints::embed(httplib::Response& out, const httplib::ContentReader& body) {
+  const auto text = read_whole(body, out);
+  if (!text) return;
+  const std::shared_ptr<ServedModel> model = find_model(*text, out);
+  if (model == nullptr) return;
+  if (model->no_vectors) return send_failure(out, *model->no_vectors);
+  const EmbeddingsRequest request = read_embeddings_request(*text, *model->tokenizer);
+  if (request.error) return send_failure(out, *request.error);
+  TextVectors vectors(*model->service, request, flags_);
+  switch (vectors.wait([] { return Connection::current().closed(); })) {
+    case TextVectors::End::kGone:
+      return;  // which cancels what is left
+    case TextVectors::End::kNoPlace:
+      return turn_away(*model->service, out);
+    case TextVectors::End::kFailed:
+      return send_failure(out, *vectors.failure(), vectors.late());
+    case TextVectors::End::kDone:
+      break;
+  }
+  for (const Completion& done : vectors.completions()) metrics_.measure(done);
+  try {
+    auto made = vectors.vectors();
+    for (auto& vector : made) {
+      if (request.dimensions == 0) break;
+      vector = shortened(std::move(vector), request.dimensions, model->vectors.normalized);
+    }
+    send_json(out, embeddings_answer(request, made, model->name));
   } catch (const Error& error) {
     send_failure(out, {error.code(), error.message()});
   }

@@ -1,4 +1,5 @@
-// What a server answers: OpenAI's completions and chat completions, models, health, metrics.
+// What a server answers: OpenAI's completions, chat completions and embeddings, models, health,
+// metrics.
 #pragma once
 
 #include <atomic>
@@ -27,6 +28,9 @@ class Endpoints {
   Handled admit(const httplib::Request& http, httplib::Response& out);
   void complete(const httplib::Request& http, httplib::Response& out,
                 const httplib::ContentReader& body, BatchRow::Form form);
+  void embed(httplib::Response& out, const httplib::ContentReader& body);
+  // The body; nothing where the answer says why there is none.
+  std::optional<std::string> read_whole(const httplib::ContentReader& body, httplib::Response& out);
   // The one that a body asks for; null where the answer says why there is none.
   std::shared_ptr<ServedModel> find_model(const std::string& body, httplib::Response& out);
   void send_whole(const ApiRequest& request, PendingAnswer& answer, AnswerNews news,

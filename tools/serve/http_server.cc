@@ -117,6 +117,10 @@ bool HttpServer::process_and_close_socket(socket_t descriptor) {
     turn_away(connection);
     return false;
   }
+  return answer(connection);
+}
+
+bool HttpServer::answer(Connection& connection) {
   bool good = true;
   for (std::size_t left = kRequestsPerConnection; good && left > 0 && !connection.closes();
        --left) {

@@ -32,6 +32,9 @@ class HttpServer final : public httplib::Server {
   void join() { listener_.join(); }
   bool ending() const noexcept { return ending_.load(); }
 
+  // Answers the requests of one caller, on this thread. False: what came was no request.
+  bool answer(Connection& connection);
+
  private:
   std::string bind_socket(const ListenAddress& address);
   bool process_and_close_socket(socket_t descriptor) override;

@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "common/workers.h"
 #include "serve/model_files.h"
+#include "serve/vector_engine.h"
 
 namespace lathe::tool {
 namespace {
@@ -64,6 +65,22 @@ EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFl
   return out;
 }
 
+// By the model's own rules, or else the mean of states; null where its files ask for what is not
+// done here, as it then says.
+std::unique_ptr<Embedder> open_embedder(const Checkpoint& checkpoint,
+                                        const std::shared_ptr<const Model>& model,
+                                        const EngineOptions& engine, ServedModel& out) {
+  try {
+    out.vectors = embedding_rules(checkpoint).value_or(EmbeddingRules());
+    return Embedder::create(
+        model, out.vectors,
+        {.threads = engine.threads, .kv_type = engine.kv_type, .context = engine.context});
+  } catch (const Error& error) {
+    out.no_vectors = Failure{error.code(), error.message()};
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 ServedModel open_served_model(const Tool& tool, const ServeFlags& flags, const std::string& path,
@@ -89,16 +106,22 @@ ServedModel open_served_model(const Tool& tool, const ServeFlags& flags, const s
   load.threads = common.threads_or_default();
   const auto adapter = open_lora(tool, flags.lora, *checkpoint);
   const auto model = Model::load(checkpoint, adapter, load);
-  auto engine =
-      Engine::create(model, out.tokenizer, engine_options(tool, *model, flags, path, kv_share));
+  const EngineOptions how = engine_options(tool, *model, flags, path, kv_share);
+  auto engine = Engine::create(model, out.tokenizer, how);
   out.context = engine->context();
   out.bytes = model->weight_bytes() + engine->stats().kv_bytes;
   if (!flags.worker.empty()) {
     out.identity = worker_identity(*checkpoint, adapter ? adapter->fingerprint() : std::string(),
                                    flags.kv_type, out.context);
   }
-  out.service = Service::create(std::move(engine),
-                                {.max_batch = flags.max_batch, .max_waiting = flags.max_waiting});
+  const ServiceOptions places = {.max_batch = flags.max_batch, .max_waiting = flags.max_waiting};
+  auto embedder = open_embedder(*checkpoint, model, how, out);
+  if (embedder == nullptr) {
+    out.service = Service::create(std::move(engine), places);
+  } else {
+    out.service = Service::create(
+        std::make_unique<VectorEngine>(std::move(engine), std::move(embedder)), places);
+  }
   return out;
 }
 

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "lathe/embedding.h"
+#include "lathe/failure.h"
 #include "lathe/lathe.h"
 #include "lathe/serve/api.h"
 #include "lathe/serve/service.h"
@@ -22,6 +25,8 @@ struct ServedModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   WorkerIdentity identity;  // what its answers depend on
   std::unique_ptr<ApiReader> reader;
+  EmbeddingRules vectors;             // how it makes them of texts
+  std::optional<Failure> no_vectors;  // why it makes none of texts, if it does not
   std::unique_ptr<Service> service;
 };
 

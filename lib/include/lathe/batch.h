@@ -39,6 +39,7 @@ struct BatchOptions {
   bool timings = false;   // records have times and cached tokens, which differ from run to run
   std::uint64_t run = 0;  // of the records' fingerprints: model and options
   std::string model;      // as OpenAI's records name it
+  bool vectors = false;   // wanted of the rows' prompts, of an Embedder
   std::int64_t submitted = 64;  // rows that the engine holds at once, waiting ones included
   std::size_t longest_line = std::size_t{16} << 20;  // bytes; a longer one is an error
   std::function<void(const BatchProgress&)> on_progress;
