@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "model/kv_page.h"
+#include "parallel/numa.h"
 
 namespace lathe {
 namespace {
@@ -377,6 +378,7 @@ void KvCache::add_near_parts() {
   free_near_.reserve(static_cast<std::size_t>(near_parts_) + count);
   slabs_.reserve(slabs_.size() + 1);
   slabs_.emplace_back(count * bytes, "the KV cache");
+  place_evenly(slabs_.back().bytes());
   for (std::size_t i = 0; i < count; ++i) {
     free_near_.push_back(slabs_.back().bytes().data() + i * bytes);
   }
@@ -391,6 +393,7 @@ void KvCache::add_pages() {
   slabs_.reserve(slabs_.size() + 1);
   // Zeroed: kernels may load (and mask) positions that were never written.
   slabs_.emplace_back(count * bytes, "the KV cache");
+  place_evenly(slabs_.back().bytes());
   for (std::size_t i = 0; i < count; ++i) {
     pages_.push_back(std::make_unique<Page>());
     pages_.back()->data = slabs_.back().bytes().data() + i * bytes;

@@ -8,6 +8,7 @@
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
 #include "model/load_matrix.h"
+#include "parallel/shares.h"
 #include "parallel/worth_sharing.h"
 
 namespace lathe {
@@ -43,6 +44,31 @@ void Linear::compute(const LinearInput& input, int worker, std::int64_t first, s
       kernels().forward.add(bias_.data() + begin, end - begin, call.y + m * call.y_stride + begin);
     }
   }
+}
+
+std::vector<std::span<const std::byte>> Linear::memory_of_worker(
+    std::span<const Linear* const> together, int worker, int workers) {
+  const auto rows_of_piece = [](const Linear& linear) { return linear.matrix_->pieces(1).rows; };
+  std::int64_t total = 0;
+  for (const Linear* linear : together) {
+    if (linear != nullptr) total += divide_up(linear->own_.size(), rows_of_piece(*linear));
+  }
+  auto [first, last] = share_of(total, worker, workers);
+  std::vector<std::span<const std::byte>> out;
+  for (const Linear* linear : together) {
+    if (linear == nullptr) continue;
+    const Range own = linear->own_;
+    const std::int64_t rows = rows_of_piece(*linear);
+    const Range some = {std::min(own.last, own.first + std::max<std::int64_t>(first, 0) * rows),
+                        std::min(own.last, own.first + std::max<std::int64_t>(last, 0) * rows)};
+    if (some.size() > 0) {
+      for (const auto piece : linear->matrix_->memory(some)) out.push_back(piece);
+    }
+    const std::int64_t count = divide_up(own.size(), rows);
+    first -= count;
+    last -= count;
+  }
+  return out;
 }
 
 void Linear::apply(ThreadPool& pool, LinearInput& input, std::span<const LinearCall> calls) {

@@ -73,6 +73,11 @@ class Linear {
   // Where its own rows lie: in the file's mapping, or in memory of its own.
   std::vector<std::span<const std::byte>> memory() const { return matrix_->memory(own_); }
 
+  // Of matrices that one apply() multiplies with one row of input, or none where a pointer is null:
+  // where the rows lie that a worker of so many computes unless another is done before.
+  static std::vector<std::span<const std::byte>> memory_of_worker(
+      std::span<const Linear* const> together, int worker, int workers);
+
   // Row r, one of its own, as floats (an embedding), without the bias.
   void row_f32(std::int64_t r, float* out) const noexcept { matrix_->row_f32(r, out); }
 

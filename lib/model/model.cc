@@ -17,7 +17,9 @@
 #include "model/load_matrix.h"
 #include "model/loaded_model.h"
 #include "model/own_rows.h"
+#include "model/place_weights.h"
 #include "model/populate.h"
+#include "parallel/numa.h"
 #include "parallel/thread_pool.h"
 
 namespace lathe {
@@ -108,6 +110,7 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
   for_each_matrix(weights_, [&](const Linear& linear) {
     batch_invariant_ = batch_invariant_ && linear.batch_invariant();
   });
+  place_weights(weights_, options.threads > 0 ? options.threads : available_cpus());
   if (options.lock) lock_.emplace(memory_of(weights_), quoted(checkpoint_->path()));
 }
 
@@ -191,7 +194,9 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
   const auto load_here = [&] {
     try {
       std::shared_ptr<const Checkpoint> from = checkpoint;
-      if (options.in_memory) from = copy_to_memory(std::move(from), member_of(options));
+      if (options.in_memory || numa_mode() != NumaMode::kOff) {
+        from = copy_to_memory(std::move(from), member_of(options));
+      }
       loaded = std::make_unique<LoadedModel>(std::move(from), adapter.get(), options);
     } catch (const std::bad_alloc&) {
       fail(ErrorCode::kLimit, "{}: out of memory while loading the model", quoted(path));

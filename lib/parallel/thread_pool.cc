@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "parallel/cpu_count.h"
+#include "parallel/numa.h"
+#include "parallel/shares.h"
 
 namespace lathe {
 namespace {
@@ -153,7 +155,10 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   state_->threads.reserve(threads > 1 ? static_cast<std::size_t>(threads - 1) : 0);
   try {
     for (int worker = 1; worker < threads; ++worker) {
-      state_->threads.emplace_back([state = state_.get(), worker] { state->work(worker); });
+      state_->threads.emplace_back([state = state_.get(), worker, threads] {
+        run_on_node_of(worker, threads);
+        state->work(worker);
+      });
     }
   } catch (...) {
     // The system gives no more threads: those that run must not be left behind.
@@ -194,11 +199,12 @@ std::int64_t ThreadPool::take_next(std::int64_t grain) noexcept {
 }
 
 void ThreadPool::reset_shares(std::int64_t pieces) noexcept {
-  const auto count = static_cast<std::int64_t>(state_->shares.size());
-  for (std::int64_t i = 0; i < count; ++i) {
+  const int count = static_cast<int>(state_->shares.size());
+  for (int i = 0; i < count; ++i) {
+    const WorkRange own = share_of(pieces, i, count);
     Share& share = state_->shares[static_cast<std::size_t>(i)];
-    share.next.store(pieces * i / count, std::memory_order_relaxed);
-    share.end = pieces * (i + 1) / count;
+    share.next.store(own.first, std::memory_order_relaxed);
+    share.end = own.last;
   }
 }
 

@@ -69,7 +69,8 @@ class Weights(GenerateTest):
         answer = self.json("-p", "Hello", "-n", "12")
         self.ok("-m", self.model(), "-o", "w4.lathe", "-s", "w4", tool="quantize")
         quantized = self.ok("-m", "w4.lathe", "-p", "Hello", "-n", "12").stdout
-        for options in (["--no-mmap"], ["--lock"], ["--no-mmap", "--lock"]):
+        for options in (["--no-mmap"], ["--lock"], ["--no-mmap", "--lock"], ["--numa", "bind"],
+                        ["--numa", "interleave", "--lock"]):
             self.assertEqual(self.json("-p", "Hello", "-n", "12", *options)["ids"], answer["ids"])
             self.assertEqual(
                 self.ok("-m", "w4.lathe", "-p", "Hello", "-n", "12", *options).stdout, quantized)

@@ -8,6 +8,7 @@
 
 #include "lathe/bench/limit.h"
 #include "lathe/ensemble.h"
+#include "lathe/host/numa.h"
 
 #include "bench/first_token.h"
 #include "bench/random_model.h"
@@ -104,6 +105,10 @@ std::vector<BenchRow> BenchRunner::first_tokens() const {
       first.arguments.insert(first.arguments.end(), {"--lora", spec});
     }
     if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
+    if (numa_mode() != NumaMode::kOff) {
+      const char* mode = numa_mode() == NumaMode::kBind ? "bind" : "interleave";
+      first.arguments.insert(first.arguments.end(), {"--numa", mode});
+    }
     if (plan_.load.lock) first.arguments.push_back("--lock");
     for (BenchRow& row : measure_first_token(tool_, first)) {
       row.setting = head;

@@ -1,6 +1,10 @@
-// --no-mmap and --lock: where a model's weights lie. For tools that load a model to run it.
+// --no-mmap, --lock and --numa: where a model's weights lie. For tools that load a model to run it.
 #pragma once
 
+#include <memory>
+#include <string>
+
+#include "lathe/host/numa.h"
 #include "lathe/model.h"
 
 #include "common/tool.h"
@@ -12,9 +16,21 @@ inline void add_load_options(Tool& tool, LoadOptions& options, const std::string
                                                "Read the weights into memory at the start");
   CLI::Option* lock =
       tool.app().add_flag("--lock", options.lock, "Keep the weights from being paged out");
+  const auto mode = std::make_shared<std::string>("off");
+  CLI::Option* numa = tool.choice(
+      "--numa", *mode,
+      "On machines of several memory nodes. bind: threads stay on their nodes, and each has there "
+      "the weights that it reads; interleave: nodes take turns",
+      {"off", "bind", "interleave"});
+  numa->each([mode](const std::string& word) {
+    set_numa(word == "bind"         ? NumaMode::kBind
+             : word == "interleave" ? NumaMode::kInterleave
+                                    : NumaMode::kOff);
+  });
   if (group.empty()) return;
   in_memory->group(group);
   lock->group(group);
+  numa->group(group);
 }
 
 }  // namespace lathe::tool
