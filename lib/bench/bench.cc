@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "lathe/model_config.h"
 
+#include "base/divide_up.h"
 #include "bench/token_source.h"
+#include "model/session_pages.h"
 
 namespace lathe {
 namespace {
@@ -23,13 +28,14 @@ std::int64_t since(Clock::time_point start) {
 // What every round of a case starts from.
 class Prefix {
  public:
-  Prefix(Session& session, std::int64_t depth)
+  // As BenchCase::n_depth and n_computed.
+  Prefix(Session& session, std::int64_t depth, std::int64_t computed)
       : session_(session), source_(session.model().config().vocab_size), id_(session.add()) {
     if (depth == 0) return;
     try {
-      const std::vector<TokenId> tokens = source_.next(depth);
-      const SequenceInput input{id_, tokens, false};
-      session_.forward(std::span(&input, 1));
+      const std::int64_t page = SessionPages(session).layout().page_tokens;
+      compute(computed == 0 ? depth : std::min(depth, round_up(computed, page)));
+      repeat(depth, page);
     } catch (...) {
       session_.drop(id_);
       throw;
@@ -44,6 +50,27 @@ class Prefix {
   SequenceId id() const noexcept { return id_; }
 
  private:
+  void compute(std::int64_t count) {
+    const std::vector<TokenId> tokens = source_.next(count);
+    const SequenceInput input{id_, tokens, false};
+    session_.forward(std::span(&input, 1));
+  }
+  // The sequence's whole pages again, until it has that length.
+  void repeat(std::int64_t length, std::int64_t page) {
+    if (session_.length(id_) >= length) return;
+    SessionPages pages(session_);
+    const auto bytes_of = [each = pages.layout().page_bytes](std::int64_t count) {
+      return static_cast<std::size_t>(count) * each;
+    };
+    const SequencePages held = pages.of(id_);
+    std::vector<std::byte> copy(bytes_of(held.count));
+    pages.copy(id_, held.first, held.count, copy);
+    for (std::int64_t at = session_.length(id_); at < length; at = session_.length(id_)) {
+      const std::int64_t more = std::min(length - at, held.count * page);
+      pages.append(id_, more, std::span(copy).first(bytes_of(divide_up(more, page))));
+    }
+  }
+
   Session& session_;
   TokenSource source_;
   SequenceId id_;
@@ -143,9 +170,9 @@ BenchResult run_bench(Session& session, const BenchCase& test, int repetitions, 
                       const ProgressCallback& progress, Session* draft) {
   BenchResult result;
   result.test = test;
-  Prefix prefix(session, test.n_depth);
+  Prefix prefix(session, test.n_depth, test.n_computed);
   std::optional<Prefix> draft_prefix;
-  if (draft != nullptr) draft_prefix.emplace(*draft, test.n_depth);
+  if (draft != nullptr) draft_prefix.emplace(*draft, test.n_depth, test.n_computed);
   const std::string name = test.name();
   for (int round = -warmup; round < repetitions; ++round) {
     if (progress) {

@@ -70,6 +70,8 @@ BenchCase case_of(const Json& row) {
   test.n_gen = integer(row, "n_gen", integer(row, "tg", 0));
   test.n_check = integer(row, "n_check", 0);
   test.n_depth = integer(row, "n_depth", 0);
+  const std::int64_t computed = integer(row, "n_depth_computed", test.n_depth);
+  if (computed < test.n_depth) test.n_computed = computed;
   test.sequences = integer(row, "n_sequences", integer(row, "pl", 1));
   const std::string name = text(row, "test");
   if (name.starts_with("mix")) test.traffic = traffic_by_name(name);

@@ -53,6 +53,8 @@ Json record(std::span<const BenchRow> rows, const BenchRow& row) {
   r["n_gen"] = test.n_gen;
   r["n_check"] = test.n_check;
   r["n_depth"] = test.n_depth;
+  r["n_depth_computed"] =
+      test.n_computed == 0 ? test.n_depth : std::min(test.n_computed, test.n_depth);
   r["n_sequences"] = test.sequences;
   r["test"] = test.name();
   r["test_time"] = s.test_time;

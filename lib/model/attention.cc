@@ -148,18 +148,18 @@ Attention::Shape Attention::shape_of(const AttentionConfig& config, Member membe
 Attention::Attention(std::span<const LayerConfig> layers, std::int64_t context, int workers,
                      Member member)
     : workers_(workers) {
+  std::int64_t most = 0;  // floats of a span that all heads of some rows see
   for (const LayerConfig& layer : layers) {
     const Shape& shape = layers_.emplace_back(shape_of(layer.attention, member));
     const std::int64_t queries = shape.group * shape.block_rows;
     scratch_floats_ = std::max(scratch_floats_, Scratch::floats(queries, shape.head_dim));
-    slot_floats_ = std::max(slot_floats_, State::floats(queries, shape.head_dim));
+    most = std::max(most, shape.own_kv.size() * State::floats(queries, shape.head_dim));
   }
   scratch_.ensure(scratch_floats_ * workers);
   if (workers == 1) return;
   // Whether a span finds a slot changes nothing but the time that it takes.
-  slots_ = std::min(kMaxSlotFloats / slot_floats_,
-                    kPiecesPerWorker * workers * (context / kAttentionSpan + 1));
-  slot_memory_.ensure(slots_ * slot_floats_);
+  slot_floats_ = std::min(kMaxSlotFloats, most * kPiecesPerWorker * (context / kAttentionSpan + 1));
+  slot_memory_.ensure(slot_floats_);
 }
 
 // s.q [rows · heads][head_dim]: query row r · heads + g is head first_head + g of row r. In s.bytes
@@ -289,27 +289,34 @@ std::int64_t Attention::products_of(const Segment& segment) const noexcept {
 void Attention::share_out(const Call& call) noexcept {
   shares_.clear();
   std::int64_t units = 0;
-  std::int64_t slots = 0;
+  std::int64_t floats = 0;
   for (auto s = call.segments.rbegin(); s != call.segments.rend(); ++s) {
-    Share share = {.segment = &*s, .first_unit = units, .first_slot = slots};
+    Share share = {.segment = &*s, .first_unit = units, .first_float = floats};
     const std::int64_t products = products_of(*s);
     const bool large = products > kProductsWorthSharing && products * kPiecesPerWorker * workers_ >
                                                                call.products * shape_.own_kv.size();
     if (large && blocks_of(*s) == 1) {
       const Piece piece = piece_at(call, *s, 0, 0);
       const std::int64_t spans = piece.last_span() - piece.first_span() + 1;
-      if (spans > 1 && slots + spans * shape_.own_kv.size() <= slots_) share.spans = spans;
+      // No more than its queries want: a written token has few, and far into a context there are
+      // many spans.
+      share.slot_floats = State::floats(piece.rows * shape_.group, shape_.head_dim);
+      const std::int64_t wanted = spans * shape_.own_kv.size() * share.slot_floats;
+      if (spans > 1 && floats + wanted <= slot_floats_) {
+        share.spans = spans;
+        floats += wanted;
+      }
     }
-    slots += share.spans * shape_.own_kv.size();
     units += shape_.own_kv.size() * (share.spans == 0 ? blocks_of(*s) : share.spans);
     shares_.push_back(share);
   }
   units_ = units;
 }
 
-Attention::State Attention::slot(std::int64_t index) noexcept {
-  float* p = slot_memory_.data() + index * slot_floats_;
-  return {p, shape_.group * shape_.block_rows, shape_.head_dim};
+Attention::State Attention::slot(const Share& share, std::int64_t index) noexcept {
+  float* p = slot_memory_.data() + share.first_float + index * share.slot_floats;
+  const std::int64_t rows = std::min(shape_.block_rows, share.segment->rows);
+  return {p, rows * shape_.group, shape_.head_dim};
 }
 
 void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& scratch) noexcept {
@@ -325,8 +332,7 @@ void Attention::attend_unit(const Call& call, std::int64_t unit, const Scratch& 
   }
   const Piece piece = piece_at(call, *share.segment, 0, unit / share.spans);
   gather_queries(piece, scratch);
-  attend_span(piece, piece.first_span() + unit % share.spans, scratch,
-              slot(share.first_slot + unit));
+  attend_span(piece, piece.first_span() + unit % share.spans, scratch, slot(share, unit));
 }
 
 void Attention::merge_slots(const Call& call, const Share& share, std::int64_t kv_head,
@@ -335,7 +341,7 @@ void Attention::merge_slots(const Call& call, const Share& share, std::int64_t k
   const std::int64_t queries = piece.rows * piece.heads;
   std::fill(total.m, total.m + queries, kNothing);
   for (std::int64_t i = 0; i < share.spans; ++i) {
-    merge(slot(share.first_slot + kv_head * share.spans + i), queries, total);
+    merge(slot(share, kv_head * share.spans + i), queries, total);
   }
   finish(piece, total);
 }

@@ -74,8 +74,9 @@ class Attention {
   struct Share {
     const Segment* segment;
     std::int64_t first_unit;
-    std::int64_t first_slot;
-    std::int64_t spans = 0;  // 0: whole pieces
+    std::int64_t first_float;      // of its slots
+    std::int64_t slot_floats = 0;  // of each: the state of a piece's queries
+    std::int64_t spans = 0;        // 0: whole pieces
   };
   struct Piece;
   struct State;
@@ -88,7 +89,7 @@ class Attention {
   Piece piece_at(const Call& call, const Segment& segment, std::int64_t block,
                  std::int64_t kv_head) const noexcept;
   void share_out(const Call& call) noexcept;
-  State slot(std::int64_t index) noexcept;
+  State slot(const Share& share, std::int64_t index) noexcept;
 
   void gather_queries(const Piece& piece, const Scratch& s) const noexcept;
   void attend_span(const Piece& piece, std::int64_t span, const Scratch& s,
@@ -107,8 +108,7 @@ class Attention {
   std::int64_t scratch_floats_ = 0;
   FloatBuffer scratch_;  // [workers][scratch_floats_]
   std::int64_t slot_floats_ = 0;
-  std::int64_t slots_ = 0;
-  FloatBuffer slot_memory_;  // [slots_][slot_floats_]
+  FloatBuffer slot_memory_;
   std::vector<Share> shares_;
   std::int64_t units_ = 0;
 };

@@ -4,7 +4,7 @@ greedy and sampled, one at a time and many at once, against the answers without 
 written one at a time. Each prompt is asked greedily and sampled in the same run, which reads it
 once where it can.
 
-    scripts/speculation/same_bytes.py -m MODEL --draft MODEL [--prompts N] [--first N] [--tokens N]
+    scripts/speculation/same_bytes.py -m MODEL --draft MODEL [--prompts N] [--first N] [--short] [--tokens N]
 
 The model must be quantized. Half of the prompts repeat what they were given, as those of
 prompts.py do; the others are pieces of the tests' sources, with no answer in sight. Prints a line
@@ -30,8 +30,11 @@ def lines_to_go_on_with():
     return lines
 
 
-def text_of(i, lines):
+def text_of(i, lines, short):
     dice = random.Random(f"same {i}")
+    if short:
+        line = dice.choice(lines)
+        return f"{line}\n{line[:len(line) // 2]}" if i % 2 == 0 else line
     if i % 2 == 0:
         return (prompts.edit, prompts.mend, prompts.extract)[i // 2 % 3](dice)
     start = dice.randrange(len(lines) - 4)
@@ -40,7 +43,7 @@ def text_of(i, lines):
 
 def rows(given):
     lines = lines_to_go_on_with()
-    return "".join(json.dumps({"id": i, "prompt": text_of(i, lines), "max_tokens": given.tokens, "seed": i,
+    return "".join(json.dumps({"id": i, "prompt": text_of(i, lines, given.short), "max_tokens": given.tokens, "seed": i,
                                "temp": temp}) + "\n"
                    for i in range(given.first, given.first + given.prompts) for temp in (0, 0.8))
 
@@ -63,6 +66,7 @@ def main():
     options.add_argument("--generate", default=str(ROOT / "build/bin/generate"))
     options.add_argument("--prompts", type=int, default=500)
     options.add_argument("--first", type=int, default=0, help="number of the first prompt")
+    options.add_argument("--short", action="store_true", help="prompts of a line or two")
     options.add_argument("--tokens", type=int, default=32)
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--threads", type=int, default=2)

@@ -41,6 +41,12 @@ class Bench(ToolTest):
                       "--format", "jsonl").out
         self.assertEqual([json.loads(line)["test"] for line in out.splitlines()],
                          ["tg2", "tg2@d8", "tg2@d16"])
+        out = self.ok("-m", self.model, "-p", "3", "-n", "2", "-d", "0,200", "--compute-depth", "70", "-r", "1",
+                      "--format", "jsonl").out
+        rows = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([(row["test"], row["n_depth_computed"]) for row in rows],
+                         [("pp3", 0), ("tg2", 0), ("pp3@d200", 70), ("tg2@d200", 70)])
+        self.fails(2, "-m", self.model, "-npl", "2", "--compute-depth", "64", message="--npl")
         out = self.ok("-m", self.model, "-p", "8", "-n", "2", "-npl", "2-4*2", "-pg", "4,2", "-r",
                       "1").out
         self.assertIn("pp8+tg2x4", out)

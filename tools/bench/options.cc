@@ -39,6 +39,12 @@ void add_tests(Tool& tool, BenchOptions& o) {
       ->type_name("P,N")
       ->group(kTests);
   numbers("-d,--n-depth", o.depth, "Tokens in the context before a test begins (default: 0)");
+  tool.number("--compute-depth", o.computed,
+              "Of -d only the first N tokens are computed; their keys and values, over and over, "
+              "stand for the rest, which changes no speed; 0 is all",
+              0, std::int64_t{1} << 40)
+      ->type_name("N")
+      ->group(kTests);
   numbers("--npl", o.sequences, "Sequences at once (also -npl) (default: 1)");
   numbers("-b,--batch-size", o.batch, "Longest piece of a prompt computed at once (default: 512)");
   numbers("-t,--threads", o.threads, "Threads (default: the cores this process may use)");
@@ -109,7 +115,7 @@ void add_output(Tool& tool, BenchOptions& o) {
 
 constexpr std::int64_t kMostChecked = 16;
 
-std::vector<BenchCase> cases_of(const BenchOptions& options) {
+std::vector<BenchCase> all_cases(const BenchOptions& options) {
   std::vector<BenchCase> cases;
   for (const std::string& text : options.mixed) cases.push_back({.traffic = parse_traffic(text)});
   if (options.speculate) {
@@ -121,6 +127,17 @@ std::vector<BenchCase> cases_of(const BenchOptions& options) {
   if (!cases.empty() || (nothing_else && !options.first_token.empty())) return cases;
   return make_cases(
       {options.prompt, options.gen, options.prompt_gen, options.depth, options.sequences});
+}
+
+std::vector<BenchCase> cases_of(const BenchOptions& options) {
+  std::vector<BenchCase> cases = all_cases(options);
+  for (BenchCase& test : cases) {
+    if (options.computed > 0 && test.batched()) {
+      fail_usage("--compute-depth is for sequences that run alone: leave --npl and --mixed out");
+    }
+    test.n_computed = options.computed;
+  }
+  return cases;
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct BenchOptions {
   std::string gen = "128";
   std::vector<std::string> prompt_gen;
   std::string depth = "0";
+  std::int64_t computed = 0;  // of the depth; 0: all
   std::string batch = "512";
   std::string threads;
   std::string sequences = "1";

@@ -51,6 +51,10 @@ struct BenchCase {
   // In place of n_prompt and n_gen: passes over so many tokens with logits behind each, as a draft
   // is checked (lathe/speculation.h).
   std::int64_t n_check = 0;
+  // Of n_depth so many tokens are computed (whole pages of them), and their keys and values, over
+  // and over, stand for the rest: speed does not depend on what those are. 0: all. Of sequences
+  // that run one at a time only.
+  std::int64_t n_computed = 0;
 
   // "pp512", "tg128", "pp512+tg128", "check8", each with "@d4096" and "x16" where they apply;
   // traffic is "mix64 in128..512 out32..256", a start "first-token-cold".
