@@ -169,7 +169,8 @@ std::int64_t Scheduler::prefill_room() const noexcept {
   if (decoding == 0 || filling > decoding) return kMaxPromptRows;
   // What a float model computes beside a row changes the row's last bits: its steps follow counts,
   // so that a run can be repeated.
-  return model().batch_invariant() ? pace_.prompt_room(decoding) : StepPace::usual_room(decoding);
+  return model().batch_invariant() ? pace_.prompt_room(decoding, options_.prompt_step)
+                                   : StepPace::usual_room(decoding);
 }
 
 void Scheduler::compute() {

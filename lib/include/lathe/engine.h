@@ -50,6 +50,9 @@ struct EngineOptions {
   // without them, by the times that steps have taken (for float models by counts, so that the
   // same requests give the same steps).
   std::int64_t prefill_chunk = 0;
+  // Seconds that such a step may take in any case, where twice as long would be less: a prompt is
+  // read with less work in larger pieces.
+  double prompt_step = 0.0;
   // Computes beginnings that requests share once, and keeps them while memory allows.
   bool share_prefixes = true;
   // Where a sequence that must give way may be written, when reading it back is cheaper than
