@@ -333,6 +333,8 @@ class Pool final : public WorkerPool {
     if (belongs(worker, result.session)) worker.full = false;
     const RowId id = result.completion.id;
     OpenRow* row = rows_.find(id);
+    // What lies in its memory of a prompt is not wanted, or is here.
+    if (result.prompt) send(number, Cancel{result.session, id});
     if (row == nullptr) return;  // another one was first
     const bool owns = row->worker == number;
     if (result.prompt) return end_prompt(number, result.completion);
@@ -386,10 +388,9 @@ class Pool final : public WorkerPool {
     if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
     if (!done.error) planner_.learn(number, row.request, done, true);
     pass(number);
-    KnownWorker& worker = workers_[number];
-    worker.rows.erase(done.id);
-    send(number, Cancel{worker.session, done.id});  // what lies in its memory is no longer wanted
-    const bool good = !done.error && row.parts.whole(std::ssize(row.request.prompt) - 1);
+    workers_[number].rows.erase(done.id);
+    // Where some were lost, the rest is computed with the answer.
+    const bool good = !done.error && row.parts.count() > 0;
     if (!good) drop_next(done.id, row);
     rows_.end_prompt(done.id, good);
   }

@@ -61,9 +61,6 @@ class RowParts {
   }
 
   std::size_t count() const noexcept { return beginning_.parts.size(); }
-  bool whole(std::int64_t tokens) const noexcept {
-    return !broken_ && beginning_.tokens == tokens && count() > 0;
-  }
   const Beginning& beginning() const noexcept { return beginning_; }
 
   // A part for somebody else; he may look for it in memory as long as this is here.
