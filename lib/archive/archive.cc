@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "archive/chunk_index.h"
 #include "archive/kept_chunks.h"
 #include "archive/model_files.h"
 #include "base/escape.h"
@@ -19,6 +20,7 @@ bool Archive::is_archive(const SafetensorsReader& file) {
 Archive::Archive(std::shared_ptr<const SafetensorsReader> file)
     : file_(std::move(file)),
       layout_(read_layout(file_->metadata(), file_->path())),
+      indices_(std::make_unique<ChunkIndex[]>(file_->tensors().size())),
       kept_(std::make_unique<KeptChunks>()) {
   const auto tensors = file_->tensors();
   std::size_t next = 0;

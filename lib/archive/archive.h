@@ -18,6 +18,7 @@
 
 namespace lathe::archive {
 
+class ChunkIndex;
 class KeptChunks;
 
 class Archive : public std::enable_shared_from_this<Archive> {
@@ -54,6 +55,7 @@ class Archive : public std::enable_shared_from_this<Archive> {
   std::shared_ptr<const SafetensorsReader> file_;
   Layout layout_;
   std::vector<std::size_t> first_tensor_;  // by file
+  std::unique_ptr<ChunkIndex[]> indices_;  // by tensor of the archive
   std::vector<std::shared_ptr<const MappedFile>> base_;
   std::unique_ptr<KeptChunks> kept_;
 };

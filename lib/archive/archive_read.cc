@@ -8,9 +8,9 @@
 
 #include "archive/archive.h"
 #include "archive/chunk.h"
+#include "archive/chunk_index.h"
 #include "archive/kept_chunks.h"
 #include "archive/source.h"
-#include "base/byte_reader.h"
 #include "base/escape.h"
 #include "base/fail.h"
 #include "parallel/first_exception.h"
@@ -21,20 +21,6 @@ namespace {
 
 // Fewer chunks are decoded sooner than threads are made.
 constexpr std::size_t kWorthSharing = 4;
-
-// A part's records, and where its chunks lie.
-std::vector<ChunkRecord> read_records(const Part& part, std::span<const std::byte> records,
-                                      const std::string& file) {
-  std::vector<ChunkRecord> out(static_cast<std::size_t>(part.chunks()));
-  ByteReader reader(records, file);
-  for (ChunkRecord& record : out) {
-    record.sum = reader.read<std::uint64_t>("a chunk's record");
-    for (std::size_t p = 0; p < element_bytes(part.elements); ++p) {
-      record.sizes[p] = reader.read<std::uint32_t>("a chunk's record");
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -100,26 +86,21 @@ std::vector<Archive::Piece> Archive::pieces_of(std::size_t file, std::uint64_t o
   for (; !out.empty(); ++part) {
     const std::size_t tensor = first_tensor_[file] + static_cast<std::size_t>(part - parts.begin());
     const auto bytes = file_->tensor_place(tensor);
-    const auto records_bytes = static_cast<std::size_t>(part->chunks() * part->record_bytes());
-    auto stored = bytes.first(bytes.size() - records_bytes);
-    const auto records = read_records(*part, bytes.last(records_bytes), path());
-    for (std::uint64_t c = 0; c < part->chunks() && !out.empty(); ++c) {
-      const ChunkRecord& record = records[static_cast<std::size_t>(c)];
-      if (record.stored_bytes() > stored.size()) {
-        fail_invalid("{}: the tensor {} is damaged: its chunks are larger than it is",
-                     quoted(path()), quoted(file_->tensors()[tensor].name));
-      }
+    const auto chunks =
+        indices_[tensor].chunks(*part, bytes, file_->tensors()[tensor].name, path());
+    for (std::uint64_t c = (offset - part->offset) / kChunkBytes; c < chunks.size() && !out.empty();
+         ++c) {
+      const StoredChunk& chunk = chunks[static_cast<std::size_t>(c)];
       Piece piece;
       piece.part = &*part;
       piece.tensor = tensor;
       piece.chunk = c;
-      piece.record = record;
-      piece.stored = stored.first(static_cast<std::size_t>(record.stored_bytes()));
-      stored = stored.subspan(piece.stored.size());
+      piece.record = chunk.record;
+      piece.stored = bytes.subspan(static_cast<std::size_t>(chunk.offset),
+                                   static_cast<std::size_t>(chunk.record.stored_bytes()));
       const std::uint64_t begin = part->offset + c * kChunkBytes;
       piece.size = static_cast<std::size_t>(
           std::min<std::uint64_t>(kChunkBytes, part->offset + part->bytes - begin));
-      if (offset >= begin + piece.size) continue;
       piece.first = static_cast<std::size_t>(offset - begin);
       piece.out = out.first(std::min(out.size(), piece.size - piece.first));
       out = out.subspan(piece.out.size());

@@ -120,6 +120,13 @@ ArchiveContents restore_archive(const std::string& path, const std::string& outp
     fail(ErrorCode::kUsage, "{}: is the archive that is read; give the output another name",
          quoted(output));
   }
+  for (const auto& file : archive->base()) {
+    if (fs::equivalent(file->path(), output, absent)) {
+      fail(ErrorCode::kUsage,
+           "{}: is a file of the model that {} is the difference to; give the output another name",
+           quoted(output), quoted(path));
+    }
+  }
   check_base(*archive);
   Restorer restorer(*archive, options);
   if (!contents.folder) {

@@ -360,6 +360,17 @@ Base describe_base(const std::vector<SourceFile>& files, const std::string& path
   return out;
 }
 
+// None of the files that are read may be the one that is written: they would be lost.
+void check_output(const std::vector<SourceFile>& files, const std::string& output) {
+  std::error_code absent;
+  for (const SourceFile& file : files) {
+    if (std::filesystem::equivalent(file.bytes->path(), output, absent)) {
+      fail(ErrorCode::kUsage, "{}: is a file of a model that is read; give the output another name",
+           quoted(output));
+    }
+  }
+}
+
 }  // namespace
 
 ArchiveReport write_archive(const std::string& model, const std::string& output,
@@ -367,21 +378,16 @@ ArchiveReport write_archive(const std::string& model, const std::string& output,
   if (is_archive(model)) {
     fail(ErrorCode::kUsage, "{}: is an archive already; convert it back first", quoted(model));
   }
-  std::error_code absent;
-  for (const std::string& input : {model, options.base}) {
-    if (!input.empty() && std::filesystem::equivalent(input, output, absent)) {
-      fail(ErrorCode::kUsage, "{}: is a model that is read; give the output another name",
-           quoted(output));
-    }
-  }
   const ModelFiles files = model_files(model);
   std::vector<SourceFile> source = source_files(files), base;
+  check_output(source, output);
   std::optional<BaseTensors> tensors;
   Layout layout;
   layout.open = files.open;
   if (!options.base.empty()) {
     // Only what has tensors is ever looked at again.
     base = source_files(model_files(options.base));
+    check_output(base, output);
     std::erase_if(base, [](const SourceFile& file) { return file.tensors.empty(); });
     tensors.emplace(base);
     layout.base = describe_base(base, options.base, output);

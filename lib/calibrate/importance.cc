@@ -4,10 +4,8 @@
 #include <utility>
 
 #include "lathe/activations.h"
-#include "lathe/host/cpu_count.h"
 
 #include "calibrate/chunks.h"
-#include "calibrate/product_sums.h"
 #include "calibrate/readers.h"
 #include "calibrate/run_text.h"
 #include "calibrate/text_products.h"
@@ -70,22 +68,15 @@ ImportanceMatrix measure_importance(std::shared_ptr<const Model> model,
 TextStatistics measure_text(const std::shared_ptr<const Checkpoint>& model,
                             std::span<const TokenId> tokens, std::optional<TokenId> bos,
                             const CalibrationOptions& options, const ProgressCallback& progress) {
-  LoadOptions load;
-  load.threads = options.threads;
-  ThreadPool pool(options.threads > 0 ? options.threads : available_cpus());
   SquareSums sums;
-  ProductSums head;
-  const auto add = [&](const ActivationRows& rows) {
-    sums.add(rows);
-    if (rows.point == ActivationPoint::kHead) head.add(rows.x, rows.rows, rows.cols, pool);
-  };
-  const std::int64_t seen =
-      run_text(Model::load(model, nullptr, load), tokens, bos, options, progress, add);
+  Chunks chunks = chunks_of(tokens, bos, model->config(), options);
+  std::int64_t seen = 0;
+  for (const auto& chunk : chunks) seen += static_cast<std::int64_t>(chunk.size());
   TextStatistics out;
+  out.products = std::make_shared<TextProducts>(
+      model, std::move(chunks), options.threads,
+      [&sums](const ActivationRows& rows) { sums.add(rows); }, progress);
   out.importance = {sums.means(), seen};
-  out.products =
-      std::make_shared<TextProducts>(model, chunks_of(tokens, bos, model->config(), options),
-                                     head.take_mean(pool), options.threads);
   return out;
 }
 

@@ -39,9 +39,6 @@ struct SearchKernels {
   void (*weigh_codes)(const float* values, const float* importance, std::int64_t n,
                       std::int32_t top_code, std::int32_t zero_code, const float* scales,
                       const float* minimums, CodeSums* sums);
-  // The same with approximation: scale · grid[code], and no minimum.
-  void (*weigh_grid)(const float* values, const float* importance, std::int64_t n,
-                     const float* grid, const float* borders, const float* scales, CodeSums* sums);
   // out[16 k + r] = rows[r · stride + k] · factor for k < n, r < count <= 16; 0 for other r.
   void (*transpose_tile)(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t n,
                          float factor, float* out);

@@ -4,13 +4,15 @@ same bytes, and the table says how many tokens a second each way gives.
 
     scripts/speculation/compare.py -m MODEL [--draft MODEL] [--batch N] [--temp X] [--limit N]
 
-With --peer PROGRAM --peer-model FILE.gguf llama.cpp's lookup example runs beside it.
+With --peer 'PROGRAM [OPTIONS]' --peer-model FILE.gguf llama.cpp's lookup example runs beside it, on the
+same prompts.
 Exit status 1 where an answer differs.
 """
 import argparse
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -33,8 +35,9 @@ def peer_speed(program, model, rows, threads):
     """Tokens a second over all prompts, by what llama.cpp's example says of its decoding."""
     tokens = seconds = 0.0
     for row in map(json.loads, rows):
-        done = subprocess.run([program, "-m", model, "-p", row["prompt"], "-n", str(row["max_tokens"]), "--temp", "0",
-                               "-t", str(threads)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run([*shlex.split(program), "-m", model, "-p", row["prompt"], "-n", str(row["max_tokens"]),
+                               "--temp", "0", "-t", str(threads)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False)
         found = re.search(rb"decoded\s+(\d+) tokens in\s+([0-9.]+) seconds", done.stdout)
         if not found:
             sys.exit(f"{program}: says nothing of its speed:\n{done.stdout[-600:].decode('utf-8', 'replace')}")

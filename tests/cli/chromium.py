@@ -71,7 +71,7 @@ class Browser:
         message, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(message)
 
-    def call(self, method, session="page", timeout=90, **params):
+    def call(self, method, session="page", timeout=300, **params):
         self.number += 1
         message = {"id": self.number, "method": method, "params": params}
         if session is not None:
@@ -101,7 +101,7 @@ class Browser:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    def wait(self, expression, timeout=60):
+    def wait(self, expression, timeout=300):
         end = time.monotonic() + timeout
         while not self.js(expression):
             if time.monotonic() > end:

@@ -10,13 +10,13 @@ import subprocess
 import threading
 import time
 
-from harness import program
+from harness import TIMEOUT, program
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
 
 
-def until(condition, patience=300):
+def until(condition, patience=TIMEOUT):
     """Waits for it. Counted, not timed: the machine may stand still for a while."""
     for _ in range(50 * patience):
         if condition():
@@ -29,7 +29,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a socket file."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=60)
+        super().__init__("localhost", timeout=TIMEOUT)
         self.path = path
 
     def connect(self):
@@ -69,7 +69,7 @@ class Server:
         self.reader.join()
         self.process.stderr.close()
 
-    def end(self, number=signal.SIGTERM, patience=60):
+    def end(self, number=signal.SIGTERM, patience=TIMEOUT):
         """Asks for the end; the exit status."""
         self.process.send_signal(number)
         return self.process.wait(patience)
@@ -77,7 +77,7 @@ class Server:
     def connect(self):
         if self.port is None:
             return UnixConnection(self.where.removeprefix("unix:"))
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
 
     def ask(self, path, body=None, headers=None, method=None):
         """Status, headers, and the body as text."""
@@ -101,7 +101,7 @@ class Server:
         assert events.pop() == "" and events.pop() == "data: [DONE]", text
         return [json.loads(event.removeprefix("data: ")) for event in events]
 
-    def raw(self, data, patience=10):
+    def raw(self, data, patience=60):
         """What comes back for bytes that need be no HTTP."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=patience) as connection:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):

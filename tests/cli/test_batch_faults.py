@@ -7,10 +7,9 @@ import os
 import shutil
 import struct
 import subprocess
-import time
 import unittest
 
-from harness import main, program, run_process
+from harness import TIMEOUT, main, program, run_process
 from test_batch import BatchTest, rows, text
 
 
@@ -208,7 +207,7 @@ class Models(BatchTest):
         again = json.loads(self.ask(process, 1))
         self.assertEqual(again["text"], json.loads(first)["text"])
         process.stdin.close()
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
 
     def test_cut_while_it_runs(self):
         model = self.folder / "model.lathe"
@@ -221,7 +220,7 @@ class Models(BatchTest):
             process.stdin.close()
         except BrokenPipeError:
             pass
-        status, err = process.wait(60), process.stderr.read()
+        status, err = process.wait(TIMEOUT), process.stderr.read()
         self.assertIn(status, (0, 4), err)  # 0: the weights had been copied
         if status == 4:
             self.assertIn(b"cut short", err)

@@ -178,7 +178,7 @@ class BenchServe(ToolTest):
         self.assertEqual((run["answered"], run["failed"]), (30, 0))
         for time_of in ("ttft", "tpot", "total"):
             self.assertGreater(run[time_of]["p50"], 0)
-        self.assertEqual(run["itl"]["max"], 0)  # they come whole
+        self.assertGreater(run["itl"]["max"], 0)  # they come in pieces
         self.fails(2, "serve", "--workers", "workers", message="-m")
         self.fails(2, "serve", "--workers", "workers", "-m", model, "--url", "http://a",
                    message="--url")

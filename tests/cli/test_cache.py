@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import limit, main, program, run_process
+from harness import TIMEOUT, limit, main, program, run_process
 from test_batch import BatchTest, text
 
 ROUNDS = int(os.environ.get("LATHE_CACHE_ROUNDS", "2"))
@@ -69,7 +69,7 @@ class ManyProcesses(CacheTest):
             time.sleep(draw.random() * 0.05)
             process.kill()
         for name, process in started:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=TIMEOUT)
             if process.returncode == -signal.SIGKILL:
                 self.assertIn((name, process), killed)
                 continue
@@ -98,7 +98,7 @@ class ManyProcesses(CacheTest):
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                    for _ in range(4)]
         for process in started:
-            self.assertEqual(process.communicate(timeout=120), (self.wanted[name], b""))
+            self.assertEqual(process.communicate(timeout=TIMEOUT), (self.wanted[name], b""))
         self.assertEqual(self.pages(), self.folder_files())
         self.assertEqual(self.answers(name, "--cache-dir", "alone").stdout, self.wanted[name])
         self.assertEqual(sorted(p.name for p in self.pages()),
@@ -258,7 +258,7 @@ class Damage(CacheTest):
         self.assertEqual(ask(5), wanted[5])
         self.assertEqual(ask(1), wanted[1])
         process.stdin.close()
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
 
 
 class NoRoom(CacheTest):

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import tiny_models
-from harness import ToolTest, main, program
+from harness import TIMEOUT, ToolTest, main, program
 
 # Prints everything that a template may be told.
 PLAIN = ("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}"
@@ -142,10 +142,8 @@ class Render(ChatTest):
 class Hostile(ChatTest):
     def status(self, template, status, message):
         path = self.write_json("a.json", [{"role": "user", "content": "Hi"}])
-        started = time.monotonic()
         self.fails(status, "-m", self.model(), "--chat", path, "--chat-template",
                    self.write("hostile.jinja", template), tool="tokenize", message=message)
-        self.assertLess(time.monotonic() - started, 60)
 
     def test_loops_without_end_are_stopped(self):
         self.status("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", 5, "steps")
@@ -485,7 +483,7 @@ class Talk(ChatTest):
         self.addCleanup(self.process.kill)
         self.addCleanup(self.process.stderr.close)
 
-    def wait_for(self, pattern, seconds=60):
+    def wait_for(self, pattern, seconds=TIMEOUT):
         """Reads on until the pattern comes; returns what came up to its end."""
         end = time.monotonic() + seconds
         while not (found := re.search(pattern, self.seen)):
@@ -506,7 +504,7 @@ class Talk(ChatTest):
 
     def end(self):
         self.type("\x04")
-        status = self.process.wait(60)
+        status = self.process.wait(TIMEOUT)
         return status, self.process.stderr.read().decode()
 
     def test_messages_are_answered_until_control_d(self):
@@ -579,7 +577,7 @@ class Talk(ChatTest):
             self.type(line + "\n")
             self.prompt()
         self.type("/quit\n")
-        self.assertEqual(self.process.wait(60), 0)
+        self.assertEqual(self.process.wait(TIMEOUT), 0)
         err = self.process.stderr.read().decode()
         for part in ("/clear", "/save", "/quit", '"/nonsense"'):
             self.assertIn(part, err)
@@ -616,7 +614,7 @@ class Talk(ChatTest):
     def test_options_that_mean_nothing_here_are_refused(self):
         for option in (["--cache-dir", "c"], ["--echo"]):
             self.start(*option)
-            self.assertEqual(self.process.wait(60), 2)
+            self.assertEqual(self.process.wait(TIMEOUT), 2)
             self.assertIn(option[0], self.process.stderr.read().decode())
 
     def test_a_pipe_stays_a_filter(self):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from harness import ToolTest, main, program
+from harness import TIMEOUT, ToolTest, main, program
 
 # Two ways to say it, one of them right; the first is what the village says unasked.
 SHELL = ("if true; then echo a", "if true; then echo a; fi")
@@ -123,21 +123,20 @@ class Check(ToolTest):
     def test_commands_that_misbehave_cost_no_answer(self):
         free = self.answer("-n", "8")
         hostile = {
-            "hangs": ("sleep 60", "did not end within 0.3 s"),
+            "hangs": ("sleep 1000", "did not end within 0.3 s"),
             "floods": ("while :; do echo nonsense >&2; done", "did not"),
             "prints for ever": ("while :; do echo nonsense; done", "did not end"),
             "dies": ("kill -9 $$", "signal 9"),
-            "leaves children": ("sleep 60 & sleep 60 & exit 3", "exit status 3"),
+            "leaves children": ("sleep 1000 & sleep 1000 & exit 3", "exit status 3"),
             "closes its input": ("exec <&-; exit 4", "exit status 4"),
             "is not there": ("no-such-program-anywhere", "cannot be run"),
             "has much to say": ("printf '\\033[1mx%.0s' $(seq 9000) >&2; exit 5", "\\x1b"),
         }
         for name, (command, message) in hostile.items():
             with self.subTest(name):
-                begun = time.monotonic()
-                out = self.answer("-n", "8", "--check-cmd", command, "--check-shell", "--check-timeout", "0.3",
+                patience = "0.3" if "did not" in message else "100"
+                out = self.answer("-n", "8", "--check-cmd", command, "--check-shell", "--check-timeout", patience,
                                   "--check-tries", "1", status=1)
-                self.assertLess(time.monotonic() - begun, 60)
                 self.assertEqual(out["text"], free["text"])
                 self.assertIn(message, out["check_failed"])
 
@@ -146,12 +145,12 @@ class Check(ToolTest):
 
     def test_nothing_is_left_running(self):
         self.answer("-n", "8", "--check-shell", "--check-cmd",
-                    "sleep 61 & echo $! > left; sleep 61 & echo $! >> left; exit 0")
+                    "sleep 1001 & echo $! > left; sleep 1001 & echo $! >> left; exit 0")
         for pid in (self.folder / "left").read_text().split():
             self.assertTrue(self.is_gone(int(pid)), pid)
 
     def is_gone(self, pid):
-        for _ in range(100):
+        for _ in range(2000):
             try:
                 with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
                     if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
@@ -168,14 +167,14 @@ class Check(ToolTest):
             left = self.folder / f"left{batch}"
             running = subprocess.Popen(
                 [program("generate"), "-m", self.model, "-n", "8", *how, "--check-shell", "--check-cmd",
-                 f"sleep 62 & echo $! > {left}.new; mv {left}.new {left}; sleep 62"],
+                 f"sleep 1002 & echo $! > {left}.new; mv {left}.new {left}; sleep 1002"],
                 cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for _ in range(600):
+            for _ in range(6000):
                 if left.exists():
                     break
                 time.sleep(0.05)
             running.send_signal(signal.SIGTERM)
-            running.communicate(timeout=60)
+            running.communicate(timeout=TIMEOUT)
             self.assertEqual(running.returncode, -signal.SIGTERM)
             self.assertTrue(self.is_gone(int(left.read_text())))
 
@@ -211,7 +210,7 @@ def judge(text, complete):
         free = self.answer("-n", "8")
         hostile = {
             "ends at once": ("exit 3", "ended without an answer"),
-            "never answers": ("sleep 60", "did not answer within 0.5 s"),
+            "never answers": ("sleep 1000", "did not answer within 0.5 s"),
             "answers nonsense": ("while read x; do echo '{\"verdict\": \"ok\"}'; done", "id"),
             "answers no JSON": ("while read x; do echo yes; done", "check server"),
             "floods": ("while :; do printf '%0999d' 0; done", "bytes without"),

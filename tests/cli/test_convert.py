@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import tiny_models
-from harness import ToolTest, main, program
+from harness import TIMEOUT, ToolTest, main, program
 
 MODEL = "examples/village"
 MUTANTS = int(os.environ.get("LATHE_MUTANTS", "40"))  # per format; 2000 for a thorough run
@@ -519,7 +519,7 @@ class Interruptions(ToolTest):
             self.wait_for_temporary(process)
             time.sleep(delays.uniform(0, 0.2))
             process.kill()
-            process.wait(60)
+            process.wait(TIMEOUT)
             content = (self.folder / "out.lathe").read_bytes()
             self.assertTrue(content in (b"old", whole))
             for name in self.temporaries():
@@ -529,7 +529,7 @@ class Interruptions(ToolTest):
         process = self.start("out.lathe")
         self.assertTrue(self.wait_for_temporary(process))
         os.truncate(self.folder / "big.bin", 5000)
-        status = process.wait(60)
+        status = process.wait(TIMEOUT)
         if status == 0:
             self.skipTest("it was done before the cut")
         self.assertEqual(status, 4)
@@ -543,7 +543,7 @@ class Interruptions(ToolTest):
                     process = self.start(output)
                     if self.wait_for_temporary(process):
                         process.send_signal(number)
-                    status = process.wait(60)
+                    status = process.wait(TIMEOUT)
                     self.assertIn(status, (0, -number))
                     self.assertEqual(self.temporaries(), [])
                     if status != 0:
@@ -589,7 +589,7 @@ class Mutants(ToolTest):
         for number in range(MUTANTS):
             path.write_bytes(self.mutate(original, numbers))
             output = outputs[number % len(outputs)]
-            result = self.run_tool("-q", "-f", model, "-o", output, timeout=60)
+            result = self.run_tool("-q", "-f", model, "-o", output, timeout=TIMEOUT)
             if result.status == 0:
                 accepted += 1
                 self.ok("--list", output)

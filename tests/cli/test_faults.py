@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ToolTest, main, limit, program
+from harness import TIMEOUT, ToolTest, limit, main, program
 
 MODEL = "examples/village"
 
@@ -37,7 +37,7 @@ class Signals(ToolTest):
             with self.subTest(signal=number.name):
                 process = self.start()
                 process.send_signal(number)
-                self.assertEqual(process.wait(60), -number)
+                self.assertEqual(process.wait(TIMEOUT), -number)
                 self.assertEqual(os.listdir(self.folder), [])
 
     def test_old_output_stays(self):
@@ -46,7 +46,7 @@ class Signals(ToolTest):
                 self.write("out.txt", "old")
                 process = self.start("--force")
                 process.send_signal(number)
-                self.assertEqual(process.wait(60), -number)
+                self.assertEqual(process.wait(TIMEOUT), -number)
                 self.assertEqual((self.folder / "out.txt").read_bytes(), b"old")
 
     def test_nohup_is_heeded(self):
@@ -62,7 +62,7 @@ class Signals(ToolTest):
         process.send_signal(signal.SIGHUP)
         process.stdin.write(b"still here\n")
         process.stdin.close()
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
         self.assertTrue((self.folder / "out.txt").exists())
 
 

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import ToolTest, main, program
+from harness import TIMEOUT, ToolTest, main, program
 
 
 class Interrupted(ToolTest):
@@ -55,16 +55,16 @@ class Interrupted(ToolTest):
             process = self.start("--resume")
             time.sleep(delays.uniform(0.02, 0.5))
             process.kill()
-            process.wait(60)
+            process.wait(TIMEOUT)
             kept += b"kept from before" in process.stderr.read()
             if process.returncode == 0:
                 break
             if (self.folder / "out.lathe").exists():  # killed when all but its end was done
                 self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
-                self.assertEqual(self.start("--resume").wait(60), 0)
+                self.assertEqual(self.start("--resume").wait(TIMEOUT), 0)
                 break
         else:
-            self.assertEqual(self.start("--resume").wait(60), 0)
+            self.assertEqual(self.start("--resume").wait(TIMEOUT), 0)
         self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
         self.assertEqual(self.names(), ["out.lathe"])
 
@@ -73,7 +73,7 @@ class Interrupted(ToolTest):
         if not self.wait_for_partial(process):
             self.skipTest("it was done before the kill")
         process.kill()
-        process.wait(60)
+        process.wait(TIMEOUT)
         self.assertEqual(self.names(), ["out.lathe.partial"])
         # Other options, another input: refused, and nothing is lost.
         self.fails(3, "-m", "big.bin", "-o", "out.lathe", "--resume", "-s", "w8", message="--resume")
@@ -89,7 +89,7 @@ class Interrupted(ToolTest):
         if not self.wait_for_partial(process):
             self.skipTest("it was done before the kill")
         process.kill()
-        process.wait(60)
+        process.wait(TIMEOUT)
         with open(self.folder / "out.lathe.partial", "r+b") as file:
             file.seek(300000)
             file.write(bytes(4096))
@@ -101,7 +101,7 @@ class Interrupted(ToolTest):
         if not self.wait_for_partial(process):
             self.skipTest("it was done before the kill")
         process.kill()
-        process.wait(60)
+        process.wait(TIMEOUT)
         with open(self.folder / "big.bin", "r+b") as file:
             file.seek(100000)
             file.write(struct.pack("<f", 0.5))
@@ -118,7 +118,7 @@ class Interrupted(ToolTest):
                 if not self.wait_for_partial(process):
                     continue
                 process.send_signal(number)
-                if process.wait(60) == 0:
+                if process.wait(TIMEOUT) == 0:
                     continue
                 self.assertEqual(process.returncode, -number)
                 self.assertEqual(self.names(), ["out.lathe.partial"] if resume else [])
@@ -128,9 +128,9 @@ class Interrupted(ToolTest):
     def test_two_writers_of_one_file(self):
         first = self.start()
         self.wait_for_partial(first, 0)
-        self.assertEqual(self.start("--resume").wait(60), 4)
+        self.assertEqual(self.start("--resume").wait(TIMEOUT), 4)
         second = self.start()
-        statuses = sorted([first.wait(60), second.wait(60)])
+        statuses = sorted([first.wait(TIMEOUT), second.wait(TIMEOUT)])
         self.assertEqual(statuses, [0, 4])
         self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)
         self.assertEqual(self.names(), ["out.lathe"])
@@ -163,7 +163,7 @@ class Interrupted(ToolTest):
         if not self.wait_for_partial(process):
             self.skipTest("it was done before the kill")
         process.kill()
-        process.wait(60)
+        process.wait(TIMEOUT)
         self.ok("-m", "big.bin", "-o", "out.lathe", "-s", "w4g32a", "--resume", "--also",
                 "w8=out8.lathe")
         self.assertEqual((self.folder / "out.lathe").read_bytes(), self.whole)

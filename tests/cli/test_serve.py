@@ -344,13 +344,16 @@ class Ends(ServeTest):
 
     def test_nothing_runs(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            server = Server(self)
-            held = server.connect()  # a connection that asks for nothing holds nothing up
-            held.connect()
-            began = time.monotonic()
-            self.assertEqual(server.end(number), 0)
-            self.assertLess(time.monotonic() - began, 50)  # a connection may idle for 60
-            held.close()
+            took = []
+            while min(took, default=60) >= 50 and len(took) < 3:  # the machine may stand still
+                server = Server(self)
+                held = server.connect()  # a connection that asks for nothing holds nothing up
+                held.connect()
+                began = time.monotonic()
+                self.assertEqual(server.end(number), 0)
+                took.append(time.monotonic() - began)
+                held.close()
+            self.assertLess(min(took), 50)  # a connection may idle for 60
 
     def test_a_socket_file(self):
         path = self.folder / "lathe.sock"

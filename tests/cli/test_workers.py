@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import ToolTest, main, program
+from harness import TIMEOUT, ToolTest, main, program
 from servers import until
 
 WORDS = ("miller", "heron", "chapel", "garden", "fair", "baker", "bell", "ford", "kettle", "well")
@@ -231,7 +231,7 @@ class Roles(WorkersTest):
             until(lambda: run.poll() is not None or records_in(partial) >= least)
             workers[name].kill()
             workers[name] = self.worker(name, "--role", roles[name], "--max-batch", "2")
-        self.assertEqual(run.wait(300), 0)
+        self.assertEqual(run.wait(TIMEOUT), 0)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 
 
@@ -258,7 +258,7 @@ class Faults(WorkersTest):
         progress(120)
         os.kill(workers["b"].process.pid, signal.SIGCONT)
         workers["c"] = self.worker("c", "--max-batch", "2")
-        self.assertEqual(run.wait(300), 1)
+        self.assertEqual(run.wait(TIMEOUT), 1)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 
     def test_a_worker_that_is_asked_to_end_loses_no_row(self):
@@ -270,9 +270,9 @@ class Faults(WorkersTest):
         partial = self.folder / "got.jsonl.partial"
         until(lambda: run.poll() is not None or records_in(partial) >= 10)
         first.process.send_signal(signal.SIGTERM)
-        first.process.wait(120)
+        first.process.wait(TIMEOUT)
         self.worker("a", "--max-batch", "2")
-        self.assertEqual(run.wait(300), 1)
+        self.assertEqual(run.wait(TIMEOUT), 1)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 
     def test_garbage_harms_nobody(self):
@@ -289,7 +289,7 @@ class Faults(WorkersTest):
                     caller.sendall(garbage)
                 except OSError:
                     pass
-        self.assertEqual(run.wait(300), 1)
+        self.assertEqual(run.wait(TIMEOUT), 1)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 
 

@@ -134,6 +134,7 @@ inline __attribute__((always_inline)) void add_dots(Grid grid, const std::uint8_
 // latency.
 constexpr int kBlockTokens = 8;
 constexpr int kDirectTokens = kBlockTokens;
+constexpr std::int64_t kFewTokens = kBlockTokens;  // none are prepared
 constexpr bool kSignedWeights = false;
 
 }  // namespace

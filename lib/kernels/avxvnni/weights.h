@@ -13,6 +13,7 @@ namespace lathe {
 namespace {
 
 constexpr bool kSignedWeights = false;
+constexpr std::int64_t kFewTokens = 4;  // more are faster with prepared weights
 
 struct Grid {
   __m256i v;  // the sixteen values twice, with 128 added

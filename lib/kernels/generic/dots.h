@@ -104,6 +104,7 @@ inline void add_dots(const Grid& grid, const std::uint8_t* blocks, std::int64_t 
 // with weights that prepare() has written (x86_256/dots.h).
 constexpr int kBlockTokens = 4;
 constexpr int kDirectTokens = kBlockTokens;
+constexpr std::int64_t kFewTokens = kBlockTokens;  // none are prepared
 // Whether bytes and grid values are signed; else they are multiplied as here, with 128 added.
 constexpr bool kSignedWeights = false;
 

@@ -31,19 +31,10 @@ namespace {
 constexpr int kByteRows = 8;
 static_assert(kByteRows % kDirectTokens == 0 && kByteRows % 4 == 0);
 
-// -8 times a sum of whole numbers, 0 where that is none: what start_of() takes.
-inline std::int32_t minus_eight_of(float sum) noexcept {
-  return sum == sum ? static_cast<std::int32_t>(-8.0f * sum) : 0;
-}
-
 // n numbers as row `row` of `to`.
 void quantize_bytes(const float* x, std::int64_t n, const ByteRows& to, std::int64_t row) noexcept {
-  const auto load = [x, n](std::int64_t i) {
-    return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
-  };
-  Lanes high = Lanes::zero();
-  for (std::int64_t i = 0; i < n; i += 16) high = max(magnitude(load(i)), high);
-  const ByteScale scale(largest(high));
+  const Row from = {x, n};
+  const ByteScale scale(from.largest_magnitude());
   const Lanes inverse = Lanes::all(scale.inverse);
   const Lanes magic = Lanes::all(kRounder);
   Lanes sums = Lanes::zero();
@@ -51,7 +42,7 @@ void quantize_bytes(const float* x, std::int64_t n, const ByteRows& to, std::int
   std::int8_t* q = to.q + 4 * row;
   alignas(16) std::int8_t bytes[16];
   for (std::int64_t i = 0; i < n; i += 16) {
-    const Lanes rounded = add(mul(load(i), inverse), magic);
+    const Lanes rounded = add(mul(from.at(i), inverse), magic);
     sums = add(sums, sub(rounded, magic));
     store_low_bytes(rounded, bytes);
     for (int quad = 0; quad < 4; ++quad, q += step) __builtin_memcpy(q, bytes + 4 * quad, 4);
@@ -79,15 +70,13 @@ struct CodeRounder {
 };
 
 float quantize_codes(const float* x, std::int64_t n, int bits, std::int8_t* codes) noexcept {
-  const auto load = [x, n](std::int64_t i) {
-    return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
-  };
+  const Row row = {x, n};
   const CodeRounder rounded(bits);
   Lanes high = Lanes::zero();
   Lanes low = Lanes::zero();
   Lanes nothing = Lanes::zero();
   for (std::int64_t i = 0; i < n; i += 16) {
-    const Lanes value = load(i);
+    const Lanes value = row.at(i);
     high = max(value, high);
     low = max(negate(value), low);
     nothing = fma(value, Lanes::zero(), nothing);
@@ -106,7 +95,7 @@ float quantize_codes(const float* x, std::int64_t n, int bits, std::int8_t* code
       const Lanes inverse = Lanes::all(1.0f / scale);
       Lanes errors = Lanes::zero();
       for (std::int64_t i = 0; i < n; i += 16) {
-        const Lanes value = load(i);
+        const Lanes value = row.at(i);
         const Lanes lost = sub(mul(rounded(mul(value, inverse)), unit), value);
         errors = fma(lost, lost, errors);
       }
@@ -120,7 +109,7 @@ float quantize_codes(const float* x, std::int64_t n, int bits, std::int8_t* code
   const Lanes inverse = Lanes::all(best == 0.0f ? 0.0f : 1.0f / best);
   const Lanes coded = Lanes::all(kRounder + rounded.half);
   for (std::int64_t i = 0; i < n; i += 16) {
-    store_low_bytes(add(rounded(mul(load(i), inverse)), coded), codes + i);
+    store_low_bytes(add(rounded(mul(row.at(i), inverse)), coded), codes + i);
   }
   return best + unsound;
 }

@@ -107,20 +107,5 @@ void encode_grid(float* values, std::int64_t n, const float* grid, const float* 
   errors.store(error);
 }
 
-// See SearchKernels::weigh_grid.
-void weigh_grid(const float* values, const float* importance, std::int64_t n, const float* grid,
-                const float* borders, const float* scales, CodeSums* out) noexcept {
-  const Lanes scale = Lanes::load(scales);
-  const Lanes to_grid = mul(inverse_of(scale), Lanes::all(GridLookup::kUnit));
-  const GridLookup lookup(grid, borders);
-  RunningSums sums;
-  for (std::int64_t k = 0; k < n; ++k) {
-    const Lanes x = Lanes::load(values + 16 * k);
-    const Lanes t = lookup.nearest_value(mul(x, to_grid));
-    sums.add_input(x, Lanes::all(importance[k]), t, fma(negate(scale), t, x));
-  }
-  sums.store(*out);
-}
-
 }  // namespace
 }  // namespace lathe

@@ -19,8 +19,8 @@
 // Nibbles are unpacked in registers, once per block of tokens: for one token the stream of
 // weights is the limit, and for many the few instructions hide beside the dot products of AVX-512
 // (measured: unpacking a tile to the cache first was slower for every number of tokens, and so
-// was keeping its scales as floats). Where more instructions are needed a table may ask that blocks
-// of more than kDirectTokens get weights that were prepared: a stretch of a tile at a time, for all
+// was keeping its scales as floats). Where more instructions are needed a table may ask that more
+// tokens than kFewTokens get weights that were prepared: a stretch of a tile at a time, for all
 // tokens.
 #pragma once
 
@@ -171,13 +171,13 @@ Stretch prepare_stretch(const PackedMatrix& m, std::int64_t tile, std::int64_t f
   return {from, to, out};
 }
 
-// A stretch of a tile against the first `Tokens` tokens of a block. The sums of a stretch that is
-// not the last wait in y for the next. Never inlined: the registers of the loops around it would
-// be missed in here.
+// A stretch of a tile against `Tokens` tokens of a block, from number `first` on. The sums of a
+// stretch that is not the last wait in y for the next. Never inlined: the registers of the loops
+// around it would be missed in here.
 template <typename C, Scales kScales, int kPlanes, bool kPrepared, int Tokens>
 __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int64_t tile,
                                                 const Stretch& stretch, const QuantizedRows& x,
-                                                std::int64_t block, float* y,
+                                                std::int64_t block, std::int64_t first, float* y,
                                                 std::int64_t y_stride) noexcept {
   const Grid grid = Grid::load(m.grid);
   const std::int64_t step = x.width();
@@ -185,9 +185,10 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
   constexpr bool kMinimums = kScales == Scales::kPerGroupWithMinimums;
   const std::uint8_t* weights = stretch.weights;
   std::int64_t g = stretch.from / x.group;
-  const std::int64_t first_group = (block * x.groups() + g) * step;
-  const std::int8_t* q = x.q + (block * x.inputs + stretch.from) * step;
-  const float* xscale = x.scale + (block * x.spans() + stretch.from / x.span) * step;
+  const std::int64_t row = kPlanes * first;
+  const std::int64_t first_group = (block * x.groups() + g) * step + row;
+  const std::int8_t* q = x.q + (block * x.inputs + stretch.from) * step + 4 * row;
+  const float* xscale = x.scale + (block * x.spans() + stretch.from / x.span) * step + row;
   const std::int32_t* starts = x.minus_eight_sum + first_group;
   const float* sums = x.sum + first_group;
   TileValues scales(m, scale_values(m.scheme), m.scales, m.super_scales, tile);
@@ -195,7 +196,7 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
 
   const bool by_zeros = m.scheme.form == ScaleForm::kZeroPoint;
   const std::int64_t left = m.rows - tile * 16;
-  float* out = y + block * x.block * y_stride + tile * 16;
+  float* out = y + (block * x.block + first) * y_stride + tile * 16;
   // Each token's row of y is elsewhere: asked for now, its line is there when it is written.
   for (int t = 0; t < Tokens; ++t) prefetch(out + t * y_stride);
 
@@ -216,8 +217,8 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
     Lanes part[kInputRows];
 #pragma GCC unroll 8
     for (int t = 0; t < kInputRows; ++t) part[t] = Lanes::zero();
-    for (std::int64_t first = span; first < span_end; first += x.group, ++g) {
-      const std::int64_t inputs = first + x.group < span_end ? x.group : span_end - first;
+    for (std::int64_t input = span; input < span_end; input += x.group, ++g) {
+      const std::int64_t inputs = input + x.group < span_end ? x.group : span_end - input;
       const std::int64_t count = inputs / C::kPartInputs;
       IntLanes dots[kInputRows];
       for (int t = 0; t < kInputRows; ++t) dots[t] = start_of<C, kScales>(starts[t]);
@@ -227,7 +228,7 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
         weights = add_prepared<C, kInputRows>(weights, count, q, 4 * step, dots);
       } else if constexpr (C::kParts == 2) {
         // A group is a half of a block.
-        if (first % C::kBlockInputs == 0) {
+        if (input % C::kBlockInputs == 0) {
           add_dots<typename C::template Part<0>, kInputRows>(grid, weights, 1, q, 4 * step, dots);
         } else {
           add_dots<typename C::template Part<1>, kInputRows>(grid, weights, 1, q, 4 * step, dots);
@@ -275,14 +276,14 @@ __attribute__((noinline)) void multiply_stretch(const PackedMatrix& m, std::int6
 template <typename C, Scales kScales, int kPlanes, bool kPrepared,
           int Tokens = (kPrepared ? kBlockTokens : kDirectTokens) / kPlanes>
 void multiply_block(const PackedMatrix& m, std::int64_t tile, const Stretch& stretch,
-                    const QuantizedRows& x, std::int64_t block, std::int64_t count, float* y,
-                    std::int64_t y_stride) noexcept {
-  if (count == Tokens) {
-    multiply_stretch<C, kScales, kPlanes, kPrepared, Tokens>(m, tile, stretch, x, block, y,
+                    const QuantizedRows& x, std::int64_t block, std::int64_t first,
+                    std::int64_t count, float* y, std::int64_t y_stride) noexcept {
+  if (count >= Tokens) {
+    multiply_stretch<C, kScales, kPlanes, kPrepared, Tokens>(m, tile, stretch, x, block, first, y,
                                                              y_stride);
   } else if constexpr (Tokens > 1) {
-    multiply_block<C, kScales, kPlanes, kPrepared, Tokens - 1>(m, tile, stretch, x, block, count, y,
-                                                               y_stride);
+    multiply_block<C, kScales, kPlanes, kPrepared, Tokens - 1>(m, tile, stretch, x, block, first,
+                                                               count, y, y_stride);
   }
 }
 
@@ -293,8 +294,12 @@ void multiply_blocks(const PackedMatrix& m, std::int64_t tile, const Stretch& st
                      std::int64_t y_stride) noexcept {
   for (std::int64_t block = first; block < last; ++block) {
     const std::int64_t left = x.rows - block * x.block;
-    multiply_block<C, kScales, kPlanes, kPrepared>(m, tile, stretch, x, block,
-                                                   left < x.block ? left : x.block, y, y_stride);
+    const std::int64_t count = left < x.block ? left : x.block;
+    constexpr int kAtOnce = (kPrepared ? kBlockTokens : kDirectTokens) / kPlanes;
+    for (std::int64_t done = 0; done < count; done += kAtOnce) {
+      multiply_block<C, kScales, kPlanes, kPrepared>(m, tile, stretch, x, block, done, count - done,
+                                                     y, y_stride);
+    }
   }
 }
 
@@ -303,7 +308,7 @@ void multiply_tile(const PackedMatrix& m, std::int64_t tile, const QuantizedRows
                    std::int64_t first, std::int64_t last, float* y,
                    std::int64_t y_stride) noexcept {
   if constexpr (kDirectTokens < kBlockTokens) {
-    if (x.width() > kDirectTokens) {
+    if (x.width() > kDirectTokens && x.rows > kFewTokens) {
       alignas(64) std::uint8_t memory[(32 * 16 + 64) * kStretchInputs / 16];
       for (std::int64_t from = 0; from < x.inputs; from += kStretchInputs) {
         const Stretch stretch = prepare_stretch<C>(m, tile, from, x.group, memory);

@@ -20,6 +20,26 @@ namespace {
 
 constexpr int kSpanLanes = kWideSpan / 16;  // of the widest
 
+// -8 times a sum of whole numbers, 0 where that is none: what start_of() takes.
+inline std::int32_t minus_eight_of(float sum) noexcept {
+  return sum == sum ? static_cast<std::int32_t>(-8.0f * sum) : 0;
+}
+
+// n numbers, sixteen at a time: zeros behind the last.
+struct Row {
+  const float* x;
+  std::int64_t n;
+
+  Lanes at(std::int64_t i) const noexcept {
+    return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
+  }
+  float largest_magnitude() const noexcept {
+    Lanes high = Lanes::zero();
+    for (std::int64_t i = 0; i < n; i += 16) high = max(magnitude(at(i)), high);
+    return largest(high);
+  }
+};
+
 // Where the next values of one token go.
 struct TokenPlace {
   std::int64_t step;  // tokens per block
@@ -34,7 +54,7 @@ struct TokenPlace {
   }
   void put_sum(float value) noexcept {
     *sum = value;
-    *minus_eight_sum = value == value ? static_cast<std::int32_t>(-8.0f * value) : 0;
+    *minus_eight_sum = minus_eight_of(value);
     sum += step;
     minus_eight_sum += step;
   }
@@ -171,17 +191,13 @@ void quantize_row(const float* x, std::int64_t n, const QuantizedRows& to,
 }
 
 float quantize_vector(const float* x, std::int64_t n, std::int8_t* q) noexcept {
-  const auto load = [x, n](std::int64_t i) {
-    return i + 16 <= n ? Lanes::load(x + i) : Lanes::load(x + i, n - i);
-  };
-  Lanes high = Lanes::zero();
-  for (std::int64_t i = 0; i < n; i += 16) high = max(magnitude(load(i)), high);
-  const ByteScale scale(largest(high));
+  const Row row = {x, n};
+  const ByteScale scale(row.largest_magnitude());
   const Lanes inverse = Lanes::all(scale.inverse);
   const Lanes magic = Lanes::all(kRounder);
   Lanes nothing = Lanes::zero();
   for (std::int64_t i = 0; i < n; i += 16) {
-    const Lanes value = load(i);
+    const Lanes value = row.at(i);
     store_low_bytes(add(mul(value, inverse), magic), q + i);
     nothing = fma(value, Lanes::zero(), nothing);
   }

@@ -64,7 +64,6 @@ constexpr SearchKernels kSearch = {
     .find_grid_scales = search_grid,
     .encode_grid = encode_grid,
     .weigh_codes = weigh_codes,
-    .weigh_grid = weigh_grid,
     .transpose_tile = transpose_tile,
 };
 

@@ -91,7 +91,9 @@ concept Products = requires(const G& grid, const std::int8_t* byte, std::int8_t*
   add_dots<Codes<4, true>, 1>(grid, lines, n, byte, n, sums);
 };
 static_assert(Products<Grid>);
-// More than kDirectTokens at once: then prepare() and add_prepared(), see shared/packed.h.
+// More than kFewTokens, and kDirectTokens at once: then prepare() and add_prepared(), see
+// shared/packed.h.
+static_assert(kFewTokens >= kDirectTokens);
 static_assert(kDirectTokens > 0 && kDirectTokens <= kBlockTokens && kBlockTokens <= 8);
 static_assert(kSignedWeights || !kSignedWeights);
 

@@ -3,8 +3,8 @@
 // says how weights are multiplied.
 //
 // A tile is two halves of eight rows. Sixteen registers hold the sums of both for four tokens, or
-// of one for eight. Up to four tokens, which wait for memory, the weights are multiplied as they
-// come; for more they are prepared first, half by half, in a form that costs nothing to load.
+// of one for eight. The weights of kFewTokens tokens are multiplied as they come, kDirectTokens at
+// a time; for more they are prepared first, half by half, in a form that costs nothing to load.
 #pragma once
 
 #include <cstddef>
@@ -68,7 +68,7 @@ inline __m256i four_inputs(const std::int8_t* x) noexcept {
 }
 constexpr std::int64_t kStreamAhead = 4096;
 
-// Up to this many tokens are multiplied with weights as they are stored.
+// So many tokens at a time are multiplied with weights as they are stored.
 constexpr int kDirectTokens = 4;
 
 // Calls add(first, end) for all of [0, count), in runs of at most `run` (0: no limit): as many as

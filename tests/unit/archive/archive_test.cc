@@ -161,6 +161,32 @@ TEST_F(Archives, MayBeTheBaseOfADifference) {
   EXPECT_EQ(contents(folder_.file("back")), contents(tuned));
 }
 
+TEST_F(Archives, ReplaceNoFileThatTheyAreMadeOf) {
+  const std::string tuned = this->tuned();
+  const auto before = contents(model_);
+  ArchiveOptions options;
+  options.overwrite = true;
+  const auto refused = [&](const auto& body) {
+    expect_refused(ErrorCode::kUsage, "give the output another name", body);
+    EXPECT_EQ(contents(model_), before);
+  };
+  refused([&] { write_archive(model_, model_ + "/model.safetensors", options); });
+  options.base = model_;
+  refused([&] { write_archive(tuned, model_ + "/model.safetensors", options); });
+}
+
+TEST_F(Archives, ReplaceNoBaseThatTheyAreTheDifferenceTo) {
+  const std::string base = model_ + "/model.safetensors";
+  ArchiveOptions options;
+  options.base = base;
+  write_archive(tuned() + "/model.safetensors", path_, options);
+  const std::string before = TempFolder::read(base);
+  options.overwrite = true;
+  expect_refused(ErrorCode::kUsage, "give the output another name",
+                 [&] { restore_archive(path_, base, options); });
+  EXPECT_EQ(TempFolder::read(base), before);
+}
+
 TEST_F(Archives, WantTheirOwnBase) {
   ArchiveOptions options;
   options.base = model_;

@@ -62,7 +62,7 @@ class RowQueueTest : public testing::Test {
     ASSERT_TRUE(queue_.push(std::move(row), line));
   }
   // The number of the next row; -1 when none comes.
-  std::int64_t next(std::chrono::milliseconds patience = 10s) {
+  std::int64_t next(std::chrono::milliseconds patience = 300s) {
     row_ = queue_.next(patience);
     return row_ ? static_cast<std::int64_t>(row_->index) : -1;
   }

@@ -122,23 +122,15 @@ TEST(ScaleSearch, IsNearTheOptimumOfAFineGrid) {
 
 // What the codes lose, and sums that belong to those very codes, the same bits from every table.
 TEST(ScaleSearch, WeighsCodesAlikeInAllTables) {
-  float grid[16];
-  float borders[15];
-  for (int i = 0; i < 16; ++i) grid[i] = static_cast<float>(-127 + 16 * i + (i > 7 ? 3 : 0));
-  for (int i = 0; i < 15; ++i) borders[i] = 0.5f * (grid[i] + grid[i + 1]);
   const Group g = random_group(32, 6);
-  float scales[16], minimums[16], zeros[16] = {}, grid_scales[16];
+  float scales[16], minimums[16], zeros[16] = {};
   kernels().search.find_lines(g.values.data(), g.importance.data(), 32, 7, scales, minimums);
-  kernels().search.find_grid_scales(g.values.data(), g.importance.data(), 32, 15, grid, borders,
-                                    grid_scales);
   const auto weigh = [&](const KernelTable& table) {
-    std::vector<CodeSums> sums(3);
+    std::vector<CodeSums> sums(2);
     table.search.weigh_codes(g.values.data(), g.importance.data(), 32, 7, 0, scales, minimums,
                              &sums[0]);
     table.search.weigh_codes(g.values.data(), g.importance.data(), 32, 7, 4, scales, zeros,
                              &sums[1]);
-    table.search.weigh_grid(g.values.data(), g.importance.data(), 32, grid, borders, grid_scales,
-                            &sums[2]);
     return sums;
   };
   const std::vector<CodeSums> expected = weigh(*available_kernels()[0]);

@@ -70,10 +70,8 @@ struct WorkerPoolOptions {
 
 // step() waits up to a fraction of a second for news. It throws kIo when no worker answers for
 // long, kInvalid when all of them have other models, kUnsupported when they speak another version.
-// submit() throws kUnsupported for a request that can't be sent (lathe/answer_check.h, callbacks
-// but for on_text); what a worker's engine says of a request comes as its completion's error.
-// step() tells on_text of pieces as workers send them, each byte once, whoever is lost meanwhile; a
-// request none of whose answers are wanted any more (false) is cancelled.
+// submit() throws kUnsupported for what can't be sent (lathe/answer_check.h, callbacks but on_text,
+// which is told each byte once); what an engine says of a request comes as its completion's error.
 class LATHE_API WorkerPool : public RequestRunner {
  public:
   static std::unique_ptr<WorkerPool> create(std::unique_ptr<WorkerWire> wire,
