@@ -31,6 +31,9 @@ struct Options {
   bool find_rate = false;
   CLI::Option* rate_option = nullptr;
   CLI::Option* traffic_option = nullptr;
+  bool no_shared_memory = false;
+  CLI::Option* parts_option = nullptr;
+  CLI::Option* no_memory_option = nullptr;
 };
 
 void add_options(Tool& tool, Options& o) {
@@ -39,6 +42,13 @@ void add_options(Tool& tool, Options& o) {
                  "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
       ->type_name("URL");
   add_workers(tool, o.workers, app.option_defaults()->get_group());
+  o.parts_option = tool.number(
+      "--part-tokens", o.workers.part_tokens,
+      "Where prompts are computed apart (serve --role): tokens after which what is known of one "
+      "goes on to who writes the answer, while the rest is computed; 0: all of it at the end",
+      0, 1 << 20);
+  o.no_memory_option = app.add_flag("--no-shared-memory", o.no_shared_memory,
+                                    "It goes through sockets, also on one machine");
   o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
   o.traffic_option =
       app.add_option("--traffic", o.traffic,
@@ -77,6 +87,12 @@ void check(const Tool& tool, Options& o) {
     fail_usage("-m says which model the workers of --workers have");
   }
   check_workers(o.workers, {});
+  o.workers.share_memory = !o.no_shared_memory;
+  for (const CLI::Option* option : {o.parts_option, o.no_memory_option}) {
+    if (option->count() > 0 && !o.workers.given()) {
+      fail_usage("{} is for --workers", option->get_name());
+    }
+  }
   if (!o.workers.given()) check_target(o.target);
   parse_traffic(o.traffic);
   if (o.find_rate && o.objective.empty()) {
