@@ -32,19 +32,28 @@ BeginningPart copy_part(Session& session, SequenceId sequence, std::int64_t firs
   return out;
 }
 
-SequenceId add_beginning(Session& session, const Beginning& beginning) {
-  if (beginning.of != beginning_kind(session)) return -1;
+namespace {
+
+// Whether all of it is there, and sound.
+bool append_parts(Session& session, SequenceId sequence, const Beginning& beginning) {
   SessionPages kv(session);
-  const SequenceId sequence = session.add();
   try {
     for (const BeginningPart& part : beginning.parts) {
-      if (part.checksum != checksum_of(part.pages)) break;
+      if (part.checksum != checksum_of(part.pages)) return false;
       kv.append(sequence, part.tokens, part.pages);
     }
   } catch (const Error&) {
-    // No room, or no pages: then some are missing.
+    return false;  // no room, or no pages
   }
-  if (session.length(sequence) == beginning.tokens) return sequence;
+  return session.length(sequence) == beginning.tokens;
+}
+
+}  // namespace
+
+SequenceId add_beginning(Session& session, const Beginning& beginning) {
+  if (beginning.of != beginning_kind(session)) return -1;
+  const SequenceId sequence = session.add();
+  if (append_parts(session, sequence, beginning)) return sequence;
   session.drop(sequence);
   return -1;
 }
