@@ -73,9 +73,10 @@ void add_options(Tool& tool, Options& o) {
       ->type_name("FILE");
   tool.number("--timeout", o.target.timeout, "Seconds to wait for the next piece of an answer", 0.1,
               1e6);
-  tool.number("--vocab", o.target.end_id,
-              "Prompts are random token ids from 256 to below N, the same ones every time", 257,
-              1 << 24);
+  tool.number(
+      "--vocab", o.target.prompts.end_id,
+      "Prompts are random token ids from 256 to below N: the same ones every time, none twice", 257,
+      1 << 24);
   tool.number("--seed", o.seed, "The same seed gives the same times of arrival");
 }
 
@@ -114,7 +115,11 @@ class LoadTest {
  public:
   LoadTest(const Tool& tool, const Options& options, LoadObjective objective,
            std::unique_ptr<WorkerPool> pool)
-      : tool_(tool), options_(options), objective_(objective), pool_(std::move(pool)) {}
+      : tool_(tool),
+        options_(options),
+        target_(options.target),
+        objective_(objective),
+        pool_(std::move(pool)) {}
 
   const LoadReport& run(double rate) {
     const Arrivals arrivals = options_.arrivals == "fixed" ? Arrivals::kFixed : Arrivals::kPoisson;
@@ -125,10 +130,9 @@ class LoadTest {
     ProgressBar bar(tool_, "requests");
     const auto on_end = [&](std::size_t ended) { bar.update(ended, plan.size()); };
     const auto go_on = [] { return stop_signal() == 0; };
-    const LoadTarget& target = options_.target;
-    const auto outcomes =
-        pool_ ? send_load(*pool_, target.first_id, target.end_id, plan, on_end, go_on)
-              : send_load(target, plan, on_end, go_on);
+    const auto outcomes = pool_ ? send_load(*pool_, target_.prompts, plan, on_end, go_on)
+                                : send_load(target_, plan, on_end, go_on);
+    target_.prompts.before += plan.size();
     bar.finish();
     if (stop_signal() != 0) die_of_signal(stop_signal());
     return reports_.emplace_back(summarize_load(plan, outcomes, objective_));
@@ -165,6 +169,7 @@ class LoadTest {
 
   const Tool& tool_;
   const Options& options_;
+  LoadTarget target_;
   LoadObjective objective_;
   std::unique_ptr<WorkerPool> pool_;  // null: a server
   std::vector<LoadReport> reports_;
