@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 // Who waits for an order gives his core to whoever wants it, and after this long leaves it idle:
 // process 0 may be waiting for somebody to type.
+constexpr int kPassed = 1;  // the tag of pass()
 constexpr std::chrono::milliseconds kAwake{2};
 constexpr std::chrono::microseconds kNap{200};
 
@@ -86,6 +87,22 @@ class MpiTransport final : public EnsembleTransport {
     }
   }
 
+  void pass(std::span<std::byte> bytes, int from, int to) noexcept override {
+    while (!bytes.empty()) {
+      const std::size_t count = std::min<std::size_t>(bytes.size(), INT_MAX);
+      MPI_Request request = MPI_REQUEST_NULL;
+      if (rank_ == from) {
+        MPI_Isend(bytes.data(), static_cast<int>(count), MPI_BYTE, to, kPassed, MPI_COMM_WORLD,
+                  &request);
+      } else {
+        MPI_Irecv(bytes.data(), static_cast<int>(count), MPI_BYTE, from, kPassed, MPI_COMM_WORLD,
+                  &request);
+      }
+      wait_for(request);
+      bytes = bytes.subspan(count);
+    }
+  }
+
   [[noreturn]] void abort(int status, const std::string& sentence) noexcept override {
     say_(status, sentence);
     MPI_Abort(MPI_COMM_WORLD, status);
@@ -104,6 +121,10 @@ class MpiTransport final : public EnsembleTransport {
     }
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Irecv(bytes.data(), count, MPI_BYTE, 0, 0, MPI_COMM_WORLD, &request);
+    wait_for(request);
+  }
+
+  static void wait_for(MPI_Request& request) noexcept {
     const Clock::time_point start = Clock::now();
     for (;;) {
       int done = 0;

@@ -35,6 +35,7 @@ struct How {
   LoadOptions load = {};
   KvType kv = KvType::kF16;
   std::shared_ptr<const LoraAdapter> adapter = nullptr;
+  bool by_layers = false;
 };
 
 std::vector<TokenId> some_tokens(std::size_t count, std::int64_t vocabulary) {
@@ -85,6 +86,7 @@ void expect_same(const std::string& path, const How& how, std::initializer_list<
     const test::ThreadEnsemble ensemble(size);
     How together = how;
     together.load.ensemble = ensemble.first();
+    if (how.by_layers) ensemble.first()->share_layers();
     const std::vector<float> got = answers_of(path, together);
     ASSERT_EQ(got.size(), alone.size());
     EXPECT_EQ(std::memcmp(got.data(), alone.data(), got.size() * sizeof(float)), 0)
@@ -118,7 +120,10 @@ TEST_P(EveryFamily, HasTheBitsOfOneProcess) {
   const std::string path = testdata("golden/models/") + GetParam();
   expect_same(path, {.kv = KvType::kF32}, {2, 3});
   const test::TempFolder folder;
-  expect_same(quantized(folder, *Checkpoint::open(path), "w8r"), {}, {2, 3, 5});
+  const std::string packed = quantized(folder, *Checkpoint::open(path), "w8r");
+  expect_same(packed, {}, {2, 3, 5});
+  expect_same(path, {.kv = KvType::kF32, .by_layers = true}, {2});
+  expect_same(packed, {.by_layers = true}, {2});
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(golden_models()),
@@ -265,6 +270,34 @@ TEST_F(EnsembleTest, EachProcessReadsItsOwnRowsAlone) {
     EXPECT_GE(all, stored - stored / 50);
     EXPECT_LE(most, stored * 6 / 10);
   }
+}
+
+TEST_F(EnsembleTest, LayersMayBeSharedOutInPlaceOfRows) {
+  config_.layers.resize(5, config_.layers.front());
+  const std::string path = file("w4");
+  expect_same(path, {.by_layers = true}, {2, 3, 5});
+  expect_same(path, {.load = {.in_memory = true}, .kv = KvType::kInt8, .by_layers = true}, {3});
+  const auto checkpoint = Checkpoint::open(path);
+  for (const int size : {1, 2, 3, 5}) {
+    std::int64_t next = 0;
+    for (const Range layers : layers_by_process(*checkpoint, size)) {
+      EXPECT_EQ(layers.first, next);
+      EXPECT_GT(layers.size(), 0);
+      next = layers.last;
+    }
+    EXPECT_EQ(next, 5);
+  }
+  EXPECT_THROW(layers_by_process(*checkpoint, 6), Error);
+
+  const auto alone = Model::load(checkpoint);
+  const test::ThreadEnsemble two(2);
+  two.first()->share_layers();
+  const auto model = Model::load(checkpoint, nullptr, {.ensemble = two.first()});
+  EXPECT_EQ(model->parameters(), alone->parameters());
+  EXPECT_LT(model->weight_bytes(), alone->weight_bytes() * 2 / 3);
+  const auto layers = static_cast<std::uint64_t>(layers_by_process(*checkpoint, 2)[0].size());
+  EXPECT_EQ(kv_layout(*model, KvType::kF16).page_bytes * 5,
+            kv_layout(*alone, KvType::kF16).page_bytes * layers);
 }
 
 TEST_F(EnsembleTest, KeysAndValuesAreSharedOut) {
