@@ -29,6 +29,7 @@ using namespace lathe::tool;
 
 constexpr const char* kFast = "fast";
 constexpr const char* kGood = "good";
+constexpr const char* kBest = "best";
 
 struct Options {
   std::string scheme = "w4";
@@ -78,11 +79,12 @@ QuantizeOptions make_options(const Tool& tool, const Options& options, const std
   out.overwrite = tool.common().force;
   out.resume = options.resume;
   out.requantize = true;  // with a warning
+  out.descent = options.effort == kBest;
   return out;
 }
 
 bool calibrates(const Options& options) {
-  return !options.calibration.empty() || options.effort == kGood;
+  return !options.calibration.empty() || options.effort == kGood || options.effort == kBest;
 }
 
 StatisticsOptions statistics_options(const Options& options) {
@@ -97,7 +99,7 @@ StatisticsOptions statistics_options(const Options& options) {
 void check_options(const Tool& tool, const Options& options) {
   if (calibrates(options) && !options.importance.empty()) {
     fail_usage("{} and --importance both say how much each input matters; give one",
-               options.calibration.empty() ? "--effort good" : "--calib");
+               options.calibration.empty() ? "--effort " + options.effort : "--calib");
   }
   if (!options.importance_out.empty() && !calibrates(options)) {
     fail_usage("--save-importance needs --calib TEXT, or --effort good");
@@ -295,8 +297,9 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   tool.choice("--effort", options.effort,
               "fast: each weight rounded for itself; good: what that loses made good by others, as "
-              "a text says; the default with --calib, and without it of a text that comes along",
-              {kFast, kGood})
+              "a text says; the default with --calib, and without it of a text that comes along; "
+              "best: then each looked at again",
+              {kFast, kGood, kBest})
       ->default_str("");
   add_budget_options(tool, options.budget);
   app.add_option("--tokenizer", options.tokenizer, "A tokenizer instead of the model's own")

@@ -51,7 +51,7 @@ Archive::~Archive() = default;
 namespace {
 
 // As the caller says, or the user, or the archive.
-std::string base_path(const Archive& archive, const std::string& base) {
+std::string find_base(const Archive& archive, const std::string& base) {
   if (!base.empty()) return base;
   const char* named = std::getenv("LATHE_BASE");
   if (named != nullptr && *named != '\0') return named;
@@ -65,7 +65,7 @@ std::shared_ptr<const Archive> Archive::open(std::shared_ptr<const SafetensorsRe
                                              const std::string& base) {
   std::shared_ptr<Archive> archive(new Archive(std::move(file)));
   if (archive->layout_.base) {
-    archive->open_base(base_path(*archive, base));
+    archive->open_base(find_base(*archive, base));
   }
   return archive;
 }
@@ -94,6 +94,7 @@ void Archive::open_base(const std::string& path) {
     }
     base_.push_back(std::move(bytes));
   }
+  base_path_ = path;
 }
 
 const TensorEntry& Archive::tensor(std::size_t file, std::size_t part) const noexcept {

@@ -39,6 +39,9 @@ class Archive : public std::enable_shared_from_this<Archive> {
   // The base's files, as many as its layout has, with their sizes.
   const std::vector<std::shared_ptr<const MappedFile>>& base() const noexcept { return base_; }
 
+  // Where it was found; "" without one.
+  const std::string& base_path() const noexcept { return base_path_; }
+
   // Bytes of a file from `offset` on, which exist.
   void read(std::size_t file, std::uint64_t offset, std::span<std::byte> out) const;
   bool unchanged() const noexcept;
@@ -57,6 +60,7 @@ class Archive : public std::enable_shared_from_this<Archive> {
   std::vector<std::size_t> first_tensor_;  // by file
   std::unique_ptr<ChunkIndex[]> indices_;  // by tensor of the archive
   std::vector<std::shared_ptr<const MappedFile>> base_;
+  std::string base_path_;
   std::unique_ptr<KeptChunks> kept_;
 };
 

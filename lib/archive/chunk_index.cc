@@ -1,5 +1,7 @@
 #include "archive/chunk_index.h"
 
+#include <utility>
+
 #include "base/byte_reader.h"
 #include "base/escape.h"
 #include "base/fail.h"

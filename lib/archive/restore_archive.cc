@@ -112,21 +112,11 @@ ArchiveContents archive_contents(const std::string& path) { return contents_of(*
 
 ArchiveContents restore_archive(const std::string& path, const std::string& output,
                                 const ArchiveOptions& options) {
-  namespace fs = std::filesystem;
   const auto archive = open(path);
   const ArchiveContents contents = contents_of(*archive);
-  std::error_code absent;
-  if (fs::equivalent(path, output, absent)) {
-    fail(ErrorCode::kUsage, "{}: is the archive that is read; give the output another name",
-         quoted(output));
-  }
-  for (const auto& file : archive->base()) {
-    if (fs::equivalent(file->path(), output, absent)) {
-      fail(ErrorCode::kUsage,
-           "{}: is a file of the model that {} is the difference to; give the output another name",
-           quoted(output), quoted(path));
-    }
-  }
+  std::vector<std::string> read = {path, archive->base_path()};
+  for (const auto& file : archive->base()) read.push_back(file->path());
+  refuse_as_output(read, output);
   check_base(*archive);
   Restorer restorer(*archive, options);
   if (!contents.folder) {
@@ -136,9 +126,7 @@ ArchiveContents restore_archive(const std::string& path, const std::string& outp
   const bool model = std::ranges::count(contents.names, "config.json") != 0;
   OutputFolder folder(output, options.overwrite, model ? "config.json" : contents.names.front());
   for (std::size_t i = 0; i < contents.names.size(); ++i) {
-    const std::string to = folder.file(contents.names[i]);
-    fs::create_directories(fs::path(to).parent_path());
-    restorer.restore(i, to, false);
+    restorer.restore(i, folder.file(contents.names[i]), false);
   }
   folder.commit();
   return contents;

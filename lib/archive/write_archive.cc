@@ -360,15 +360,12 @@ Base describe_base(const std::vector<SourceFile>& files, const std::string& path
   return out;
 }
 
-// None of the files that are read may be the one that is written: they would be lost.
-void check_output(const std::vector<SourceFile>& files, const std::string& output) {
-  std::error_code absent;
-  for (const SourceFile& file : files) {
-    if (std::filesystem::equivalent(file.bytes->path(), output, absent)) {
-      fail(ErrorCode::kUsage, "{}: is a file of a model that is read; give the output another name",
-           quoted(output));
-    }
-  }
+// A model as it is named, and its files.
+void refuse_own_files(const std::string& model, const std::vector<SourceFile>& files,
+                      const std::string& output) {
+  std::vector<std::string> read = {model};
+  for (const SourceFile& file : files) read.push_back(file.bytes->path());
+  refuse_as_output(read, output);
 }
 
 }  // namespace
@@ -380,14 +377,14 @@ ArchiveReport write_archive(const std::string& model, const std::string& output,
   }
   const ModelFiles files = model_files(model);
   std::vector<SourceFile> source = source_files(files), base;
-  check_output(source, output);
+  refuse_own_files(model, source, output);
   std::optional<BaseTensors> tensors;
   Layout layout;
   layout.open = files.open;
   if (!options.base.empty()) {
     // Only what has tensors is ever looked at again.
     base = source_files(model_files(options.base));
-    check_output(base, output);
+    refuse_own_files(options.base, base, output);
     std::erase_if(base, [](const SourceFile& file) { return file.tensors.empty(); });
     tensors.emplace(base);
     layout.base = describe_base(base, options.base, output);

@@ -7,8 +7,8 @@
 #include "lathe/embedding.h"
 #include "lathe/host/json_text.h"
 
+#include "base/float_array.h"
 #include "base/json.h"
-#include "base/shortest_float.h"
 #include "batch/openai_body.h"
 
 namespace lathe {
@@ -47,12 +47,6 @@ void put_answer(Json& out, const Generation& sample, const BatchRow& row,
   if (row.alternatives) out["logprobs"] = logprobs_json(sample, row, tokenizer);
 }
 
-Json numbers_json(const std::vector<float>& vector) {
-  Json out = Json::array();
-  for (const float x : vector) out.push_back(shortest_double(x));
-  return out;
-}
-
 Json timings_json(const Completion& completion) {
   const CompletionTimings& t = completion.timings;
   const double steps = static_cast<double>(generated_tokens(completion)) -
@@ -82,7 +76,7 @@ Json plain_answer(const BatchRow& row, const Completion& completion, const Token
     }
   }
   if (context.vectors) {
-    out["embedding"] = numbers_json(vector_of(completion));
+    out["embedding"] = float_array(vector_of(completion));
   } else if (row.samples == 1) {
     put_answer(out, completion.samples.front(), row, tokenizer);
   } else {

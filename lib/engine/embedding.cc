@@ -1,8 +1,6 @@
 #include "lathe/embedding.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -11,9 +9,10 @@
 
 #include "base/escape.h"
 #include "base/fail.h"
+#include "base/float_array.h"
 #include "base/json.h"
-#include "base/shortest_float.h"
 #include "checkpoint/embedding_files.h"
+#include "engine/pooled_states.h"
 
 namespace lathe {
 namespace {
@@ -73,17 +72,11 @@ std::vector<float> shortened(std::vector<float> vector, std::int64_t dimensions,
   if (dimensions == std::ssize(vector)) return vector;
   vector.resize(static_cast<std::size_t>(dimensions));
   if (!normalized) return vector;
-  double squares = 0.0;
-  for (const float x : vector) squares += static_cast<double>(x) * static_cast<double>(x);
-  const double length = std::max(std::sqrt(squares), 1e-12);
+  const double length = length_of<float>(vector);
   for (float& x : vector) x = static_cast<float>(static_cast<double>(x) / length);
   return vector;
 }
 
-std::string vector_json(std::span<const float> vector) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::array();
-  for (const float x : vector) out.push_back(shortest_double(x));
-  return json_text(out);
-}
+std::string vector_json(std::span<const float> vector) { return json_text(float_array(vector)); }
 
 }  // namespace lathe

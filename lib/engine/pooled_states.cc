@@ -20,12 +20,7 @@ void PooledStates::add(std::span<const float> states) {
 }
 
 std::vector<float> PooledStates::vector(bool normalized) const {
-  double divisor = static_cast<double>(count_);
-  if (normalized) {
-    double squares = 0.0;
-    for (const double x : sum_) squares += x * x;
-    divisor = std::max(std::sqrt(squares), 1e-12);
-  }
+  const double divisor = normalized ? length_of<double>(sum_) : static_cast<double>(count_);
   std::vector<float> out;
   out.reserve(sum_.size());
   for (const double x : sum_) out.push_back(static_cast<float>(x / divisor));

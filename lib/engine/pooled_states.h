@@ -1,12 +1,22 @@
 // Hidden states of a text's tokens, as they come, and the vector that they become.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
 #include "lathe/embedding.h"
 
 namespace lathe {
+
+// The Euclidean length, never 0: a vector divided by it has length 1, if any.
+template <typename Number>
+double length_of(std::span<const Number> vector) {
+  double squares = 0.0;
+  for (const auto x : vector) squares += static_cast<double>(x) * static_cast<double>(x);
+  return std::max(std::sqrt(squares), 1e-12);
+}
 
 class PooledStates {
  public:

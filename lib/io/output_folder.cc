@@ -102,10 +102,8 @@ OutputFolder::~OutputFolder() {
 
 std::string OutputFolder::file(const std::string& name) const {
   std::string out = state_->temporary + "/" + name;
-  if (const std::size_t slash = name.find('/'); slash != std::string::npos) {
-    std::error_code ignored;  // opening the file fails in words
-    fs::create_directory(state_->temporary + "/" + name.substr(0, slash), ignored);
-  }
+  std::error_code ignored;  // opening the file fails in words
+  fs::create_directories(fs::path(out).parent_path(), ignored);
   return out;
 }
 

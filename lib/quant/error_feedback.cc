@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "kernels/forward_kernels.h"
 #include "kernels/select.h"
@@ -22,7 +23,8 @@ std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-ErrorFeedback::ErrorFeedback(std::span<const float> products, std::int64_t n, ThreadPool& pool)
+ErrorFeedback::ErrorFeedback(std::span<const float> products, std::int64_t n, ThreadPool& pool,
+                             bool keep)
     : n_(n), order_(index(n)) {
   sort(products);
   std::vector<float> lower(index(n * n));
@@ -30,12 +32,17 @@ ErrorFeedback::ErrorFeedback(std::span<const float> products, std::int64_t n, Th
   for (int i = 0; i < kTries; ++i, damping *= kMoreDamping) {
     if (!factor(products, damping, lower, pool)) continue;
     store(lower);
+    if (!keep) return;
+    products_.assign(products.begin(), products.end());
+    const float more = added(products, damping);
+    for (std::int64_t k = 0; k < n; ++k) products_[index(k * n + k)] += more;
     return;
   }
   // Inputs that are all 0, or next to it: nothing to make good.
   std::fill(lower.begin(), lower.end(), 0.0f);
   for (std::int64_t i = 0; i < n; ++i) lower[index(i * n + i)] = 1.0f;
   store(lower);
+  if (keep) products_ = std::move(lower);
 }
 
 void ErrorFeedback::sort(std::span<const float> products) {
@@ -45,18 +52,22 @@ void ErrorFeedback::sort(std::span<const float> products) {
   });
 }
 
+float ErrorFeedback::added(std::span<const float> products, double damping) const {
+  double power = 0.0;
+  for (std::int64_t i = 0; i < n_; ++i) power += static_cast<double>(products[index(i * n_ + i)]);
+  return static_cast<float>(damping * power / static_cast<double>(n_));
+}
+
 // Inputs from the last to the first: L Lᵀ of that is R Rᵀ, read from the other end.
 bool ErrorFeedback::factor(std::span<const float> products, double damping,
                            std::vector<float>& lower, ThreadPool& pool) const {
-  double power = 0.0;
-  for (std::int64_t i = 0; i < n_; ++i) power += static_cast<double>(products[index(i * n_ + i)]);
-  const auto added = static_cast<float>(damping * power / static_cast<double>(n_));
+  const float more = added(products, damping);
   pool.parallel_for(n_, 16, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t r = first; r < last; ++r) {
       const float* from = products.data() + input(n_ - 1 - r) * n_;
       float* to = lower.data() + r * n_;
       for (std::int64_t c = 0; c <= r; ++c) to[c] = from[input(n_ - 1 - c)];
-      to[r] += added;
+      to[r] += more;
     }
   });
   return cholesky(lower, n_, pool);

@@ -27,10 +27,14 @@ class ErrorFeedback {
   static constexpr std::int64_t kBlock = 32;
 
   // products: H, n × n, symmetric and finite, with a diagonal >= 0. `pool` shares the work; the
-  // bits are the same for every number of threads and every kernel table.
-  ErrorFeedback(std::span<const float> products, std::int64_t n, ThreadPool& pool);
+  // bits are the same for every number of threads and every kernel table. `keep`: H is kept beside
+  // its factor, for a second look (quant/descent.h).
+  ErrorFeedback(std::span<const float> products, std::int64_t n, ThreadPool& pool,
+                bool keep = false);
 
   std::int64_t inputs() const noexcept { return n_; }
+  // H, with what keeps it from being singular on its diagonal; null where it was not kept.
+  const float* products() const noexcept { return products_.empty() ? nullptr : products_.data(); }
   // The input that is rounded as number c.
   std::int64_t input(std::int64_t c) const noexcept { return order_[static_cast<std::size_t>(c)]; }
 
@@ -41,11 +45,14 @@ class ErrorFeedback {
 
  private:
   void sort(std::span<const float> products);
+  // What a damping adds to each power.
+  float added(std::span<const float> products, double damping) const;
   bool factor(std::span<const float> products, double damping, std::vector<float>& lower,
               ThreadPool& pool) const;
   void store(const std::vector<float>& lower);
 
   std::int64_t n_;
+  std::vector<float> products_;
   std::vector<std::int64_t> order_;
   std::vector<float> before_;
   std::vector<float> within_;

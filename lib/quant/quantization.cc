@@ -168,11 +168,12 @@ std::span<std::byte> QuantizeWorkshop::take(std::size_t bytes) {
 }
 
 const ErrorFeedback& QuantizeWorkshop::feedback(std::shared_ptr<const std::vector<float>> products,
-                                                std::int64_t inputs) {
-  if (products != products_) {
+                                                std::int64_t inputs, bool keep) {
+  const bool known = products == products_ && (!keep || feedback_->products() != nullptr);
+  if (!known) {
     feedback_ = nullptr;
     products_ = std::move(products);
-    feedback_ = std::make_unique<const ErrorFeedback>(*products_, inputs, pool_);
+    feedback_ = std::make_unique<const ErrorFeedback>(*products_, inputs, pool_, keep);
   }
   return *feedback_;
 }
@@ -325,7 +326,7 @@ const ErrorFeedback* Quantization::feedback_of(const TensorInfo& info) {
   if (products->size() != inputs * inputs) {
     fail(ErrorCode::kBug, "{} products for {} inputs", products->size(), inputs);
   }
-  return &workshop_->feedback(std::move(products), info.cols());
+  return &workshop_->feedback(std::move(products), info.cols(), options_.descent);
 }
 
 // ggml's blocks need rows of whole blocks; where blocks of 256 don't fit, those of 32 do that hold

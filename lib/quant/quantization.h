@@ -39,8 +39,9 @@ class QuantizeWorkshop {
   // On a multiple of 64 bytes; valid until the next call but one.
   std::span<std::byte> take(std::size_t bytes);
   // The factor of products; the last one is kept, as several matrices read the same inputs.
+  // `keep`: as ErrorFeedback has it.
   const ErrorFeedback& feedback(std::shared_ptr<const std::vector<float>> products,
-                                std::int64_t inputs);
+                                std::int64_t inputs, bool keep);
 
  private:
   struct Buffer;

@@ -48,6 +48,7 @@ QuantizeOptions options_of(const Recipe& recipe, const RebuildOptions& options,
          quoted(file));
   }
   out.products = options.products;
+  out.descent = recipe.descent;
   return out;
 }
 

@@ -14,6 +14,7 @@ namespace lathe {
 namespace {
 
 constexpr const char* kGood = "good";
+constexpr const char* kBest = "best";
 
 }  // namespace
 
@@ -23,7 +24,7 @@ std::string Recipe::text() const {
   nlohmann::ordered_json inner = {{"revision", revision}, {"version", version}, {"scheme", scheme}};
   if (!rules.empty()) inner["rules"] = std::move(list);
   if (!importance.empty()) inner["importance"] = importance;
-  if (feedback) inner["effort"] = kGood;
+  if (feedback) inner["effort"] = descent ? kBest : kGood;
   const nlohmann::ordered_json outer = {{"quantize", std::move(inner)}};
   return outer.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -35,6 +36,7 @@ Recipe make_recipe(const QuantizeOptions& options) {
   recipe.rules = options.rules;
   if (!options.importance.empty()) recipe.importance = importance_checksum(options.importance);
   recipe.feedback = options.products != nullptr;
+  recipe.descent = recipe.feedback && options.descent;
   return recipe;
 }
 
@@ -64,8 +66,11 @@ Recipe parse_recipe(std::string_view text, const std::string& file) {
     recipe.importance = importance->as_string();
   }
   if (const auto effort = view.find("effort")) {
-    if (effort->as_string() != kGood) effort->fail_here("is no effort that is known here");
     recipe.feedback = true;
+    recipe.descent = effort->as_string() == kBest;
+    if (!recipe.descent && effort->as_string() != kGood) {
+      effort->fail_here("is no effort that is known here");
+    }
   }
   return recipe;
 }

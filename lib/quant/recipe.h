@@ -7,7 +7,7 @@
 //
 // rules: [pattern, scheme], the last that matches counts. importance: XXH3-64 of the importance
 // matrix, where one was used. effort: "good" where errors were fed back (by the products of the
-// text that the importance matrix was measured on too).
+// text that the importance matrix was measured on too), "best" where weights were looked at again.
 #pragma once
 
 #include <string>
@@ -27,6 +27,7 @@ struct Recipe {
   std::vector<QuantizeRule> rules;
   std::string importance;  // checksum, or empty
   bool feedback = false;
+  bool descent = false;
 
   std::string text() const;
 };

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::int64_t kLanes = 16;
 
+// How often scales and codes are looked at again.
+constexpr int kRounds = 2;
+
 std::size_t lanes(std::int64_t n) { return static_cast<std::size_t>(n * kLanes); }
 
 }  // namespace
@@ -35,7 +38,11 @@ TileQuantizer::TileQuantizer(const PackedScheme& scheme, std::int64_t cols, floa
       unit_(unit),
       importance_(group_weights(importance, cols, group_size_)),
       codes_(lanes(cols)) {
-  if (feedback != nullptr) feedback_.emplace(*feedback);
+  if (feedback != nullptr) {
+    feedback_.emplace(*feedback);
+    lost_.resize(codes_.size());
+    if (feedback->products() != nullptr) descent_.emplace(*feedback);
+  }
   // Behind the last value nothing is next to anything.
   const auto values = static_cast<std::size_t>(scheme.grid ? grid_values(scheme.bits) : 16);
   for (std::size_t i = 0; i < grid.size(); ++i) grid_[i] = grid[std::min(i, values - 1)];
@@ -60,9 +67,16 @@ void TileQuantizer::quantize(const float* rows, std::int64_t count, std::int64_t
   round_factors(scales_, tile);
   if (scheme_.minimums) round_factors(minimums_, tile);
   if (feedback_) {
-    feedback_->run(codes_.data(), [this](std::int64_t k, const float* wanted, float* lost) {
+    weights_ = codes_;
+    feedback_->run(weights_.data(), [this](std::int64_t k, const float* wanted, float* lost) {
       encode_input(k, wanted, lost);
+      std::copy_n(lost, kLanes, lost_.data() + k * kLanes);
     });
+    if (descent_) improve();
+    for (std::int64_t k = 0; k < cols_ * kLanes; ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      errors_[k % kLanes].add(weights_[at], lost_[at]);
+    }
   } else {
     for (std::int64_t g = 0; g < groups_; ++g) encode(g);
   }
@@ -125,7 +139,8 @@ void TileQuantizer::encode(std::int64_t g) {
 }
 
 void TileQuantizer::encode_input(std::int64_t k, const float* wanted, float* lost) {
-  float* weights = codes_.data() + k * kLanes;
+  float* codes = codes_.data() + k * kLanes;
+  const float* weights = weights_.data() + k * kLanes;
   const float* scales = scales_.values.data() + k / group_size_ * kLanes;
   float minimums[kLanes];
   const auto zero = static_cast<float>(zero_code(scheme_));
@@ -135,7 +150,6 @@ void TileQuantizer::encode_input(std::int64_t k, const float* wanted, float* los
                       ? minimums_.values[lanes(k / group_size_) + static_cast<std::size_t>(r)]
                       : -zero * scales[r];
   }
-  float codes[kLanes];
   float ignored[2][kLanes];
   std::copy_n(wanted, kLanes, codes);
   if (scheme_.grid) {
@@ -146,9 +160,92 @@ void TileQuantizer::encode_input(std::int64_t k, const float* wanted, float* los
   for (std::int64_t r = 0; r < kLanes; ++r) {
     const float value = scheme_.grid ? grid_[static_cast<std::size_t>(codes[r])] : codes[r];
     lost[r] = weights[r] - (scales[r] * value + minimums[r]);
-    errors_[r].add(weights[r], lost[r]);
-    weights[r] = codes[r];
   }
+}
+
+void TileQuantizer::values_of(std::int64_t k, float* values) const noexcept {
+  const float* codes = codes_.data() + k * kLanes;
+  const auto zero = static_cast<float>(zero_code(scheme_));
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    values[r] = scheme_.grid ? grid_[static_cast<std::size_t>(codes[r])] : codes[r] - zero;
+  }
+}
+
+void TileQuantizer::improve() {
+  descent_->start(lost_.data());
+  // A scale for a whole row is nearly always right, and minimums go with their scales.
+  const bool scales = scheme_.group != 0 && !scheme_.minimums;
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::int64_t g = 0; g < groups_ && scales; ++g) improve_scales(g);
+    for (std::int64_t k = 0; k < cols_; ++k) improve_codes(k);
+  }
+}
+
+void TileQuantizer::improve_scales(std::int64_t g) {
+  const std::int64_t first = g * group_size_;
+  const std::int64_t n = std::min(group_size_, cols_ - first);
+  group_values_.resize(lanes(n));
+  for (std::int64_t k = 0; k < n; ++k) values_of(first + k, group_values_.data() + k * kLanes);
+  Descent::ScaleSlope slope;
+  descent_->weigh(first, n, group_values_.data(), &slope);
+  float by[kLanes] = {};
+  bool any = false;
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    if (!(slope.cost[r] > 0.0f)) continue;
+    const auto at = lanes(g) + static_cast<std::size_t>(r);
+    const float scale = scales_.values[at];
+    const HeldScale held = held_scale(g, r, scale + slope.gain[r] / slope.cost[r]);
+    const float grown = held.value - scale;
+    if (grown == 0.0f || !std::isfinite(grown)) continue;
+    // What the file can hold next to the best is not always better than what was.
+    if (!(2.0f * slope.gain[r] * grown > grown * grown * slope.cost[r])) continue;
+    by[r] = grown;
+    any = true;
+    scales_.values[at] = held.value;
+    scales_.halves[at] = held.half;
+    scales_.bytes[at] = held.byte;
+  }
+  if (!any) return;
+  descent_->move_scales(first, n, group_values_.data(), by);
+  for (std::int64_t k = 0; k < n * kLanes; ++k) {
+    lost_[lanes(first) + static_cast<std::size_t>(k)] -=
+        by[k % kLanes] * group_values_[static_cast<std::size_t>(k)];
+  }
+}
+
+void TileQuantizer::improve_codes(std::int64_t k) {
+  const float power = descent_->power(k);
+  if (!(power > 0.0f)) return;
+  float* now = lost_.data() + k * kLanes;
+  float wanted[kLanes];
+  descent_->pull(k, wanted);
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    wanted[r] = weights_[lanes(k) + static_cast<std::size_t>(r)] - now[r] + wanted[r] / power;
+  }
+  float lost[kLanes];
+  encode_input(k, wanted, lost);
+  float by[kLanes];
+  bool any = false;
+  for (std::int64_t r = 0; r < kLanes; ++r) {
+    by[r] = now[r] - lost[r];
+    any = any || by[r] != 0.0f;
+  }
+  if (!any) return;
+  descent_->move(k, by);
+  std::copy_n(lost, kLanes, now);
+}
+
+TileQuantizer::HeldScale TileQuantizer::held_scale(std::int64_t g, std::int64_t r,
+                                                   float wanted) const noexcept {
+  if (scheme_.form != ScaleForm::kTwoLevel) {
+    const std::uint16_t half = f32_to_f16(wanted);
+    return {f16_to_f32(half), half, 0};
+  }
+  const std::int64_t super = g * group_size_ / kPackedSuperGroup;
+  const float step = f16_to_f32(scales_.supers[lanes(super) + static_cast<std::size_t>(r)]);
+  const float steps = step == 0.0f ? 0.0f : std::nearbyint(wanted / step);
+  const auto byte = static_cast<std::int8_t>(std::clamp(steps, -127.0f, 127.0f));
+  return {static_cast<float>(byte) * step, 0, byte};
 }
 
 void TileQuantizer::round_factors(Factors& f, std::int64_t tile) const {

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "quant/descent.h"
 #include "quant/error_feedback.h"
 #include "tensor/packed_layout.h"
 
@@ -49,7 +50,8 @@ class TileQuantizer {
  public:
   // `importance` has `cols` values >= 0, or is empty (all inputs matter alike). `unit` is what
   // the packed matrix multiplies its scales with. `grid` is used where the scheme has one.
-  // `feedback` may be null: every weight is rounded for itself; else it outlives this.
+  // `feedback` may be null: every weight is rounded for itself; else it outlives this, and where it
+  // has its products scales and codes are looked at again.
   TileQuantizer(const PackedScheme& scheme, std::int64_t cols, float unit,
                 std::span<const float> importance, const Grid& grid = {},
                 const ErrorFeedback* feedback = nullptr);
@@ -73,6 +75,19 @@ class TileQuantizer {
   void encode(std::int64_t group);
   // The codes of input k are those next to `wanted`; `lost` gets what the weights lose (16 each).
   void encode_input(std::int64_t k, const float* wanted, float* lost);
+  // What codes_ say of input k beside the scale.
+  void values_of(std::int64_t k, float* values) const noexcept;
+  // Scales and codes, once more beside the others as they have become.
+  void improve();
+  void improve_scales(std::int64_t group);
+  void improve_codes(std::int64_t k);
+  // The scale of a group and row that the file can hold next to `wanted`, and its form.
+  struct HeldScale {
+    float value;
+    std::uint16_t half;
+    std::int8_t byte;
+  };
+  HeldScale held_scale(std::int64_t group, std::int64_t row, float wanted) const noexcept;
   void round_factors(Factors& factors, std::int64_t tile) const;
   void round_two_level(Factors& factors) const;
   PackedScheme scheme_;
@@ -88,6 +103,9 @@ class TileQuantizer {
   RowError errors_[16];       // of the tile at hand, in units
   std::vector<float> codes_;  // [cols][16]: first the weights, in units, then their codes
   std::optional<FeedbackRows> feedback_;
+  std::optional<Descent> descent_;
+  std::vector<float> weights_, lost_;  // [cols][16], in units: with feedback
+  std::vector<float> group_values_;    // scratch
   Factors scales_;
   Factors minimums_;
 };

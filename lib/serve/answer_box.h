@@ -13,20 +13,24 @@ namespace lathe {
 
 class AnswerBox {
  public:
-  // `on_end` is told when end() was called.
-  explicit AnswerBox(std::function<void()> on_end = {}) : on_end_(std::move(on_end)) {}
+  // `on_end` is told when end() was called, `on_piece` after each put().
+  explicit AnswerBox(std::function<void()> on_end = {}, std::function<void()> on_piece = {})
+      : on_end_(std::move(on_end)), on_piece_(std::move(on_piece)) {}
 
   void put(AnswerPiece piece) {
-    const std::lock_guard lock(mutex_);
-    // Whoever reads slowly gets more at once, not more pieces.
-    std::vector<AnswerPiece>& pieces = news_.pieces;
-    if (!pieces.empty() && pieces.back().sample == piece.sample &&
-        pieces.back().reasoning == piece.reasoning) {
-      pieces.back().text += piece.text;
-    } else {
-      pieces.push_back(std::move(piece));
+    {
+      const std::lock_guard lock(mutex_);
+      // Whoever reads slowly gets more at once, not more pieces.
+      std::vector<AnswerPiece>& pieces = news_.pieces;
+      if (!pieces.empty() && pieces.back().sample == piece.sample &&
+          pieces.back().reasoning == piece.reasoning) {
+        pieces.back().text += piece.text;
+      } else {
+        pieces.push_back(std::move(piece));
+      }
+      changed_.notify_one();
     }
-    changed_.notify_one();
+    if (on_piece_) on_piece_();
   }
 
   void end(Completion completion) {
@@ -52,7 +56,7 @@ class AnswerBox {
   std::mutex mutex_;
   std::condition_variable changed_;
   AnswerNews news_;
-  const std::function<void()> on_end_;
+  const std::function<void()> on_end_, on_piece_;
   std::atomic<bool> abandoned_{false};
 };
 

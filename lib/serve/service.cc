@@ -89,8 +89,9 @@ class EngineService final : public Service {
   }
 
   std::shared_ptr<PendingAnswer> submit(Request request, bool stream_reasoning,
-                                        std::function<void()> on_end) override {
-    auto box = std::make_shared<AnswerBox>(std::move(on_end));
+                                        std::function<void()> on_end,
+                                        std::function<void()> on_piece) override {
+    auto box = std::make_shared<AnswerBox>(std::move(on_end), std::move(on_piece));
     request.on_text = [box](int sample, std::string_view text) {
       box->put({sample, std::string(text)});
       return !box->abandoned();

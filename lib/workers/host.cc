@@ -11,11 +11,21 @@
 namespace lathe {
 namespace {
 
+// A request that runs, and how much of its text its client was sent.
+struct HostedRow {
+  std::shared_ptr<PendingAnswer> answer;
+  bool streams = false;
+  struct Sent {
+    std::uint64_t text = 0, reasoning = 0;  // bytes
+  };
+  std::map<int, Sent> sent = {};  // by sample
+};
+
 // A client, from its greeting on.
 struct Client {
   std::uint64_t session = 0;
   int silence = 0;  // ticks since it said something
-  std::map<RowId, std::shared_ptr<PendingAnswer>> rows;
+  std::map<RowId, HostedRow> rows;
 };
 
 // Whether an answer ended before it was one, since the engine stops.
@@ -47,7 +57,13 @@ class Host final : public WorkerHost {
     std::vector<WorkerMail> out;
     for (auto& [name, client] : clients_) {
       for (auto at = client.rows.begin(); at != client.rows.end();) {
-        AnswerNews news = at->second->wait(std::chrono::milliseconds(0));
+        HostedRow& row = at->second;
+        AnswerNews news = row.answer->wait(std::chrono::milliseconds(0));
+        if (row.streams) {
+          for (AnswerPiece& piece : news.pieces) {
+            out.push_back({name, piece_of(client, at->first, row, std::move(piece))});
+          }
+        }
         if (!news.done) {
           ++at;
           continue;
@@ -88,6 +104,13 @@ class Host final : public WorkerHost {
     return encode_message(Result{client.session, std::move(done)});
   }
 
+  static std::string piece_of(const Client& client, RowId id, HostedRow& row, AnswerPiece piece) {
+    HostedRow::Sent& sent = row.sent[piece.sample];
+    std::uint64_t& count = piece.reasoning ? sent.reasoning : sent.text;
+    const std::uint64_t at = std::exchange(count, count + piece.text.size());
+    return encode_message(Piece{client.session, id, at, std::move(piece)});
+  }
+
   // The client whose session it is; null: unknown.
   Client* find(const std::string& name, std::uint64_t session) {
     const auto at = clients_.find(name);
@@ -123,9 +146,10 @@ class Host final : public WorkerHost {
       failed.error = Failure{error.code(), error.message()};
       return {{name, answer(*client, row.id, std::move(failed))}};
     }
-    auto pending = service_.submit(std::move(request), false, options_.on_news);
+    auto pending = service_.submit(std::move(request), row.streams, options_.on_news,
+                                   row.streams ? options_.on_news : std::function<void()>());
     if (pending == nullptr) return {{name, encode_message(Back{row.session, row.id})}};
-    client->rows.emplace(row.id, std::move(pending));
+    client->rows.emplace(row.id, HostedRow{std::move(pending), row.streams});
     return {};
   }
 
@@ -138,7 +162,7 @@ class Host final : public WorkerHost {
     const Client* client = find(name, ping.session);
     if (client == nullptr) return stranger(name);
     Pong pong{ping.session, ping.number, {}};
-    for (const auto& [id, answer] : client->rows) pong.rows.push_back(id);
+    for (const auto& [id, held] : client->rows) pong.rows.push_back(id);
     return {{name, encode_message(pong)}};
   }
 

@@ -34,7 +34,7 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Row> S>
 void fields(A& a, S& s) {
-  a(s.session, s.id, s.request);
+  a(s.session, s.id, s.streams, s.request);
 }
 
 template <typename A, Some<Result> S>
@@ -58,6 +58,17 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Stranger> S>
 void fields(A&, S&) {}
+
+template <typename A, Some<AnswerPiece> S>
+void fields(A& a, S& s) {
+  auto& [sample, text, reasoning] = s;
+  a(sample, text, reasoning);
+}
+
+template <typename A, Some<Piece> S>
+void fields(A& a, S& s) {
+  a(s.session, s.id, s.at, s.piece);
+}
 
 namespace {
 

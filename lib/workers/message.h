@@ -4,6 +4,7 @@
 //            <── Welcome   the worker has it: the session that everything else belongs to
 //            <── Refusal   it has another, or speaks another version
 //   Row      ──>           a request
+//            <── Piece     text of its answer that is certain, where that was asked for
 //            <── Result    its answer
 //            <── Back      there is no room for it, or the worker ends
 //   Cancel   ──>
@@ -21,11 +22,12 @@
 #include <vector>
 
 #include "lathe/engine.h"
+#include "lathe/serve/service.h"
 #include "lathe/workers/identity.h"
 
 namespace lathe {
 
-inline constexpr std::uint8_t kWorkerVersion = 2;
+inline constexpr std::uint8_t kWorkerVersion = 3;
 
 using RowId = std::uint64_t;
 
@@ -44,7 +46,8 @@ struct Refusal {
 struct Row {
   std::uint64_t session = 0;
   RowId id = 0;
-  std::string request;  // request_message.h
+  bool streams = false;  // its text is wanted in pieces, too
+  std::string request;   // request_message.h
 };
 struct Result {
   std::uint64_t session = 0;
@@ -68,9 +71,15 @@ struct Pong {
   std::vector<RowId> rows;
 };
 struct Stranger {};
+struct Piece {
+  std::uint64_t session = 0;
+  RowId id = 0;
+  std::uint64_t at = 0;  // bytes of the same sample, and of the same kind, before it
+  AnswerPiece piece;
+};
 
 using WorkerMessage =
-    std::variant<Hello, Welcome, Refusal, Row, Result, Back, Cancel, Ping, Pong, Stranger>;
+    std::variant<Hello, Welcome, Refusal, Row, Result, Back, Cancel, Ping, Pong, Stranger, Piece>;
 
 std::string encode_message(const WorkerMessage& message);
 // Throws kInvalid for what is none, kUnsupported for another version's.

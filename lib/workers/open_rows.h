@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "workers/message.h"
+#include "workers/told_text.h"
 
 namespace lathe {
 
@@ -27,6 +28,7 @@ struct OpenRow {
   std::uint64_t ping = 0;                  // that worker's last ping before it was sent
   bool at_prompt = false;                  // that one computes its prompt
   bool apart = true;                       // its prompt may be computed by another
+  ToldText told = {};                      // where its text is wanted in pieces
 };
 
 class OpenRows {

@@ -176,8 +176,9 @@ class Pool final : public WorkerPool {
   void give(RowId id, const Place& place) {
     const Request& request = rows_.find(id)->request;
     KnownWorker& worker = workers_[place.worker];
-    send(place.worker,
-         Row{worker.session, id, send_request(place.prompt ? prompt_alone(request) : request)});
+    const bool streams = !place.prompt && static_cast<bool>(request.on_text);
+    send(place.worker, Row{worker.session, id, streams,
+                           send_request(place.prompt ? prompt_alone(request) : request)});
     pass(place.worker);
     rows_.give(id, place.worker, worker.pings, place.prompt);
     worker.rows.insert(id);
@@ -274,7 +275,35 @@ class Pool final : public WorkerPool {
       row->worker.reset();
     }
     count(result.completion);
-    close(id, result.completion);
+    Completion done = result.completion;
+    if (!done.error && row->request.on_text) {
+      done.error = failure_of([&] { row->told.end(row->request, done); });
+    }
+    close(id, std::move(done));
+  }
+
+  void hear(std::size_t number, const Piece& piece) {
+    if (!belongs(workers_[number], piece.session)) return;
+    OpenRow* row = rows_.find(piece.id);
+    if (row == nullptr || row->worker != number || !row->request.on_text) return;
+    if (auto error = failure_of([&] { row->told.tell(row->request, piece.piece, piece.at); })) {
+      Completion failed;
+      failed.error = std::move(error);
+      close(piece.id, std::move(failed));
+    } else if (row->told.unheard(row->request)) {
+      cancel(piece.id);
+    }
+  }
+
+  // What the caller's own code throws is its request's.
+  template <typename Tell>
+  static std::optional<Failure> failure_of(Tell&& tell) {
+    try {
+      tell();
+      return std::nullopt;
+    } catch (const Error& error) {
+      return Failure{error.code(), error.message()};
+    }
   }
 
   // Somebody has computed a prompt, or could not: then who writes the answer says why.

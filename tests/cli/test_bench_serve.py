@@ -176,9 +176,12 @@ class BenchServe(ToolTest):
                          "in=40..60,out=2..8,n=30", "--vocab", "400", "--json")
         run = json.loads(result.out)["runs"][0]
         self.assertEqual((run["answered"], run["failed"]), (30, 0))
-        for time_of in ("ttft", "tpot", "total"):
+        for time_of in ("ttft", "total"):
             self.assertGreater(run[time_of]["p50"], 0)
-        self.assertEqual(run["itl"]["max"], 0)  # they come whole
+        # Pieces have times between them, but a machine that stood still hears several at once.
+        for time_of in ("tpot", "itl"):
+            self.assertGreaterEqual(run[time_of]["max"], run[time_of]["p50"])
+            self.assertGreaterEqual(run[time_of]["p50"], 0)
         self.fails(2, "serve", "--workers", "workers", message="-m")
         self.fails(2, "serve", "--workers", "workers", "-m", model, "--url", "http://a",
                    message="--url")

@@ -321,6 +321,12 @@ class Quantize(ToolTest):
         self.ok("--verify", "own.lathe", "--against", self.model, "--effort", "good")
         self.fails(2, "-m", self.model, "-o", "y.lathe", "--effort", "good", "--importance",
                    "i.safetensors", message="give one")
+        # A second look is another file, which its recipe tells.
+        self.ok("-m", self.model, "-o", "best.lathe", "-s", "w4g128", *calib, "--effort", "best")
+        self.assertNotEqual((self.folder / "good.lathe").read_bytes(),
+                            (self.folder / "best.lathe").read_bytes())
+        self.assertLess(self.divergence("best.lathe"), self.divergence("fast.lathe"))
+        self.ok("--verify", "best.lathe", "--against", self.model, *calib)
         # GGUF's types, and several outputs.
         self.ok("-m", self.model, "-o", "fast.gguf", "-s", "q4_0", *calib, "--effort", "fast")
         self.ok("-m", self.model, "-o", "good.gguf", "-s", "q4_0", *calib, "--also",
@@ -334,10 +340,11 @@ class Quantize(ToolTest):
         made = []
         for isa in filter(self.has_isa, ISAS):
             for threads in ("1", "3"):
-                self.ok("-m", self.model, "-o", "a.lathe", "-f", "-s", "w4", "--calib", "story.txt",
-                        "-t", threads, env={"LATHE_ISA": isa})
-                made.append((self.folder / "a.lathe").read_bytes())
-        self.assertEqual(len(set(made)), 1)
+                for effort in ("good", "best"):
+                    self.ok("-m", self.model, "-o", "a.lathe", "-f", "-s", "w4", "--calib",
+                            "story.txt", "--effort", effort, "-t", threads, env={"LATHE_ISA": isa})
+                    made.append((effort, (self.folder / "a.lathe").read_bytes()))
+        self.assertEqual(len(set(made)), 2)
 
     def test_importance_of_llama_cpp(self):
         """Both of its forms say what ours says, to the same bytes."""

@@ -246,7 +246,7 @@ def make_adapter():
 
 
 def make_worker_message():
-    """Kinds 0 to 9 of lib/workers/message.h, with their fields."""
+    """Kinds 0 to 10 of lib/workers/message.h, with their fields."""
     def q(number):
         return struct.pack("<Q", number)
 
@@ -254,7 +254,7 @@ def make_worker_message():
         return q(len(content)) + content
 
     def message(name, kind, fields):
-        write("worker_message", name, b"LATHEwk\1" + bytes([kind]) + fields)
+        write("worker_message", name, b"LATHEwk\3" + bytes([kind]) + fields)
     identity = q(77) + t(b"f16") + q(256)
     message("hello", 0, identity)
     message("welcome", 1, q(5) + identity + b"\2" + q(4))
@@ -266,7 +266,7 @@ def make_worker_message():
     grammar = b"\1" + t(b"[a-z]+") + q(0) + b"\0"
     request = (q(2) + struct.pack("<ii", 3, 4) + options + struct.pack("<i", 1) + q(1) + q(1) +
                struct.pack("<id", 5, 0.0) + b"\1" + beginning + b"\0")
-    message("row", 3, q(5) + q(9) +
+    message("row", 3, q(5) + q(9) + b"\1" +
             t(request + b"\1" + marks + b"\1" + grammar + b"\1\0" + marks))
     timings = struct.pack("<ddddd", 0, 0, 0, 0, 0)
     sample = (t(b"text") + t(b"") + q(1) + struct.pack("<i", 3) + q(1) +
@@ -282,6 +282,7 @@ def make_worker_message():
     message("ping", 7, q(5) + q(2))
     message("pong", 8, q(5) + q(2) + q(2) + q(9) + q(10))
     message("stranger", 9, b"")
+    message("piece", 10, q(5) + q(9) + q(7) + struct.pack("<i", 1) + t(b"ab") + b"\0")
 
 
 if __name__ == "__main__":

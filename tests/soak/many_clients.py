@@ -5,8 +5,10 @@ who send no request at all. Every request must be answered with the bytes that i
 and the server may not grow.
 
     python3 tests/soak/many_clients.py [--connections 2000] [--requests 10000] [--seconds 3600]
+                                       [--rate N]
 
-With --seconds rounds of so many requests follow each other for that long. Ends with status 1 when a
+With --seconds rounds of so many requests follow each other for that long, with --rate no more of
+them a second. Ends with status 1 when a
 request was lost, an answer had other bytes, or memory, threads or descriptors grew.
 """
 import argparse
@@ -73,8 +75,10 @@ class Caller:
     def __init__(self, soak):
         self.soak = soak
         self.reader = self.writer = None
+        self.last = 0.0  # when it was connected, or answered
 
     async def connect(self):
+        self.last = time.monotonic()
         self.reader, self.writer = await asyncio.open_unix_connection(self.soak.server.path)
 
     def request(self, number):
@@ -108,9 +112,18 @@ class Caller:
 
     async def ask(self, number):
         while True:
-            self.writer.write(self.request(number))
-            await self.writer.drain()
-            status, headers, body = await self.answer()
+            try:
+                self.writer.write(self.request(number))
+                await self.writer.drain()
+                status, headers, body = await self.answer()
+            except (ConnectionError, IndexError):
+                # Closed before the request came: nothing had been asked on it for long.
+                if time.monotonic() - self.last < 20:
+                    raise
+                self.close()
+                await self.connect()
+                continue
+            self.last = time.monotonic()
             if status == 503:
                 self.soak.turned_away += 1
                 await asyncio.sleep(random.random() * float(headers["retry-after"]))
@@ -125,7 +138,9 @@ class Caller:
     async def work(self, queue):
         await self.connect()
         while queue:
-            await self.ask(queue.pop())
+            await self.soak.turn()
+            if queue:
+                await self.ask(queue.pop())
 
     def close(self):
         if self.writer:
@@ -139,6 +154,14 @@ class Soak:
         self.want = self.alone()
         self.answered = self.turned_away = self.harmed = 0
         self.wrong = []
+        self.next_turn = 0.0
+
+    async def turn(self):
+        """Waits until another request may be sent."""
+        if self.options.rate:
+            now = time.monotonic()
+            self.next_turn = max(now, self.next_turn + 1 / self.options.rate)
+            await asyncio.sleep(self.next_turn - now)
 
     def alone(self):
         """What each has by itself, from another program."""
@@ -174,7 +197,7 @@ class Soak:
             except (OSError, ValueError, IndexError, asyncio.IncompleteReadError):
                 pass
             caller.close()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01 if not self.options.rate else 4 / self.options.rate)
 
     async def round(self, number):
         chance = random.Random(number)
@@ -207,6 +230,7 @@ def main():
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--requests", type=int, default=10000)
     parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--rate", type=float, default=0, help="requests a second, at most")
     options = parser.parse_args()
     wanted = options.connections + 256
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(

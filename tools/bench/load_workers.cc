@@ -30,8 +30,10 @@ void note_answer(const Completion& done, double now, LoadOutcome& out) {
   }
   const Generation& sample = done.samples.front();
   out.tokens = static_cast<std::int64_t>(sample.ids.size());
-  out.pieces = {std::max(out.sent, now - done.timings.decode), now};
-  out.whole = true;
+  if (out.pieces.empty()) {  // tokens without any text
+    out.pieces = {std::max(out.sent, now - done.timings.decode), now};
+    out.whole = true;
+  }
 }
 
 }  // namespace
@@ -49,7 +51,12 @@ std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std:
     for (; sent < plan.size() && plan[sent].due <= now() && go_on(); ++sent) {
       auto request =
           request_of(plan[sent], load_prompt(plan[sent].prompt_tokens, first_id, end_id, sent));
-      outcomes[sent].sent = now();
+      LoadOutcome& outcome = outcomes[sent];
+      outcome.sent = now();
+      request.on_text = [&outcome, &now](int, std::string_view) {
+        outcome.pieces.push_back(now());
+        return true;
+      };
       under_way[pool.submit(std::move(request))] = sent;
     }
     for (const Completion& done : pool.step()) {

@@ -1,19 +1,16 @@
 #include "common/chat_options.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 #include "lathe/chat_json.h"
 #include "lathe/host/escape.h"
 
 #include "common/fail.h"
+#include "common/first_given.h"
 #include "common/text.h"
 
 namespace lathe::tool {
-const CLI::Option* ChatOptions::given() const {
-  const auto found = std::ranges::find_if(all, [](const auto* one) { return one->count() > 0; });
-  return found == all.end() ? nullptr : *found;
-}
+const CLI::Option* ChatOptions::given() const { return first_given(all); }
 
 void add_chat_options(Tool& tool, ChatOptions& o, const std::string& when,
                       const std::string& group) {

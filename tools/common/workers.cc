@@ -3,6 +3,7 @@
 #include "lathe/batch.h"
 
 #include "common/fail.h"
+#include "common/first_given.h"
 #include "common/text.h"
 #include "common/worker_key.h"
 #include "common/zmq_wire.h"
@@ -44,11 +45,9 @@ void check_workers(const WorkerFlags& flags, const std::vector<const CLI::Option
     if (!flags.key_file.empty()) fail_usage("--worker-key is for --workers");
     return;
   }
-  for (const CLI::Option* option : engine_only) {
-    if (option->count() > 0) {
-      fail_usage("{} is an option of who computes: with --workers, give it to them",
-                 option->get_name());
-    }
+  if (const CLI::Option* option = first_given(engine_only)) {
+    fail_usage("{} is an option of who computes: with --workers, give it to them",
+               option->get_name());
   }
 }
 

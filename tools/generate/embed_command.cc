@@ -5,32 +5,20 @@
 #include <vector>
 
 #include "common/context.h"
+#include "common/first_given.h"
 #include "common/kv_type.h"
 #include "common/output.h"
 
 namespace lathe::tool {
-namespace {
-
-// Options of answers.
-const CLI::Option* given_for_answers(const GenerateFlags& o) {
-  for (const CLI::Option* option : o.answers_only) {
-    if (option->count() > 0) return option;
-  }
-  return nullptr;
-}
-
-}  // namespace
 
 void check_embed_options(const GenerateFlags& o) {
   if (!o.embed) {
-    for (const CLI::Option* option : o.embed_only) {
-      if (option->count() > 0) {
-        fail_usage("{} is for vectors: add --embed", option->get_name());
-      }
+    if (const CLI::Option* option = first_given(o.embed_only)) {
+      fail_usage("{} is for vectors: add --embed", option->get_name());
     }
     return;
   }
-  if (const CLI::Option* option = given_for_answers(o)) {
+  if (const CLI::Option* option = first_given(o.answers_only)) {
     fail_usage("--embed makes vectors of texts and no answers: leave {} out", option->get_name());
   }
 }

@@ -185,7 +185,7 @@ void Endpoints::complete(const httplib::Request&, httplib::Response& out,
     news = answer->wait(kPatience);
   }
   if (news.done && news.done->error) {
-    return send_failure(out, *news.done->error, timed_out(request, *news.done));
+    return send_failure(out, *news.done->error, timed_out(request.row.timeout, *news.done));
   }
   const ApiIdentity identity{fmt::format("{:x}-{}", model->loaded, ++next_id_),
                              static_cast<std::int64_t>(std::time(nullptr)), model->name};
@@ -208,7 +208,7 @@ void Endpoints::send_whole(const ApiRequest& request, PendingAnswer& answer, Ans
     news = answer.wait(kPatience);
   }
   if (news.done->error) {
-    return send_failure(out, *news.done->error, timed_out(request, *news.done));
+    return send_failure(out, *news.done->error, timed_out(request.row.timeout, *news.done));
   }
   try {
     send_json(out, api_answer(request, *news.done, tokenizer, identity));

@@ -30,8 +30,7 @@ void send_failure(httplib::Response& out, const Failure& failure, bool timed_out
   send_error(out, status, timed_out ? "timeout" : to_string(failure.code), failure.message);
 }
 
-bool timed_out(const ApiRequest& request, const Completion& done) {
-  const double timeout = request.row.timeout;
+bool timed_out(double timeout, const Completion& done) {
   return done.error && done.error->code == ErrorCode::kLimit && timeout > 0.0 &&
          done.timings.total - done.timings.queued >= timeout;
 }

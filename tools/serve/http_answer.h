@@ -21,7 +21,7 @@ void send_error(httplib::Response& out, int status, std::string_view code,
 // up, 500.
 void send_failure(httplib::Response& out, const Failure& failure, bool timed_out = false);
 
-// Whether a request ended because its time was up.
-bool timed_out(const ApiRequest& request, const Completion& done);
+// Whether a request ended because its time was up. `timeout`: its seconds; 0: it had no end.
+bool timed_out(double timeout, const Completion& done);
 
 }  // namespace lathe::tool

@@ -6,6 +6,8 @@
 
 #include "lathe/embedding.h"
 
+#include "serve/http_answer.h"
+
 namespace lathe::tool {
 namespace {
 
@@ -43,9 +45,7 @@ TextVectors::End TextVectors::wait(const std::function<bool()>& gone) {
     pending_.pop_front();
     if (news.done->error) {
       failure_ = news.done->error;
-      const CompletionTimings& t = news.done->timings;
-      late_ = failure_->code == ErrorCode::kLimit && flags_.request_timeout > 0.0 &&
-              t.total - t.queued >= flags_.request_timeout;
+      late_ = timed_out(flags_.request_timeout, *news.done);
       return End::kFailed;
     }
     done_.push_back(*std::move(news.done));

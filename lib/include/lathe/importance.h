@@ -42,9 +42,9 @@ LATHE_API ImportanceMatrix measure_importance(std::shared_ptr<const Model> model
                                               const CalibrationOptions& options,
                                               const ProgressCallback& progress = {});
 
-// What error feedback needs beside it (QuantizeOptions::products), from the same text: a layer is
-// run when its matrices are asked for, with the hidden states of the whole text in memory, and the
-// products of one layer at a time.
+// What error feedback needs beside it (QuantizeOptions::products), from one run over the text, a
+// layer at a time, with its hidden states in memory. Products of up to 1 GiB are kept; those of
+// layers beyond are made again when they are asked for, a layer at a time.
 struct TextStatistics {
   ImportanceMatrix importance;
   std::shared_ptr<InputProducts> products;

@@ -72,6 +72,8 @@ struct QuantizeOptions {
   std::map<std::string, std::vector<float>> importance;
   // With these, weights that are rounded later make good what those before them lost.
   std::shared_ptr<InputProducts> products;
+  // Beside products: then each weight and scale of the kernels' own schemes is looked at again.
+  bool descent = false;
   int threads = 0;  // 0: available_cpus()
   bool overwrite = false;
   // Quantize matrices, too, that are quantized in the source: what they lost there stays lost.

@@ -175,6 +175,22 @@ TEST_F(Archives, ReplaceNoFileThatTheyAreMadeOf) {
   refused([&] { write_archive(tuned, model_ + "/model.safetensors", options); });
 }
 
+TEST_F(Archives, ReplaceNoBaseThatIsAnArchive) {
+  const std::string base = folder_.file("base.archive");
+  write_archive(model_ + "/model.safetensors", base);
+  const std::string before = TempFolder::read(base);
+  ArchiveOptions options;
+  options.base = base;
+  options.overwrite = true;
+  const std::string tuned = this->tuned() + "/model.safetensors";
+  expect_refused(ErrorCode::kUsage, "give the output another name",
+                 [&] { write_archive(tuned, base, options); });
+  write_archive(tuned, path_, options);
+  expect_refused(ErrorCode::kUsage, "give the output another name",
+                 [&] { restore_archive(path_, base, options); });
+  EXPECT_EQ(TempFolder::read(base), before);
+}
+
 TEST_F(Archives, ReplaceNoBaseThatTheyAreTheDifferenceTo) {
   const std::string base = model_ + "/model.safetensors";
   ArchiveOptions options;

@@ -73,7 +73,7 @@ TEST(WorkerMessage, AnotherVersionIsNamed) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
-    EXPECT_EQ(error.message(), "version 9 of the workers' messages is spoken there, and 2 here");
+    EXPECT_EQ(error.message(), "version 9 of the workers' messages is spoken there, and 3 here");
   }
 }
 

@@ -293,9 +293,82 @@ TEST(WorkerPool, NobodyIsWaitedForForEver) {
 TEST(WorkerPool, WhatCannotBeSentIsRefused) {
   Pooled run(1);
   Request request = some_request(1);
-  request.on_text = [](int, std::string_view) { return true; };
+  request.on_logits = [](std::size_t, std::size_t, std::span<const float>) {};
   EXPECT_THROW(run.pool->submit(request), Error);
   EXPECT_TRUE(run.pool->idle());
+}
+
+// Requests whose text is wanted in pieces, and what was told of it.
+struct Told {
+  std::map<RequestId, std::map<int, std::string>> texts;
+  std::size_t pieces = 0;
+
+  RequestId submit(WorkerPool& pool, Request request) {
+    auto id = std::make_shared<RequestId>(0);
+    request.on_text = [this, id](int sample, std::string_view text) {
+      texts[*id][sample] += text;
+      ++pieces;
+      return true;
+    };
+    return *id = pool.submit(std::move(request));
+  }
+  void expect_whole(const Completion& done) {
+    ASSERT_FALSE(done.error);
+    for (std::size_t i = 0; i < done.samples.size(); ++i) {
+      EXPECT_EQ(texts[done.id][static_cast<int>(i)], done.samples[i].text);
+    }
+  }
+};
+
+TEST(WorkerPool, TextComesInPiecesOnceWhoeverIsLost) {
+  Pooled run(4, false);
+  const WorkerRole roles[] = {WorkerRole::kPrefill, WorkerRole::kDecode, WorkerRole::kBoth,
+                              WorkerRole::kBoth};
+  for (std::size_t i = 0; i < 4; ++i) run.wire->here[i] = worker_for(roles[i]);
+  run.make();
+  std::mt19937 chance(3);
+  run.wire->loses = [&](std::size_t, std::string_view) { return chance() % 9 == 0; };
+  Told told;
+  constexpr std::uint32_t kRequests = 40;
+  for (std::uint32_t i = 0; i < kRequests; ++i) {
+    Request request = some_request(i);
+    if (i % 5 == 0) request.samples = 2;
+    told.submit(*run.pool, std::move(request));
+  }
+  std::size_t next = 2, victim = 1, answered = 0, steps = 0;
+  while (!run.pool->idle()) {
+    for (const Completion& done : run.pool->step()) {
+      told.expect_whole(done);
+      ++answered;
+    }
+    if (++steps % 7 == 0 && !run.wire->mail.empty()) run.wire->mail.pop_front();
+    if (answered < next) continue;
+    next += 6;
+    run.wire->here[victim] = worker_for(roles[victim]);  // begun anew
+    victim = (victim + 1) % 4;
+  }
+  EXPECT_EQ(answered, kRequests);
+  EXPECT_GT(told.pieces, 2 * kRequests);
+}
+
+TEST(WorkerPool, WhoeverHasHeardEnoughEndsHisRequest) {
+  Pooled run(1);
+  Request request = some_request(1);
+  request.options.max_tokens = 200;
+  request.options.ignore_eos = true;
+  int pieces = 0;
+  request.on_text = [&](int, std::string_view) { return ++pieces < 3; };
+  run.pool->submit(request);
+  std::vector<Completion> done;
+  while (done.empty()) done = run.pool->step();
+  EXPECT_EQ(pieces, 3);
+  EXPECT_EQ(done[0].samples[0].reason, FinishReason::kCancelled);
+  request.on_text = [&](int, std::string_view) -> bool { throw Error(ErrorCode::kIo, "full"); };
+  run.pool->submit(request);
+  done.clear();
+  while (done.empty()) done = run.pool->step();
+  ASSERT_TRUE(done[0].error);
+  EXPECT_EQ(done[0].error->message, "full");
 }
 
 }  // namespace

@@ -60,9 +60,11 @@ class LATHE_API Service {
   // What the engine's submit() throws comes as an answer's error. Null where as many as may wait
   // already (see ready_in()). `on_text` of the request is the service's; of
   // `options.reasoning`, where `stream_reasoning`, its on_text. `on_end` is called by the engine's
-  // thread when the answer has its end; it may not call the service, nor throw.
+  // thread when the answer has its end, `on_piece` when another piece of it is there; they may
+  // not call the service, nor throw.
   virtual std::shared_ptr<PendingAnswer> submit(Request request, bool stream_reasoning = false,
-                                                std::function<void()> on_end = {}) = 0;
+                                                std::function<void()> on_end = {},
+                                                std::function<void()> on_piece = {}) = 0;
   // Seconds until there is probably a place, by the times of the requests that ended.
   virtual double ready_in() const = 0;
   // As of the last step.

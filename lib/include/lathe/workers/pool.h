@@ -64,8 +64,8 @@ struct WorkerPoolOptions {
 
 // step() waits up to a fraction of a second for news. It throws kIo when no worker answers for
 // long, kInvalid when all of them have other models, kUnsupported when they speak another version.
-// submit() throws kUnsupported for a request that can't be sent (lathe/answer_check.h, callbacks);
-// what a worker's engine says of a request comes as its completion's error.
+// submit() throws kUnsupported for what can't be sent (lathe/answer_check.h, callbacks but on_text,
+// which is told each byte once); what an engine says of a request comes as its completion's error.
 class LATHE_API WorkerPool : public RequestRunner {
  public:
   static std::unique_ptr<WorkerPool> create(std::unique_ptr<WorkerWire> wire,
