@@ -132,13 +132,16 @@ class BenchServe(ToolTest):
             with turn:
                 Scripted.do_POST(handler)
 
-        _, url = self.scripted(delay=0.1, do_POST=answer_in_turn)
+        kind, url = self.scripted(delay=0.1, do_POST=answer_in_turn)
         found = self.measure(url, "--rate", "5", "--traffic", "in=4,out=1,n=12", "--arrivals",
                              "fixed", "--slo", "ttft=300ms", "--find-rate")["runs"]
         rates = [run["rate"] for run in found if run["holds"]]
         self.assertGreater(max(rates), 3)
         self.assertLess(max(rates), 30)
         self.assertTrue(any(not run["holds"] for run in found))
+        # A server that keeps what it knows of prompts does not meet one again.
+        prompts = {tuple(body["prompt"]) for _, body, _ in kind.bodies}
+        self.assertEqual(len(prompts), 12 * len(found))
 
     def test_what_goes_wrong_is_counted_and_shown(self):
         kind, url = self.scripted(status=503)

@@ -275,6 +275,24 @@ class Faults(WorkersTest):
         self.assertEqual(run.wait(TIMEOUT), 1)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 
+    def test_workers_replaced_one_by_one_by_those_with_another_file_lose_no_row(self):
+        other = self.folder / "packed.lathe"
+        self.ok("-m", self.model, "--archive", "-o", other, tool="convert")
+        names = ["a", "b", "c"]
+        workers = {name: self.worker(name, "--max-batch", "2") for name in names}
+        self.workers_file(*names)
+        rows = self.rows(300, tokens=60)
+        want = self.alone(rows)
+        run = self.begin(rows, "got.jsonl")
+        partial = self.folder / "got.jsonl.partial"
+        for least, name in zip((10, 70, 130), names):
+            until(lambda least=least: run.poll() is not None or records_in(partial) >= least)
+            workers[name].process.send_signal(signal.SIGTERM)
+            self.assertEqual(workers[name].process.wait(TIMEOUT), 0)
+            workers[name] = self.worker(name, "--max-batch", "2", model=other)
+        self.assertEqual(run.wait(TIMEOUT), 1)
+        self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
+
     def test_garbage_harms_nobody(self):
         self.worker("a", "--max-batch", "2")
         rows = self.rows(40)

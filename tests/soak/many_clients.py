@@ -81,6 +81,10 @@ class Caller:
         self.last = time.monotonic()
         self.reader, self.writer = await asyncio.open_unix_connection(self.soak.server.path)
 
+    async def reconnect(self):
+        self.close()
+        await self.connect()
+
     def request(self, number):
         data = json.dumps(self.soak.bodies[number]).encode()
         return (b"POST /v1/completions HTTP/1.1\r\nHost: soak\r\nContent-Length: %d\r\n\r\n"
@@ -116,14 +120,15 @@ class Caller:
                 self.writer.write(self.request(number))
                 await self.writer.drain()
                 status, headers, body = await self.answer()
-            except (ConnectionError, IndexError):
+            except (ConnectionError, IndexError, asyncio.IncompleteReadError) as error:
                 # Closed before the request came: nothing had been asked on it for long.
-                if time.monotonic() - self.last < 20:
-                    raise
-                self.close()
-                await self.connect()
+                if (age := time.monotonic() - self.last) < 20:
+                    self.soak.lost.append((number, f"{age:.1f} s after an answer", repr(error)))
+                await self.reconnect()
                 continue
             self.last = time.monotonic()
+            if headers.get("connection") == "close":
+                await self.reconnect()
             if status == 503:
                 self.soak.turned_away += 1
                 await asyncio.sleep(random.random() * float(headers["retry-after"]))
@@ -153,7 +158,7 @@ class Soak:
         self.bodies = bodies(240)
         self.want = self.alone()
         self.answered = self.turned_away = self.harmed = 0
-        self.wrong = []
+        self.wrong, self.lost = [], []
         self.next_turn = 0.0
 
     async def turn(self):
@@ -257,15 +262,19 @@ def run(server, options):
         most = max(most, use[0])
         first = first or use  # the first round fills caches
         print(f"round {number}: {soak.answered} answered, {len(soak.wrong)} wrong, "
+              f"{len(soak.lost)} lost, "
               f"{soak.turned_away} times turned away, {soak.harmed} callers that harm, "
               f"{options.requests / seconds:.0f} requests/s; {use[0] / 1e6:.1f} MB, "
               f"{use[1]} threads, {use[2]} descriptors", flush=True)
     server.process.send_signal(signal.SIGTERM)
     status = server.process.wait(120)
-    good = (soak.answered == number * options.requests and not soak.wrong and status == 0
+    good = (soak.answered == number * options.requests and not soak.wrong
+            and not soak.lost and status == 0
             and use[0] <= first[0] + GROWTH and use[1] <= rest and use[2] <= first[2] + 8)
     for wrong in soak.wrong[:5]:
         print("wrong:", wrong)
+    for lost in soak.lost[:5]:
+        print("lost:", lost)
     print("all answered, nothing grew" if good else f"NOT GOOD (status {status}, first {first})")
     return 0 if good else 1
 

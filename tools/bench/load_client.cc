@@ -9,7 +9,6 @@
 #include <string_view>
 #include <thread>
 
-#include "bench/load_prompt.h"
 #include "common/fail.h"
 
 namespace lathe::tool {
@@ -50,9 +49,9 @@ std::unique_ptr<httplib::Client> connect(const LoadTarget& target, const Place& 
   return out;
 }
 
-std::string body_of(const LoadTarget& target, const LoadRequest& request, std::uint64_t seed) {
+std::string body_of(const LoadTarget& target, const LoadRequest& request, std::uint64_t number) {
   return Json{{"model", target.model},
-              {"prompt", load_prompt(request.prompt_tokens, target.first_id, target.end_id, seed)},
+              {"prompt", target.prompts.draw(request.prompt_tokens, number)},
               {"max_tokens", request.answer_tokens},
               {"temperature", 0},
               {"ignore_eos", true},

@@ -6,8 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "bench/load_prompt.h"
-
 namespace lathe::tool {
 namespace {
 
@@ -38,7 +36,7 @@ void note_answer(const Completion& done, double now, LoadOutcome& out) {
 
 }  // namespace
 
-std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+std::vector<LoadOutcome> send_load(WorkerPool& pool, const LoadPrompts& prompts,
                                    std::span<const LoadRequest> plan,
                                    const std::function<void(std::size_t)>& on_end,
                                    const std::function<bool()>& go_on) {
@@ -49,8 +47,7 @@ std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std:
   std::size_t sent = 0;
   while ((sent < plan.size() && go_on()) || !under_way.empty()) {
     for (; sent < plan.size() && plan[sent].due <= now() && go_on(); ++sent) {
-      auto request =
-          request_of(plan[sent], load_prompt(plan[sent].prompt_tokens, first_id, end_id, sent));
+      auto request = request_of(plan[sent], prompts.draw(plan[sent].prompt_tokens, sent));
       LoadOutcome& outcome = outcomes[sent];
       outcome.sent = now();
       request.on_text = [&outcome, &now](int, std::string_view) {

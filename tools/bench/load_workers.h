@@ -9,11 +9,13 @@
 #include "lathe/bench/load.h"
 #include "lathe/workers/pool.h"
 
+#include "bench/load_prompt.h"
+
 namespace lathe::tool {
 
-// Prompts as load_client.h's. Answers come whole, so each has two times: that of its first token,
-// as its worker took it, and that of its end.
-std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+// An answer whose tokens are no text has two times: that of its first token, as its worker took it,
+// and that of its end.
+std::vector<LoadOutcome> send_load(WorkerPool& pool, const LoadPrompts& prompts,
                                    std::span<const LoadRequest> plan,
                                    const std::function<void(std::size_t)>& on_end,
                                    const std::function<bool()>& go_on);

@@ -31,6 +31,9 @@ struct Options {
   bool find_rate = false;
   CLI::Option* rate_option = nullptr;
   CLI::Option* traffic_option = nullptr;
+  bool no_shared_memory = false;
+  CLI::Option* parts_option = nullptr;
+  CLI::Option* no_memory_option = nullptr;
 };
 
 void add_options(Tool& tool, Options& o) {
@@ -39,6 +42,13 @@ void add_options(Tool& tool, Options& o) {
                  "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
       ->type_name("URL");
   add_workers(tool, o.workers, app.option_defaults()->get_group());
+  o.parts_option = tool.number(
+      "--part-tokens", o.workers.part_tokens,
+      "Where prompts are computed apart (serve --role): tokens after which what is known of one "
+      "goes on to who writes the answer, while the rest is computed; 0: all of it at the end",
+      0, 1 << 20);
+  o.no_memory_option = app.add_flag("--no-shared-memory", o.no_shared_memory,
+                                    "It goes through sockets, also on one machine");
   o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
   o.traffic_option =
       app.add_option("--traffic", o.traffic,
@@ -63,9 +73,10 @@ void add_options(Tool& tool, Options& o) {
       ->type_name("FILE");
   tool.number("--timeout", o.target.timeout, "Seconds to wait for the next piece of an answer", 0.1,
               1e6);
-  tool.number("--vocab", o.target.end_id,
-              "Prompts are random token ids from 256 to below N, the same ones every time", 257,
-              1 << 24);
+  tool.number(
+      "--vocab", o.target.prompts.end_id,
+      "Prompts are random token ids from 256 to below N: the same ones every time, none twice", 257,
+      1 << 24);
   tool.number("--seed", o.seed, "The same seed gives the same times of arrival");
 }
 
@@ -77,6 +88,12 @@ void check(const Tool& tool, Options& o) {
     fail_usage("-m says which model the workers of --workers have");
   }
   check_workers(o.workers, {});
+  o.workers.share_memory = !o.no_shared_memory;
+  for (const CLI::Option* option : {o.parts_option, o.no_memory_option}) {
+    if (option->count() > 0 && !o.workers.given()) {
+      fail_usage("{} is for --workers", option->get_name());
+    }
+  }
   if (!o.workers.given()) check_target(o.target);
   parse_traffic(o.traffic);
   if (o.find_rate && o.objective.empty()) {
@@ -98,7 +115,11 @@ class LoadTest {
  public:
   LoadTest(const Tool& tool, const Options& options, LoadObjective objective,
            std::unique_ptr<WorkerPool> pool)
-      : tool_(tool), options_(options), objective_(objective), pool_(std::move(pool)) {}
+      : tool_(tool),
+        options_(options),
+        target_(options.target),
+        objective_(objective),
+        pool_(std::move(pool)) {}
 
   const LoadReport& run(double rate) {
     const Arrivals arrivals = options_.arrivals == "fixed" ? Arrivals::kFixed : Arrivals::kPoisson;
@@ -109,10 +130,9 @@ class LoadTest {
     ProgressBar bar(tool_, "requests");
     const auto on_end = [&](std::size_t ended) { bar.update(ended, plan.size()); };
     const auto go_on = [] { return stop_signal() == 0; };
-    const LoadTarget& target = options_.target;
-    const auto outcomes =
-        pool_ ? send_load(*pool_, target.first_id, target.end_id, plan, on_end, go_on)
-              : send_load(target, plan, on_end, go_on);
+    const auto outcomes = pool_ ? send_load(*pool_, target_.prompts, plan, on_end, go_on)
+                                : send_load(target_, plan, on_end, go_on);
+    target_.prompts.before += plan.size();
     bar.finish();
     if (stop_signal() != 0) die_of_signal(stop_signal());
     return reports_.emplace_back(summarize_load(plan, outcomes, objective_));
@@ -149,6 +169,7 @@ class LoadTest {
 
   const Tool& tool_;
   const Options& options_;
+  LoadTarget target_;
   LoadObjective objective_;
   std::unique_ptr<WorkerPool> pool_;  // null: a server
   std::vector<LoadReport> reports_;

@@ -67,6 +67,12 @@ void add_memory_options(Tool& tool, ServeFlags& o) {
   constexpr const char* kMemory = "Keys and values of earlier tokens";
   tool.number("--max-batch", o.max_batch, "Answers that are generated at once", 1, 4096)
       ->group(kMemory);
+  tool.number(
+          "--prompt-step", o.prompt_step,
+          "Milliseconds that a step may take for the sake of prompts while answers are written, "
+          "or twice as long as without, where that is longer",
+          0, 10000)
+      ->group(kMemory);
   add_kv_type(tool, "--kv-type", o.kv_type, "Type of their numbers")->group(kMemory);
   tool.size("--kv-memory", o.kv_memory, "Memory for all that run (default: half of what is free)",
             "")

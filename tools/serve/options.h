@@ -24,7 +24,7 @@ struct ServeFlags {
   double request_timeout = 0, drain_timeout = 30;
 
   std::string tokenizer, kv_type = "f16", cache_dir, lookup = "auto", reasoning = "keep";
-  std::int64_t tokens = 128, context = 0, max_batch = 32, loop_stop = 256;
+  std::int64_t tokens = 128, context = 0, max_batch = 32, prompt_step = 40, loop_stop = 256;
   std::uint64_t kv_memory = 0, cache_size = std::uint64_t{4'000'000'000};
   std::vector<std::string> lora;
   ChatOptions form;

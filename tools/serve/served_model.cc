@@ -57,6 +57,7 @@ EngineOptions engine_options(const Tool& tool, const Model& model, const ServeFl
   out.kv_memory = flags.kv_memory;
   out.context = context_of(path, model, flags.context);
   out.max_batch = flags.max_batch;
+  out.prompt_step = static_cast<double>(flags.prompt_step) / 1000;
   if (out.kv_memory == 0 && kv_share > 0) out.kv_memory = room_within(kv_share, model, out);
   out.cache_dir = flags.cache_dir;
   out.cache_size = flags.cache_size;
