@@ -42,7 +42,7 @@ KvShape kv_shape(const ModelConfig& config, KvType type, const Share& share) {
     }
     const std::int64_t heads = kv_heads_split(layer.attention).of(share.rows).size();
     shape.layers.push_back({own ? heads : 0, head_dim});
-    shape.near.push_back(shape.near_window != 0 && layer.attention.window != 0);
+    if (shape.near_window != 0) shape.near.push_back(layer.attention.window != 0);
   }
   return shape;
 }

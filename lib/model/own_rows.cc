@@ -1,6 +1,7 @@
 #include "model/own_rows.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <numeric>
 
 #include "base/escape.h"
@@ -50,8 +51,11 @@ Range own_rows(const TensorInfo& matrix, const ModelConfig& config, std::int64_t
 std::vector<Range> layers_by_process(const Checkpoint& checkpoint, int processes) {
   const std::int64_t layers = checkpoint.config().num_layers();
   if (processes > layers) {
-    fail_unsupported("{}: {} processes cannot share {} layers; without --pipeline they share rows",
-                     quoted(checkpoint.path()), processes, layers);
+    fail_unsupported(
+        "{}: each of {} processes needs a layer for itself, and there {}; without "
+        "--pipeline they share the rows of each",
+        quoted(checkpoint.path()), processes,
+        layers == 1 ? "is one" : fmt::format("are {}", layers));
   }
   std::vector<double> bytes(static_cast<std::size_t>(layers));
   double output = 0.0;  // with an embedding that is the output matrix, too

@@ -40,7 +40,8 @@ class WeightLoader {
     auto linear = Linear::load(checkpoint_, weight, bias, pool_,
                                own_rows(info, checkpoint_.config(), grain_, share_));
     adapt(*linear, info.name);
-    weights_.bytes += linear->bytes();
+    for (const auto piece : linear->memory()) weights_.bytes += piece.size();
+    weights_.bytes += linear->adapter_bytes();
     if (bias) weights_.bytes += static_cast<std::uint64_t>(linear->rows()) * sizeof(float);
     return linear;
   }
