@@ -3,6 +3,7 @@ import http.server
 import json
 import threading
 import time
+import xml.etree.ElementTree
 
 from harness import ToolTest, main
 from servers import Server
@@ -189,6 +190,23 @@ class BenchServe(ToolTest):
         self.fails(2, "serve", "--workers", "workers", "-m", model, "--url", "http://a",
                    message="--url")
         self.fails(2, "serve", "--url", "http://a", "-m", model, message="-m")
+
+    def test_an_engine_of_its_own_at_several_rates_with_a_plot(self):
+        model = self.data("examples/village")
+        result = self.ok("serve", "-m", model, "-t", "1", "--rate", "40,80", "--traffic",
+                         "in=8..16,out=2..6,n=10", "--vocab", "400", "--slo", "ttft=60s,tpot=60s",
+                         "--json", "--plot", "rates.svg")
+        runs = json.loads(result.out)["runs"]
+        self.assertEqual([run["rate"] for run in runs], [40, 80])
+        self.assertEqual([(run["answered"], run["kept"]) for run in runs], [(10, 10)] * 2)
+        drawn = xml.etree.ElementTree.parse(self.folder / "rates.svg").getroot()
+        lines = drawn.findall("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual(len(lines), 9)  # of three times the median and two percentiles
+        self.assertEqual({len(line.get("points").split()) for line in lines}, {2})
+        self.fails(2, "serve", "--url", "http://a", "-t", "1", message="-t")
+        self.fails(2, "serve", "-m", model, "--rate", "1,2", "--find-rate", "--slo", "ttft=1s",
+                   message="--find-rate")
+        self.fails(2, "serve", "-m", model, "--rate", "1,0", message="--rate")
 
     def test_a_server_of_ours_with_a_key(self):
         keys = self.write("keys", "sk-mill\n")

@@ -38,7 +38,7 @@ void note_answer(const Completion& done, double now, LoadOutcome& out) {
 
 }  // namespace
 
-std::vector<LoadOutcome> send_load(WorkerPool& pool, const LoadPrompts& prompts,
+std::vector<LoadOutcome> send_load(RequestRunner& runner, const LoadPrompts& prompts,
                                    std::span<const LoadRequest> plan,
                                    const std::function<void(std::size_t)>& on_end,
                                    const std::function<bool()>& go_on) {
@@ -56,9 +56,9 @@ std::vector<LoadOutcome> send_load(WorkerPool& pool, const LoadPrompts& prompts,
         outcome.pieces.push_back(now());
         return true;
       };
-      under_way[pool.submit(std::move(request))] = sent;
+      under_way[runner.submit(std::move(request))] = sent;
     }
-    for (const Completion& done : pool.step()) {
+    for (const Completion& done : runner.step()) {
       const auto at = under_way.find(done.id);
       note_answer(done, now(), outcomes[at->second]);
       under_way.erase(at);
