@@ -27,10 +27,6 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
 
 void Linear::adapt(const LoraPair& pair) { adapter_ = std::make_unique<LowRank>(pair); }
 
-std::uint64_t Linear::bytes() const noexcept {
-  return matrix_->bytes() + (adapter_ ? adapter_->bytes() : 0);
-}
-
 void Linear::compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                      const WeightMatrix::Pieces& pieces, const LinearCall& call) const noexcept {
   const std::int64_t step = pieces.stream ? last - first : 1;

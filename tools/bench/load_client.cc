@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/fail.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
@@ -101,7 +102,7 @@ class EventReader {
       outcome_.error = error.message();
       return;
     }
-    outcome_.pieces.push_back(std::chrono::duration<double>(Clock::now() - start_).count());
+    outcome_.pieces.push_back(seconds_since(start_));
   }
 
   static constexpr std::size_t kMost = std::size_t{1} << 20;
@@ -125,7 +126,7 @@ LoadOutcome ask(const LoadTarget& target, const Place& place, const std::string&
     return reader.read({data, size});
   };
   const auto client = connect(target, place);
-  out.sent = std::chrono::duration<double>(Clock::now() - start).count();
+  out.sent = seconds_since(start);
   const httplib::Result result = client->send(request);
   if (!result) {
     out.error = fmt::format("no answer ({})", httplib::to_string(result.error()));

@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/seconds.h"
+
 namespace lathe::tool {
 namespace {
 
@@ -43,7 +45,7 @@ std::vector<LoadOutcome> send_load(RequestRunner& runner, const LoadPrompts& pro
   std::vector<LoadOutcome> outcomes(plan.size());
   std::map<RequestId, std::size_t> under_way;
   const Clock::time_point start = Clock::now();
-  const auto now = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto now = [&] { return seconds_since(start); };
   std::size_t sent = 0;
   while ((sent < plan.size() && go_on()) || !under_way.empty()) {
     for (; sent < plan.size() && plan[sent].due <= now() && go_on(); ++sent) {
