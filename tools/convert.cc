@@ -20,6 +20,7 @@
 #include "common/lora.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
+#include "common/seconds.h"
 #include "common/tool.h"
 #include "convert/archive.h"
 #include "convert/experts.h"
@@ -192,7 +193,7 @@ int convert(const Tool& tool, const Options& options) {
   const ConvertReport report = lathe::convert(*checkpoint, output, convert_options);
   bar.finish();
   for (const std::string& text : report.notes) tool.warn(text);
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double seconds = seconds_since(start);
   tool.note(fmt::format("{}: {} tensors, {} of weights, in {:.1f} s",
                         lathe::escape_for_terminal(output), report.tensors.size(),
                         human_bytes(report.output_bytes), seconds));

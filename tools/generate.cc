@@ -18,6 +18,7 @@
 
 #include "common/left_out.h"
 #include "common/output.h"
+#include "common/seconds.h"
 #include "common/text.h"
 #include "common/tool.h"
 #include "generate/batch_command.h"
@@ -39,10 +40,6 @@ namespace {
 using namespace lathe;
 using namespace lathe::tool;
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // The prompt's text. From a file or a pipe, the newline that ends its last line is no part of
 // it: nearly every file has one, and nearly no prompt is meant to.

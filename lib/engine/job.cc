@@ -93,7 +93,6 @@ Completion complete(Job& job) {
   out.prompt_tokens = job.prompt_size();
   out.cached_tokens = job.cached_tokens;
   out.preemptions = job.preemptions;
-  out.beginning = std::move(job.beginning);
   out.error = std::move(job.error);
   for (const auto& state : job.states) out.samples.push_back(state->take());
   out.continuations = std::move(job.scores);

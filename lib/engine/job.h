@@ -41,7 +41,7 @@ struct Job {
   bool prompt_done = false;
   std::int64_t cached_tokens = 0;
   std::int64_t preemptions = 0;
-  std::shared_ptr<const Beginning> beginning;  // what was asked for
+  std::int64_t given = 0;  // tokens of the prompt whose keys and values were given away
   std::optional<Failure> error;
   EngineClock::time_point submitted, admitted, prompt_end, first_token, last_token;
 

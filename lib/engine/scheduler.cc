@@ -169,7 +169,8 @@ std::int64_t Scheduler::prefill_room() const noexcept {
   if (decoding == 0 || filling > decoding) return kMaxPromptRows;
   // What a float model computes beside a row changes the row's last bits: its steps follow counts,
   // so that a run can be repeated.
-  return model().batch_invariant() ? pace_.prompt_room(decoding) : StepPace::usual_room(decoding);
+  return model().batch_invariant() ? pace_.prompt_room(decoding, options_.prompt_step)
+                                   : StepPace::usual_room(decoding);
 }
 
 void Scheduler::compute() {
@@ -265,6 +266,7 @@ void Scheduler::deliver(std::span<const float> logits) {
     const std::optional<Failure> error = attempt([&] {
       switch (lane.kind) {
         case Lane::Kind::kPrompt:
+          give_beginning(lane, part.complete);
           if (part.complete) end_prompt(lane, rows);
           break;
         case Lane::Kind::kSample:
@@ -298,12 +300,25 @@ void Scheduler::note_token(Job& job) {
   ++stats_.generated_tokens;
 }
 
+void Scheduler::give_beginning(const Lane& lane, bool complete) {
+  Job& job = *lane.job;
+  const Request& request = job.request;
+  if (!request.on_beginning) return;
+  const std::int64_t whole = lane.computed / page_tokens_ * page_tokens_;
+  const std::int64_t end = complete ? lane.computed : whole;
+  const std::int64_t least = complete ? 1 : request.beginning_part;
+  if (least == 0 || end - job.given < least) return;
+  if (beginning_kind_.empty()) beginning_kind_ = beginning_kind(*session_);
+  BeginningPart part = copy_part(*session_, lane.sequence, job.given, end);
+  job.given = end;
+  request.on_beginning(beginning_kind_, std::move(part));
+}
+
 void Scheduler::end_prompt(Lane& lane, std::span<const float> logits) {
   Job& job = *lane.job;
   job.prompt_end = EngineClock::now();
   job.prompt_done = true;
   job.request.beginning.reset();
-  if (job.request.keeps_beginning) job.beginning = copy_beginning(*session_, lane.sequence);
   stats_.prompt_tokens += job.prompt_size();
   for (std::size_t i = 0; i < job.scores.size(); ++i) score(job, i, logits);
   for (const auto& state : job.states) {

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -125,6 +126,8 @@ class Scheduler final : public Engine {
   void choose_drafted(Lane& lane, const Part& part, std::span<const float> logits);
   // Lets others copy from what a job has.
   void offer(const Job& job);
+  // Gives away what is new of a prompt's keys and values, where somebody wants them.
+  void give_beginning(const Lane& lane, bool complete);
   // Begins the answers and continuations that follow a prompt.
   void end_prompt(Lane& lane, std::span<const float> logits);
   void branch(Lane& from, Lane::Kind kind, std::size_t index);
@@ -147,6 +150,7 @@ class Scheduler final : public Engine {
   std::int64_t page_tokens_;
   std::uint64_t page_bytes_;
   std::int64_t context_;
+  std::string beginning_kind_;
   PrefixStore store_;
   std::unique_ptr<SpillFile> spill_;
   std::unique_ptr<PageCache> pages_;

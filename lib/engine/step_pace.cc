@@ -46,9 +46,10 @@ double StepPace::alone(std::int64_t decoding) const noexcept {
   return alone_ == 0.0 ? 0.0 : std::max(alone_ + change, 0.25 * alone_);
 }
 
-std::int64_t StepPace::prompt_room(std::int64_t decoding) const noexcept {
+std::int64_t StepPace::prompt_room(std::int64_t decoding, double least) const noexcept {
   if (alone_ == 0.0 || per_prompt_row_ == 0.0) return usual_room(decoding);
-  const double rows = (kStretch - 1.0) * alone(decoding) / per_prompt_row_;
+  const double without = alone(decoding);
+  const double rows = std::max((kStretch - 1.0) * without, least - without) / per_prompt_row_;
   constexpr auto kMost = static_cast<double>(kMaxPromptRows);
   return whole_blocks(decoding, static_cast<std::int64_t>(std::min(rows, kMost)));
 }

@@ -21,8 +21,9 @@ class StepPace {
   void note(std::int64_t decoding, std::int64_t prompt_rows, double seconds) noexcept;
 
   // Prompt rows beside `decoding` sequences with which a step takes about twice as long as
-  // without them. Never less than a few, so that a prompt gets on.
-  std::int64_t prompt_room(std::int64_t decoding) const noexcept;
+  // without them, or `least` seconds where that is longer. Never less than a few, so that a prompt
+  // gets on.
+  std::int64_t prompt_room(std::int64_t decoding, double least = 0.0) const noexcept;
 
   // The same by count alone: for steps that must not depend on the clock.
   static std::int64_t usual_room(std::int64_t decoding) noexcept;

@@ -26,7 +26,7 @@ bool used_in_place(const Checkpoint& checkpoint, const TensorInfo& info) {
 
 class CopiedSource final : public TensorSource {
  public:
-  CopiedSource(std::shared_ptr<const Checkpoint> from, Member member)
+  CopiedSource(std::shared_ptr<const Checkpoint> from, const Share& share)
       : from_(std::move(from)), places_(from_->tensors().size()) {
     const auto padded = [](std::size_t n) {
       return (n + kAlignment - 1) / kAlignment * kAlignment;
@@ -38,12 +38,12 @@ class CopiedSource final : public TensorSource {
     };
     for (std::size_t i = 0; i < places_.size(); ++i) total += padded(wanted(i).size());
     if (total == 0) return;
-    memory_ = WeightMemory(total, quoted(from_->path()).c_str(), member.size > 1);
+    memory_ = WeightMemory(total, quoted(from_->path()).c_str(), is_part(share));
     std::byte* to = memory_.bytes().data();
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const std::span<const std::byte> bytes = wanted(i);
       if (bytes.empty()) continue;
-      for (const auto piece : pieces_of(i, bytes, member)) {
+      for (const auto piece : pieces_of(i, bytes, share)) {
         std::memcpy(to + (piece.data() - bytes.data()), piece.data(), piece.size());
       }
       from_->drop(i);  // one copy is enough
@@ -55,10 +55,10 @@ class CopiedSource final : public TensorSource {
   // Of the tensor's bytes those that the process reads.
   std::vector<std::span<const std::byte>> pieces_of(std::size_t tensor,
                                                     std::span<const std::byte> bytes,
-                                                    Member member) const {
+                                                    const Share& share) const {
     const TensorInfo& info = from_->tensors()[tensor];
-    if (member.size == 1 || !is_multiplied(info)) return {bytes};
-    const Range rows = own_rows(info, from_->config(), grain_of(*from_), member);
+    if (!is_part(share) || !is_multiplied(info)) return {bytes};
+    const Range rows = own_rows(info, from_->config(), grain_of(*from_), share);
     if (info.dtype != DType::kPacked) {
       const std::size_t row = bytes.size() / static_cast<std::size_t>(info.rows());
       return {bytes.subspan(static_cast<std::size_t>(rows.first) * row,
@@ -91,10 +91,10 @@ class CopiedSource final : public TensorSource {
 }  // namespace
 
 std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint,
-                                                 Member member) {
+                                                 const Share& share) {
   auto facts = checkpoint->facts();
   return std::make_shared<const Checkpoint>(
-      std::move(facts), std::make_shared<CopiedSource>(std::move(checkpoint), member));
+      std::move(facts), std::make_shared<CopiedSource>(std::move(checkpoint), share));
 }
 
 }  // namespace lathe

@@ -2,8 +2,8 @@
 // the kernel to its pages, no longer matters.
 //
 // Copied are the tensors that would be used in place in the file; the others are asked of the
-// checkpoint behind, as everything else is. In an ensemble only the rows of matrices that `member`
-// computes. Errors: kIo, kLimit. Immutable.
+// checkpoint behind, as everything else is. In an ensemble only what `share` says
+// of matrices. Errors: kIo, kLimit. Immutable.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,6 @@
 namespace lathe {
 
 std::shared_ptr<const Checkpoint> copy_to_memory(std::shared_ptr<const Checkpoint> checkpoint,
-                                                 Member member = {});
+                                                 const Share& share = {});
 
 }  // namespace lathe

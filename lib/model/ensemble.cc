@@ -45,6 +45,7 @@ class Ensemble::State {
   std::mutex turn;
   std::uint64_t numbers = 0;
   bool ended = false;
+  bool by_layers = false;
   Traffic traffic;
 };
 
@@ -58,6 +59,10 @@ int Ensemble::rank() const noexcept { return state_->transport->rank(); }
 int Ensemble::size() const noexcept { return state_->transport->size(); }
 
 Ensemble::Traffic Ensemble::traffic() const noexcept { return state_->traffic; }
+
+void Ensemble::share_layers() noexcept { state_->by_layers = true; }
+
+bool Ensemble::shares_layers() const noexcept { return state_->by_layers; }
 
 void Ensemble::end() noexcept {
   const std::lock_guard lock(state_->turn);
@@ -158,6 +163,12 @@ void EnsembleCalls::gather(std::span<std::byte> all, std::span<const std::int64_
   state_.transport->gather(all, counts, first_only);
   state_.traffic.calls += 1;
   state_.traffic.bytes += all.size();
+}
+
+void EnsembleCalls::pass(std::span<std::byte> bytes, int from, int to) const noexcept {
+  state_.transport->pass(bytes, from, to);
+  state_.traffic.calls += 1;
+  state_.traffic.bytes += bytes.size();
 }
 
 void EnsembleCalls::abort(const Failure& failure) const noexcept {

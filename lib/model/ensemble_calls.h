@@ -81,6 +81,7 @@ class EnsembleCalls {
   // As EnsembleTransport's.
   void gather(std::span<std::byte> all, std::span<const std::int64_t> counts,
               bool first_only) const noexcept;
+  void pass(std::span<std::byte> bytes, int from, int to) const noexcept;
   [[noreturn]] void abort(const Failure& failure) const noexcept;
 
  private:

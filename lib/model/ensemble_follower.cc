@@ -51,12 +51,15 @@ void EnsembleFollower::load(std::uint64_t number, ByteReader& order) {
         fail_invalid("{}: is another model than that of process 0", quoted(request.path));
       }
       request.options.ensemble = alias_;
+      if (request.by_layers) ensemble_.share_layers();
       if (request.options.in_memory) {
-        checkpoint = copy_to_memory(std::move(checkpoint), calls.member());
+        const Share share = share_of(*checkpoint, request.options);
+        checkpoint = copy_to_memory(std::move(checkpoint), share);
       }
       loaded = std::make_unique<LoadedModel>(std::move(checkpoint), request.adapter.get(),
                                              request.options);
     });
+    loaded->settle();
     const std::shared_ptr<const Model> model(new Model(std::move(loaded)));
     models_.emplace(number, model);
     // The first step needs them all, and process 0 has other things to read until then.

@@ -91,6 +91,7 @@ std::vector<std::byte> load_order(std::uint64_t number, const Checkpoint& checkp
   out.put(options.in_memory);
   out.put(options.lock);
   out.put(options.threads);
+  out.put(options.ensemble->shares_layers());
   out.put(adapter != nullptr);
   if (adapter != nullptr) {
     out.put_text(adapter->path());
@@ -108,6 +109,7 @@ LoadRequest::LoadRequest(ByteReader& order) {
   options.in_memory = order.read<bool>("an option");
   options.lock = order.read<bool>("an option");
   options.threads = order.read<int>("a number of threads");
+  by_layers = order.read<bool>("an option");
   if (!order.read<bool>("whether there is an adapter")) return;
   std::string adapter_path(take_text(order));
   adapter = LoraAdapter::of_pairs(std::move(adapter_path), take_pairs(order));

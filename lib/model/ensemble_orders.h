@@ -44,6 +44,7 @@ struct LoadRequest {
   std::string identity;  // identity_of() the checkpoint
   std::shared_ptr<const LoraAdapter> adapter;
   LoadOptions options;
+  bool by_layers = false;  // Ensemble::shares_layers()
 };
 
 // One line that differs between models: of each tensor its name, type and size, and some of its

@@ -33,9 +33,9 @@ Forward::Forward(const LoadedModel& model, KvCache& cache, ThreadPool& pool,
       config_(model.config()),
       cache_(cache),
       pool_(pool),
-      gather_(model.ensemble(), pool),
+      gather_(model.stages().empty() ? model.ensemble() : nullptr, pool),
       attention_(config_.layers, std::min(config_.max_position, cache.max_tokens()), pool.size(),
-                 model.member()),
+                 model.share().rows),
       mixture_(config_, pool, gather_, model.grain()),
       observer_(std::move(observer)),
       cosines_(model.ropes().size()),
@@ -88,17 +88,48 @@ void Forward::run_to_hidden(const Batch& batch, std::int64_t layer, float* out) 
 
 std::int64_t Forward::run_layers(const Batch& batch, std::int64_t tapped, float* out) {
   const std::int64_t layers = config_.num_layers();
+  const Range own = {model_.share().layers.first, std::min(layers, model_.share().layers.last)};
   std::int64_t rows = batch.rows();
 
-  embed(batch);  // hidden [rows][hidden], cosines, sines
-  if (tapped == 0) copy_wanted(batch, out);
-  add_and_norm(nullptr, {}, model_.weights().layers[0].attention_norm, rows);
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
+  begin(batch);  // hidden [rows][hidden], cosines, sines
+  if (tapped == 0 && own.first == 0) copy_wanted(batch, out);
+  add_and_norm(nullptr, {},
+               model_.weights().layers[static_cast<std::size_t>(own.first)].attention_norm, rows);
+  for (std::int64_t layer = own.first; layer < own.last; ++layer) {
     rows = compute_layer(batch, layer);
     if (rows == 0) return 0;
     if (layer + 1 == tapped && layer + 1 < layers) copy_wanted(batch, out);
   }
-  return rows;
+  if (own.last == layers) return rows;
+  pass_on(rows);
+  return 0;
+}
+
+void Forward::begin(const Batch& batch) {
+  if (model_.share().layers.first == 0) return embed(batch);
+  const std::int64_t floats = batch.rows() * config_.hidden_size;
+  const int rank = model_.ensemble()->rank();
+  EnsembleCalls(*model_.ensemble())
+      .pass(std::as_writable_bytes(std::span(hidden_.data(), static_cast<std::size_t>(floats))),
+            rank - 1, rank);
+  for_rows(pool_, batch.rows(), config_.hidden_size, [&](std::int64_t row) { turn(batch, row); });
+}
+
+void Forward::pass_on(std::int64_t rows) noexcept {
+  const auto floats = static_cast<std::size_t>(rows * config_.hidden_size);
+  const int rank = model_.ensemble()->rank();
+  EnsembleCalls(*model_.ensemble())
+      .pass(std::as_writable_bytes(std::span(hidden_.data(), floats)), rank, rank + 1);
+}
+
+void Forward::bring_to_first(std::int64_t layer, float* rows, std::int64_t count) const noexcept {
+  const std::vector<Range>& stages = model_.stages();
+  int from = 0;
+  while (layer > stages[static_cast<std::size_t>(from)].last) ++from;
+  const int rank = model_.ensemble()->rank();
+  if (from == 0 || (rank != 0 && rank != from)) return;
+  const auto floats = static_cast<std::size_t>(count * config_.hidden_size);
+  EnsembleCalls(*model_.ensemble()).pass(std::as_writable_bytes(std::span(rows, floats)), from, 0);
 }
 
 std::int64_t Forward::compute_layer(const Batch& batch, std::int64_t layer) {

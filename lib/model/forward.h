@@ -34,11 +34,15 @@ class Forward {
   // here.
   void run(const Batch& batch, float* logits);
   // The same without logits: the hidden states of these rows behind `layer` layers, hidden_size
-  // floats each; behind the last one normed.
+  // floats each; behind the last one normed. In stages `out` is written by the process that has
+  // them; bring_to_first() brings those of several batches to process 0.
   void run_to_hidden(const Batch& batch, std::int64_t layer, float* out);
   // One layer alone: hidden states [rows][hidden_size] of all rows of the batch, in and out.
   // `normed`, where not null, gets what the layer after it, or the output matrix, reads.
   void run_layer(const Batch& batch, std::int64_t layer, float* hidden, float* normed);
+  // Whether this process has some layers whole, and others the rest.
+  bool in_stages() const noexcept { return !model_.stages().empty(); }
+  void bring_to_first(std::int64_t layer, float* rows, std::int64_t count) const noexcept;
   // What the first layer reads: embeddings.
   void embed(const Batch& batch, float* hidden);
   // Logits of so many rows [rows][hidden_size] that are normed already.
@@ -48,6 +52,11 @@ class Forward {
   // All layers; the rows that are left are in normed_, their number is returned. What is in
   // hidden_ behind `tapped` layers, but not behind the last, goes to `out` (-1: nothing).
   std::int64_t run_layers(const Batch& batch, std::int64_t tapped, float* out);
+  // hidden_ and the angles of what this process computes first: from its embedding, or from the
+  // process before.
+  void begin(const Batch& batch);
+  // hidden_ to the process behind, where there is one.
+  void pass_on(std::int64_t rows) noexcept;
   // Copies the wanted rows out of all that are in hidden_.
   void copy_wanted(const Batch& batch, float* out) const;
   void embed(const Batch& batch);

@@ -50,23 +50,19 @@ std::size_t KvShape::layer_bytes(std::int64_t layer) const noexcept {
          static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].kv_heads);
 }
 
-std::size_t KvShape::page_bytes() const noexcept {
+std::size_t KvShape::part_bytes(bool of_near) const noexcept {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    bytes += layer_bytes(static_cast<std::int64_t>(i));
+    if ((!near.empty() && near[i]) == of_near) bytes += layer_bytes(static_cast<std::int64_t>(i));
   }
-  // Of an ensemble's processes one may have no heads: its pages are as many as the others'.
+  // Of an ensemble's processes one may have no heads, or no layers of one kind: its pages, and what
+  // has slid out of a window of theirs, are as many as the others'.
   return std::max<std::size_t>(bytes, 64);
 }
 
-std::size_t KvShape::near_bytes() const noexcept {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < near.size(); ++i) {
-    if (!near[i]) continue;
-    bytes += layer_bytes(static_cast<std::int64_t>(i));
-  }
-  return bytes;
-}
+std::size_t KvShape::page_bytes() const noexcept { return part_bytes(false) + near_bytes(); }
+
+std::size_t KvShape::near_bytes() const noexcept { return near.empty() ? 0 : part_bytes(true); }
 
 void KvShape::keep_whole() noexcept {
   near_window = 0;

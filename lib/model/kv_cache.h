@@ -77,6 +77,10 @@ struct KvShape {
   std::int64_t window_tokens() const noexcept;
   // What KvLayout::fingerprint says.
   std::string fingerprint() const;
+
+ private:
+  // Of a page the bytes of the layers in its near part, or of the others.
+  std::size_t part_bytes(bool of_near) const noexcept;
 };
 
 class KvCache {

@@ -28,24 +28,27 @@ bool all_have_windows(const ModelConfig& config) {
 
 }  // namespace
 
-KvShape kv_shape(const ModelConfig& config, KvType type, Member member) {
+KvShape kv_shape(const ModelConfig& config, KvType type, const Share& share) {
   KvShape shape;
   (all_have_windows(config) ? shape.window : shape.near_window) = widest_window(config);
   shape.type = type;
-  for (const LayerConfig& layer : config.layers) {
+  for (std::int64_t i = 0; i < config.num_layers(); ++i) {
+    const LayerConfig& layer = config.layer(i);
+    const bool own = i >= share.layers.first && i < share.layers.last;
     const std::int64_t head_dim = layer.attention.head_dim;
     if (head_dim > kMaxKvHeadDim) {
       fail_unsupported("heads of {} dimensions: a KV cache holds up to {}", head_dim,
                        kMaxKvHeadDim);
     }
-    shape.layers.push_back({kv_heads_split(layer.attention).of(member).size(), head_dim});
-    shape.near.push_back(shape.near_window != 0 && layer.attention.window != 0);
+    const std::int64_t heads = kv_heads_split(layer.attention).of(share.rows).size();
+    shape.layers.push_back({own ? heads : 0, head_dim});
+    if (shape.near_window != 0) shape.near.push_back(layer.attention.window != 0);
   }
   return shape;
 }
 
 KvLayout kv_layout(const Model& model, KvType type) {
-  const KvShape shape = kv_shape(model.config(), type, loaded_of(model).member());
+  const KvShape shape = kv_shape(model.config(), type, loaded_of(model).share());
   return {.type = type,
           .page_tokens = kKvPageTokens,
           .page_bytes = shape.page_bytes(),

@@ -8,7 +8,8 @@
 
 namespace lathe {
 
-// Of the heads that this process attends to. Throws kUnsupported for heads that no page can hold.
-KvShape kv_shape(const ModelConfig& config, KvType type, Member member = {});
+// Of the layers and heads that this process attends to. Throws kUnsupported for heads that no page
+// can hold.
+KvShape kv_shape(const ModelConfig& config, KvType type, const Share& share = {});
 
 }  // namespace lathe

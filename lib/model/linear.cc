@@ -28,10 +28,6 @@ std::unique_ptr<Linear> Linear::load(const Checkpoint& checkpoint, std::size_t w
 
 void Linear::adapt(const LoraPair& pair) { adapter_ = std::make_unique<LowRank>(pair); }
 
-std::uint64_t Linear::bytes() const noexcept {
-  return matrix_->bytes() + (adapter_ ? adapter_->bytes() : 0);
-}
-
 void Linear::compute(const LinearInput& input, int worker, std::int64_t first, std::int64_t last,
                      const WeightMatrix::Pieces& pieces, const LinearCall& call) const noexcept {
   const std::int64_t step = pieces.stream ? last - first : 1;
@@ -53,7 +49,7 @@ std::vector<std::span<const std::byte>> Linear::memory_of_worker(
   for (const Linear* linear : together) {
     if (linear != nullptr) total += divide_up(linear->own_.size(), rows_of_piece(*linear));
   }
-  auto [first, last] = share_of(total, worker, workers);
+  auto [first, last] = own_work(total, worker, workers);
   std::vector<std::span<const std::byte>> out;
   for (const Linear* linear : together) {
     if (linear == nullptr) continue;

@@ -68,7 +68,8 @@ class Linear {
   // The rows that it computes: all, but in an ensemble.
   Range own() const noexcept { return own_; }
   // Bytes that a pass over the whole matrix (and its adapter) reads, wherever they lie.
-  std::uint64_t bytes() const noexcept;
+  std::uint64_t bytes() const noexcept { return matrix_->bytes() + adapter_bytes(); }
+  std::uint64_t adapter_bytes() const noexcept { return adapter_ ? adapter_->bytes() : 0; }
 
   // Where its own rows lie: in the file's mapping, or in memory of its own.
   std::vector<std::span<const std::byte>> memory() const { return matrix_->memory(own_); }

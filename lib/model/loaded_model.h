@@ -32,14 +32,19 @@ class LoadedModel {
     return adapter_.empty() ? base : base + " lora " + adapter_;
   }
 
+  // Once all processes of an ensemble have it: what is true of the whole is known to each.
+  void settle() noexcept;
+
   void fetch_weights(const std::function<bool()>& enough) const;
 
   const Weights& weights() const noexcept { return weights_; }
   Weights& weights() noexcept { return weights_; }
-  // The processes that compute the model together, or null; which of them this one is; the rows
-  // that stay together (split.h).
+  // The processes that compute the model together, or null; what of it this one has; the rows that
+  // stay together (split.h).
   Ensemble* ensemble() const noexcept { return ensemble_.get(); }
-  Member member() const noexcept { return member_; }
+  const Share& share() const noexcept { return share_; }
+  // By process its layers, where each has whole ones.
+  const std::vector<Range>& stages() const noexcept { return stages_; }
   std::int64_t grain() const noexcept { return grain_; }
   // Its number among the models of an ensemble that has loaded it; 0 before.
   std::uint64_t number() const noexcept { return number_; }
@@ -55,7 +60,8 @@ class LoadedModel {
 
   std::shared_ptr<const Checkpoint> checkpoint_;  // weights point into it
   std::shared_ptr<Ensemble> ensemble_;
-  Member member_;
+  std::vector<Range> stages_;
+  Share share_;
   std::int64_t grain_;
   std::uint64_t number_ = 0;
   Weights weights_;
@@ -65,6 +71,9 @@ class LoadedModel {
   bool batch_invariant_ = true;
   std::optional<LockedMemory> lock_;
 };
+
+// What this process is to have of the checkpoint. Throws kUnsupported (layers_by_process).
+Share share_of(const Checkpoint& checkpoint, const LoadOptions& options);
 
 const LoadedModel& loaded_of(const Model& model) noexcept;
 

@@ -80,20 +80,29 @@ void pack_foreign(const Checkpoint& checkpoint, ThreadPool& pool) {
   });
 }
 
-Member member_of(const LoadOptions& options) {
-  return options.ensemble == nullptr ? Member{} : EnsembleCalls(*options.ensemble).member();
+// Empty where processes have rows, or there is one.
+std::vector<Range> stages_of(const Checkpoint& checkpoint, const LoadOptions& options) {
+  if (options.ensemble == nullptr || !options.ensemble->shares_layers()) return {};
+  return layers_by_process(checkpoint, options.ensemble->size());
+}
+
+Share share_in(const LoadOptions& options, const std::vector<Range>& stages) {
+  if (options.ensemble == nullptr) return {};
+  const Member member = EnsembleCalls(*options.ensemble).member();
+  if (stages.empty()) return {.rows = member};
+  return {.layers = stages[static_cast<std::size_t>(member.rank)], .ends = member.rank == 0};
 }
 
 // Threads are started where there is something to share: most models are used where they lie.
 Weights load_all(const Checkpoint& checkpoint, const LoraAdapter* adapter, int threads,
-                 Member member) {
+                 const Share& share) {
   const auto tensors = checkpoint.tensors();
   const bool shared = std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
     return is_repacked(info) || is_packed_on_request(checkpoint, info);
   });
   ThreadPool pool(!shared ? 1 : threads > 0 ? threads : available_cpus());
   pack_foreign(checkpoint, pool);
-  return load_weights(checkpoint, adapter, pool, member);
+  return load_weights(checkpoint, adapter, pool, share);
 }
 
 }  // namespace
@@ -102,9 +111,10 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
                          const LoadOptions& options)
     : checkpoint_(std::move(checkpoint)),
       ensemble_(options.ensemble),
-      member_(member_of(options)),
+      stages_(stages_of(*checkpoint_, options)),
+      share_(share_in(options, stages_)),
       grain_(grain_of(*checkpoint_)),
-      weights_(load_all(*checkpoint_, adapter, options.threads, member_)),
+      weights_(load_all(*checkpoint_, adapter, options.threads, share_)),
       adapter_(adapter != nullptr ? adapter->fingerprint() : "") {
   add_ropes();
   for_each_matrix(weights_, [&](const Linear& linear) {
@@ -115,10 +125,20 @@ LoadedModel::LoadedModel(std::shared_ptr<const Checkpoint> checkpoint, const Lor
 }
 
 LoadedModel::~LoadedModel() {
-  if (number_ == 0 || member_.rank != 0) return;
+  if (number_ == 0) return;
   const EnsembleCalls calls(*ensemble_);
+  if (!calls.leads()) return;
   const auto turn = calls.turn();
   calls.send(unload_order(number_));
+}
+
+void LoadedModel::settle() noexcept {
+  if (stages_.empty()) return;
+  std::vector<std::byte> all(stages_.size());
+  all[static_cast<std::size_t>(ensemble_->rank())] = std::byte{batch_invariant_};
+  const std::vector<std::int64_t> ones(stages_.size(), 1);
+  EnsembleCalls(*ensemble_).gather(all, ones, false);
+  batch_invariant_ = std::ranges::find(all, std::byte{0}) == all.end();
 }
 
 void LoadedModel::add_ropes() {
@@ -180,6 +200,10 @@ void Model::fetch_weights(const std::function<bool()>& enough) const {
   loaded_->fetch_weights(enough);
 }
 
+Share share_of(const Checkpoint& checkpoint, const LoadOptions& options) {
+  return share_in(options, stages_of(checkpoint, options));
+}
+
 const LoadedModel& loaded_of(const Model& model) noexcept { return *model.loaded_; }
 
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,
@@ -195,7 +219,8 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
     try {
       std::shared_ptr<const Checkpoint> from = checkpoint;
       if (options.in_memory || numa_mode() != NumaMode::kOff) {
-        from = copy_to_memory(std::move(from), member_of(options));
+        const Share share = share_of(*from, options);
+        from = copy_to_memory(std::move(from), share);
       }
       loaded = std::make_unique<LoadedModel>(std::move(from), adapter.get(), options);
     } catch (const std::bad_alloc&) {
@@ -210,6 +235,7 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
     const std::uint64_t number = calls.next_number();
     calls.send(load_order(number, *checkpoint, adapter.get(), options));
     calls.together(load_here);
+    loaded->settle();
     loaded->set_number(number);
   }
   return std::shared_ptr<const Model>(new Model(std::move(loaded)));

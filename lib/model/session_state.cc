@@ -28,8 +28,8 @@ void require_whole_pages(const Ensemble* ensemble) {
   fail_unsupported("keys and values that several processes have among them stay where they are");
 }
 
-KvShape kv_shape_for(const ModelConfig& config, const SessionOptions& options, Member member) {
-  KvShape shape = kv_shape(config, options.kv_type, member);
+KvShape kv_shape_for(const ModelConfig& config, const SessionOptions& options, const Share& share) {
+  KvShape shape = kv_shape(config, options.kv_type, share);
   if (options.whole_windows) shape.keep_whole();
   return shape;
 }
@@ -42,7 +42,7 @@ Session::State::State(std::shared_ptr<const Model> model, const LoadedModel& loa
       ensemble_(loaded.ensemble()),
       chunk_(options.chunk),
       pool_(options.threads == 0 ? available_cpus() : options.threads),
-      cache_(kv_shape_for(model_->config(), options, loaded.member()),
+      cache_(kv_shape_for(model_->config(), options, loaded.share()),
              kv_positions(model_->config(), options), options.max_pages),
       forward_(loaded, cache_, pool_, options.observer) {}
 
@@ -151,6 +151,7 @@ void Session::State::reserve(std::span<const SequenceInput> inputs, std::int64_t
   }
   forward_.reserve(std::min(rows, chunk_));
   if (wanted > std::numeric_limits<std::int64_t>::max() / 8 / floats) throw std::bad_alloc();
+  if (forward_.in_stages()) states_.ensure(wanted * model_->config().hidden_size);
   results_.ensure(wanted * floats);
   cache_.reserve(growths_, chunk_);
 }
@@ -254,21 +255,8 @@ void Session::State::follow_step(ByteReader& order) {
 
 std::span<const float> Session::State::run(std::span<const SequenceInput> inputs, std::int64_t rows,
                                            std::int64_t wanted) {
-  const std::int64_t floats = floats_of(wanted);
-  std::size_t index = 0;
-  std::size_t offset = 0;
-  float* out = results_.data();
   try {
-    while (index < inputs.size()) {
-      next_batch(inputs, index, offset);
-      if (wanted == kLogits) {
-        forward_.run(batch_, out);
-      } else {
-        forward_.run_to_hidden(batch_, wanted, out);
-      }
-      out += batch_.wanted_rows() * floats;
-      for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
-    }
+    forward_.in_stages() ? run_stages(inputs, rows, wanted) : run_batches(inputs, wanted);
   } catch (const std::bad_alloc&) {
     // Products allocate when they first see a size, so this is the first and largest batch and
     // nothing has slid out of a window yet.
@@ -277,7 +265,51 @@ std::span<const float> Session::State::run(std::span<const SequenceInput> inputs
     }
     fail(ErrorCode::kLimit, "out of memory while computing {} rows", batch_.rows());
   }
-  return {results_.data(), static_cast<std::size_t>(rows * floats)};
+  return {results_.data(), static_cast<std::size_t>(rows * floats_of(wanted))};
+}
+
+void Session::State::run_batches(std::span<const SequenceInput> inputs, std::int64_t wanted) {
+  std::size_t index = 0;
+  std::size_t offset = 0;
+  float* out = results_.data();
+  while (index < inputs.size()) {
+    next_batch(inputs, index, offset);
+    if (wanted == kLogits) {
+      forward_.run(batch_, out);
+    } else {
+      forward_.run_to_hidden(batch_, wanted, out);
+    }
+    out += batch_.wanted_rows() * floats_of(wanted);
+    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+  }
+}
+
+void Session::State::run_stages(std::span<const SequenceInput> inputs, std::int64_t rows,
+                                std::int64_t wanted) {
+  const std::int64_t hidden = model_->config().hidden_size;
+  const std::int64_t layer = wanted == kLogits ? model_->config().num_layers() : wanted;
+  float* const states = wanted == kLogits ? states_.data() : results_.data();
+  float* out = states;
+  std::size_t index = 0;
+  std::size_t offset = 0;
+  counts_.clear();
+  while (index < inputs.size()) {
+    next_batch(inputs, index, offset);
+    forward_.run_to_hidden(batch_, layer, out);
+    counts_.push_back(batch_.wanted_rows());
+    out += counts_.back() * hidden;
+    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+  }
+  // Only now: process 0 hears nothing while it has batches to send.
+  forward_.bring_to_first(layer, states, rows);
+  if (wanted != kLogits || !EnsembleCalls(*ensemble_).leads()) return;
+  out = states;
+  float* logits = results_.data();
+  for (const std::int64_t count : counts_) {  // as without stages, so that floats have its bits
+    if (count > 0) forward_.head(out, count, logits);
+    out += count * hidden;
+    logits += count * floats_of(wanted);
+  }
 }
 
 }  // namespace lathe

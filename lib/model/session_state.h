@@ -56,6 +56,9 @@ class Session::State {
   std::span<const float> compute(std::span<const SequenceInput> inputs, std::int64_t wanted);
   std::span<const float> run(std::span<const SequenceInput> inputs, std::int64_t rows,
                              std::int64_t wanted);
+  // Every batch through the layers of this process; process 0 has the result.
+  void run_batches(std::span<const SequenceInput> inputs, std::int64_t wanted);
+  void run_stages(std::span<const SequenceInput> inputs, std::int64_t rows, std::int64_t wanted);
   // Throws unless every input can be computed; returns the rows of logits wanted.
   std::int64_t check(std::span<const SequenceInput> inputs) const;
   // Memory for all of `inputs`, so that nothing fails half-way.
@@ -78,6 +81,8 @@ class Session::State {
   std::vector<KvCache::Growth> growths_;  // of the present step, by sequence
   std::vector<std::int64_t> lengths_;     // before it
   FloatBuffer results_;                   // logits or hidden states
+  FloatBuffer states_;                    // hidden states of which process 0 makes logits
+  std::vector<std::int64_t> counts_;      // how many of each batch
 };
 
 }  // namespace lathe

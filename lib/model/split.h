@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "lathe/model_config.h"
 
@@ -24,6 +25,17 @@ struct Member {
   int rank = 0;
   int size = 1;
 };
+
+// What a process has of a model: all layers' matrices in part, or some layers' whole.
+struct Share {
+  Member rows = {};  // among those that divide each matrix
+  Range layers = {0, std::numeric_limits<std::int64_t>::max()};
+  bool ends = true;  // the embedding and the output matrix
+};
+
+inline bool is_part(const Share& share) noexcept {
+  return share.rows.size > 1 || share.layers != Share().layers;
+}
 
 // `total` columns of a product in units of `unit`, the last perhaps in part, that are dealt out
 // evenly in their order. `sharers` neighbouring units have the same columns: query heads their KV

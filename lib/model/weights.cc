@@ -18,11 +18,11 @@ namespace {
 class WeightLoader {
  public:
   WeightLoader(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
-               Member member)
+               const Share& share)
       : checkpoint_(checkpoint),
         adapter_(adapter),
         pool_(pool),
-        member_(member),
+        share_(share),
         grain_(grain_of(checkpoint)) {
     for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
       const TensorInfo& info = checkpoint.tensors()[i];
@@ -38,9 +38,10 @@ class WeightLoader {
     const std::optional<std::size_t> bias = find({role, layer, true, expert});
     const TensorInfo& info = checkpoint_.tensors()[weight];
     auto linear = Linear::load(checkpoint_, weight, bias, pool_,
-                               own_rows(info, checkpoint_.config(), grain_, member_));
+                               own_rows(info, checkpoint_.config(), grain_, share_));
     adapt(*linear, info.name);
-    weights_.bytes += linear->bytes();
+    for (const auto piece : linear->memory()) weights_.bytes += piece.size();
+    weights_.bytes += linear->adapter_bytes();
     if (bias) weights_.bytes += static_cast<std::uint64_t>(linear->rows()) * sizeof(float);
     return linear;
   }
@@ -107,7 +108,7 @@ class WeightLoader {
   const LoraAdapter* adapter_;
   std::map<TensorId, std::size_t> by_id_;
   ThreadPool& pool_;
-  Member member_;
+  Share share_;
   std::int64_t grain_;
   Weights weights_;
 };
@@ -202,10 +203,10 @@ std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id) {
 }
 
 Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
-                     Member member) {
+                     const Share& share) {
   const ModelConfig& config = checkpoint.config();
   try {
-    WeightLoader loader(checkpoint, adapter, pool, member);
+    WeightLoader loader(checkpoint, adapter, pool, share);
     Weights& weights = loader.weights();
     weights.embedding = loader.matrix(TensorRole::kEmbedding);
     for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {

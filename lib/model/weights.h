@@ -72,6 +72,6 @@ std::unique_ptr<Linear>& matrix_at(Weights& weights, const TensorId& id);
 // fits the checkpoint, and is copied. `pool` shares what must be re-expressed. Of each matrix the
 // rows are loaded that this process computes.
 Weights load_weights(const Checkpoint& checkpoint, const LoraAdapter* adapter, ThreadPool& pool,
-                     Member member = {});
+                     const Share& share = {});
 
 }  // namespace lathe

@@ -10,7 +10,7 @@ struct WorkRange {
 };
 
 // Of so many pieces those that are a worker's own share.
-inline WorkRange share_of(std::int64_t pieces, int worker, int workers) noexcept {
+inline WorkRange own_work(std::int64_t pieces, int worker, int workers) noexcept {
   return {pieces * worker / workers, pieces * (worker + 1) / workers};
 }
 

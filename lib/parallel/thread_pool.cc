@@ -201,7 +201,7 @@ std::int64_t ThreadPool::take_next(std::int64_t grain) noexcept {
 void ThreadPool::reset_shares(std::int64_t pieces) noexcept {
   const int count = static_cast<int>(state_->shares.size());
   for (int i = 0; i < count; ++i) {
-    const WorkRange own = share_of(pieces, i, count);
+    const WorkRange own = own_work(pieces, i, count);
     Share& share = state_->shares[static_cast<std::size_t>(i)];
     share.next.store(own.first, std::memory_order_relaxed);
     share.end = own.last;

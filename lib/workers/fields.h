@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22,6 +23,9 @@ class FieldWriter {
  public:
   static constexpr bool kReads = false;
 
+  // Writes behind `head`.
+  explicit FieldWriter(std::string head = {}) : bytes_(std::move(head)) {}
+
   template <typename... Fields>
   void operator()(const Fields&... fields) {
     (put(fields), ...);
@@ -29,6 +33,11 @@ class FieldWriter {
   template <typename Enum>
   void choice(Enum value, Enum) {
     put(static_cast<std::uint8_t>(value));
+  }
+  // Of who reads: what they lie in, which is new.
+  void bytes(std::span<const std::byte> bytes, const std::shared_ptr<const void>&) {
+    put(std::uint64_t{bytes.size()});
+    bytes_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   std::string take() { return std::move(bytes_); }
 
@@ -49,11 +58,6 @@ class FieldWriter {
   void put(const std::vector<T>& list) {
     put(std::uint64_t{list.size()});
     for (const T& one : list) put(one);
-  }
-  template <typename T>
-  void put(const std::shared_ptr<const T>& value) {
-    put(value != nullptr);
-    if (value != nullptr) put(*value);
   }
   template <typename T>
   requires requires(FieldWriter& a, const T& value) { fields(a, value); }
@@ -79,6 +83,12 @@ class FieldReader {
     if (number > static_cast<std::uint8_t>(last))
       fail_invalid("a message has no choice {}", number);
     value = static_cast<Enum>(number);
+  }
+  void bytes(std::span<const std::byte>& bytes, std::shared_ptr<const void>& owner) {
+    auto text = std::make_shared<std::string>();
+    get(*text);
+    bytes = std::as_bytes(std::span(text->data(), text->size()));
+    owner = std::move(text);
   }
   // Nothing may follow.
   void end() const {
@@ -111,16 +121,6 @@ class FieldReader {
     if (size > bytes_.remaining()) fail_invalid("a message's list is longer than the message");
     list.clear();
     for (std::uint64_t i = 0; i < size; ++i) get(list.emplace_back());
-  }
-  template <typename T>
-  void get(std::shared_ptr<const T>& value) {
-    bool there = false;
-    get(there);
-    value.reset();
-    if (!there) return;
-    auto made = std::make_shared<T>();
-    get(*made);
-    value = std::move(made);
   }
   template <typename T>
   requires requires(FieldReader& a, T& value) { fields(a, value); }

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "workers/message.h"
 #include "workers/request_message.h"
+#include "workers/row_parts.h"
 
 namespace lathe {
 namespace {
@@ -19,6 +20,9 @@ struct HostedRow {
     std::uint64_t text = 0, reasoning = 0;  // bytes
   };
   std::map<int, Sent> sent = {};  // by sample
+  // Where the parts of its prompt are wanted: those that are not sent yet, and how many are.
+  std::shared_ptr<PartBox> parts = {};
+  std::uint64_t parts_sent = 0;
 };
 
 // A client, from its greeting on.
@@ -26,6 +30,8 @@ struct Client {
   std::uint64_t session = 0;
   int silence = 0;  // ticks since it said something
   std::map<RowId, HostedRow> rows;
+  std::map<RowId, RowParts> coming;      // what rows will begin with that have not come yet
+  std::map<RowId, SharedMemory> memory;  // of parts that were sent, until it has seen them
 };
 
 // Whether an answer ended before it was one, since the engine stops.
@@ -64,11 +70,13 @@ class Host final : public WorkerHost {
             out.push_back({name, piece_of(client, at->first, row, std::move(piece))});
           }
         }
+        send_parts(name, client, at->first, row, out);
         if (!news.done) {
           ++at;
           continue;
         }
-        out.push_back({name, answer(client, at->first, *std::move(news.done))});
+        const bool prompt = row.parts != nullptr;
+        out.push_back({name, answer(client, at->first, prompt, *std::move(news.done))});
         at = client.rows.erase(at);
       }
     }
@@ -95,13 +103,28 @@ class Host final : public WorkerHost {
  private:
   using Mails = std::vector<WorkerMail>;
 
-  std::string answer(const Client& client, RowId id, Completion done) {
+  std::string answer(const Client& client, RowId id, bool prompt, Completion done) {
     // What an engine that fails says concerns the engine; others may do better.
     if ((!done.error && was_cut(done)) || service_.failure()) {
       return encode_message(Back{client.session, id});
     }
     done.id = id;
-    return encode_message(Result{client.session, std::move(done)});
+    return encode_message(Result{client.session, prompt, std::move(done)});
+  }
+
+  static void send_parts(const std::string& name, Client& client, RowId id, HostedRow& row,
+                         Mails& out) {
+    if (row.parts == nullptr) return;
+    for (auto& [of, part] : row.parts->take()) {
+      Part message{client.session, id, row.parts_sent++, of, std::move(part), std::nullopt};
+      if (const auto memory = client.memory.find(id); memory != client.memory.end()) {
+        const std::uint64_t size = message.part.pages.size();
+        if (const auto offset = memory->second.append(message.part.pages)) {
+          message.memory = MemoryRange{memory->second.place(), *offset, size};
+        }
+      }
+      out.push_back({name, encode_message(message)});
+    }
   }
 
   static std::string piece_of(const Client& client, RowId id, HostedRow& row, AnswerPiece piece) {
@@ -122,7 +145,12 @@ class Host final : public WorkerHost {
   static Mails stranger(const std::string& name) { return {{name, encode_message(Stranger{})}}; }
 
   Mails hear(const std::string& name, const Hello& hello) {
-    Welcome welcome{0, options_.identity, options_.role, options_.places};
+    Welcome welcome{0,
+                    options_.identity,
+                    options_.role,
+                    options_.places,
+                    MemoryProbe::sees(hello.probe),
+                    probe_.place()};
     // Who wants other answers is told what he would get, and is none of ours.
     if (!difference(hello.wanted, options_.identity)) {
       Client& client = clients_[name];
@@ -136,6 +164,8 @@ class Host final : public WorkerHost {
   Mails hear(const std::string& name, const Row& row) {
     Client* client = find(name, row.session);
     if (client == nullptr) return stranger(name);
+    // Some may have been lost: then the rest is computed.
+    const auto parts = client->coming.extract(row.id);
     if (client->rows.contains(row.id)) return {};  // it was given up there, and here it goes on
     if (ending_) return {{name, encode_message(Back{row.session, row.id})}};
     Request request;
@@ -144,17 +174,53 @@ class Host final : public WorkerHost {
     } catch (const Error& error) {
       Completion failed;
       failed.error = Failure{error.code(), error.message()};
-      return {{name, answer(*client, row.id, std::move(failed))}};
+      return {{name, answer(*client, row.id, row.prompt, std::move(failed))}};
+    }
+    HostedRow hosted;
+    hosted.streams = row.streams;
+    if (row.prompt) give_parts(*client, row, request, hosted);
+    if (row.parts && !parts.empty()) {
+      request.beginning = std::make_shared<const Beginning>(parts.mapped().beginning());
     }
     auto pending = service_.submit(std::move(request), row.streams, options_.on_news,
                                    row.streams ? options_.on_news : std::function<void()>());
     if (pending == nullptr) return {{name, encode_message(Back{row.session, row.id})}};
-    client->rows.emplace(row.id, HostedRow{std::move(pending), row.streams});
+    hosted.answer = std::move(pending);
+    client->rows.emplace(row.id, std::move(hosted));
+    return {};
+  }
+
+  // Has a request's prompt given away while it is computed.
+  void give_parts(Client& client, const Row& row, Request& request, HostedRow& hosted) const {
+    hosted.parts = std::make_shared<PartBox>();
+    request.on_beginning = [box = hosted.parts, told = options_.on_news](const std::string& of,
+                                                                         BeginningPart part) {
+      box->put(of, std::move(part));
+      if (told) told();
+    };
+    if (!row.memory) return;
+    while (std::cmp_greater_equal(client.memory.size(), most_kept())) {
+      client.memory.erase(client.memory.begin());  // the oldest: somebody forgot it
+    }
+    if (auto memory = SharedMemory::create()) client.memory.emplace(row.id, *std::move(memory));
+  }
+
+  // Prompts whose parts are kept for a client, at most.
+  std::int64_t most_kept() const noexcept { return 4 * options_.places + 4; }
+
+  Mails hear(const std::string& name, const Part& part) {
+    Client* client = find(name, part.session);
+    if (client == nullptr) return stranger(name);
+    if (std::cmp_less(client->coming.size(), most_kept())) client->coming[part.id].take(part);
     return {};
   }
 
   Mails hear(const std::string& name, const Cancel& cancel) {
-    if (Client* client = find(name, cancel.session)) client->rows.erase(cancel.id);
+    if (Client* client = find(name, cancel.session)) {
+      client->rows.erase(cancel.id);
+      client->coming.erase(cancel.id);
+      client->memory.erase(cancel.id);
+    }
     return {};
   }
 
@@ -176,6 +242,7 @@ class Host final : public WorkerHost {
   Service& service_;
   ConstraintCache constraints_;
   WorkerHostOptions options_;
+  MemoryProbe probe_;
   std::map<std::string, Client> clients_;
   std::random_device random_device_;
   std::mt19937_64 random_{(std::uint64_t{random_device_()} << 32) | random_device_()};

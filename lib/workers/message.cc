@@ -15,16 +15,32 @@ void fields(A& a, S& s) {
   a(model, kv_type, context);
 }
 
+template <typename A, Some<MemoryPlace> S>
+void fields(A& a, S& s) {
+  auto& [process, descriptor] = s;
+  a(process, descriptor);
+}
+
+template <typename A, Some<ProbePlace> S>
+void fields(A& a, S& s) {
+  a(s.place, s.number);
+}
+
+template <typename A, Some<MemoryRange> S>
+void fields(A& a, S& s) {
+  a(s.place, s.offset, s.size);
+}
+
 template <typename A, Some<Hello> S>
 void fields(A& a, S& s) {
-  a(s.wanted);
+  a(s.wanted, s.probe);
 }
 
 template <typename A, Some<Welcome> S>
 void fields(A& a, S& s) {
   a(s.session, s.identity);
   a.choice(s.role, WorkerRole::kAuto);
-  a(s.places);
+  a(s.places, s.sees, s.probe);
 }
 
 template <typename A, Some<Refusal> S>
@@ -34,12 +50,12 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Row> S>
 void fields(A& a, S& s) {
-  a(s.session, s.id, s.streams, s.request);
+  a(s.session, s.id, s.streams, s.prompt, s.memory, s.parts, s.request);
 }
 
 template <typename A, Some<Result> S>
 void fields(A& a, S& s) {
-  a(s.session, s.completion);
+  a(s.session, s.prompt, s.completion);
 }
 
 template <typename A, typename S>
@@ -70,6 +86,12 @@ void fields(A& a, S& s) {
   a(s.session, s.id, s.at, s.piece);
 }
 
+template <typename A, Some<Part> S>
+void fields(A& a, S& s) {
+  a(s.session, s.id, s.number, s.of, s.part.tokens, s.part.checksum, s.memory);
+  if (!s.memory) a.bytes(s.part.pages, s.part.memory);
+}
+
 namespace {
 
 template <std::size_t kind = 0>
@@ -89,12 +111,12 @@ WorkerMessage decode_kind(std::size_t wanted, std::string_view bytes) {
 }  // namespace
 
 std::string encode_message(const WorkerMessage& message) {
-  std::string out(kMagic);
-  out.push_back(static_cast<char>(kWorkerVersion));
-  out.push_back(static_cast<char>(message.index()));
-  FieldWriter writer;
+  std::string head(kMagic);
+  head.push_back(static_cast<char>(kWorkerVersion));
+  head.push_back(static_cast<char>(message.index()));
+  FieldWriter writer(std::move(head));
   std::visit([&](const auto& some) { writer(some); }, message);
-  return out + writer.take();
+  return writer.take();
 }
 
 WorkerMessage decode_message(std::string_view bytes) {

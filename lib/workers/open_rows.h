@@ -16,9 +16,17 @@
 #include <utility>
 
 #include "workers/message.h"
+#include "workers/row_parts.h"
 #include "workers/told_text.h"
 
 namespace lathe {
+
+// A worker that is to write an answer, chosen while its prompt is being computed.
+struct NextWorker {
+  std::size_t number = 0;
+  std::uint64_t session = 0;  // of that worker: it is not the same one in another
+  std::size_t sent = 0;       // parts
+};
 
 struct OpenRow {
   Request request;
@@ -28,7 +36,10 @@ struct OpenRow {
   std::uint64_t ping = 0;                  // that worker's last ping before it was sent
   bool at_prompt = false;                  // that one computes its prompt
   bool apart = true;                       // its prompt may be computed by another
-  ToldText told = {};                      // where its text is wanted in pieces
+  bool prompt_done = false;                // that has happened, and `parts` are all of it
+  RowParts parts = {};                     // until who goes on from them has them
+  std::optional<NextWorker> next = {};
+  ToldText told = {};  // where its text is wanted in pieces
 };
 
 class OpenRows {
@@ -62,23 +73,31 @@ class OpenRows {
       ahead_.insert(id);
     } else {
       ahead_.erase(id);
-      row.request.beginning.reset();  // should it be lost there, it is computed again
     }
   }
-  // Its prompt is computed; null: it has to be computed where the rest is.
-  void end_prompt(RowId id, std::shared_ptr<const Beginning> beginning) {
+  // Its prompt is computed; not good: it has to be computed where the rest is.
+  void end_prompt(RowId id, bool good) {
     OpenRow& row = rows_.at(id);
-    row.apart = beginning != nullptr;
-    row.request.beginning = std::move(beginning);
+    row.apart = row.prompt_done = good;
     take_back(id);
-    if (row.request.beginning != nullptr) ahead_.insert(id);
+  }
+  // Who goes on from its parts has them. Should it be lost there, all is computed again.
+  void forget_prompt(RowId id) {
+    OpenRow& row = rows_.at(id);
+    row.parts = RowParts();
+    row.prompt_done = false;
   }
   void take_back(RowId id) {
     OpenRow& row = rows_.at(id);
     row.worker.reset();
     row.at_prompt = false;
-    ahead_.erase(id);
     waiting_.insert(id);
+    if (row.prompt_done) {
+      ahead_.insert(id);
+    } else {
+      row.parts = RowParts();
+      ahead_.erase(id);
+    }
   }
   void erase(RowId id) {
     waiting_.erase(id);

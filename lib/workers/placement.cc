@@ -24,12 +24,12 @@ bool has_prompt_apart(const OpenRow& row) {
   return row.apart && row.request.samples > 0 && row.request.prompt.size() >= kWorthSending;
 }
 
-Request prompt_alone(const Request& request) {
+Request prompt_alone(const Request& request, std::int64_t part_tokens) {
   Request out;
   out.prompt.assign(request.prompt.begin(), request.prompt.end() - 1);
   out.samples = 0;
   out.timeout = request.timeout;
-  out.keeps_beginning = true;
+  out.beginning_part = part_tokens;
   return out;
 }
 
@@ -54,20 +54,25 @@ bool Placement::fits(const KnownWorker& worker, bool prompt, const OpenRow& row)
          (!has(own) && !has(WorkerRole::kBoth));
 }
 
+std::optional<std::size_t> Placement::roomiest(bool prompt, const OpenRow& row) const {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (!fits(workers_[i], prompt, row)) continue;
+    if (!best || workers_[i].room() > workers_[*best].room()) best = i;
+  }
+  return best;
+}
+
 std::optional<Place> Placement::find(const OpenRow& row) {
   const bool apart = has(WorkerRole::kPrefill) &&
-                     (has(WorkerRole::kDecode) || has(WorkerRole::kBoth)) &&
-                     row.request.beginning == nullptr && has_prompt_apart(row);
+                     (has(WorkerRole::kDecode) || has(WorkerRole::kBoth)) && !row.prompt_done &&
+                     has_prompt_apart(row);
   if (apart && !prompts_may_come_) return std::nullopt;
   const auto known = beginnings_.find(row.beginning);
   if (known != beginnings_.end() && fits(workers_[known->second], apart, row)) {
     return Place{known->second, apart};
   }
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (!fits(workers_[i], apart, row)) continue;
-    if (!best || workers_[i].room() > workers_[*best].room()) best = i;
-  }
+  const auto best = roomiest(apart, row);
   if (!best) return std::nullopt;
   if (beginnings_.size() >= kMostBeginnings) beginnings_.clear();
   beginnings_[row.beginning] = *best;

@@ -27,9 +27,12 @@ class Placement {
   void look(std::size_t ahead);
   // Nothing where all who could take it are full.
   std::optional<Place> find(const OpenRow& row);
+  // Who goes on from a prompt that another one computes.
+  std::optional<std::size_t> writer(const OpenRow& row) const { return roomiest(false, row); }
 
  private:
   bool has(WorkerRole role) const noexcept { return present_[static_cast<std::size_t>(role)]; }
+  std::optional<std::size_t> roomiest(bool prompt, const OpenRow& row) const;
   bool fits(const KnownWorker& worker, bool prompt, const OpenRow& row) const noexcept;
 
   const std::vector<KnownWorker>& workers_;
@@ -44,7 +47,7 @@ bool has_prompt_apart(const OpenRow& row);
 // A hash of what texts are alike by.
 std::uint64_t beginning_of(const std::vector<TokenId>& prompt);
 
-// What a worker is asked that computes a prompt for others.
-Request prompt_alone(const Request& request);
+// What a worker is asked that computes a prompt for others, in parts of so many tokens.
+Request prompt_alone(const Request& request, std::int64_t part_tokens);
 
 }  // namespace lathe

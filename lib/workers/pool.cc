@@ -38,13 +38,14 @@ class Pool final : public WorkerPool {
   }
 
   std::vector<Completion> step() override {
-    if (idle()) return {};
-    beat();
-    give_roles();
-    hand_out();
+    beat();  // also while nobody asks for anything: they would forget us
+    if (!idle()) {
+      give_roles();
+      hand_out();
+    }
     const auto left = std::chrono::ceil<milliseconds>(next_beat_ - Clock::now());
     milliseconds patience = std::clamp(left, milliseconds(0), options_.patience);
-    if (!done_.empty()) patience = milliseconds(0);
+    if (rows_.empty() || !done_.empty()) patience = milliseconds(0);
     while (auto received = wire_->receive(patience)) {
       take(received->worker, received->message);
       patience = milliseconds(0);
@@ -85,6 +86,9 @@ class Pool final : public WorkerPool {
     if (options_.on_warning) options_.on_warning(text);
   }
 
+  // What nobody finds where memory is not to be shared.
+  ProbePlace probe_place() const { return options_.share_memory ? probe_.place() : ProbePlace(); }
+
   void send(std::size_t number, const WorkerMessage& message) {
     wire_->send(number, encode_message(message));
   }
@@ -103,7 +107,8 @@ class Pool final : public WorkerPool {
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       KnownWorker& worker = workers_[i];
       worker.full = false;
-      if (worker.state == KnownWorker::State::kAbsent) send(i, Hello{options_.wanted});
+      if (worker.state == KnownWorker::State::kAbsent)
+        send(i, Hello{options_.wanted, probe_place()});
       if (worker.state != KnownWorker::State::kPresent) continue;
       if (std::cmp_greater_equal(worker.unanswered(), options_.missed)) {
         leave_out(i, fmt::format("it has not answered {} times", worker.unanswered()));
@@ -137,6 +142,8 @@ class Pool final : public WorkerPool {
     pass(number);
     for (const RowId id : workers_[number].leave()) {
       OpenRow& row = *rows_.find(id);
+      drop_next(id, row);
+      rows_.forget_prompt(id);  // perhaps it died of that
       rows_.take_back(id);
       if (++row.deaths < options_.most_deaths) continue;
       Completion failed;
@@ -166,7 +173,9 @@ class Pool final : public WorkerPool {
     placement_.look(rows_.ahead());
     for (auto at = rows_.waiting().begin(); at != rows_.waiting().end();) {
       const RowId id = *at++;  // it goes from there
-      const auto place = placement_.find(*rows_.find(id));
+      OpenRow& row = *rows_.find(id);
+      const auto place =
+          row.prompt_done && is_next_there(row) ? Place{row.next->number} : placement_.find(row);
       if (!place) continue;
       give(id, *place);
       placement_.look(rows_.ahead());
@@ -174,19 +183,81 @@ class Pool final : public WorkerPool {
   }
 
   void give(RowId id, const Place& place) {
-    const Request& request = rows_.find(id)->request;
+    OpenRow& row = *rows_.find(id);
     KnownWorker& worker = workers_[place.worker];
-    const bool streams = !place.prompt && static_cast<bool>(request.on_text);
-    send(place.worker, Row{worker.session, id, streams,
-                           send_request(place.prompt ? prompt_alone(request) : request)});
+    Row message;
+    message.session = worker.session;
+    message.id = id;
+    message.prompt = place.prompt;
+    if (place.prompt) {
+      message.memory = worker.shares_memory;
+      message.request = send_request(prompt_alone(row.request, options_.part_tokens));
+    } else {
+      message.streams = static_cast<bool>(row.request.on_text);
+      message.parts = row.prompt_done;
+      message.request = send_request(row.request);
+      if (row.prompt_done) {
+        if (!is_next_there(row) || row.next->number != place.worker) {
+          drop_next(id, row);
+          choose_next(row, place.worker);
+        }
+        send_parts(id, row);
+        --worker.promised;
+        row.next.reset();
+      }
+    }
+    send(place.worker, message);
     pass(place.worker);
     rows_.give(id, place.worker, worker.pings, place.prompt);
     worker.rows.insert(id);
   }
 
+  // ---- parts of prompts
+
+  bool is_next_there(const OpenRow& row) const {
+    if (!row.next) return false;
+    const KnownWorker& worker = workers_[row.next->number];
+    return worker.state == KnownWorker::State::kPresent && worker.session == row.next->session;
+  }
+
+  void choose_next(OpenRow& row, std::size_t number) {
+    row.next = NextWorker{number, workers_[number].session};
+    ++workers_[number].promised;
+  }
+
+  // Whoever was to go on from its prompt will not.
+  void drop_next(RowId id, OpenRow& row) {
+    if (is_next_there(row)) {
+      --workers_[row.next->number].promised;
+      send(row.next->number, Cancel{row.next->session, id});
+    }
+    row.next.reset();
+  }
+
+  // Those that who goes on from them has not been sent yet.
+  void send_parts(RowId id, OpenRow& row) {
+    const KnownWorker& worker = workers_[row.next->number];
+    for (std::size_t& i = row.next->sent; i < row.parts.count(); ++i) {
+      send(row.next->number, row.parts.part(i, worker.session, id, worker.shares_memory));
+    }
+  }
+
+  void hear(std::size_t number, const Part& part) {
+    if (!belongs(workers_[number], part.session)) return;
+    OpenRow* row = rows_.find(part.id);
+    if (row == nullptr || row->worker != number || !row->at_prompt) return;
+    row->parts.take(part);
+    if (!is_next_there(*row)) {
+      row->next.reset();
+      if (const auto writer = placement_.writer(*row)) choose_next(*row, *writer);
+    }
+    if (row->next) send_parts(part.id, *row);
+  }
+
   // A request has its end. Whoever is at it still may stop.
   void close(RowId id, Completion done) {
-    const OpenRow& row = *rows_.find(id);
+    OpenRow& row = *rows_.find(id);
+    drop_next(id, row);
     if (row.worker) {
       KnownWorker& worker = workers_[*row.worker];
       pass(*row.worker);
@@ -202,7 +273,9 @@ class Pool final : public WorkerPool {
   void take_back(std::size_t number, RowId id) {
     KnownWorker& worker = workers_[number];
     pass(number);
-    if (worker.rows.erase(id) > 0) rows_.take_back(id);
+    if (worker.rows.erase(id) == 0) return;
+    if (OpenRow& row = *rows_.find(id); row.at_prompt) drop_next(id, row);
+    rows_.take_back(id);
   }
 
   // ---- messages
@@ -237,6 +310,8 @@ class Pool final : public WorkerPool {
     worker.role = worker.automatic ? WorkerRole::kBoth : welcome.role;
     plan_now_ = true;
     worker.places = std::clamp<std::int64_t>(welcome.places, 1, 4096);
+    worker.shares_memory =
+        options_.share_memory && welcome.sees && MemoryProbe::sees(welcome.probe);
     if (std::exchange(worker.was_here, true)) {
       warn(fmt::format("worker {} is back", quoted(wire_->name(number))));
     }
@@ -259,11 +334,12 @@ class Pool final : public WorkerPool {
     if (belongs(worker, result.session)) worker.full = false;
     const RowId id = result.completion.id;
     OpenRow* row = rows_.find(id);
+    // What lies in its memory of a prompt is not wanted, or is here.
+    if (result.prompt) send(number, Cancel{result.session, id});
     if (row == nullptr) return;  // another one was first
     const bool owns = row->worker == number;
-    if (result.completion.beginning != nullptr || (owns && row->at_prompt)) {
-      return end_prompt(number, result.completion);
-    }
+    if (result.prompt) return end_prompt(number, result.completion);
+    if (owns && row->at_prompt) return leave_out(number, "it sent an answer to something else");
     if (result.completion.error && !owns) return;  // perhaps of its prompt alone
     if (!result.completion.error && !answers(result.completion, *row)) {
       return leave_out(number, "it sent an answer to something else");
@@ -286,6 +362,7 @@ class Pool final : public WorkerPool {
     if (!belongs(workers_[number], piece.session)) return;
     OpenRow* row = rows_.find(piece.id);
     if (row == nullptr || row->worker != number || !row->request.on_text) return;
+    rows_.forget_prompt(piece.id);
     if (auto error = failure_of([&] { row->told.tell(row->request, piece.piece, piece.at); })) {
       Completion failed;
       failed.error = std::move(error);
@@ -308,12 +385,15 @@ class Pool final : public WorkerPool {
 
   // Somebody has computed a prompt, or could not: then who writes the answer says why.
   void end_prompt(std::size_t number, const Completion& done) {
-    const OpenRow& row = *rows_.find(done.id);
+    OpenRow& row = *rows_.find(done.id);
     if (row.worker != number || !row.at_prompt) return;  // it goes on elsewhere
     if (!done.error) planner_.learn(number, row.request, done, true);
     pass(number);
     workers_[number].rows.erase(done.id);
-    rows_.end_prompt(done.id, done.error ? nullptr : done.beginning);
+    // Where some were lost, the rest is computed with the answer.
+    const bool good = !done.error && row.parts.count() > 0;
+    if (!good) drop_next(done.id, row);
+    rows_.end_prompt(done.id, good);
   }
 
   static bool answers(const Completion& completion, const OpenRow& row) {
@@ -351,7 +431,10 @@ class Pool final : public WorkerPool {
     std::vector<RowId> lost;
     for (const RowId id : worker.rows) {
       const bool there = std::find(pong.rows.begin(), pong.rows.end(), id) != pong.rows.end();
-      if (!there && rows_.find(id)->ping < pong.number) lost.push_back(id);
+      const OpenRow& row = *rows_.find(id);
+      if (row.ping >= pong.number) continue;
+      if (!there) lost.push_back(id);
+      if (there && !row.at_prompt) rows_.forget_prompt(id);
     }
     for (const RowId id : lost) take_back(number, id);
   }
@@ -359,7 +442,7 @@ class Pool final : public WorkerPool {
   void hear(std::size_t number, const Stranger&) {
     if (workers_[number].state != KnownWorker::State::kPresent) return;
     leave_out(number, "it was begun anew");
-    send(number, Hello{options_.wanted});
+    send(number, Hello{options_.wanted, probe_place()});
   }
 
   // What only those say who ask.
@@ -372,6 +455,7 @@ class Pool final : public WorkerPool {
   WorkerPoolOptions options_;
   std::vector<KnownWorker> workers_;
   OpenRows rows_;
+  MemoryProbe probe_;
   Placement placement_{workers_};
   RolePlanner planner_{workers_};
   bool plan_now_ = false;

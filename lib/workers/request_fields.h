@@ -59,18 +59,13 @@ void fields(A& a, S& s) {
   a(sampling, max_tokens, stop, end_tokens, ignore_eos, logprobs, loop_tokens);
 }
 
-template <typename A, Some<Beginning> S>
-void fields(A& a, S& s) {
-  auto& [tokens, of, pages, checksum] = s;
-  a(tokens, of, pages, checksum);
-}
-
 template <typename A, Some<Request> S>
 void fields(A& a, S& s) {
   auto& [prompt, options, samples, continuations, on_logits, timeout, on_text, beginning,
-         keeps_beginning] = s;
-  static_cast<void>(std::tie(on_logits, on_text));
-  a(prompt, options, samples, continuations, timeout, beginning, keeps_beginning);
+         on_beginning, beginning_part] = s;
+  // The row says what of them there is (message.h).
+  static_cast<void>(std::tie(on_logits, on_text, beginning, on_beginning));
+  a(prompt, options, samples, continuations, timeout, beginning_part);
 }
 
 template <typename A, Some<SentRequest> S>
@@ -130,10 +125,8 @@ void fields(A& a, S& s) {
 
 template <typename A, Some<Completion> S>
 void fields(A& a, S& s) {
-  auto& [id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, beginning,
-         error] = s;
-  a(id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, beginning,
-    error);
+  auto& [id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, error] = s;
+  a(id, samples, continuations, prompt_tokens, cached_tokens, preemptions, timings, error);
 }
 
 }  // namespace lathe

@@ -24,8 +24,8 @@ void check_sendable(const Request& request) {
   if (options.check != nullptr) {
     fail_unsupported("an answer that is judged while it is written can't be a worker's");
   }
-  if (options.edit_logits || options.shorten || request.on_logits) {
-    fail_unsupported("workers send answers, and no logits");
+  if (options.edit_logits || options.shorten || request.on_logits || request.on_beginning) {
+    fail_unsupported("workers send answers, and neither logits nor what was computed of a prompt");
   }
 }
 

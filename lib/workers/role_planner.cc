@@ -97,7 +97,7 @@ RolePlanner::Work RolePlanner::work_of(const OpenRows& rows) const {
   rows.for_each([&](const OpenRow& row) {
     const Request& request = row.request;
     if (!has_prompt_apart(row)) return;
-    prompts = prompts || row.at_prompt || (!row.worker && request.beginning == nullptr);
+    prompts = prompts || row.at_prompt || (!row.worker && !row.prompt_done);
     out.prompt += static_cast<double>(request.prompt.size());
     out.answer += share * most_tokens(request) * request.samples;
   });

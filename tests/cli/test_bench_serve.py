@@ -3,6 +3,7 @@ import http.server
 import json
 import threading
 import time
+import xml.etree.ElementTree
 
 from harness import ToolTest, main
 from servers import Server
@@ -132,13 +133,16 @@ class BenchServe(ToolTest):
             with turn:
                 Scripted.do_POST(handler)
 
-        _, url = self.scripted(delay=0.1, do_POST=answer_in_turn)
+        kind, url = self.scripted(delay=0.1, do_POST=answer_in_turn)
         found = self.measure(url, "--rate", "5", "--traffic", "in=4,out=1,n=12", "--arrivals",
                              "fixed", "--slo", "ttft=300ms", "--find-rate")["runs"]
         rates = [run["rate"] for run in found if run["holds"]]
         self.assertGreater(max(rates), 3)
         self.assertLess(max(rates), 30)
         self.assertTrue(any(not run["holds"] for run in found))
+        # A server that keeps what it knows of prompts does not meet one again.
+        prompts = {tuple(body["prompt"]) for _, body, _ in kind.bodies}
+        self.assertEqual(len(prompts), 12 * len(found))
 
     def test_what_goes_wrong_is_counted_and_shown(self):
         kind, url = self.scripted(status=503)
@@ -186,6 +190,23 @@ class BenchServe(ToolTest):
         self.fails(2, "serve", "--workers", "workers", "-m", model, "--url", "http://a",
                    message="--url")
         self.fails(2, "serve", "--url", "http://a", "-m", model, message="-m")
+
+    def test_an_engine_of_its_own_at_several_rates_with_a_plot(self):
+        model = self.data("examples/village")
+        result = self.ok("serve", "-m", model, "-t", "1", "--rate", "40,80", "--traffic",
+                         "in=8..16,out=2..6,n=10", "--vocab", "400", "--slo", "ttft=60s,tpot=60s",
+                         "--json", "--plot", "rates.svg")
+        runs = json.loads(result.out)["runs"]
+        self.assertEqual([run["rate"] for run in runs], [40, 80])
+        self.assertEqual([(run["answered"], run["kept"]) for run in runs], [(10, 10)] * 2)
+        drawn = xml.etree.ElementTree.parse(self.folder / "rates.svg").getroot()
+        lines = drawn.findall("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual(len(lines), 9)  # of three times the median and two percentiles
+        self.assertEqual({len(line.get("points").split()) for line in lines}, {2})
+        self.fails(2, "serve", "--url", "http://a", "-t", "1", message="-t")
+        self.fails(2, "serve", "-m", model, "--rate", "1,2", "--find-rate", "--slo", "ttft=1s",
+                   message="--find-rate")
+        self.fails(2, "serve", "-m", model, "--rate", "1,0", message="--rate")
 
     def test_a_server_of_ours_with_a_key(self):
         keys = self.write("keys", "sk-mill\n")

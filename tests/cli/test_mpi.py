@@ -61,6 +61,28 @@ class Mpi(ToolTest):
         # The first process alone reads standard input.
         self.same("-m", self.model, "-n", "9", stdin="The blue square", counts=(2,))
 
+    def test_layers_in_place_of_rows(self):
+        self.same("-m", self.model, "-p", "A red circle", "-n", "24", "--pipeline", counts=(2, 4))
+        rows = "".join(json.dumps({"prompt": f"The {word} is", "max_tokens": 4 + i}) + "\n"
+                       for i, word in enumerate(["roof", "circle", "sky"] * 2))
+        self.same("-m", self.model, "--jsonl", "--pipeline", counts=(3,), stdin=rows)
+        text = self.write("text", "A drawing of a house with a red roof and a blue door. " * 20)
+        self.same("-m", self.model, "-i", text, "-c", "64", "--pipeline", counts=(2,),
+                  tool="perplexity")
+        self.same("-m", self.model, "-p", "A red circle", "--embed", "--pipeline", counts=(2,))
+        result = self.together(9, "-m", self.model, "-p", "A", "--pipeline")
+        self.assertEqual(result.status, 6, result)
+        self.assertIn("each of 9 processes needs a layer for itself, and there are 6", result.err)
+
+    def test_layers_with_drafts_and_shared_beginnings(self):
+        self.same("-m", self.model, "--draft", self.data("models/base"), "-p", "A red circle",
+                  "-n", "24", "--pipeline", counts=(2,))
+        rows = "".join(json.dumps({"prompt": "A red circle and " * 9 + word, "max_tokens": 8,
+                                   "n": 2, "temperature": 1, "seed": 4}) + "\n"
+                       for word in ("a", "the", "one"))
+        self.same("-m", self.model, "--jsonl", "--lookup", "on", "--max-batch", "4", "--pipeline",
+                  counts=(3,), stdin=rows)
+
     def test_rows_are_those_of_one_process(self):
         rows = [json.dumps({"id": i, "prompt": f"The {word} is", "max_tokens": 3 + 5 * (i % 4),
                             "temperature": i % 2, "seed": i})

@@ -67,10 +67,12 @@ class WorkersTest(ToolTest):
         return path
 
     def rows(self, count, tokens=24):
-        """Rows of every kind, in a file."""
+        """Rows of every kind, in a file. Two of five are long enough that their prompts may be
+        computed apart."""
         rows = []
         for i in range(count):
-            row = {"id": i, "prompt": f"The {WORDS[i % 10]}" + " and the fair" * (i % 5),
+            more = (0, 1, 3, 7, 14)[i % 5]
+            row = {"id": i, "prompt": f"The {WORDS[i % 10]}" + " and the fair" * more,
                    "max_tokens": 1 + (7 * i) % tokens}
             if i % 3 == 1:
                 row.update(temperature=0.9, seed=i, n=1 + i % 2)
@@ -272,6 +274,24 @@ class Faults(WorkersTest):
         first.process.send_signal(signal.SIGTERM)
         first.process.wait(TIMEOUT)
         self.worker("a", "--max-batch", "2")
+        self.assertEqual(run.wait(TIMEOUT), 1)
+        self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
+
+    def test_workers_replaced_one_by_one_by_those_with_another_file_lose_no_row(self):
+        other = self.folder / "packed.lathe"
+        self.ok("-m", self.model, "--archive", "-o", other, tool="convert")
+        names = ["a", "b", "c"]
+        workers = {name: self.worker(name, "--max-batch", "2") for name in names}
+        self.workers_file(*names)
+        rows = self.rows(300, tokens=60)
+        want = self.alone(rows)
+        run = self.begin(rows, "got.jsonl")
+        partial = self.folder / "got.jsonl.partial"
+        for least, name in zip((10, 70, 130), names):
+            until(lambda least=least: run.poll() is not None or records_in(partial) >= least)
+            workers[name].process.send_signal(signal.SIGTERM)
+            self.assertEqual(workers[name].process.wait(TIMEOUT), 0)
+            workers[name] = self.worker(name, "--max-batch", "2", model=other)
         self.assertEqual(run.wait(TIMEOUT), 1)
         self.assertEqual((self.folder / "got.jsonl").read_bytes(), want)
 

@@ -246,7 +246,7 @@ def make_adapter():
 
 
 def make_worker_message():
-    """Kinds 0 to 10 of lib/workers/message.h, with their fields."""
+    """Kinds 0 to 11 of lib/workers/message.h, with their fields."""
     def q(number):
         return struct.pack("<Q", number)
 
@@ -254,35 +254,38 @@ def make_worker_message():
         return q(len(content)) + content
 
     def message(name, kind, fields):
-        write("worker_message", name, b"LATHEwk\3" + bytes([kind]) + fields)
+        write("worker_message", name, b"LATHEwk\4" + bytes([kind]) + fields)
     identity = q(77) + t(b"f16") + q(256)
-    message("hello", 0, identity)
-    message("welcome", 1, q(5) + identity + b"\2" + q(4))
+    probe = q(40) + q(5) + q(6)
+    message("hello", 0, identity + probe)
+    message("welcome", 1, q(5) + identity + b"\2" + q(4) + b"\1" + probe)
     message("refusal", 2, t(b"no"))
     sampling = struct.pack("<dqdddqQ", 0.5, 3, 0.9, 0.1, 1.1, 64, 7)
     options = sampling + q(20) + q(1) + t(b"the") + q(1) + struct.pack("<ibiq", 2, 0, 2, 0)
     marks = t(b"<think>") + t(b"</think>") + q(0) + b"\0" + t(b"")
-    beginning = q(1) + t(b"model") + t(b"page") + q(7)
     grammar = b"\1" + t(b"[a-z]+") + q(0) + b"\0"
     request = (q(2) + struct.pack("<ii", 3, 4) + options + struct.pack("<i", 1) + q(1) + q(1) +
-               struct.pack("<id", 5, 0.0) + b"\1" + beginning + b"\0")
-    message("row", 3, q(5) + q(9) + b"\1" +
+               struct.pack("<id", 5, 0.0) + q(64))
+    message("row", 3, q(5) + q(9) + b"\1\0\0\1" +
             t(request + b"\1" + marks + b"\1" + grammar + b"\1\0" + marks))
     timings = struct.pack("<ddddd", 0, 0, 0, 0, 0)
     sample = (t(b"text") + t(b"") + q(1) + struct.pack("<i", 3) + q(1) +
               struct.pack("<id", 3, -1.5) + q(1) + struct.pack("<id", 4, -2.0) + b"\0" + t(b"the") +
               struct.pack("<i", -1) + q(2) + q(0) + b"\1" + timings[:24])
     score = q(2) + struct.pack("<ddd", -1, -2, -3) + b"\1"
-    numbers = q(2) + q(1) + q(0) + timings + b"\0"
-    message("result_prompt", 4, q(5) + q(9) + q(0) + q(0) + numbers[:-1] + b"\1" + beginning + b"\0")
-    message("result", 4, q(5) + q(9) + q(1) + sample + q(1) + score + numbers + b"\0")
-    message("result_failed", 4, q(5) + q(9) + q(0) + q(0) + numbers + b"\1\3" + t(b"no"))
+    numbers = q(2) + q(1) + q(0) + timings
+    message("result_prompt", 4, q(5) + b"\1" + q(9) + q(0) + q(0) + numbers + b"\0")
+    message("result", 4, q(5) + b"\0" + q(9) + q(1) + sample + q(1) + score + numbers + b"\0")
+    message("result_failed", 4, q(5) + b"\0" + q(9) + q(0) + q(0) + numbers + b"\1\3" + t(b"no"))
     message("back", 5, q(5) + q(9))
     message("cancel", 6, q(5) + q(9))
     message("ping", 7, q(5) + q(2))
     message("pong", 8, q(5) + q(2) + q(2) + q(9) + q(10))
     message("stranger", 9, b"")
     message("piece", 10, q(5) + q(9) + q(7) + struct.pack("<i", 1) + t(b"ab") + b"\0")
+    part = q(5) + q(9) + q(0) + t(b"model") + q(64) + q(7)
+    message("part", 11, part + b"\0" + t(b"page"))
+    message("part_in_memory", 11, part + b"\1" + q(40) + q(5) + q(0) + q(4096))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,17 @@
 
 #include <algorithm>
 #include <barrier>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lathe/ensemble.h"
@@ -40,6 +45,10 @@ class ThreadEnsemble {
     explicit Meeting(int n) : barrier(n), given(static_cast<std::size_t>(n)) {}
     std::barrier<> barrier;
     std::vector<std::span<std::byte>> given;
+    // What was passed and not yet received, by sender and receiver.
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::map<std::pair<int, int>, std::deque<std::vector<std::byte>>> passed;
   };
 
   class Transport final : public EnsembleTransport {
@@ -73,6 +82,21 @@ class ThreadEnsemble {
       }
       if (at != all.size()) abort(70, "parts that are not the whole");
       meeting_->barrier.arrive_and_wait();
+    }
+
+    void pass(std::span<std::byte> bytes, int from, int to) noexcept override {
+      std::unique_lock lock(meeting_->mutex);
+      auto& passed = meeting_->passed[{from, to}];
+      if (rank_ == from) {
+        passed.emplace_back(bytes.begin(), bytes.end());
+        meeting_->changed.notify_all();
+        return;
+      }
+      if (rank_ != to) abort(70, "what is passed between others");
+      meeting_->changed.wait(lock, [&] { return !passed.empty(); });
+      if (passed.front().size() != bytes.size()) abort(70, "passed in other sizes");
+      std::copy(passed.front().begin(), passed.front().end(), bytes.begin());
+      passed.pop_front();
     }
 
     [[noreturn]] void abort(int, const std::string& sentence) noexcept override {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <thread>
 
-#include "bench/load_prompt.h"
 #include "common/fail.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
@@ -50,9 +50,9 @@ std::unique_ptr<httplib::Client> connect(const LoadTarget& target, const Place& 
   return out;
 }
 
-std::string body_of(const LoadTarget& target, const LoadRequest& request, std::uint64_t seed) {
+std::string body_of(const LoadTarget& target, const LoadRequest& request, std::uint64_t number) {
   return Json{{"model", target.model},
-              {"prompt", load_prompt(request.prompt_tokens, target.first_id, target.end_id, seed)},
+              {"prompt", target.prompts.draw(request.prompt_tokens, number)},
               {"max_tokens", request.answer_tokens},
               {"temperature", 0},
               {"ignore_eos", true},
@@ -102,7 +102,7 @@ class EventReader {
       outcome_.error = error.message();
       return;
     }
-    outcome_.pieces.push_back(std::chrono::duration<double>(Clock::now() - start_).count());
+    outcome_.pieces.push_back(seconds_since(start_));
   }
 
   static constexpr std::size_t kMost = std::size_t{1} << 20;
@@ -126,7 +126,7 @@ LoadOutcome ask(const LoadTarget& target, const Place& place, const std::string&
     return reader.read({data, size});
   };
   const auto client = connect(target, place);
-  out.sent = std::chrono::duration<double>(Clock::now() - start).count();
+  out.sent = seconds_since(start);
   const httplib::Result result = client->send(request);
   if (!result) {
     out.error = fmt::format("no answer ({})", httplib::to_string(result.error()));

@@ -10,14 +10,16 @@
 
 #include "lathe/bench/load.h"
 
+#include "bench/load_prompt.h"
+
 namespace lathe::tool {
 
 struct LoadTarget {
-  std::string url;                            // "http://127.0.0.1:8080/v1", or "unix:PATH"
-  std::string api_key;                        // empty: none
-  std::string model;                          // as requests name it
-  std::int64_t first_id = 256, end_id = 512;  // prompts are drawn from these token ids
-  double timeout = 600;                       // seconds that an answer's next piece may take
+  std::string url;      // "http://127.0.0.1:8080/v1", or "unix:PATH"
+  std::string api_key;  // empty: none
+  std::string model;    // as requests name it
+  LoadPrompts prompts;
+  double timeout = 600;  // seconds that an answer's next piece may take
 };
 
 // Throws kUsage for an address that is none.

@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "bench/load_prompt.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
@@ -38,28 +38,27 @@ void note_answer(const Completion& done, double now, LoadOutcome& out) {
 
 }  // namespace
 
-std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+std::vector<LoadOutcome> send_load(RequestRunner& runner, const LoadPrompts& prompts,
                                    std::span<const LoadRequest> plan,
                                    const std::function<void(std::size_t)>& on_end,
                                    const std::function<bool()>& go_on) {
   std::vector<LoadOutcome> outcomes(plan.size());
   std::map<RequestId, std::size_t> under_way;
   const Clock::time_point start = Clock::now();
-  const auto now = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto now = [&] { return seconds_since(start); };
   std::size_t sent = 0;
   while ((sent < plan.size() && go_on()) || !under_way.empty()) {
     for (; sent < plan.size() && plan[sent].due <= now() && go_on(); ++sent) {
-      auto request =
-          request_of(plan[sent], load_prompt(plan[sent].prompt_tokens, first_id, end_id, sent));
+      auto request = request_of(plan[sent], prompts.draw(plan[sent].prompt_tokens, sent));
       LoadOutcome& outcome = outcomes[sent];
       outcome.sent = now();
       request.on_text = [&outcome, &now](int, std::string_view) {
         outcome.pieces.push_back(now());
         return true;
       };
-      under_way[pool.submit(std::move(request))] = sent;
+      under_way[runner.submit(std::move(request))] = sent;
     }
-    for (const Completion& done : pool.step()) {
+    for (const Completion& done : runner.step()) {
       const auto at = under_way.find(done.id);
       note_answer(done, now(), outcomes[at->second]);
       under_way.erase(at);

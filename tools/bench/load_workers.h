@@ -1,4 +1,5 @@
-// Requests that are due given to workers (lathe/workers/pool.h) in place of a server.
+// Requests that are due given to workers (lathe/workers/pool.h), or to an engine of this process,
+// in place of a server.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +8,15 @@
 #include <vector>
 
 #include "lathe/bench/load.h"
-#include "lathe/workers/pool.h"
+#include "lathe/engine.h"
+
+#include "bench/load_prompt.h"
 
 namespace lathe::tool {
 
-// Prompts as load_client.h's. Answers come whole, so each has two times: that of its first token,
-// as its worker took it, and that of its end.
-std::vector<LoadOutcome> send_load(WorkerPool& pool, std::int64_t first_id, std::int64_t end_id,
+// An answer whose tokens are no text has two times: that of its first token, as who computed it
+// took it, and that of its end.
+std::vector<LoadOutcome> send_load(RequestRunner& runner, const LoadPrompts& prompts,
                                    std::span<const LoadRequest> plan,
                                    const std::function<void(std::size_t)>& on_end,
                                    const std::function<bool()>& go_on);

@@ -13,15 +13,12 @@
 #include "lathe/model_config.h"
 
 #include "common/progress_bar.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Answers are measured over so many tokens at most.
 constexpr std::int64_t kMostMeasured = 64;

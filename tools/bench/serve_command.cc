@@ -1,12 +1,15 @@
 #include "bench/serve_command.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lathe/bench/load.h"
+#include "lathe/host/output_file.h"
 #include "lathe/lathe.h"
 #include "lathe/model_config.h"
 
@@ -26,11 +29,16 @@ struct Options {
   LoadTarget target;
   WorkerFlags workers;  // in place of a server
   std::string traffic = "in=128,out=64,n=100", trace, objective, api_key_file, arrivals = "poisson";
-  double rate = 1.0, share = 99.0;
+  std::vector<double> rates = {1.0};
+  double share = 99.0;
   std::uint64_t seed = 0;
   bool find_rate = false;
+  std::string plot;
   CLI::Option* rate_option = nullptr;
   CLI::Option* traffic_option = nullptr;
+  bool no_shared_memory = false;
+  CLI::Option* parts_option = nullptr;
+  CLI::Option* no_memory_option = nullptr;
 };
 
 void add_options(Tool& tool, Options& o) {
@@ -39,7 +47,18 @@ void add_options(Tool& tool, Options& o) {
                  "The server: http://HOST:PORT/v1, or unix:PATH for a socket file")
       ->type_name("URL");
   add_workers(tool, o.workers, app.option_defaults()->get_group());
-  o.rate_option = tool.number("--rate", o.rate, "Requests a second", 1e-3, 1e6);
+  o.parts_option = tool.number(
+      "--part-tokens", o.workers.part_tokens,
+      "Where prompts are computed apart (serve --role): tokens after which what is known of one "
+      "goes on to who writes the answer, while the rest is computed; 0: all of it at the end",
+      0, 1 << 20);
+  o.no_memory_option = app.add_flag("--no-shared-memory", o.no_shared_memory,
+                                    "It goes through sockets, also on one machine");
+  o.rate_option = app.add_option("--rate", o.rates, "Requests a second; several, one after another")
+                      ->delimiter(',')
+                      ->check(CLI::Range(1e-3, 1e6))
+                      ->type_name("X[,X...]")
+                      ->capture_default_str();
   o.traffic_option =
       app.add_option("--traffic", o.traffic,
                      "Tokens of prompts and answers, numbers or ranges, and how many requests")
@@ -59,30 +78,45 @@ void add_options(Tool& tool, Options& o) {
   tool.number("--slo-share", o.share, "Percent of the requests that must keep it", 0, 100);
   app.add_flag("--find-rate", o.find_rate,
                "Search the highest rate at which the objective is kept, beginning at --rate");
+  app.add_option("--plot", o.plot, "Draw latency against rate")->type_name("FILE.svg");
   app.add_option("--api-key-file", o.api_key_file, "Show the key in the first line of FILE")
       ->type_name("FILE");
   tool.number("--timeout", o.target.timeout, "Seconds to wait for the next piece of an answer", 0.1,
               1e6);
-  tool.number("--vocab", o.target.end_id,
-              "Prompts are random token ids from 256 to below N, the same ones every time", 257,
-              1 << 24);
+  tool.number(
+      "--vocab", o.target.prompts.end_id,
+      "Prompts are random token ids from 256 to below N: the same ones every time, none twice", 257,
+      1 << 24);
   tool.number("--seed", o.seed, "The same seed gives the same times of arrival");
 }
 
 void check(const Tool& tool, Options& o) {
-  if (o.target.url.empty() == !o.workers.given()) {
-    fail_usage("who is measured? Add --url URL, or --workers FILE with -m MODEL");
+  const bool server = !o.target.url.empty(), model = !tool.common().model.empty();
+  if (!server && !o.workers.given() && !model) {
+    fail_usage("who is measured? Add --url URL, or -m MODEL for an engine of its own");
   }
-  if (o.workers.given() == tool.common().model.empty()) {
+  if (server && o.workers.given()) fail_usage("--url and --workers: one of them is measured");
+  if (server && model) fail_usage("-m: the server of --url has its model");
+  if (o.workers.given() && !model) {
     fail_usage("-m says which model the workers of --workers have");
   }
+  if ((server || o.workers.given()) && tool.common().threads > 0) {
+    fail_usage("-t is for an engine of its own (-m alone)");
+  }
   check_workers(o.workers, {});
-  if (!o.workers.given()) check_target(o.target);
+  o.workers.share_memory = !o.no_shared_memory;
+  for (const CLI::Option* option : {o.parts_option, o.no_memory_option}) {
+    if (option->count() > 0 && !o.workers.given()) {
+      fail_usage("{} is for --workers", option->get_name());
+    }
+  }
+  if (server) check_target(o.target);
   parse_traffic(o.traffic);
   if (o.find_rate && o.objective.empty()) {
     fail_usage("--find-rate looks for the rate that keeps an objective: add --slo");
   }
   const bool planned = o.rate_option->count() + o.traffic_option->count() > 0 || o.find_rate;
+  if (o.find_rate && o.rates.size() > 1) fail_usage("--find-rate begins at one --rate");
   if (!o.trace.empty() && planned) {
     fail_usage(
         "--trace says when requests come and how long they are: leave --rate, --traffic "
@@ -97,8 +131,12 @@ void check(const Tool& tool, Options& o) {
 class LoadTest {
  public:
   LoadTest(const Tool& tool, const Options& options, LoadObjective objective,
-           std::unique_ptr<WorkerPool> pool)
-      : tool_(tool), options_(options), objective_(objective), pool_(std::move(pool)) {}
+           std::unique_ptr<RequestRunner> runner)
+      : tool_(tool),
+        options_(options),
+        target_(options.target),
+        objective_(objective),
+        runner_(std::move(runner)) {}
 
   const LoadReport& run(double rate) {
     const Arrivals arrivals = options_.arrivals == "fixed" ? Arrivals::kFixed : Arrivals::kPoisson;
@@ -109,10 +147,9 @@ class LoadTest {
     ProgressBar bar(tool_, "requests");
     const auto on_end = [&](std::size_t ended) { bar.update(ended, plan.size()); };
     const auto go_on = [] { return stop_signal() == 0; };
-    const LoadTarget& target = options_.target;
-    const auto outcomes =
-        pool_ ? send_load(*pool_, target.first_id, target.end_id, plan, on_end, go_on)
-              : send_load(target, plan, on_end, go_on);
+    const auto outcomes = runner_ ? send_load(*runner_, target_.prompts, plan, on_end, go_on)
+                                  : send_load(target_, plan, on_end, go_on);
+    target_.prompts.before += plan.size();
     bar.finish();
     if (stop_signal() != 0) die_of_signal(stop_signal());
     return reports_.emplace_back(summarize_load(plan, outcomes, objective_));
@@ -149,17 +186,29 @@ class LoadTest {
 
   const Tool& tool_;
   const Options& options_;
+  LoadTarget target_;
   LoadObjective objective_;
-  std::unique_ptr<WorkerPool> pool_;  // null: a server
+  std::unique_ptr<RequestRunner> runner_;  // null: a server
   std::vector<LoadReport> reports_;
 };
 
-std::unique_ptr<WorkerPool> open_pool(const Tool& tool, const Options& options) {
+std::unique_ptr<RequestRunner> open_pool(const Tool& tool, const Options& options) {
   constexpr std::chrono::milliseconds kPatience{1};  // a request may be due
   const auto checkpoint = Checkpoint::open(tool.common().model);
   return open_workers(tool, options.workers,
                       worker_identity(*checkpoint, "", "f16", checkpoint->config().max_position),
                       kPatience);
+}
+
+std::unique_ptr<RequestRunner> open_engine(const Tool& tool) {
+  const auto checkpoint = Checkpoint::open(tool.common().model);
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (const auto files = checkpoint->tokenizer_files()) tokenizer = Tokenizer::create(*files);
+  EngineOptions how;
+  how.threads = tool.common().threads_or_default();
+  LoadOptions load;
+  load.threads = how.threads;
+  return Engine::create(Model::load(checkpoint, nullptr, load), std::move(tokenizer), how);
 }
 
 int run(const Tool& tool, Options& options) {
@@ -169,30 +218,44 @@ int run(const Tool& tool, Options& options) {
     objective = parse_objective(options.objective);
     objective.share = options.share / 100;
   }
-  std::unique_ptr<WorkerPool> pool;
+  Output output(tool.common().output, tool.common().force);
+  std::optional<OutputFile> plot;
+  if (!options.plot.empty()) plot.emplace(options.plot, tool.common().force);
+  std::unique_ptr<RequestRunner> runner;
   if (options.workers.given()) {
-    pool = open_pool(tool, options);
+    runner = open_pool(tool, options);
+  } else if (!tool.common().model.empty()) {
+    runner = open_engine(tool);
   } else {
     options.target.model = first_model(options.target);
   }
-  Output output(tool.common().output, tool.common().force);
   stop_at_next_step();
-  LoadTest test(tool, options, objective, std::move(pool));
+  LoadTest test(tool, options, objective, std::move(runner));
   bool kept = true;
   if (!options.trace.empty()) {
     kept = test.run(read_load_trace(read_text(options.trace), options.trace)).holds(objective);
   } else if (options.find_rate) {
-    kept = test.find_rate(options.rate) > 0.0;
+    kept = test.find_rate(options.rates.front()) > 0.0;
   } else {
-    kept = test.run(options.rate).holds(objective);
+    for (const double rate : options.rates) kept = test.run(rate).holds(objective) && kept;
   }
   const std::vector<LoadReport>& reports = test.reports();
   output.write(tool.common().json() ? load_json(reports, objective)
                                     : load_text(reports, objective, output.columns()));
   output.finish();
-  const LoadReport& last = reports.back();
-  if (!last.first_error.empty()) tool.warn("the first error: " + last.first_error);
-  const bool failed = last.failed > 0 || (!objective.any() && last.turned_away > 0);
+  if (plot) {
+    plot->write(load_svg(reports, objective));
+    plot->commit();
+  }
+  const auto wrong = std::find_if(reports.begin(), reports.end(), [](const LoadReport& report) {
+    return !report.first_error.empty();
+  });
+  if (wrong != reports.end()) tool.warn("the first error: " + wrong->first_error);
+  // A search goes to rates that are too high.
+  const bool failed = !options.find_rate &&
+                      std::any_of(reports.begin(), reports.end(), [&](const LoadReport& report) {
+                        return report.failed > 0 || (!objective.any() && report.turned_away > 0);
+                      });
   return (objective.any() && !kept) || failed ? 1 : 0;
 }
 
@@ -201,14 +264,16 @@ int run(const Tool& tool, Options& options) {
 int run_bench_serve(int argc, char** argv) {
   Tool tool("bench serve", "measure a server under requests that come at a rate");
   Options options;
-  tool.add_common(kModelOptional | kOutput | kJson);
+  tool.add_common(kModelOptional | kOutput | kThreads | kJson);
   add_options(tool, options);
-  tool.synopsis("(--url URL | --workers FILE -m MODEL) [--rate X] [OPTION]...");
+  tool.synopsis("(--url URL | --workers FILE -m MODEL | -m MODEL) [--rate X] [OPTION]...");
   tool.example("bench serve --url http://127.0.0.1:8080/v1 --rate 4", "100 requests, 4 a second");
   tool.example("bench serve --url unix:lathe.sock --slo ttft=500ms,tpot=50ms --find-rate --rate 2",
                "The highest rate at which 99 % of the answers keep the objective");
   tool.example("bench serve --workers workers.txt -m model.lathe --rate 4",
                "The same of workers (serve --worker)");
+  tool.example("bench serve -m model.lathe --rate 0.5,1,2,4 --plot latency.svg",
+               "Of an engine of its own, and how latency grows with the rate");
   tool.see_also("bench(1), serve(1), lathe(7)");
   return tool.run(argc, argv, [&] { return run(tool, options); });
 }

@@ -12,6 +12,7 @@
 #include "common/child_group.h"
 #include "common/fail.h"
 #include "common/process.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
@@ -92,7 +93,7 @@ ChildResult run_child(const std::vector<std::string>& arguments, const ChildOpti
   const auto start = Clock::now();
   ChildGroup group(arguments, {});
   ChildResult result;
-  const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto seconds = [&] { return seconds_since(start); };
   std::array<pollfd, 2> streams = {pollfd{group.output.fd(), POLLIN, 0},
                                    pollfd{group.errors.fd(), POLLIN, 0}};
   for (bool last = false;;) {
@@ -147,7 +148,7 @@ ChildResult run_beside(const std::vector<std::string>& arguments, std::string_vi
     const int patience = last ? 0 : closed ? 1 : kPollMilliseconds / 10;
     const int ready = ::poll(streams.data(), streams.size(), patience);
     if (given_up) break;
-    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout) fail_late(timeout);
+    if (seconds_since(start) > timeout) fail_late(timeout);
     if (ready > 0 && streams[0].revents != 0 && !write_some(streams[0].fd, input)) {
       group.input.close();
     }

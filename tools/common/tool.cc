@@ -30,6 +30,7 @@ namespace lathe::tool {
 namespace {
 
 constexpr const char* kCommonGroup = "Common options";
+constexpr const char* kPipeline = "--pipeline";
 
 struct PrintCompletions {
   std::string shell;
@@ -239,6 +240,10 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
     }
     if (common_.output.empty()) fail_usage("-o names no file");
     check_one_model(app_, name_);
+    if (ensemble_ != nullptr && app_.get_option(kPipeline)->count() > 0) {
+      ensemble_->share_layers();
+      common_.own_cpus = 0;  // they take turns
+    }
     set_default_threads(common_.threads > 0 ? static_cast<int>(common_.threads) : common_.own_cpus);
     return body();
   } catch (const CLI::CallForHelp&) {
@@ -264,6 +269,10 @@ bool Tool::leads(int argc, char** argv) {
 
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   prepare_process();
+  if (together_) {
+    app_.add_flag(kPipeline)->description(
+        "Where mpirun starts several: each process has whole layers, not rows of every matrix");
+  }
   if (asks_for_json_errors(argc, argv)) common_.error_format = "json";
   // Whatever becomes of this process: the others wait for orders.
   struct Ending {

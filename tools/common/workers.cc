@@ -67,6 +67,8 @@ std::unique_ptr<WorkerPool> open_workers(const Tool& tool, const WorkerFlags& fl
   WorkerPoolOptions options;
   options.wanted = wanted;
   options.patience = patience;
+  options.part_tokens = flags.part_tokens;
+  options.share_memory = flags.share_memory;
   options.on_warning = [&tool](const std::string& text) { tool.warn(text); };
   if (tool.common().verbose > 0) {
     options.on_role = [&tool](const std::string& text) { tool.note(text); };

@@ -16,6 +16,8 @@ namespace lathe::tool {
 
 struct WorkerFlags {
   std::string file, key_file;
+  std::int64_t part_tokens = WorkerPoolOptions().part_tokens;
+  bool share_memory = true;
 
   bool given() const noexcept { return !file.empty(); }
 };

@@ -11,16 +11,13 @@
 #include "common/fail.h"
 #include "common/human_bytes.h"
 #include "common/progress_bar.h"
+#include "common/seconds.h"
 #include "convert/report.h"
 
 namespace lathe::tool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 ArchiveOptions options_of(const Tool& tool, ProgressBar& bar) {
   ArchiveOptions out;

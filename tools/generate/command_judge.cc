@@ -18,6 +18,7 @@
 
 #include "common/child_process.h"
 #include "common/fail.h"
+#include "common/seconds.h"
 
 namespace lathe::tool {
 namespace {
@@ -159,7 +160,7 @@ ServerJudge::Reply ServerJudge::exchange(std::string_view question,
     if (take_line(line)) return Reply::kLine;
     if (output_.size() > kLongestLine) return Reply::kFlood;
     if (given_up) return Reply::kGivenUp;
-    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout_) return Reply::kLate;
+    if (seconds_since(start) > timeout_) return Reply::kLate;
     std::array<pollfd, 3> streams = {
         pollfd{question.empty() ? -1 : process_->input.fd(), POLLOUT, 0},
         pollfd{process_->output.fd(), POLLIN, 0}, pollfd{process_->errors.fd(), POLLIN, 0}};

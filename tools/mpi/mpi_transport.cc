@@ -19,21 +19,31 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Who waits for an order gives his core to whoever wants it, and after this long leaves it idle:
-// process 0 may be waiting for somebody to type.
-constexpr std::chrono::milliseconds kAwake{2};
-constexpr std::chrono::microseconds kNap{200};
+constexpr int kPassed = 1;  // the tag of pass()
+
+// Who waits looks again and again for so long, which is as much as processes with cores of their
+// own wait for each other. Then he sleeps: what he waits for may need his core, or others may. (A
+// core that is given away by sched_yield() where others are busy comes back after milliseconds; one
+// who wakes up has it at once.) Orders may be long in coming: process 0 may be waiting for somebody
+// to type.
+constexpr std::chrono::microseconds kAwake{100};
+constexpr std::chrono::microseconds kNap{20};
+constexpr std::chrono::milliseconds kLong{2};
+constexpr std::chrono::microseconds kLongNap{200};
 
 class MpiTransport final : public EnsembleTransport {
  public:
   explicit MpiTransport(MpiSay say) : say_(std::move(say)) {
     int provided = 0;
+    // Looking is not to give the core away either (wait_for).
+    ::setenv("OMPI_MCA_mpi_yield_when_idle", "0", 1);
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     starts_.resize(static_cast<std::size_t>(size_));
     counts_.resize(starts_.size());
     if (provided < MPI_THREAD_SERIALIZED) abort(6, "this MPI library serves one thread alone");
+    find_sharers();
   }
   ~MpiTransport() override { MPI_Finalize(); }
 
@@ -41,26 +51,15 @@ class MpiTransport final : public EnsembleTransport {
   int size() const noexcept override { return size_; }
 
   // Processes of this machine that may use the same cores as this one, itself included.
-  int sharers() const {
-    MPI_Comm here = MPI_COMM_NULL;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
-    int count = 0;
-    MPI_Comm_size(here, &count);
-    cpu_set_t own;
-    CPU_ZERO(&own);
-    ::sched_getaffinity(0, sizeof(own), &own);
-    std::vector<cpu_set_t> all(static_cast<std::size_t>(count));
-    MPI_Allgather(&own, sizeof(own), MPI_BYTE, all.data(), sizeof(own), MPI_BYTE, here);
-    MPI_Comm_free(&here);
-    return static_cast<int>(std::count_if(
-        all.begin(), all.end(), [&](const cpu_set_t& other) { return CPU_EQUAL(&other, &own); }));
-  }
+  int sharers() const noexcept { return sharers_; }
 
   void broadcast(std::span<std::byte> bytes, bool idle) noexcept override {
     if (idle) return pass_on(bytes);
     while (!bytes.empty()) {
       const std::size_t count = std::min<std::size_t>(bytes.size(), INT_MAX);
-      MPI_Bcast(bytes.data(), static_cast<int>(count), MPI_BYTE, 0, MPI_COMM_WORLD);
+      MPI_Request request = MPI_REQUEST_NULL;
+      MPI_Ibcast(bytes.data(), static_cast<int>(count), MPI_BYTE, 0, MPI_COMM_WORLD, &request);
+      wait_for(request);
       bytes = bytes.subspan(count);
     }
   }
@@ -74,15 +73,33 @@ class MpiTransport final : public EnsembleTransport {
       at += counts_[i];
     }
     const auto self = static_cast<std::size_t>(rank_);
+    MPI_Request request = MPI_REQUEST_NULL;
     if (!first_only) {
-      MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, all.data(), counts_.data(), starts_.data(),
-                     MPI_BYTE, MPI_COMM_WORLD);
+      MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_BYTE, all.data(), counts_.data(), starts_.data(),
+                      MPI_BYTE, MPI_COMM_WORLD, &request);
     } else if (rank_ == 0) {
-      MPI_Gatherv(MPI_IN_PLACE, 0, MPI_BYTE, all.data(), counts_.data(), starts_.data(), MPI_BYTE,
-                  0, MPI_COMM_WORLD);
+      MPI_Igatherv(MPI_IN_PLACE, 0, MPI_BYTE, all.data(), counts_.data(), starts_.data(), MPI_BYTE,
+                   0, MPI_COMM_WORLD, &request);
     } else {
-      MPI_Gatherv(all.data() + starts_[self], counts_[self], MPI_BYTE, nullptr, nullptr, nullptr,
-                  MPI_BYTE, 0, MPI_COMM_WORLD);
+      MPI_Igatherv(all.data() + starts_[self], counts_[self], MPI_BYTE, nullptr, nullptr, nullptr,
+                   MPI_BYTE, 0, MPI_COMM_WORLD, &request);
+    }
+    wait_for(request);
+  }
+
+  void pass(std::span<std::byte> bytes, int from, int to) noexcept override {
+    while (!bytes.empty()) {
+      const std::size_t count = std::min<std::size_t>(bytes.size(), INT_MAX);
+      MPI_Request request = MPI_REQUEST_NULL;
+      if (rank_ == from) {
+        MPI_Isend(bytes.data(), static_cast<int>(count), MPI_BYTE, to, kPassed, MPI_COMM_WORLD,
+                  &request);
+      } else {
+        MPI_Irecv(bytes.data(), static_cast<int>(count), MPI_BYTE, from, kPassed, MPI_COMM_WORLD,
+                  &request);
+      }
+      wait_for(request);
+      bytes = bytes.subspan(count);
     }
   }
 
@@ -93,7 +110,24 @@ class MpiTransport final : public EnsembleTransport {
   }
 
  private:
-  // A collective would keep the core of who waits busy.
+  void find_sharers() {
+    MPI_Comm here = MPI_COMM_NULL;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    int count = 0;
+    MPI_Comm_size(here, &count);
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    ::sched_getaffinity(0, sizeof(own), &own);
+    std::vector<cpu_set_t> all(static_cast<std::size_t>(count));
+    MPI_Allgather(&own, sizeof(own), MPI_BYTE, all.data(), sizeof(own), MPI_BYTE, here);
+    MPI_Comm_free(&here);
+    sharers_ = static_cast<int>(std::count_if(
+        all.begin(), all.end(), [&](const cpu_set_t& other) { return CPU_EQUAL(&other, &own); }));
+    // Where they are more than cores, what is waited for needs this one.
+    awake_ = sharers_ <= CPU_COUNT(&own) ? kAwake : std::chrono::microseconds(0);
+  }
+
+  // As broadcast(), but that the others need not be there.
   void pass_on(std::span<std::byte> bytes) noexcept {
     const auto count = static_cast<int>(bytes.size());
     if (rank_ == 0) {
@@ -104,22 +138,26 @@ class MpiTransport final : public EnsembleTransport {
     }
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Irecv(bytes.data(), count, MPI_BYTE, 0, 0, MPI_COMM_WORLD, &request);
+    wait_for(request);
+  }
+
+  void wait_for(MPI_Request& request) const noexcept {
     const Clock::time_point start = Clock::now();
     for (;;) {
       int done = 0;
       MPI_Test(&request, &done, MPI_STATUS_IGNORE);
       if (done != 0) return;
-      if (Clock::now() - start < kAwake) {
-        ::sched_yield();
-      } else {
-        std::this_thread::sleep_for(kNap);
-      }
+      const Clock::duration waited = Clock::now() - start;
+      if (waited < awake_) continue;
+      std::this_thread::sleep_for(waited < kLong ? kNap : kLongNap);
     }
   }
 
   MpiSay say_;
   int rank_ = 0;
   int size_ = 1;
+  int sharers_ = 1;
+  std::chrono::microseconds awake_ = kAwake;
   std::vector<int> starts_, counts_;
 };
 

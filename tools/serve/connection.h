@@ -39,8 +39,12 @@ class Connection final : public httplib::Stream {
   bool wait_for_request(Ends&& ends) {
     const auto last = Clock::now() + limits_.idle;
     while (begin_ == end_) {
-      if (ends() || Clock::now() > last) return false;
-      if (wait(kForReading, std::chrono::milliseconds(100)) && !fill()) return false;
+      if (ends()) return false;
+      if (wait(kForReading, std::chrono::milliseconds(100))) {
+        if (!fill()) return false;
+      } else if (Clock::now() > last) {  // later than what came while this process stood still
+        return false;
+      }
     }
     begin_request();
     return true;

@@ -12,6 +12,7 @@
 
 #include "common/fail.h"
 #include "common/human_bytes.h"
+#include "common/seconds.h"
 #include "serve/engine_stats.h"
 
 namespace lathe::tool {
@@ -220,7 +221,7 @@ FoundModel ModelFolder::open(Lock& lock, const ModelFile& file, std::uint64_t ex
   } catch (...) {
     out = what_failed(file.name);
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  const double seconds = seconds_since(began);
   if (out.model != nullptr) {
     tool_.note(fmt::format("{} is open after {:.3f} s", file.name, seconds));
   } else {

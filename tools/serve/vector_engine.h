@@ -20,8 +20,8 @@ class VectorEngine final : public RequestRunner {
 
   RequestId submit(Request request) override {
     const bool answers = request.samples > 0 || !request.continuations.empty();
-    return !answers && !request.keeps_beginning ? 2 * embedder_->submit(std::move(request)) + 1
-                                                : 2 * engine_->submit(std::move(request));
+    return !answers && !request.on_beginning ? 2 * embedder_->submit(std::move(request)) + 1
+                                             : 2 * engine_->submit(std::move(request));
   }
 
   std::vector<Completion> step() override {

@@ -23,6 +23,7 @@
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
+#include "common/seconds.h"
 #include "common/tool.h"
 #include "sgp_eval/extras.h"
 #include "sgp_eval/gates.h"
@@ -190,7 +191,7 @@ class Command {
     if (done.stopped) end_stopped(done);
     stop_at_once();
     records_ = std::move(done.records);
-    facts_.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    facts_.seconds = seconds_since(started);
     tell_speed(model.engine->stats(), done.asked);
   }
 

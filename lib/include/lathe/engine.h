@@ -19,6 +19,7 @@
 // shared prefix. An Engine belongs to one thread at a time; it never prints.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,6 +50,9 @@ struct EngineOptions {
   // without them, by the times that steps have taken (for float models by counts, so that the
   // same requests give the same steps).
   std::int64_t prefill_chunk = 0;
+  // Seconds that such a step may take in any case, where twice as long would be less: a prompt is
+  // read with less work in larger pieces.
+  double prompt_step = 0.0;
   // Computes beginnings that requests share once, and keeps them while memory allows.
   bool share_prefixes = true;
   // Where a sequence that must give way may be written, when reading it back is cheaper than
@@ -70,12 +74,19 @@ LATHE_API std::uint64_t default_kv_memory();
 
 using RequestId = std::uint64_t;
 
+// Keys and values of neighbouring tokens, of the pages from the first one's on.
+struct BeginningPart {
+  std::int64_t tokens = 0;  // whole pages, but for the last part's
+  std::uint64_t checksum = 0;
+  std::span<const std::byte> pages;    // one behind the other
+  std::shared_ptr<const void> memory;  // where they are
+};
+
 // What an engine has computed of a text's first tokens, for another one of the same model.
 struct Beginning {
   std::int64_t tokens = 0;
-  std::string of;     // the model, and how the pages are arranged
-  std::string pages;  // keys and values, one page behind the other
-  std::uint64_t checksum = 0;
+  std::string of;  // the model, and how the pages are arranged
+  std::vector<BeginningPart> parts;
 };
 
 struct Request {
@@ -97,8 +108,12 @@ struct Request {
   // What its prompt begins with, fewer tokens than all; may be null. Where it is damaged, or of
   // something else, the prompt is computed.
   std::shared_ptr<const Beginning> beginning = {};
-  // The completion gets what was computed of the prompt.
-  bool keeps_beginning = false;
+  // Receives what is computed of the prompt, part by part: while later parts are still to be
+  // computed, after a step that made a part of at least `beginning_part` tokens whole, and the
+  // rest at the prompt's end (0: all of it). It may not call the engine; an Error thrown by it
+  // fails the request.
+  std::function<void(const std::string& of, BeginningPart part)> on_beginning = {};
+  std::int64_t beginning_part = 0;
 };
 
 struct ContinuationScore {
@@ -124,7 +139,6 @@ struct Completion {
   std::int64_t cached_tokens = 0;  // of the prompt, not computed for this request
   std::int64_t preemptions = 0;
   CompletionTimings timings;
-  std::shared_ptr<const Beginning> beginning;  // where it was asked for
   // What went wrong, if anything; what was generated before is in `samples`. A timeout is
   // kLimit. A cancelled request has no error: its samples' reason is kCancelled.
   std::optional<Failure> error;

@@ -18,6 +18,12 @@
 //   ...                              // sessions, engines and all that stands on them, as ever
 //   ensemble->end();
 //
+// Or each process has whole layers (share_layers(); pipeline parallelism, Huang et al.
+// 2019): what they make of a piece of a step goes on to the next process, and the last one's rows
+// to process 0, which has the embedding and the output matrix. Nothing is gathered within a layer,
+// so processes may be far from each other; they take turns, but that pieces of a long prompt are
+// under way in several of them at once.
+//
 // What goes wrong in any process before a step is thrown by process 0; what goes wrong amid one
 // ends all processes (EnsembleTransport::abort), since the others wait for what does not come.
 #pragma once
@@ -48,6 +54,9 @@ class EnsembleTransport {
   // then all parts lie in all processes, or (`first_only`) in process 0. At most 2^30 bytes.
   virtual void gather(std::span<std::byte> all, std::span<const std::int64_t> counts,
                       bool first_only) noexcept = 0;
+  // The bytes of one process to another, which has as much room for them. Called by these two
+  // alone, in the same order by both. Who waits leaves the processor to others.
+  virtual void pass(std::span<std::byte> bytes, int from, int to) noexcept = 0;
   // Says the sentence and ends all processes, this one with the exit status.
   [[noreturn]] virtual void abort(int status, const std::string& sentence) noexcept = 0;
 };
@@ -62,6 +71,11 @@ class LATHE_API Ensemble {
 
   int rank() const noexcept;
   int size() const noexcept;
+
+  // Models that are loaded from now on are shared out by whole layers. Of process 0: the others
+  // hear of it.
+  void share_layers() noexcept;
+  bool shares_layers() const noexcept;
 
   // Of every process but the first: does what process 0 asks for until that calls end().
   void follow() noexcept;

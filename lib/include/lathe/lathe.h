@@ -18,6 +18,7 @@
 //   convert.h, list.h              files written in another format; what a file says it holds
 //   quantize.h, importance.h       low-bit weights, and what they are weighted with
 //   perplexity.h                   how well a model predicts a text
+//   embedding.h                    a text as a vector
 //   constraint.h                   answers in a grammar, a JSON schema, a regular expression
 //   speculation.h                  several tokens for one reading of the weights
 //   batch.h, batch_row.h           files of prompts

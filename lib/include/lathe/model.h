@@ -51,7 +51,7 @@ class LATHE_API Model {
 
   const ModelConfig& config() const noexcept;
   std::uint64_t parameters() const noexcept;
-  std::uint64_t weight_bytes() const noexcept;
+  std::uint64_t weight_bytes() const noexcept;  // in an ensemble, of this process's share
   // Of the weights, what one token reads; of a layer's experts, those that it meets.
   std::uint64_t token_bytes() const noexcept;
   // Whether the logits of a position have the same bits whatever else a step computes: true for

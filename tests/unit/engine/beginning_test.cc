@@ -14,16 +14,22 @@ std::unique_ptr<Engine> make_engine(KvType type = KvType::kF16) {
   return Engine::create(small_model().model, small_model().tokenizer, how);
 }
 
-// All of a prompt but its last token.
-std::shared_ptr<const Beginning> compute(Engine& engine, const Request& of) {
+// All of a prompt but its last token, in parts of at least so many.
+std::shared_ptr<const Beginning> compute(Engine& engine, const Request& of, std::int64_t part = 0) {
   Request request;
   request.prompt.assign(of.prompt.begin(), of.prompt.end() - 1);
   request.samples = 0;
-  request.keeps_beginning = true;
+  request.beginning_part = part;
+  auto out = std::make_shared<Beginning>();
+  request.on_beginning = [&](const std::string& kind, BeginningPart more) {
+    out->of = kind;
+    out->tokens += more.tokens;
+    out->parts.push_back(std::move(more));
+  };
   engine.submit(request);
   auto done = run_all(engine);
   EXPECT_FALSE(done.begin()->second.error);
-  return done.begin()->second.beginning;
+  return out;
 }
 
 // What an engine answers that is given a beginning; how many tokens of prompts it computed.
@@ -34,6 +40,12 @@ std::int64_t expect_answer(Engine& engine, Request request,
   engine.submit(request);
   expect_solo(run_all(engine).begin()->second, request, type);
   return engine.stats().prefilled_tokens - before;
+}
+
+std::vector<std::int64_t> tokens_of(const Beginning& beginning) {
+  std::vector<std::int64_t> out;
+  for (const BeginningPart& part : beginning.parts) out.push_back(part.tokens);
+  return out;
 }
 
 Request long_request(std::uint32_t seed) {
@@ -59,6 +71,25 @@ TEST(Beginning, AnotherEngineGoesOnFromItWithTheSameAnswer) {
   }
 }
 
+TEST(Beginning, ComesInPartsWhileTheRestIsComputed) {
+  EngineOptions how;
+  how.threads = 1;
+  how.prefill_chunk = 40;
+  Request request = long_request(0);
+  request.prompt = village_prompt(3, 230);
+  request.prompt.resize(230);
+  for (const std::int64_t part : {1, 100, 0}) {
+    const auto prefill = Engine::create(small_model().model, small_model().tokenizer, how);
+    const auto beginning = compute(*prefill, request, part);
+    const std::vector<std::int64_t> tokens = tokens_of(*beginning);
+    const std::vector<std::int64_t> wanted = part == 1 ? std::vector<std::int64_t>{64, 64, 64, 37}
+                                             : part == 100 ? std::vector<std::int64_t>{128, 101}
+                                                           : std::vector<std::int64_t>{229};
+    EXPECT_EQ(tokens, wanted);
+    EXPECT_EQ(expect_answer(*make_engine(), request, beginning), 1);
+  }
+}
+
 TEST(Beginning, IsPassedOverWhereItIsDamagedOrOfSomethingElse) {
   const auto prefill = make_engine();
   const Request request = long_request(2);
@@ -72,11 +103,13 @@ TEST(Beginning, IsPassedOverWhereItIsDamagedOrOfSomethingElse) {
     return copy;
   };
   const std::shared_ptr<const Beginning> bad[] = {
-      changed([](Beginning& b) { b.pages[5] = static_cast<char>(b.pages[5] ^ 1); }),
+      changed([](Beginning& b) { b.parts[0].checksum ^= 1; }),
       changed([](Beginning& b) { b.of += "x"; }),
       changed([](Beginning& b) { b.tokens += 500; }),
       changed([](Beginning& b) { b.tokens = -1; }),
-      changed([](Beginning& b) { b.pages.clear(); }),
+      changed([](Beginning& b) { b.parts[0].pages = b.parts[0].pages.first(8); }),
+      changed([](Beginning& b) { b.parts.clear(); }),
+      changed([](Beginning& b) { b.parts.push_back(b.parts[0]); }),
       compute(*make_engine(KvType::kInt8), request),
   };
   for (const auto& one : bad) {

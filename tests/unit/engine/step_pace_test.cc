@@ -47,6 +47,15 @@ TEST(StepPace, FollowsADeepContextAndOtherCounts) {
   EXPECT_GT(pace.prompt_room(16), pace.prompt_room(8));
 }
 
+TEST(StepPace, AStepMayTakeSoLongInAnyCase) {
+  StepPace pace;
+  for (int i = 0; i < 8; ++i) pace.note(2, 0, 0.005);
+  for (int i = 0; i < 20; ++i) pace.note(2, 30, 0.005 + 30 * 0.001);
+  EXPECT_EQ(pace.prompt_room(2), 8);
+  EXPECT_NEAR(static_cast<double>(pace.prompt_room(2, 0.040)), 35, 4);
+  EXPECT_EQ(pace.prompt_room(2, 0.001), 8);  // twice as long is more
+}
+
 TEST(StepPace, BeforeAnythingIsKnownItGoesByCounts) {
   StepPace pace;
   EXPECT_EQ(pace.prompt_room(8), StepPace::usual_room(8));

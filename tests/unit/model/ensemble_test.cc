@@ -35,6 +35,7 @@ struct How {
   LoadOptions load = {};
   KvType kv = KvType::kF16;
   std::shared_ptr<const LoraAdapter> adapter = nullptr;
+  bool by_layers = false;
 };
 
 std::vector<TokenId> some_tokens(std::size_t count, std::int64_t vocabulary) {
@@ -85,6 +86,7 @@ void expect_same(const std::string& path, const How& how, std::initializer_list<
     const test::ThreadEnsemble ensemble(size);
     How together = how;
     together.load.ensemble = ensemble.first();
+    if (how.by_layers) ensemble.first()->share_layers();
     const std::vector<float> got = answers_of(path, together);
     ASSERT_EQ(got.size(), alone.size());
     EXPECT_EQ(std::memcmp(got.data(), alone.data(), got.size() * sizeof(float)), 0)
@@ -118,7 +120,11 @@ TEST_P(EveryFamily, HasTheBitsOfOneProcess) {
   const std::string path = testdata("golden/models/") + GetParam();
   expect_same(path, {.kv = KvType::kF32}, {2, 3});
   const test::TempFolder folder;
-  expect_same(quantized(folder, *Checkpoint::open(path), "w8r"), {}, {2, 3, 5});
+  const std::string packed = quantized(folder, *Checkpoint::open(path), "w8r");
+  expect_same(packed, {}, {2, 3, 5});
+  if (Checkpoint::open(path)->config().num_layers() == 1) return;
+  expect_same(path, {.kv = KvType::kF32, .by_layers = true}, {2});
+  expect_same(packed, {.by_layers = true}, {2});
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(golden_models()),
@@ -267,12 +273,43 @@ TEST_F(EnsembleTest, EachProcessReadsItsOwnRowsAlone) {
   }
 }
 
-TEST_F(EnsembleTest, KeysAndValuesAreSharedOut) {
+TEST_F(EnsembleTest, LayersMayBeSharedOutInPlaceOfRows) {
+  config_.layers.resize(5, config_.layers.front());
   const std::string path = file("w4");
-  const auto alone = kv_layout(*Model::load(Checkpoint::open(path)), KvType::kF16);
+  expect_same(path, {.by_layers = true}, {2, 3, 5});
+  expect_same(path, {.load = {.in_memory = true}, .kv = KvType::kInt8, .by_layers = true}, {3});
+  const auto checkpoint = Checkpoint::open(path);
+  for (const int size : {1, 2, 3, 5}) {
+    std::int64_t next = 0;
+    for (const Range layers : layers_by_process(*checkpoint, size)) {
+      EXPECT_EQ(layers.first, next);
+      EXPECT_GT(layers.size(), 0);
+      next = layers.last;
+    }
+    EXPECT_EQ(next, 5);
+  }
+
+  const auto alone = Model::load(checkpoint);
   const test::ThreadEnsemble two(2);
-  const auto model = Model::load(Checkpoint::open(path), nullptr, {.ensemble = two.first()});
-  EXPECT_EQ(kv_layout(*model, KvType::kF16).page_bytes * 2, alone.page_bytes);
+  two.first()->share_layers();
+  const auto model = Model::load(checkpoint, nullptr, {.ensemble = two.first()});
+  EXPECT_EQ(model->parameters(), alone->parameters());
+  EXPECT_EQ(model->token_bytes(), alone->token_bytes());
+  EXPECT_LT(model->weight_bytes(), alone->weight_bytes() * 2 / 3);
+  EXPECT_GT(model->weight_bytes(), alone->weight_bytes() / 3);
+  const auto layers = static_cast<std::uint64_t>(layers_by_process(*checkpoint, 2)[0].size());
+  EXPECT_EQ(kv_layout(*model, KvType::kF16).page_bytes * 5,
+            kv_layout(*alone, KvType::kF16).page_bytes * layers);
+}
+
+TEST_F(EnsembleTest, WeightsKeysAndValuesAreSharedOut) {
+  const auto alone = Model::load(Checkpoint::open(file("w4")));
+  const test::ThreadEnsemble two(2);
+  const auto model = Model::load(Checkpoint::open(file("w4")), nullptr, {.ensemble = two.first()});
+  EXPECT_EQ(kv_layout(*model, KvType::kF16).page_bytes * 2,
+            kv_layout(*alone, KvType::kF16).page_bytes);
+  EXPECT_LT(model->weight_bytes(), alone->weight_bytes() * 6 / 10);
+  EXPECT_GT(model->weight_bytes(), alone->weight_bytes() * 4 / 10);
 }
 
 // What an Error says, and its code; "" where there is none.
@@ -285,6 +322,58 @@ std::string sentence_of(Call&& call, ErrorCode* code) {
     return error.message();
   }
   return "";
+}
+
+// Positions beyond the windows of some layers, which not every process has: all let go of them, and
+// process 0 refuses what any of them can no longer do.
+TEST_F(EnsembleTest, WindowsOfSomeLayersAreOnesOfAllProcesses) {
+  config_.family = "qwen2";
+  config_.max_position = 2000;
+  each_layer(config_, [](LayerConfig& layer) { layer.attention.qkv_bias = true; });
+  config_.layers.resize(3, config_.layers.front());
+  const auto text = some_tokens(700, config_.vocab_size);
+  const std::span<const TokenId> all = text;
+  for (const std::size_t windowed : {0, 1, 2}) {
+    each_layer(config_, [](LayerConfig& layer) { layer.attention.window = 0; });
+    config_.layers[windowed].attention.window = 64;
+    const auto checkpoint = Checkpoint::open(file("w4"));
+    std::vector<float> alone;
+    for (const int size : {1, 2, 3}) {
+      const test::ThreadEnsemble ensemble(size);
+      ensemble.first()->share_layers();
+      LoadOptions load;
+      if (size > 1) load.ensemble = ensemble.first();
+      const auto session = Session::create(Model::load(checkpoint, nullptr, load),
+                                           {.threads = 1, .max_tokens = 2000, .chunk = 64});
+      const SequenceId a = session->add();
+      const SequenceInput prompt = {a, all, false};
+      session->forward({&prompt, 1});
+      ErrorCode code = ErrorCode::kBug;
+      EXPECT_NE(sentence_of([&] { session->truncate(a, 100); }, &code), "");
+      EXPECT_EQ(code, ErrorCode::kLimit);
+      const SequenceId b = session->fork(a, 600);
+      const SequenceInput more = {b, all.first(70), true};
+      const auto rows = session->forward({&more, 1});
+      if (size == 1) alone.assign(rows.begin(), rows.end());
+      ASSERT_EQ(rows.size(), alone.size());
+      EXPECT_EQ(std::memcmp(rows.data(), alone.data(), rows.size_bytes()), 0)
+          << "window in layer " << windowed << " of " << size;
+    }
+  }
+}
+
+TEST_F(EnsembleTest, MoreProcessesThanLayersAreRefused) {
+  config_.layers.resize(1);
+  const auto checkpoint = Checkpoint::open(file("w4"));
+  const test::ThreadEnsemble two(2);
+  two.first()->share_layers();
+  ErrorCode code = ErrorCode::kBug;
+  const auto load = [&] { Model::load(checkpoint, nullptr, {.ensemble = two.first()}); };
+  EXPECT_NE(sentence_of(load, &code)
+                .find("each of 2 processes needs a layer for itself, and there "
+                      "is one; without --pipeline"),
+            std::string::npos);
+  EXPECT_EQ(code, ErrorCode::kUnsupported);
 }
 
 TEST_F(EnsembleTest, WhatAnotherProcessLacksIsSaid) {

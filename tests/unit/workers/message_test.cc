@@ -1,5 +1,6 @@
 #include "workers/message.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <limits>
@@ -30,9 +31,10 @@ Completion some_completion() {
 }
 
 TEST(WorkerMessage, EachKindComesBackAsItWas) {
-  const auto back = decode_message(encode_message(Result{3, some_completion()}));
+  const auto back = decode_message(encode_message(Result{3, true, some_completion()}));
   const auto& result = std::get<Result>(back);
   EXPECT_EQ(result.session, 3U);
+  EXPECT_TRUE(result.prompt);
   EXPECT_EQ(result.completion.id, 9U);
   EXPECT_EQ(result.completion.samples[0].text, some_completion().samples[0].text);
   EXPECT_EQ(result.completion.samples[0].tokens[0].top[0].logprob, -1.25);
@@ -47,11 +49,27 @@ TEST(WorkerMessage, EachKindComesBackAsItWas) {
 }
 
 TEST(WorkerMessage, EveryCutAndEveryLongerOneIsRefused) {
-  const std::string whole = encode_message(Result{3, some_completion()});
+  const std::string whole = encode_message(Result{3, false, some_completion()});
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_THROW(decode_message(std::string_view(whole).substr(0, size)), Error) << size;
   }
   EXPECT_THROW(decode_message(whole + "x"), Error);
+}
+
+TEST(WorkerMessage, APartIsInTheMessageOrInMemory) {
+  const std::string pages = "keys and values";
+  Part part{1, 2, 3, "model", {}, std::nullopt};
+  part.part.tokens = 64;
+  part.part.pages = std::as_bytes(std::span(pages.data(), pages.size()));
+  const auto sent = std::get<Part>(decode_message(encode_message(part)));
+  EXPECT_EQ(sent.part.tokens, 64);
+  EXPECT_TRUE(std::ranges::equal(sent.part.pages, part.part.pages));
+  EXPECT_NE(sent.part.memory, nullptr);
+  part.memory = MemoryRange{{4, 5}, 6, 7};
+  const auto named = std::get<Part>(decode_message(encode_message(part)));
+  EXPECT_TRUE(named.part.pages.empty());
+  EXPECT_EQ(named.memory->place, (MemoryPlace{4, 5}));
+  EXPECT_EQ(named.memory->size, 7U);
 }
 
 TEST(WorkerMessage, SeedsOfTheFuzzerAreMessages) {
@@ -73,7 +91,7 @@ TEST(WorkerMessage, AnotherVersionIsNamed) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
-    EXPECT_EQ(error.message(), "version 9 of the workers' messages is spoken there, and 3 here");
+    EXPECT_EQ(error.message(), "version 9 of the workers' messages is spoken there, and 4 here");
   }
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "lathe/error.h"
@@ -184,13 +185,32 @@ std::unique_ptr<FakeWorker> worker_for(WorkerRole role) {
   return std::make_unique<FakeWorker>(4, small_identity(), 2, role);
 }
 
-TEST(WorkerPool, PromptsAreComputedApartAndAnswersGoOnFromThere) {
+// How what was computed of prompts goes on: through memory or sockets, along with the rest's
+// computation or at the end.
+class WorkerPoolParts : public testing::TestWithParam<std::tuple<bool, int>> {
+ protected:
+  void choose(Pooled& run) const {
+    std::tie(run.options.share_memory, run.options.part_tokens) = GetParam();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, WorkerPoolParts,
+                         testing::Combine(testing::Bool(), testing::Values(0, 64)));
+
+TEST_P(WorkerPoolParts, PromptsAreComputedApartAndAnswersGoOnFromThere) {
   Pooled run(3, false);
   run.wire->here[0] = worker_for(WorkerRole::kPrefill);
   run.wire->here[1] = worker_for(WorkerRole::kDecode);
   run.wire->here[2] = worker_for(WorkerRole::kDecode);
+  choose(run);
+  std::size_t through_socket = 0;
+  run.wire->loses = [&](std::size_t, std::string_view message) {
+    const bool part = message[8] == 11;
+    if (part && message.size() > 1000) ++through_socket;
+    return false;
+  };
   run.make();
   run.answer(60);
+  EXPECT_EQ(through_socket > 0, !run.options.share_memory);
   const EngineStats prefill = run.wire->here[0]->service->stats();
   EXPECT_EQ(prefill.generated_tokens, 0);
   EXPECT_GT(prefill.prompt_tokens, 500);
@@ -212,8 +232,9 @@ TEST(WorkerPool, WhereOneKindIsMissingTheOtherDoesBoth) {
   }
 }
 
-TEST(WorkerPool, NoPromptIsLostBetweenWorkers) {
+TEST_P(WorkerPoolParts, NoPromptIsLostBetweenWorkers) {
   Pooled run(4, false);
+  choose(run);
   const WorkerRole roles[] = {WorkerRole::kPrefill, WorkerRole::kDecode, WorkerRole::kPrefill,
                               WorkerRole::kBoth};
   for (std::size_t i = 0; i < 4; ++i) run.wire->here[i] = worker_for(roles[i]);

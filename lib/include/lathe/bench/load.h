@@ -95,5 +95,7 @@ LATHE_API std::string load_text(std::span<const LoadReport> reports, const LoadO
                                 std::size_t width);
 LATHE_API std::string load_json(std::span<const LoadReport> reports,
                                 const LoadObjective& objective);
+// Latency against rate, a curve for each percentile, as SVG; at least one report.
+LATHE_API std::string load_svg(std::span<const LoadReport> reports, const LoadObjective& objective);
 
 }  // namespace lathe

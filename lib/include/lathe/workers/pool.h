@@ -56,6 +56,12 @@ struct WorkerPoolOptions {
   int missed = 5;                             // unanswered pings after which a worker is left out
   int give_up = 180;    // pings after which the run ends, where no worker answers
   int most_deaths = 8;  // workers that may be left out over a request before it fails
+  // Tokens of a prompt after which what was computed of it goes on to who writes the answer, while
+  // the rest is computed; 0: all of it at the end.
+  std::int64_t part_tokens = 64;
+  // Lets it lie in memory where processes of one machine and user can see each other's; else it is
+  // sent through the socket.
+  bool share_memory = true;
   // Is told of workers that come and go.
   std::function<void(const std::string&)> on_warning = {};
   // Is told of roles that it gave to workers that leave theirs open (WorkerRole::kAuto).
