@@ -149,7 +149,9 @@ int main(int argc, char** argv) {
   ServeFlags flags;
   tool.add_common(kModelOptional | kThreads);
   add_serve_options(tool, flags);
-  tool.synopsis("(-m MODEL | --models DIR) [--listen ADDRESS] [--worker ADDRESS] [OPTION]...");
+  tool.synopsis(
+      "(-m MODEL | --models DIR) [--listen ADDRESS] [--worker ADDRESS | --workers FILE] "
+      "[OPTION]...");
   tool.example("serve -m model.lathe", "OpenAI's API at http://127.0.0.1:8080/v1");
   tool.example("serve -m model.lathe --listen unix:/run/user/1000/lathe.sock --max-batch 8",
                "For programs of one user on one machine");
@@ -158,7 +160,9 @@ int main(int argc, char** argv) {
   tool.example("serve --models models --models-memory 8G",
                "Those of a folder, by the names that requests have for them");
   tool.example("serve -m model.lathe --worker ipc:///run/user/1000/worker1",
-               "A worker of generate --workers and sgp-eval --workers");
+               "A worker of generate, sgp-eval and serve --workers");
+  tool.example("serve -m model.lathe --workers workers.txt",
+               "OpenAI's API, answered by workers of this machine or of others");
   tool.see_also("generate(1), bench(1), lathe(7)");
   return tool.run(argc, argv, [&] { return run(tool, flags); });
 }

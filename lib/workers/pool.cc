@@ -38,13 +38,14 @@ class Pool final : public WorkerPool {
   }
 
   std::vector<Completion> step() override {
-    if (idle()) return {};
-    beat();
-    give_roles();
-    hand_out();
+    beat();  // also while nobody asks for anything: they would forget us
+    if (!idle()) {
+      give_roles();
+      hand_out();
+    }
     const auto left = std::chrono::ceil<milliseconds>(next_beat_ - Clock::now());
     milliseconds patience = std::clamp(left, milliseconds(0), options_.patience);
-    if (!done_.empty()) patience = milliseconds(0);
+    if (rows_.empty() || !done_.empty()) patience = milliseconds(0);
     while (auto received = wire_->receive(patience)) {
       take(received->worker, received->message);
       patience = milliseconds(0);

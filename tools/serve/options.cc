@@ -104,8 +104,13 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
                  "Be a worker of programs that have --workers: at ipc://PATH, a socket file, or "
                  "tcp://HOST:PORT. Over HTTP, too, only where --listen is given")
       ->type_name("ADDRESS");
+  app.add_option(
+         "--workers", o.workers.file,
+         "Have requests answered by the workers of FILE, which has an address a line; -m is "
+         "the model that they have")
+      ->type_name("FILE");
   app.add_option("--worker-key", o.worker_key_file,
-                 "With --worker: the key that those who ask have too, 64 hexadecimal digits")
+                 "With --worker and --workers: the key that both sides have, 64 hexadecimal digits")
       ->type_name("FILE");
   o.role_option = tool.choice(
       "--role", o.role,
@@ -122,6 +127,10 @@ void add_serve_options(Tool& tool, ServeFlags& o) {
   add_access_options(tool, o);
   add_answer_options(tool, o);
   add_memory_options(tool, o);
+  for (const char* name : {"--threads", "--no-mmap", "--lock", "--lookup", "--max-batch",
+                           "--prompt-step", "--kv-memory", "--cache-dir", "--cache-size"}) {
+    o.computing.push_back(app.get_option(name));
+  }
 }
 
 namespace {
@@ -134,14 +143,22 @@ void check_models_options(const std::string& model, const ServeFlags& o) {
   }
   if (!model.empty()) fail_usage("-m is one model and --models is many: leave one out");
   if (!o.worker.empty()) fail_usage("a worker has one model: --worker goes with -m");
+  if (o.workers.given()) fail_usage("workers have one model: --workers goes with -m");
   if (!o.alias.empty() || !o.lora.empty() || !o.tokenizer.empty()) {
     fail_usage("--alias, --lora and --tokenizer are for one model, not for --models");
   }
 }
 
 void check_worker_options(ServeFlags& o) {
+  if (o.workers.given()) {
+    if (!o.worker.empty()) fail_usage("--worker computes, and --workers has others do so");
+    o.workers.key_file = o.worker_key_file;
+    check_workers(o.workers, o.computing);
+  }
   if (o.worker.empty()) {
-    if (!o.worker_key_file.empty()) fail_usage("--worker-key is for --worker");
+    if (!o.worker_key_file.empty() && !o.workers.given()) {
+      fail_usage("--worker-key is for --worker and --workers");
+    }
     if (o.role_option->count() > 0) fail_usage("--role is for --worker");
     return;
   }

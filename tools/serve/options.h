@@ -10,6 +10,7 @@
 #include "common/chat_options.h"
 #include "common/tool.h"
 #include "common/worker_key.h"
+#include "common/workers.h"
 #include "serve/listen_address.h"
 
 namespace lathe::tool {
@@ -19,6 +20,7 @@ struct ServeFlags {
   std::string models;                                  // a folder, in place of one model
   std::uint64_t models_memory = 0;                     // 0: default_kv_memory()
   std::string worker, worker_key_file, role = "both";  // where it is a worker, besides or instead
+  WorkerFlags workers;                                 // who compute in its place
   std::int64_t max_connections = 256, max_waiting = 64;
   std::uint64_t max_body = std::uint64_t{16'000'000};
   double request_timeout = 0, drain_timeout = 30;
@@ -36,6 +38,7 @@ struct ServeFlags {
   CLI::Option* tokens_option = nullptr;
   CLI::Option* reasoning_option = nullptr;
   CLI::Option* cache_size_option = nullptr;
+  std::vector<const CLI::Option*> computing;  // options of who computes
 
   ListenAddress address;  // once they are checked
   std::vector<std::string> api_keys;

@@ -16,6 +16,7 @@
 #include "common/workers.h"
 #include "serve/model_files.h"
 #include "serve/vector_engine.h"
+#include "serve/worker_runner.h"
 
 namespace lathe::tool {
 namespace {
@@ -82,6 +83,27 @@ std::unique_ptr<Embedder> open_embedder(const Checkpoint& checkpoint,
   }
 }
 
+// How many requests are worth having under way at so many workers: as one that computes has by
+// default.
+constexpr std::int64_t kPerWorker = 32;
+
+// Workers, in place of an engine.
+void open_served_workers(const Tool& tool, const ServeFlags& flags, const std::string& path,
+                         const Checkpoint& checkpoint, const std::string& adapter,
+                         ServedModel& out) {
+  // As long as a request that comes may have to wait for news of others.
+  constexpr std::chrono::milliseconds kPatience{2};
+  out.context = context_of(path, checkpoint.config(), flags.context);
+  out.no_vectors = Failure{ErrorCode::kUnsupported,
+                           "this server has workers, which write answers and make no vectors"};
+  auto pool =
+      open_workers(tool, flags.workers,
+                   worker_identity(checkpoint, adapter, flags.kv_type, out.context), kPatience);
+  const auto count = static_cast<std::int64_t>(read_list(flags.workers.file).size());
+  const ServiceOptions places = {.max_batch = kPerWorker * count, .max_waiting = flags.max_waiting};
+  out.service = Service::create(std::make_unique<WorkerRunner>(std::move(pool)), places);
+}
+
 }  // namespace
 
 ServedModel open_served_model(const Tool& tool, const ServeFlags& flags, const std::string& path,
@@ -103,17 +125,21 @@ ServedModel open_served_model(const Tool& tool, const ServeFlags& flags, const s
   const RowDefaults defaults = defaults_of(flags, *checkpoint, *out.tokenizer);
   if (!defaults.chat_template.empty()) find_chat_template(flags.form, *out.tokenizer);
   out.reader = ApiReader::create(out.tokenizer, defaults);
+  const auto adapter = open_lora(tool, flags.lora, *checkpoint);
+  const std::string adapter_print = adapter ? adapter->fingerprint() : std::string();
+  if (flags.workers.given()) {
+    open_served_workers(tool, flags, path, *checkpoint, adapter_print, out);
+    return out;
+  }
   LoadOptions load = flags.load;
   load.threads = common.threads_or_default();
-  const auto adapter = open_lora(tool, flags.lora, *checkpoint);
   const auto model = Model::load(checkpoint, adapter, load);
   const EngineOptions how = engine_options(tool, *model, flags, path, kv_share);
   auto engine = Engine::create(model, out.tokenizer, how);
   out.context = engine->context();
   out.bytes = model->weight_bytes() + engine->stats().kv_bytes;
   if (!flags.worker.empty()) {
-    out.identity = worker_identity(*checkpoint, adapter ? adapter->fingerprint() : std::string(),
-                                   flags.kv_type, out.context);
+    out.identity = worker_identity(*checkpoint, adapter_print, flags.kv_type, out.context);
   }
   const ServiceOptions places = {.max_batch = flags.max_batch, .max_waiting = flags.max_waiting};
   auto embedder = open_embedder(*checkpoint, model, how, out);
