@@ -67,10 +67,12 @@ class WorkersTest(ToolTest):
         return path
 
     def rows(self, count, tokens=24):
-        """Rows of every kind, in a file."""
+        """Rows of every kind, in a file. Two of five are long enough that their prompts may be
+        computed apart."""
         rows = []
         for i in range(count):
-            row = {"id": i, "prompt": f"The {WORDS[i % 10]}" + " and the fair" * (i % 5),
+            more = (0, 1, 3, 7, 14)[i % 5]
+            row = {"id": i, "prompt": f"The {WORDS[i % 10]}" + " and the fair" * more,
                    "max_tokens": 1 + (7 * i) % tokens}
             if i % 3 == 1:
                 row.update(temperature=0.9, seed=i, n=1 + i % 2)

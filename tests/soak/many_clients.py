@@ -5,11 +5,12 @@ who send no request at all. Every request must be answered with the bytes that i
 and the server may not grow.
 
     python3 tests/soak/many_clients.py [--connections 2000] [--requests 10000] [--seconds 3600]
-                                       [--rate N]
+                                       [--rate N] [--workers N]
 
 With --seconds rounds of so many requests follow each other for that long, with --rate no more of
-them a second. Ends with status 1 when a
-request was lost, an answer had other bytes, or memory, threads or descriptors grew.
+them a second. With --workers the server has so many workers compute, prompts and answers apart, and
+each few seconds one of them is killed, or stopped for a while. Ends with status 1 when a request was
+lost, an answer had other bytes, or memory, threads or descriptors grew.
 """
 import argparse
 import asyncio
@@ -47,19 +48,68 @@ def bodies(count):
     return out
 
 
+class Workers:
+    """Of a server that has others compute. One is harmed now and then."""
+
+    ROLES = ("prefill", "decode", "both", "decode")
+
+    def __init__(self, folder, model, count):
+        self.folder, self.model = folder, model
+        self.file = folder / "workers.txt"
+        self.file.write_text("".join(f"ipc://{folder}/w{i}\n" for i in range(count)))
+        self.processes = [self.begin(i) for i in range(count)]
+        self.killed = self.stopped = 0
+
+    def begin(self, number):
+        words = [program("serve"), "-q", "-m", self.model, "--worker",
+                 f"ipc://{self.folder}/w{number}", "--role", self.ROLES[number % 4], "-t", "1",
+                 "--max-batch", "8"]
+        return subprocess.Popen(list(map(os.fspath, words)), stdin=subprocess.DEVNULL)
+
+    async def harm(self, chance, ended):
+        while not ended.is_set():
+            await asyncio.sleep(chance.uniform(2, 10))
+            number = chance.randrange(len(self.processes))
+            process = self.processes[number]
+            if chance.random() < 0.7:
+                process.kill()
+                process.wait()
+                self.processes[number] = self.begin(number)
+                self.killed += 1
+            else:
+                process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(chance.choice((0.3, 8)))
+                process.send_signal(signal.SIGCONT)
+                self.stopped += 1
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
 class Server:
-    def __init__(self, folder, connections):
+    def __init__(self, folder, connections, workers):
         model = folder / "w4.lathe"
         subprocess.run([program("quantize"), "-q", "-m", TESTDATA / "models/base", "-s", "w4",
                         "-o", model], check=True)
         words = [program("serve"), "-q", "-m", model, "--listen", f"unix:{folder}/lathe.sock",
                  "--max-connections", str(connections + 64), "--max-waiting", "512"]
+        self.workers = Workers(folder, model, workers) if workers else None
+        if workers:
+            words += ["--workers", self.workers.file]
         self.path = f"{folder}/lathe.sock"
         self.model = model
         self.process = subprocess.Popen(list(map(os.fspath, words)), stdin=subprocess.DEVNULL)
         while not os.path.exists(self.path):
             assert self.process.poll() is None
             time.sleep(0.05)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        if self.workers:
+            self.workers.close()
 
     def use(self):
         """Bytes, threads, descriptors."""
@@ -211,6 +261,8 @@ class Soak:
         ended = asyncio.Event()
         harm = [asyncio.create_task(self.harm(random.Random(f"{number} {i}"), ended))
                 for i in range(4)]
+        if self.server.workers:
+            harm.append(asyncio.create_task(self.server.workers.harm(chance, ended)))
         try:
             await asyncio.gather(*(caller.work(queue) for caller in callers))
         finally:
@@ -236,17 +288,17 @@ def main():
     parser.add_argument("--requests", type=int, default=10000)
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--rate", type=float, default=0, help="requests a second, at most")
+    parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
     wanted = options.connections + 256
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(
         wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     with tempfile.TemporaryDirectory(prefix="lathe-soak-") as folder:
-        server = Server(pathlib.Path(folder), options.connections)
+        server = Server(pathlib.Path(folder), options.connections, options.workers)
         try:
             return run(server, options)
         finally:
-            server.process.kill()
-            server.process.wait()
+            server.close()
 
 
 def run(server, options):
@@ -266,6 +318,9 @@ def run(server, options):
               f"{soak.turned_away} times turned away, {soak.harmed} callers that harm, "
               f"{options.requests / seconds:.0f} requests/s; {use[0] / 1e6:.1f} MB, "
               f"{use[1]} threads, {use[2]} descriptors", flush=True)
+        if server.workers:
+            print(f"    workers killed {server.workers.killed} times, stopped "
+                  f"{server.workers.stopped} times", flush=True)
     server.process.send_signal(signal.SIGTERM)
     status = server.process.wait(120)
     good = (soak.answered == number * options.requests and not soak.wrong

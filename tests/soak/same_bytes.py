@@ -120,8 +120,9 @@ def main():
         for name, roles in WORKERS.items():
             ways.with_workers(name, roles)
         for count in (2, 4) if mpirun else ():
-            ways.take(f"mpirun -n {count}", mpirun(
-                count, *ways.command("-t", max(1, cores() // count))))
+            words = ways.command("-t", max(1, cores() // count))
+            ways.take(f"mpirun -n {count}", mpirun(count, *words))
+            ways.take(f"mpirun -n {count}, --pipeline", mpirun(count, *words, "--pipeline"))
         ways.take("three shards, put in order", ways.in_parts(3))
     finally:
         ways.doCleanups()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Workers on several hosts: network namespaces that a bridge joins, each with a way of so many
-Mbit/s, a delay, and a key for what goes over it (CURVE). Rows over them must have the bytes of one
+"""Workers on several hosts: network namespaces that a bridge joins, each with processes of its own, a
+way of so many Mbit/s, a delay, and a key for what goes over it (CURVE). Rows over them must have the bytes of one
 process, also where links are cut and mended, and those with another key get nothing.
 
     sudo python3 tests/soak/worker_hosts.py [--rate 100] [--delay 20] [--roles prefill,decode,both]
@@ -125,7 +125,9 @@ class Hosts(WorkersTest):
         pass
 
     def start(self, i, *words):
-        process = subprocess.Popen(["ip", "netns", "exec", self.network.host(i), *words],
+        # Processes of another host are not seen, and nor is their memory.
+        apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        process = subprocess.Popen(["ip", "netns", "exec", self.network.host(i), *apart, *words],
                                    stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: (process.kill(), process.wait()))
 
