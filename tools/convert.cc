@@ -178,6 +178,12 @@ int convert(const Tool& tool, const Options& options) {
   std::optional<ExpertEdit> edit;
   const auto checkpoint = edit_experts(tool, open(tool, options), options.experts, edit);
   if (edit) tool.note(expert_edit_text(*edit));
+  std::error_code absent;
+  if ((edit || !options.lora.empty()) && !options.dry_run &&
+      std::filesystem::equivalent(options.input, output, absent)) {
+    fail_usage("-o {}: is the model that is changed; give the output another name",
+               lathe::quoted(output));
+  }
   if (options.dry_run) {
     const ConvertReport report = plan_conversion(*checkpoint, convert_options);
     Output out("-", false);

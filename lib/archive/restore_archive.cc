@@ -13,6 +13,7 @@
 #include "base/escape.h"
 #include "base/fail.h"
 #include "io/output_folder.h"
+#include "io/refuse_as_output.h"
 
 namespace lathe {
 namespace {

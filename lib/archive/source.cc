@@ -1,7 +1,6 @@
 #include "archive/source.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fmt/format.h>
 #include <utility>
 
@@ -47,15 +46,6 @@ std::vector<SourceFile> source_files(const ModelFiles& model) {
                  quoted(model.set->path()));
   }
   return out;
-}
-
-void refuse_as_output(const std::vector<std::string>& read, const std::string& output) {
-  std::error_code absent;
-  for (const std::string& path : read) {
-    if (!std::filesystem::equivalent(path, output, absent)) continue;
-    fail(ErrorCode::kUsage, "{}: is part of what is read; give the output another name",
-         quoted(output));
-  }
 }
 
 BaseTensors::BaseTensors(const std::vector<SourceFile>& files) {

@@ -25,9 +25,6 @@ struct SourceFile {
 // All files of the model. Throws kInvalid where none has tensors.
 std::vector<SourceFile> source_files(const ModelFiles& model);
 
-// Throws kUsage where `output` is one of the models and files that are read: it would be lost.
-void refuse_as_output(const std::vector<std::string>& read, const std::string& output);
-
 // The tensors of a base, by name.
 class BaseTensors {
  public:

@@ -16,6 +16,7 @@
 #include "base/checksum.h"
 #include "base/escape.h"
 #include "base/fail.h"
+#include "io/refuse_as_output.h"
 #include "parallel/first_exception.h"
 #include "parallel/thread_pool.h"
 #include "tensor/dequantize.h"

@@ -70,7 +70,7 @@ CheckpointParts open_lathe(const ModelPath& path, const OpenOptions& options) {
   check_version(*file);
   CheckpointParts parts;
   CheckpointFacts& facts = parts.facts;
-  facts.path = file->path();
+  facts.path = path.path();
   for (const auto& [key, value] : file->metadata()) {
     const bool bulky = key == lathe_file::kKeyBlocks || key == lathe_file::kKeyPacked ||
                        key == lathe_file::kKeyTensorSums;

@@ -1,11 +1,16 @@
 #include "lathe/convert.h"
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
-#include "base/escape.h"
 #include "base/fail.h"
+#include "checkpoint/hugging_face_folder.h"
+#include "checkpoint/model_path.h"
+#include "container/gguf_reader.h"
 #include "convert/write_pass.h"
 #include "convert/writers.h"
+#include "io/refuse_as_output.h"
 
 namespace lathe {
 namespace {
@@ -31,13 +36,37 @@ ConvertReport report_of(const Checkpoint& checkpoint, const Plan& plan) {
   return report;
 }
 
+bool is_same(const std::string& a, const std::string& b) {
+  std::error_code absent;
+  return std::filesystem::equivalent(a, b, absent);
+}
+
+// The model as it is named, the files of its weights, and an archive's base.
+std::vector<std::string> files_of(const std::string& path) {
+  const ModelPath model(path);
+  std::vector<std::string> out = {path};
+  const auto add = [&out](const auto& files) {
+    for (const auto& file : files) out.push_back(file->path());
+  };
+  if (const auto& archive = model.archive()) {
+    out.push_back(archive->base_path());
+    add(archive->base());
+  } else if (model.is_folder()) {
+    add(open_folder_weights(model.files())->files());
+  } else if (GgufReader::looks_like(model.bytes())) {
+    add(GgufReader::open(model.file())->files());
+  }
+  return out;
+}
+
 }  // namespace
 
 void refuse_own_input(const Checkpoint& checkpoint, const std::string& output) {
   std::error_code absent;
-  if (!std::filesystem::equivalent(checkpoint.path(), output, absent)) return;
-  fail(ErrorCode::kUsage, "{}: is the model that is read; give the output another name",
-       quoted(output));
+  // Of a formula's weights the path may be that of a configuration.
+  const bool stored = std::filesystem::exists(checkpoint.path(), absent);
+  if (!stored || !std::filesystem::exists(output, absent)) return;
+  refuse_as_output(files_of(checkpoint.path()), output);
 }
 
 ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions& options) {
@@ -47,7 +76,7 @@ ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions
 ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
                       const ConvertOptions& options) {
   // In place is well where every bit is kept.
-  if (options.dtype) refuse_own_input(checkpoint, output);
+  if (options.dtype || !is_same(checkpoint.path(), output)) refuse_own_input(checkpoint, output);
   const Plan plan = checked_plan(checkpoint, options);
   if (const auto write = writer_of(options.format).write) {
     write(checkpoint, plan, output, options);

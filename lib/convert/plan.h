@@ -49,8 +49,8 @@ struct Plan {
 // The tensors of the output, with their parts.
 std::vector<TensorSpec> output_specs(std::span<const PlannedTensor> tensors);
 
-// Throws kUsage when `output` is the file or folder that is being read: an output that takes its
-// place, even one that was forced to, could not be made again.
+// Throws kUsage when `output` would take the place of what is being read: the model as it is named,
+// the files of its weights, an archive's base (io/refuse_as_output.h).
 void refuse_own_input(const Checkpoint& checkpoint, const std::string& output);
 
 // Throws where the target cannot hold a tensor, or the model, and kInvalid for vectors with a

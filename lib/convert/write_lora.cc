@@ -18,7 +18,9 @@
 #include "checkpoint/row_order.h"
 #include "container/gguf_writer.h"
 #include "container/safetensors_writer.h"
+#include "convert/plan.h"
 #include "io/output_folder.h"
+#include "io/refuse_as_output.h"
 
 namespace lathe {
 namespace {
@@ -233,6 +235,8 @@ void write_folder(const std::vector<NamedPair>& pairs, const std::vector<TensorS
 
 void write_lora(const std::shared_ptr<const LoraAdapter>& adapter, const Checkpoint& base,
                 const std::string& output, LoraFormat format, bool overwrite) {
+  refuse_own_input(base, output);
+  refuse_as_output({&adapter->path(), 1}, output);
   const auto fitting = LoraAdapter::fit(adapter, base);
   const std::vector<TensorSlot> slots = tensor_slots(base.config());
   const std::vector<NamedPair> pairs = in_order(slots, *fitting);

@@ -117,7 +117,9 @@ std::vector<std::string> candidate_schemes() {
   std::vector<std::string> out;
   for (const std::string& name : quantize_scheme_names()) {
     const bool two_levels = name.ends_with("g32d") || name.ends_with("g64d");
-    if (two_levels || name == "w8g32" || name == "w8g32x") out.push_back(name);
+    if (two_levels || name == "w8g32" || name == "w8g32dx" || name == "w8g16dx") {
+      out.push_back(name);
+    }
   }
   return out;
 }

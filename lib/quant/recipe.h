@@ -18,7 +18,7 @@
 namespace lathe {
 
 // Counts changes of the quantizers that change bytes.
-inline constexpr int kQuantizerRevision = 6;
+inline constexpr int kQuantizerRevision = 7;
 
 struct Recipe {
   int revision = kQuantizerRevision;

@@ -328,6 +328,9 @@ class Adapters(ToolTest):
         self.ok(self.folder / "base.gguf", "--lora", adapter, "-o", self.folder / "by-gguf")
         by_gguf = weights(self.folder / "by-gguf")
         self.assertEqual({n: by_gguf[n][2] for n in changed}, {n: after[n][2] for n in changed})
+        # The model that it is made of stays.
+        self.fails(2, self.folder / "base.gguf", "--lora", adapter, "-f", "-o",
+                   self.folder / "base.gguf", message="another name")
 
     def test_adapters_go_to_gguf_and_back(self):
         base, adapter = self.data("golden/models/qwen2-bias"), self.data("golden/lora/rslora")

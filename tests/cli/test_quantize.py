@@ -236,7 +236,7 @@ class Quantize(ToolTest):
                       "--json").stdout
         schemes = {t["name"]: t["scheme"] for t in json.loads(out)["outputs"][0]["tensors"]}
         self.assertEqual(schemes["model.layers.1.mlp.experts.3.down_proj.weight"], "w4g16")
-        self.assertEqual(schemes["model.layers.1.mlp.experts.4.down_proj.weight"], "w8g32x")
+        self.assertEqual(schemes["model.layers.1.mlp.experts.4.down_proj.weight"], "w8g16dx")
         self.assertEqual(schemes["model.layers.1.mlp.gate.weight"], "keep")
         self.ok("-m", model, "-o", "x.gguf", "-s", "q8_0")
         out = self.ok("x.gguf", "--list", "--json", tool="convert").stdout
@@ -254,7 +254,7 @@ class Quantize(ToolTest):
         self.assertEqual(all_w8["model.embed_tokens.weight"], "keep")
         self.assertEqual(all_w8["model.layers.0.self_attn.v_proj.weight"], "w8g64")
         self.assertEqual(all_w8["model.layers.1.self_attn.v_proj.weight"], "w4g32")
-        self.assertEqual(all_w8["model.layers.1.self_attn.q_proj.weight"], "w8g32")
+        self.assertEqual(all_w8["model.layers.1.self_attn.q_proj.weight"], "w8g16dx")
         self.assertEqual(all_w8["model.norm.weight"], "keep")
         only = schemes("-s", "w8", "--include", "down_proj")
         self.assertEqual({n for n, s in only.items() if s != "keep"},

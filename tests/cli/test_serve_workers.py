@@ -1,5 +1,6 @@
 """serve --workers: callers over HTTP, and workers that answer them and may die."""
 import concurrent.futures
+import itertools
 import json
 
 from harness import main
@@ -71,6 +72,19 @@ class ServedByWorkers(WorkersTest):
         status, _, text = ours.ask("/v1/embeddings", {"input": "The miller"})
         self.assertGreaterEqual(status, 400)
         self.assertIn("workers", json.loads(text)["error"]["message"])
+
+    def test_a_prompt_is_computed_by_one_worker_and_answered_by_another(self):
+        for name in ("p", "d"):
+            self.worker(name, "--role", self.ROLES[name])
+        server = self.server()
+        numbers = itertools.count()
+
+        def all_but_the_last_token_came_along():  # once both are there, and a prompt is new
+            prompt = f"The miller {next(numbers)} " + "found a bell beside the well and " * 8
+            usage = server.complete(prompt=prompt, max_tokens=2)["usage"]
+            self.assertGreater(usage["prompt_tokens"], 64)
+            return usage["prompt_tokens_details"]["cached_tokens"] == usage["prompt_tokens"] - 1
+        until(all_but_the_last_token_came_along)
 
     def test_what_does_not_go_together_is_refused(self):
         path = self.workers_file("a")

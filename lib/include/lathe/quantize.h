@@ -14,8 +14,8 @@
 //                 for their keys; w8r for the first queries and keys; w4nlg16d for an embedding
 //   w2 w3         mixtures of w2nlg16d, w3nlg32d and w3nlg16d, with more bits there
 //   w5 w6         w5g32d and w6g32d likewise; such values and the first layer's have w8g32
-//   w8            w8g32x for output, values, keys, up and down and the first layer's queries;
-//                 w8g32 for the rest
+//   w8            w8g16dx for all: activations in one byte would lose twice as much as such weights
+//                 do
 //   q4_0 q4_1 q5_0 q5_1 q8_0 q3_k q4_k q5_k q6_k mxfp4   ggml's types, for GGUF files
 //   q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m q5_k_s q5_k_m iq4_xs iq4_nl mxfp4_moe
 //                 mixtures of them; in a rule, q2_k, iq4_xs and iq4_nl are the types

@@ -365,9 +365,13 @@ TEST_F(Lora, BetweenPeftAndGgufNothingIsLost) {
               floats_of(*merge_lora(base(), adapter), name));
   }
   EXPECT_EQ(test::error_of([&] {
-              write_lora(read, *base(), temp_ / "a.gguf", LoraFormat::kGguf, false);
+              write_lora(adapter, *base(), temp_ / "a.gguf", LoraFormat::kGguf, false);
             }).code(),
             ErrorCode::kIo);
+  EXPECT_EQ(test::error_of([&] {
+              write_lora(read, *base(), temp_ / "a.gguf", LoraFormat::kGguf, true);
+            }).code(),
+            ErrorCode::kUsage);
 }
 
 TEST_F(Lora, AGgufAdapterIsAsLlamaCppReadsIt) {

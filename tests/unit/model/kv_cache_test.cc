@@ -340,62 +340,98 @@ TEST(KvCache, UnknownSequencesAndLengthsAreRefused) {
   EXPECT_EQ(error_of([&] { cache.drop(a); }), ErrorCode::kInvalid);
 }
 
-// Random operations against a model that keeps each sequence as a plain list.
+// Random operations on a cache, beside which each sequence is a plain list of the numbers that it
+// holds.
+class KvCacheAndLists : public ::testing::Test {
+ protected:
+  std::int64_t draw(std::int64_t n) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint32_t>(n));
+  }
+
+  // Any of the sequences.
+  SequenceId pick() {
+    auto it = lists_.begin();
+    std::advance(it, draw(std::ssize(lists_)));
+    return it->first;
+  }
+  std::int64_t length(SequenceId id) const { return std::ssize(lists_.at(id)); }
+
+  void add(KvCache& cache) { lists_[cache.add()] = {}; }
+  void fork(KvCache& cache, SequenceId id, std::int64_t keep) {
+    std::vector<float> copy(lists_[id].begin(), lists_[id].begin() + keep);
+    ASSERT_TRUE(lists_.emplace(cache.fork(id, keep), std::move(copy)).second);
+  }
+  void truncate(KvCache& cache, SequenceId id, std::int64_t keep) {
+    cache.truncate(id, keep);
+    lists_[id].resize(static_cast<std::size_t>(keep));
+  }
+  void drop(KvCache& cache, SequenceId id) {
+    cache.drop(id);
+    lists_.erase(id);
+  }
+  // What grow() has made room for.
+  void fill(KvCache& cache, SequenceId id, std::int64_t count) {
+    std::vector<float>& list = lists_[id];
+    const std::int64_t from = std::ssize(list);
+    for (std::int64_t p = from; p < from + count; ++p) {
+      *key_at(cache, id, p) = ++tag_;
+      *value_at(cache, id, p) = -tag_;
+      list.push_back(tag_);
+    }
+  }
+  // All keys, and the values of the last `near` positions.
+  void expect_lists(const KvCache& cache, std::int64_t near) {
+    for (const auto& [id, list] : lists_) {
+      const std::int64_t end = std::ssize(list);
+      ASSERT_EQ(cache.length(id), end);
+      for (std::int64_t p = 0; p < end; ++p) {
+        const float want = list[static_cast<std::size_t>(p)];
+        ASSERT_EQ(*key_at(cache, id, p), want);
+        if (p < end - near) continue;
+        ASSERT_EQ(*value_at(cache, id, p), -want);
+      }
+    }
+  }
+  void drop_all(KvCache& cache) {
+    while (!lists_.empty()) drop(cache, lists_.begin()->first);
+    EXPECT_EQ(cache.stored(), 0);
+  }
+
+  std::mt19937 random_{5};
+  std::map<SequenceId, std::vector<float>> lists_;
+  float tag_ = 0;
+};
+
 // Values of layer 0, which has a window, and keys of layer 1, which has none, among forks.
-TEST(KvCache, NearPartsOutliveOnlyTheirWindow) {
+TEST_F(KvCacheAndLists, NearPartsOutliveOnlyTheirWindow) {
   KvShape shape = kShape;
   shape.near_window = 100;
   shape.near = {true, false};
-  std::mt19937 random(6);
-  const auto draw = [&random](std::int64_t n) {
-    return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
-  };
   KvCache cache(shape, 30000);
-  std::map<SequenceId, std::vector<float>> model;
-  float tag = 0;
   for (int step = 0; step < 3000; ++step) {
     const std::int64_t what = draw(12);
-    if (model.empty() || (what == 0 && model.size() < 6)) {
-      model[cache.add()] = {};
+    if (lists_.empty() || (what == 0 && lists_.size() < 6)) {
+      add(cache);
       continue;
     }
-    auto it = model.begin();
-    std::advance(it, draw(static_cast<std::int64_t>(model.size())));
-    auto& [id, tags] = *it;
-    const auto length = static_cast<std::int64_t>(tags.size());
-    const std::int64_t keep = std::max<std::int64_t>(0, length - draw(400));
-    if (what == 1 && model.size() < 6) {
-      if (!cache.can_fork(id, keep)) continue;
-      std::vector<float> copy(tags.begin(), tags.begin() + keep);
-      ASSERT_TRUE(model.emplace(cache.fork(id, keep), std::move(copy)).second);
+    const SequenceId id = pick();
+    const std::int64_t keep = std::max<std::int64_t>(0, length(id) - draw(400));
+    if (what == 1 && lists_.size() < 6) {
+      if (cache.can_fork(id, keep)) fork(cache, id, keep);
     } else if (what == 2) {
-      if (!cache.can_fork(id, keep)) continue;
-      cache.truncate(id, keep);
-      tags.resize(static_cast<std::size_t>(keep));
+      if (cache.can_fork(id, keep)) truncate(cache, id, keep);
     } else if (what == 3 && draw(4) == 0) {
-      cache.drop(id);
-      model.erase(it);
-    } else if (length < 4000) {
+      drop(cache, id);
+    } else if (length(id) < 4000) {
       const std::int64_t count = 1 + draw(150);
       grow(cache, id, count);
-      for (std::int64_t p = length; p < length + count; ++p) {
-        *key_at(cache, id, p) = ++tag;
-        *value_at(cache, id, p) = -tag;
-        tags.push_back(tag);
-      }
+      fill(cache, id, count);
       cache.slide(id);
     }
     if (step % 10 != 0) continue;
-    for (const auto& [sequence, list] : model) {
-      const std::int64_t end = std::ssize(list);
-      ASSERT_EQ(cache.length(sequence), end);
-      ASSERT_LE(cache.first_stored(sequence), std::max<std::int64_t>(0, end - 99));
-      for (std::int64_t p = 0; p < end; ++p) {
-        const float want = list[static_cast<std::size_t>(p)];
-        ASSERT_EQ(*key_at(cache, sequence, p), want);
-        if (p < end - 99) continue;
-        ASSERT_EQ(*value_at(cache, sequence, p), -want);
-      }
+    expect_lists(cache, 99);
+    for (const auto& [sequence, list] : lists_) {
+      ASSERT_LE(cache.first_stored(sequence), std::max<std::int64_t>(0, std::ssize(list) - 99));
     }
   }
   const std::uint64_t near = shape.near_bytes(), far = shape.page_bytes() - near;
@@ -403,69 +439,41 @@ TEST(KvCache, NearPartsOutliveOnlyTheirWindow) {
   const auto parts =
       (usage.bytes_allocated - static_cast<std::uint64_t>(usage.pages_allocated) * far) / near;
   EXPECT_LE(parts, 6U * (100 + 256 + 400 + 150) / 64 + 6 * 4);
-  for (const auto& [sequence, list] : model) cache.drop(sequence);
-  EXPECT_EQ(cache.stored(), 0);
+  drop_all(cache);
 }
 
-TEST(KvCache, RandomOperationsKeepEverySequenceWhole) {
-  std::mt19937 random(5);
-  const auto draw = [&random](std::int64_t n) {
-    return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
-  };
+TEST_F(KvCacheAndLists, RandomOperationsKeepEverySequenceWhole) {
   KvCache cache(kShape, 2000);
-  std::map<SequenceId, std::vector<float>> model;
-  float tag = 0;
   for (int step = 0; step < 3000; ++step) {
     const std::int64_t what = draw(10);
-    if (model.empty() || (what == 0 && model.size() < 8)) {
-      model[cache.add()] = {};
+    if (lists_.empty() || (what == 0 && lists_.size() < 8)) {
+      add(cache);
       continue;
     }
-    auto it = model.begin();
-    std::advance(it, draw(static_cast<std::int64_t>(model.size())));
-    auto& [id, tags] = *it;
-    const auto length = static_cast<std::int64_t>(tags.size());
-    if (what == 1 && model.size() < 8) {
-      const std::int64_t keep = draw(length + 1);
-      const SequenceId forked = cache.fork(id, keep);
-      std::vector<float> copy(tags.begin(), tags.begin() + keep);
-      ASSERT_TRUE(model.emplace(forked, std::move(copy)).second);
+    const SequenceId id = pick();
+    if (what == 1 && lists_.size() < 8) {
+      fork(cache, id, draw(length(id) + 1));
     } else if (what == 2) {
-      const std::int64_t keep = draw(length + 1);
-      cache.truncate(id, keep);
-      tags.resize(static_cast<std::size_t>(keep));
+      truncate(cache, id, draw(length(id) + 1));
     } else if (what == 3) {
-      cache.drop(id);
-      model.erase(it);
+      drop(cache, id);
     } else {
       const std::int64_t count = 1 + draw(80);
       std::int64_t total = count;
-      for (const auto& [other, list] : model) total += static_cast<std::int64_t>(list.size());
+      for (const auto& [other, list] : lists_) total += std::ssize(list);
       const ErrorCode code = error_of([&] { grow(cache, id, count); });
-      if (code != ErrorCode::kFailed) {
+      if (code == ErrorCode::kFailed) {
+        fill(cache, id, count);
+      } else {
         ASSERT_EQ(code, ErrorCode::kLimit);
         ASSERT_GT(total, 2000);  // what fits without sharing is never refused
-        continue;
-      }
-      for (std::int64_t p = length; p < length + count; ++p) {
-        *key_at(cache, id, p) = ++tag;
-        *value_at(cache, id, p) = -tag;
-        tags.push_back(tag);
       }
     }
-    if (step % 10 == 0) {
-      for (const auto& [sequence, list] : model) {
-        ASSERT_EQ(cache.length(sequence), static_cast<std::int64_t>(list.size()));
-        for (std::size_t p = 0; p < list.size(); ++p) {
-          ASSERT_EQ(*key_at(cache, sequence, static_cast<std::int64_t>(p)), list[p]);
-          ASSERT_EQ(*value_at(cache, sequence, static_cast<std::int64_t>(p)), -list[p]);
-        }
-      }
-      ASSERT_LE(cache.stored(), 2000);
-    }
+    if (step % 10 != 0) continue;
+    expect_lists(cache, 2000);
+    ASSERT_LE(cache.stored(), 2000);
   }
-  for (const auto& [sequence, list] : model) cache.drop(sequence);
-  EXPECT_EQ(cache.stored(), 0);
+  drop_all(cache);
 }
 
 }  // namespace

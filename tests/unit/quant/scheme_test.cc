@@ -135,9 +135,9 @@ TEST(Scheme, EveryMixtureHasAPlaceForEachMatrix) {
   EXPECT_EQ(of("w3", "model.layers.3.self_attn.k_proj.weight", 256, 2048), "w4nlg32d");
   EXPECT_EQ(of("w2", "model.layers.3.self_attn.k_proj.weight", 256, 2048), "w3nlg16d");
   EXPECT_EQ(of("w6", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w6g32d");
-  EXPECT_EQ(of("w8", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w8g32x");
-  EXPECT_EQ(of("w8", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w8g32");
-  EXPECT_EQ(of("w8", "model.embed_tokens.weight", 32000, 2048), "w8g32");
+  EXPECT_EQ(of("w8", "model.layers.3.mlp.down_proj.weight", 2048, 5632), "w8g16dx");
+  EXPECT_EQ(of("w8", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w8g16dx");
+  EXPECT_EQ(of("w8", "model.embed_tokens.weight", 32000, 2048), "w8g16dx");
   EXPECT_EQ(of("w3", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w3nlg32d");
   EXPECT_EQ(of("w2", "model.layers.3.mlp.gate_proj.weight", 5632, 2048), "w2nlg16d");
   EXPECT_FALSE(is_mixture("w8g32"));
