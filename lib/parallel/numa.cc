@@ -1,4 +1,4 @@
-#include "parallel/numa.h"
+#include "lathe/host/numa.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +15,7 @@
 
 #include "base/fail.h"
 #include "parallel/cpu_count.h"
+#include "parallel/numa.h"
 
 namespace lathe {
 namespace {
