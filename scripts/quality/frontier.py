@@ -133,8 +133,11 @@ class Measurement:
             return self.importance()
         path = self.work / f"{self.o.name}.imatrix.dat"
         if not path.exists():
-            program = Path(dict(p.split("=", 1) for p in self.o.peer)["llama.cpp"]) / "llama-imatrix"
-            run(program, "--in-file", self.importance(), "--output-format", "dat", "-o", path)
+            folder = dict(p.split("=", 1) for p in self.o.peer).get("llama.cpp")
+            if not folder:
+                sys.exit(f"{path}: missing; --peer llama.cpp=FOLDER makes it, with llama-imatrix")
+            run(Path(folder) / "llama-imatrix", "-m", self.o.gguf, "--in-file", self.importance(), "--output-format",
+                "dat", "-o", path)
         return path
 
     def theirs(self, by, folder, kinds):
@@ -221,19 +224,32 @@ class Panel:
                        f'{mark * step:g}</text>')
         return out
 
+    def named(self, marks):
+        """Those whose names have room."""
+        out = []
+        for mark in sorted(marks, key=lambda m: m[1]):
+            if not out or self.y(out[-1][1]) - self.y(mark[1]) > 7:
+                out.append(mark)
+        return out
+
     def dots(self, marks):
         out = []
         for by in dict.fromkeys(m[2] for m in marks):
             own = [m for m in marks if m[2] == by]
             color = COLORS.get(by, "#555")
-            line = " ".join(f"{self.x(b):.1f},{self.y(kl):.1f}" for b, kl in frontier([(m[0] / 1e6, m[1]) for m in own]))
+            best = frontier([(m[0] / 1e6, m[1]) for m in own])
+            line = " ".join(f"{self.x(b):.1f},{self.y(kl):.1f}" for b, kl in best)
             out.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5"/>')
+            named = self.named([m for m in own if (m[0] / 1e6, m[1]) in best])
             ours = by == "Lathe"
-            for size, kl, _, kind in own:
-                x, y = self.x(size / 1e6), self.y(kl)
-                out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>'
-                           f'<text x="{x + (-4 if ours else 4):.1f}" y="{y + (10 if ours else -2):.1f}" fill="{color}" '
-                           f'font-size="7" text-anchor="{"end" if ours else "start"}">{kind}</text>')
+            for mark in own:
+                x, y = self.x(mark[0] / 1e6), self.y(mark[1])
+                out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>')
+                if mark in named:
+                    left = ours or x > self.x0 + self.WIDTH - 45
+                    side = "end" if left else "start"
+                    out.append(f'<text x="{x + (-4 if left else 4):.1f}" y="{y + (10 if ours else -2):.1f}" '
+                               f'fill="{color}" font-size="7" text-anchor="{side}">{mark[3]}</text>')
         return out
 
 
