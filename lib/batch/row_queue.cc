@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/seconds.h"
 #include "batch/row_error.h"
 
 namespace lathe {
@@ -14,10 +15,6 @@ using std::chrono::milliseconds;
 constexpr std::size_t kThreads = 2;
 // How soon a row is missed whose time is up.
 constexpr milliseconds kGlance{20};
-
-double seconds_since(RowQueue::Clock::time_point begun) {
-  return std::chrono::duration<double>(RowQueue::Clock::now() - begun).count();
-}
 
 }  // namespace
 

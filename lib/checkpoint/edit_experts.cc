@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "checkpoint/lathe_file.h"
 #include "checkpoint/model_tensors.h"
+#include "io/same_file.h"
 
 namespace lathe {
 namespace {
@@ -248,8 +249,7 @@ std::shared_ptr<const Checkpoint> replace_experts(std::shared_ptr<const Checkpoi
                                                   const ExpertSets& replaced) {
   check_has_experts(*base);
   check_same_experts(*base, *from);
-  std::error_code absent;
-  if (std::filesystem::equivalent(base->path(), from->path(), absent)) return base;
+  if (is_same_file(base->path(), from->path())) return base;
   const ModelConfig& config = base->config();
   Origins origins;
   for (const std::vector<std::int64_t>& all : all_experts(config)) {

@@ -11,6 +11,7 @@
 #include "convert/write_pass.h"
 #include "convert/writers.h"
 #include "io/refuse_as_output.h"
+#include "io/same_file.h"
 
 namespace lathe {
 namespace {
@@ -34,11 +35,6 @@ ConvertReport report_of(const Checkpoint& checkpoint, const Plan& plan) {
   }
   report.notes = plan.notes;
   return report;
-}
-
-bool is_same(const std::string& a, const std::string& b) {
-  std::error_code absent;
-  return std::filesystem::equivalent(a, b, absent);
 }
 
 // The model as it is named, the files of its weights, and an archive's base.
@@ -76,7 +72,8 @@ ConvertReport plan_conversion(const Checkpoint& checkpoint, const ConvertOptions
 ConvertReport convert(const Checkpoint& checkpoint, const std::string& output,
                       const ConvertOptions& options) {
   // In place is well where every bit is kept.
-  if (options.dtype || !is_same(checkpoint.path(), output)) refuse_own_input(checkpoint, output);
+  if (options.dtype || !is_same_file(checkpoint.path(), output))
+    refuse_own_input(checkpoint, output);
   const Plan plan = checked_plan(checkpoint, options);
   if (const auto write = writer_of(options.format).write) {
     write(checkpoint, plan, output, options);

@@ -256,7 +256,11 @@ void Session::State::follow_step(ByteReader& order) {
 std::span<const float> Session::State::run(std::span<const SequenceInput> inputs, std::int64_t rows,
                                            std::int64_t wanted) {
   try {
-    forward_.in_stages() ? run_stages(inputs, rows, wanted) : run_batches(inputs, wanted);
+    if (forward_.in_stages()) {
+      run_stages(inputs, rows, wanted);
+    } else {
+      run_batches(inputs, wanted);
+    }
   } catch (const std::bad_alloc&) {
     // Products allocate when they first see a size, so this is the first and largest batch and
     // nothing has slid out of a window yet.
@@ -268,20 +272,27 @@ std::span<const float> Session::State::run(std::span<const SequenceInput> inputs
   return {results_.data(), static_cast<std::size_t>(rows * floats_of(wanted))};
 }
 
-void Session::State::run_batches(std::span<const SequenceInput> inputs, std::int64_t wanted) {
+template <typename Compute>
+void Session::State::for_batches(std::span<const SequenceInput> inputs, Compute compute) {
   std::size_t index = 0;
   std::size_t offset = 0;
-  float* out = results_.data();
   while (index < inputs.size()) {
     next_batch(inputs, index, offset);
+    compute();
+    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
+  }
+}
+
+void Session::State::run_batches(std::span<const SequenceInput> inputs, std::int64_t wanted) {
+  float* out = results_.data();
+  for_batches(inputs, [&] {
     if (wanted == kLogits) {
       forward_.run(batch_, out);
     } else {
       forward_.run_to_hidden(batch_, wanted, out);
     }
     out += batch_.wanted_rows() * floats_of(wanted);
-    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
-  }
+  });
 }
 
 void Session::State::run_stages(std::span<const SequenceInput> inputs, std::int64_t rows,
@@ -290,16 +301,12 @@ void Session::State::run_stages(std::span<const SequenceInput> inputs, std::int6
   const std::int64_t layer = wanted == kLogits ? model_->config().num_layers() : wanted;
   float* const states = wanted == kLogits ? states_.data() : results_.data();
   float* out = states;
-  std::size_t index = 0;
-  std::size_t offset = 0;
   counts_.clear();
-  while (index < inputs.size()) {
-    next_batch(inputs, index, offset);
+  for_batches(inputs, [&] {
     forward_.run_to_hidden(batch_, layer, out);
     counts_.push_back(batch_.wanted_rows());
     out += counts_.back() * hidden;
-    for (const Segment& segment : batch_.segments) cache_.slide(segment.sequence);
-  }
+  });
   // Only now: process 0 hears nothing while it has batches to send.
   forward_.bring_to_first(layer, states, rows);
   if (wanted != kLogits || !EnsembleCalls(*ensemble_).leads()) return;

@@ -56,6 +56,9 @@ class Session::State {
   std::span<const float> compute(std::span<const SequenceInput> inputs, std::int64_t wanted);
   std::span<const float> run(std::span<const SequenceInput> inputs, std::int64_t rows,
                              std::int64_t wanted);
+  // compute() for each batch of the inputs, in batch_.
+  template <typename Compute>
+  void for_batches(std::span<const SequenceInput> inputs, Compute compute);
   // Every batch through the layers of this process; process 0 has the result.
   void run_batches(std::span<const SequenceInput> inputs, std::int64_t wanted);
   void run_stages(std::span<const SequenceInput> inputs, std::int64_t rows, std::int64_t wanted);

@@ -14,7 +14,7 @@
 #include "lathe/model_config.h"
 
 #include "bench/load_client.h"
-#include "bench/load_workers.h"
+#include "bench/load_runner.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"

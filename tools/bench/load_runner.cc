@@ -1,4 +1,4 @@
-#include "bench/load_workers.h"
+#include "bench/load_runner.h"
 
 #include <algorithm>
 #include <chrono>
