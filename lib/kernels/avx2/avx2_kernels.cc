@@ -8,10 +8,16 @@
 
 #include "kernels/shared/table.h"
 
+#include "kernels/avx2/one_token.h"
+
 namespace lathe {
 namespace {
 
-constexpr ForwardKernels kForward = forward_kernels(24);
+constexpr ForwardKernels with_one_token(ForwardKernels kernels) noexcept {
+  kernels.packed_matmul = packed_matmul_by_tokens;
+  return kernels;
+}
+constexpr ForwardKernels kForward = with_one_token(forward_kernels(24));
 
 }  // namespace
 

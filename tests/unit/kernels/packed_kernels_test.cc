@@ -328,5 +328,43 @@ TEST_P(PackedKernels, ExtremeCodesAreExact) {
   }
 }
 
+// The same of grids, whose values are any signed bytes: -128 has no negative among them.
+TEST_P(PackedKernels, ExtremeGridsAreExact) {
+  for (const CodeWidth& width : kCodeWidths) {
+    if (!width.grid) continue;
+    for (const std::int32_t group : {16, 32, 128}) {
+      for (const int value : {-128, -127, 127}) {
+        const PackedScheme s = {.bits = width.bits, .group = group, .grid = true};
+        constexpr std::int64_t kCols = 1024;
+        std::array<std::int8_t, 16> grid = {};
+        const int code = top_code(s);
+        grid[static_cast<std::size_t>(code)] = static_cast<std::int8_t>(value);
+        const std::vector<std::uint8_t> q(16 * kCols, static_cast<std::uint8_t>(code));
+        const std::vector<std::uint16_t> one(16 * kCols / 16, 0x3c00);
+        AlignedBytes buffer(*packed_bytes(s, 16, kCols));
+        PackedWriter writer(s, 16, kCols, 0, grid, buffer.bytes);
+        PackedTile tile;
+        tile.row_codes = q.data();
+        tile.scales.halves = one.data();
+        writer.set_tile(0, tile);
+        for (const int input : {-127, 127}) {
+          const Floats x(17 * kCols, static_cast<float>(input));
+          for (const std::int64_t tokens : {1, 2, 8, 17}) {
+            const Activations activations(table(), x, 0, tokens, kCols, group,
+                                          std::min(tokens, table().forward.block_tokens));
+            const Floats y = multiply(table(), writer.view(), activations.view);
+            for (std::int64_t t = 0; t < tokens; ++t) {
+              for (std::int64_t r = 0; r < 16; ++r) {
+                ASSERT_EQ(y[static_cast<std::size_t>(t * 19 + r)],
+                          static_cast<float>(input * kCols * value));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lathe
