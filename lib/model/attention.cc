@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/select.h"
+#include "model/kv_page.h"
 #include "model/rotation.h"
 #include "parallel/worth_sharing.h"
 
@@ -172,11 +173,10 @@ void Attention::gather_queries(const Piece& piece, const Scratch& s) const noexc
     float* to = s.q + r * piece.heads * shape_.head_dim;
     for (std::int64_t i = 0; i < piece.heads * shape_.head_dim; ++i) to[i] = from[i] * shape_.scale;
   }
-  const KvType type = piece.cache->shape().type;
-  if (type != KvType::kInt8 && type != KvType::kInt4) return;
+  if (!keeps_turned(piece.cache->shape().type)) return;
   for (std::int64_t i = 0; i < piece.rows * piece.heads; ++i) {
     float* query = s.q + i * shape_.head_dim;
-    if (type == KvType::kInt4) rotate(query, shape_.head_dim);
+    rotate(query, shape_.head_dim);
     kernels().forward.quantize_bytes(query, shape_.head_dim, s.bytes, i);
   }
 }
@@ -231,7 +231,7 @@ void Attention::merge(const State& span, std::int64_t queries, const State& tota
 }
 
 void Attention::finish(const Piece& piece, const State& total) const noexcept {
-  const bool turned = piece.cache->shape().type == KvType::kInt4;
+  const bool turned = keeps_turned(piece.cache->shape().type);
   for (std::int64_t r = 0; r < piece.rows; ++r) {
     float* to = piece.out + (r * shape_.heads + piece.first_head) * shape_.head_dim;
     for (std::int64_t g = 0; g < piece.heads; ++g) {

@@ -74,10 +74,10 @@ std::int64_t KvShape::window_tokens() const noexcept { return kept_tokens(window
 std::int64_t KvShape::near_tokens() const noexcept { return kept_tokens(near_window); }
 
 std::string KvShape::fingerprint() const {
-  // Of int8 the version that multiplies bytes, of int4 the one that turns them.
+  // Of the integers the versions that turn them.
   const char* name = type == KvType::kF32    ? "f32"
                      : type == KvType::kF16  ? "f16"
-                     : type == KvType::kInt8 ? "int8q"
+                     : type == KvType::kInt8 ? "k8v8"
                                              : "k6v4";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.

@@ -74,12 +74,19 @@ BytePlaces value_places(std::int64_t at) noexcept {
 // Codes that a buffer has room for behind those of a head: zeros.
 constexpr std::int64_t kPadding = 32;
 
+struct Turned {
+  Turned(const float* from, std::int64_t head_dim) noexcept {
+    std::copy(from, from + head_dim, x);
+    rotate(x, head_dim);
+  }
+
+  float x[kMaxKvHeadDim];
+};
+
 // x, turned, as codes with one scale, which is returned.
 float turned_codes(const float* x, std::int64_t head_dim, int bits, std::int8_t* codes) noexcept {
-  float turned[kMaxKvHeadDim];
-  std::copy(x, x + head_dim, turned);
-  rotate(turned, head_dim);
-  const float scale = kernels().forward.quantize_codes(turned, head_dim, bits, codes);
+  const Turned turned(x, head_dim);
+  const float scale = kernels().forward.quantize_codes(turned.x, head_dim, bits, codes);
   std::fill_n(codes + head_dim, kPadding, std::int8_t{0});
   return scale;
 }
@@ -136,11 +143,12 @@ float store_nibbles(const float* x, std::int64_t head_dim, std::int64_t at,
   return scale;
 }
 
-// x as bytes with one scale, which is returned.
+// x, turned, as bytes with one scale, which is returned.
 float store_bytes(const float* x, std::int64_t head_dim, const BytePlaces& places,
                   std::byte* block) noexcept {
+  const Turned turned(x, head_dim);
   std::int8_t bytes[kMaxKvHeadDim];
-  const float scale = kernels().forward.quantize_vector(x, head_dim, bytes);
+  const float scale = kernels().forward.quantize_vector(turned.x, head_dim, bytes);
   for (std::int64_t d = 0; d < head_dim; ++d) {
     block[places.at(d)] = static_cast<std::byte>(static_cast<std::uint8_t>(bytes[d]) ^ 0x80U);
   }
@@ -182,6 +190,8 @@ void clear_nibbles(std::int64_t head_dim, std::int64_t at, std::byte* block) noe
 }
 
 }  // namespace
+
+bool keeps_turned(KvType type) noexcept { return type == KvType::kInt8 || type == KvType::kInt4; }
 
 std::size_t kv_key_bytes(KvType type, std::int64_t head_dim) noexcept {
   return block_bytes(type, key_bits(type), head_dim);

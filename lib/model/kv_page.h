@@ -1,8 +1,8 @@
 // How one position's keys and values lie in the blocks of a page (kv_cache.h).
 //
 // A vector of head_dim floats goes to position `at` of its block: as floats, rounded to IEEE
-// half, (int8) as 128 + round(x · 127 / max|x|) with the scale max|x| / 127, or (int4) turned
-// (rotation.h), keys in codes of 6 bits and values of 4. The bits are the same for every
+// half, or turned (rotation.h): (int8) as 128 + round(x · 127 / max|x|) with the scale
+// max|x| / 127, (int4) keys in codes of 6 bits and values of 4. The bits are the same for every
 // instruction set. Two threads may write to one block at different positions.
 #pragma once
 
@@ -14,6 +14,10 @@
 namespace lathe {
 
 inline constexpr std::int64_t kMaxKvHeadDim = 8192;
+
+// Whether keys and values are turned, as queries are then that meet them, and sums of values have
+// to be turned back.
+bool keeps_turned(KvType type) noexcept;
 
 // Bytes of a block.
 std::size_t kv_key_bytes(KvType type, std::int64_t head_dim) noexcept;

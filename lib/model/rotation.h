@@ -1,6 +1,6 @@
-// The rotation that keys, values and queries of a cache in 4 bits are turned by.
+// The rotation that keys, values and queries of a cache in 8 or 4 bits are turned by.
 //
-// Four bits with one scale for a vector are enough where its elements are alike, which those of a
+// Few bits with one scale for a vector are enough where its elements are alike, which those of a
 // trained head are not. A Hadamard matrix spreads each over all: products of turned queries and
 // turned keys are those of the plain ones, and weighed sums of turned values are turned back once
 // (Ashkboos et al. 2024, "QuaRot").
