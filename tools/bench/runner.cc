@@ -14,6 +14,7 @@
 #include "bench/random_model.h"
 #include "common/draft_model.h"
 #include "common/kv_type.h"
+#include "common/load_options.h"
 #include "common/lora.h"
 #include "common/progress_bar.h"
 
@@ -106,8 +107,7 @@ std::vector<BenchRow> BenchRunner::first_tokens() const {
     }
     if (plan_.load.in_memory) first.arguments.push_back("--no-mmap");
     if (numa_mode() != NumaMode::kOff) {
-      const char* mode = numa_mode() == NumaMode::kBind ? "bind" : "interleave";
-      first.arguments.insert(first.arguments.end(), {"--numa", mode});
+      first.arguments.insert(first.arguments.end(), {"--numa", name_of(numa_mode())});
     }
     if (plan_.load.lock) first.arguments.push_back("--lock");
     for (BenchRow& row : measure_first_token(tool_, first)) {

@@ -4,7 +4,7 @@ greedy and sampled, one at a time and many at once, against the answers without 
 written one at a time. Each prompt is asked greedily and sampled in the same run, which reads it
 once where it can.
 
-    scripts/speculation/same_bytes.py -m MODEL --draft MODEL [--prompts N] [--first N] [--short] [--tokens N]
+    scripts/speculation/with_and_without.py -m MODEL --draft MODEL [--prompts N] [--first N] [--short] [--tokens N]
 
 The model must be quantized. Half of the prompts repeat what they were given, as those of
 prompts.py do; the others are pieces of the tests' sources, with no answer in sight. Prints a line
