@@ -45,6 +45,8 @@ KvType kv_type_of(lathe_kv_type type) {
       return KvType::kInt8;
     case LATHE_KV_INT4:
       return KvType::kInt4;
+    case LATHE_KV_K8V4:
+      return KvType::kK8V4;
   }
   fail(ErrorCode::kUsage, "lathe_session_new(): there is no kv_type {}", static_cast<int>(type));
 }

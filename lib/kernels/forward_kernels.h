@@ -112,6 +112,8 @@ struct ForwardKernels {
   // 4 (j % 2) on, the high two in the third line from bit 2 j on. Values [(dims + 16) /
   // 32][16][16][4], at [d / 32][t / 4][d % 16][t % 4], from bit 4 (d / 16 % 2) on.
   AttendCodes attend_int4;
+  // Keys as those of attend_int8, values as those of attend_int4.
+  AttendCodes attend_k8v4;
   // n numbers to row `row` of `to`; columns up to the next multiple of 16 become zeros.
   void (*quantize_bytes)(const float* x, std::int64_t n, const ByteRows& to, std::int64_t row);
   // Any vector to codes of `bits` bits, 2^(bits - 1) + round(x / scale), with one scale, which is

@@ -216,6 +216,8 @@ void Attention::attend_span(const Piece& piece, std::int64_t span, const Scratch
       attend_page(kernels().forward.attend_int8, s.bytes, page, next);
     } else if (type == KvType::kInt4) {
       attend_page(kernels().forward.attend_int4, s.bytes, page, next);
+    } else if (type == KvType::kK8V4) {
+      attend_page(kernels().forward.attend_k8v4, s.bytes, page, next);
     } else {
       attend_page(attend_floats(type), s.q, page, next);
     }

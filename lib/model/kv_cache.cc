@@ -78,6 +78,7 @@ std::string KvShape::fingerprint() const {
   const char* name = type == KvType::kF32    ? "f32"
                      : type == KvType::kF16  ? "f16"
                      : type == KvType::kInt8 ? "k8v8"
+                     : type == KvType::kK8V4 ? "k8v4"
                                              : "k6v4";
   std::string text = fmt::format("lathe-kv 2 {} page={}", name, kKvPageTokens);
   // Layers in a row that are alike are said once.

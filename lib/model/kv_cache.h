@@ -12,10 +12,10 @@
 //                └──────────┴─────────┴──────────┴─────────┴ …
 //   Layers may have other numbers of heads, and other sizes of them, than their neighbours.
 //   Each block of 64 · head_dim elements is contiguous and starts on 64 bytes; elements are
-//   float, IEEE half, or (int8, int4) codes followed by one float scale per position. Within a
-//   block keys lie [4][head_dim][16], sixteen positions side by side, and values
-//   [64][head_dim]; codes lie as products of four take them (forward_kernels.h). kv_page.h
-//   writes them, the attention kernels read them.
+//   float, IEEE half, or (int8, k8v4, int4) codes followed by one float scale per position. Within
+//   a block keys lie [4][head_dim][16], sixteen positions side by side, and values [64][head_dim];
+//   codes lie as products of four take them (forward_kernels.h). kv_page.h writes them, the
+//   attention kernels read them.
 //
 // That order is what attention reads: one KV head of one layer, its 64 keys, then its 64
 // values. With a sliding window, pages that no later position can see are given back. Where only

@@ -35,10 +35,10 @@ void to_halves(const float* x, std::int64_t n, Put put) noexcept {
 
 // Bits of a code; 0 of the types that have none.
 int key_bits(KvType type) noexcept {
-  return type == KvType::kInt8 ? 8 : type == KvType::kInt4 ? 6 : 0;
+  return type == KvType::kInt8 || type == KvType::kK8V4 ? 8 : type == KvType::kInt4 ? 6 : 0;
 }
 int value_bits(KvType type) noexcept {
-  return type == KvType::kInt8 ? 8 : type == KvType::kInt4 ? 4 : 0;
+  return type == KvType::kInt8 ? 8 : type == KvType::kInt4 || type == KvType::kK8V4 ? 4 : 0;
 }
 
 std::size_t element_bytes(KvType type) noexcept { return type == KvType::kF32 ? 4 : 2; }
@@ -191,7 +191,7 @@ void clear_nibbles(std::int64_t head_dim, std::int64_t at, std::byte* block) noe
 
 }  // namespace
 
-bool keeps_turned(KvType type) noexcept { return type == KvType::kInt8 || type == KvType::kInt4; }
+bool keeps_turned(KvType type) noexcept { return key_bits(type) != 0; }
 
 std::size_t kv_key_bytes(KvType type, std::int64_t head_dim) noexcept {
   return block_bytes(type, key_bits(type), head_dim);
@@ -203,9 +203,9 @@ std::size_t kv_value_bytes(KvType type, std::int64_t head_dim) noexcept {
 
 void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                std::byte* block) noexcept {
-  if (type == KvType::kInt8) {
+  if (key_bits(type) == 8) {
     scales(8, head_dim, block)[at] = store_bytes(x, head_dim, key_places(head_dim, at), block);
-  } else if (type == KvType::kInt4) {
+  } else if (key_bits(type) == 6) {
     scales(6, head_dim, block)[at] = store_six_bits(x, head_dim, at, block);
   } else {
     store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {
@@ -216,9 +216,9 @@ void store_key(KvType type, std::int64_t head_dim, std::int64_t at, const float*
 
 void store_value(KvType type, std::int64_t head_dim, std::int64_t at, const float* x,
                  std::byte* block) noexcept {
-  if (type == KvType::kInt8) {
+  if (value_bits(type) == 8) {
     scales(8, head_dim, block)[at] = store_bytes(x, head_dim, value_places(at), block);
-  } else if (type == KvType::kInt4) {
+  } else if (value_bits(type) == 4) {
     scales(4, head_dim, block)[at] = store_nibbles(x, head_dim, at, block);
   } else {
     store(type, head_dim, x, block, [=](auto first, auto count, const auto* from, auto* to) {

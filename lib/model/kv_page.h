@@ -1,9 +1,10 @@
 // How one position's keys and values lie in the blocks of a page (kv_cache.h).
 //
 // A vector of head_dim floats goes to position `at` of its block: as floats, rounded to IEEE
-// half, or turned (rotation.h): (int8) as 128 + round(x · 127 / max|x|) with the scale
-// max|x| / 127, (int4) keys in codes of 6 bits and values of 4. The bits are the same for every
-// instruction set. Two threads may write to one block at different positions.
+// half, or turned (rotation.h): (int8, and keys of k8v4) as 128 + round(x · 127 / max|x|) with
+// the scale max|x| / 127, (int4) keys in codes of 6 bits, (int4, k8v4) values in codes of 4. The
+// bits are the same for every instruction set. Two threads may write to one block at different
+// positions.
 #pragma once
 
 #include <cstddef>

@@ -109,11 +109,20 @@ class Measurement:
             for file in files.values():
                 file.unlink()
 
+    def quantize(self, *options):
+        run(self.o.bin / "quantize", "-q", "-f", "-m", self.o.model, "--effort", self.o.effort, "--calib", self.o.calib,
+            *options)
+
     def ours(self, kinds):
         files = {k: self.work / f"{k}.lathe" for k in kinds}
         also = [x for k in kinds[1:] for x in ("--also", f"{k}={files[k]}")]
-        run(self.o.bin / "quantize", "-q", "-f", "-m", self.o.model, "-s", kinds[0], "-o", files[kinds[0]], "--effort",
-            self.o.effort, *also)
+        self.quantize("-s", kinds[0], "-o", files[kinds[0]], *also)
+        return files
+
+    def of_sizes(self, kinds):
+        files = {k: self.work / f"{k}.lathe" for k in kinds}
+        for kind, file in files.items():
+            self.quantize("--max-size", kind.removeprefix("≤"), "-o", file)
         return files
 
     def importance(self):
@@ -149,6 +158,7 @@ class Measurement:
 
     def all(self):
         self.in_batches("Lathe", self.o.schemes, self.ours)
+        self.in_batches("Lathe", ["≤" + size for size in self.o.sizes], self.of_sizes)
         for peer in self.o.peer:
             by, folder = peer.split("=", 1)
             self.in_batches(by, self.o.types or TYPES[by], lambda kinds: self.theirs(by, Path(folder), kinds))
@@ -279,6 +289,7 @@ def main():
     m.add_argument("--text", action="append", required=True, metavar="NAME=FILE")
     m.add_argument("--peer", action="append", default=[], metavar="NAME=FOLDER", help="llama.cpp or ik_llama.cpp")
     m.add_argument("--schemes", nargs="*", default=OURS)
+    m.add_argument("--sizes", nargs="*", default=[], help="of files of ours beside the schemes, as --max-size has them")
     m.add_argument("--types", nargs="*", help="of the peers, in place of all")
     m.add_argument("--effort", default="good")
     m.add_argument("--calib", default=ROOT / "tools/quantize/calibration.text")

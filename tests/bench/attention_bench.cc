@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   const KvType type = name == "f32"    ? KvType::kF32
                       : name == "f16"  ? KvType::kF16
                       : name == "int8" ? KvType::kInt8
+                      : name == "k8v4" ? KvType::kK8V4
                                        : KvType::kInt4;
   LayerConfig layer_config;
   layer_config.attention.heads = heads;

@@ -11,7 +11,8 @@ namespace {
 constexpr KvTypeChoice kChoices[] = {{"f16", KvType::kF16, 2.0},
                                      {"f32", KvType::kF32, 4.0},
                                      {"int8", KvType::kInt8, 1.0},
-                                     {"int4", KvType::kInt4, 0.5}};
+                                     {"k8v4", KvType::kK8V4, 0.75},
+                                     {"int4", KvType::kInt4, 0.625}};
 
 }  // namespace
 
@@ -19,7 +20,7 @@ const KvTypeChoice& kv_type_by_name(std::string_view name) {
   const auto* found = std::find_if(std::begin(kChoices), std::end(kChoices),
                                    [&](const KvTypeChoice& choice) { return choice.name == name; });
   if (found == std::end(kChoices)) {
-    fail_usage("--kv-type: {} is not one of f16, f32, int8, int4", lathe::quoted(name));
+    fail_usage("--kv-type: {} is not one of f16, f32, int8, k8v4, int4", lathe::quoted(name));
   }
   return *found;
 }
@@ -36,7 +37,7 @@ std::vector<std::string> parse_kv_types(std::string_view list) {
 
 CLI::Option* add_kv_type(Tool& tool, const std::string& option, std::string& value,
                          const std::string& help) {
-  return tool.choice(option, value, help, {"f16", "f32", "int8", "int4"});
+  return tool.choice(option, value, help, {"f16", "f32", "int8", "k8v4", "int4"});
 }
 
 }  // namespace lathe::tool

@@ -1,4 +1,4 @@
-// Types of the KV cache by the names that --kv-type has for them: f16, f32, int8, int4.
+// Types of the KV cache by the names that --kv-type has for them: f16, f32, int8, k8v4, int4.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace lathe::tool {
 struct KvTypeChoice {
   std::string_view name;
   KvType type = KvType::kF16;
-  double element_bytes = 2.0;
+  double element_bytes = 2.0;  // of keys and values on average
 };
 
 // Throws kUsage for another name.

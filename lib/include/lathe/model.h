@@ -73,7 +73,9 @@ class LATHE_API Model {
   std::unique_ptr<const LoadedModel> loaded_;
 };
 
-enum class KvType { kF16, kF32, kInt8, kInt4 };
+// Integers with a scale for each position, turned by a Hadamard matrix: kInt8, kK8V4 (keys in 8
+// bits, values in 4), kInt4 (keys in 6 bits, values in 4).
+enum class KvType { kF16, kF32, kInt8, kInt4, kK8V4 };
 
 // How keys and values are kept: in pages of page_tokens positions, each page those of all layers
 // and heads.

@@ -45,6 +45,7 @@ constexpr ForwardKernels forward_kernels(std::int64_t library_from) noexcept {
       .attend_f16 = attend<F16Cache>,
       .attend_int8 = attend_codes<8, 8>,
       .attend_int4 = attend_codes<6, 4>,
+      .attend_k8v4 = attend_codes<8, 4>,
       .quantize_bytes = quantize_bytes,
       .quantize_codes = quantize_codes,
       .sum_exp = sum_exp,

@@ -334,9 +334,11 @@ struct Attention {
   float cap = 0.0f;  // of the scores
 };
 
-enum class Stored { kF32, kF16, kInt8, kInt4 };
+enum class Stored { kF32, kF16, kInt8, kInt4, kK8V4 };
 
-bool in_codes(Stored stored) { return stored == Stored::kInt8 || stored == Stored::kInt4; }
+bool in_codes(Stored stored) { return stored != Stored::kF32 && stored != Stored::kF16; }
+int key_bits_of(Stored stored) { return stored == Stored::kInt4 ? 6 : 8; }
+int value_bits_of(Stored stored) { return stored == Stored::kInt8 ? 8 : 4; }
 
 // Where bits of an element lie: `count` of them, from `shift` on of the byte (or wider element) at
 // `index`, are those from `above` on.
@@ -393,7 +395,7 @@ Place key_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t d)
   if (!in_codes(stored)) return {{(t / 16 * dim + d) * 16 + t % 16}};
   const std::int64_t quads = byte_block_dims(dim) / 4;
   const auto in = [&](std::int64_t line) { return (line * 16 + t % 16) * 4 + d % 4; };
-  if (stored == Stored::kInt8) return {{in(t / 16 * quads + d / 4)}};
+  if (key_bits_of(stored) == 8) return {{in(t / 16 * quads + d / 4)}};
   const std::int64_t block = (t / 16 * quads / 4 + d / 16) * 3;
   const int quad = static_cast<int>(d % 16 / 4);
   return {{in(block + quad / 2), quad % 2 * 4, 4, 0}, {in(block + 2), quad * 2, 2, 4}};
@@ -404,7 +406,7 @@ Place value_place(Stored stored, std::int64_t dim, std::int64_t t, std::int64_t 
   const auto in = [&](std::int64_t tile) {
     return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
   };
-  if (stored == Stored::kInt8) return {{in(d / 16)}};
+  if (value_bits_of(stored) == 8) return {{in(d / 16)}};
   return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
 
@@ -465,8 +467,8 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
     }
     const std::int64_t start = page * kKvPageTokens;
     const std::int64_t count = std::min(kKvPageTokens, context - start);
-    const int key_bits = stored == Stored::kInt4 ? 6 : 8;
-    const int value_bits = stored == Stored::kInt4 ? 4 : 8;
+    const int key_bits = key_bits_of(stored);
+    const int value_bits = value_bits_of(stored);
     const auto keys =
         block_of(all_keys.data() + start * dim, count, dim, stored, key_bits, &k,
                  [&](std::int64_t p, std::int64_t d) { return key_place(stored, dim, p, d); });
@@ -478,7 +480,9 @@ Floats attend(const KernelTable& t, const Attention& a, Stored stored, Floats* p
              last.data(), a.cap, m.data(), l.data(), o.data());
     };
     if (in_codes(stored)) {
-      run(stored == Stored::kInt8 ? t.forward.attend_int8 : t.forward.attend_int4,
+      run(stored == Stored::kInt8   ? t.forward.attend_int8
+          : stored == Stored::kInt4 ? t.forward.attend_int4
+                                    : t.forward.attend_k8v4,
           byte_queries.rows);
     } else {
       run(stored == Stored::kF32 ? t.forward.attend_f32 : t.forward.attend_f16, q.data());
@@ -553,7 +557,8 @@ TEST_P(FloatKernels, AttentionEqualsGenericAndIsAccurate) {
   for (std::int64_t rows = 1; rows <= 17; ++rows) cases.push_back({rows, 80, 1});
   for (const float cap : {0.5f, 50.0f}) cases.push_back({5, 80, 2, cap});
   for (const Attention& a : cases) {
-    for (const Stored stored : {Stored::kF32, Stored::kF16, Stored::kInt8, Stored::kInt4}) {
+    for (const Stored stored :
+         {Stored::kF32, Stored::kF16, Stored::kInt8, Stored::kK8V4, Stored::kInt4}) {
       Floats plain;
       const Floats expected = attend(generic(), a, stored, &plain);
       const Floats got = attend(table(), a, stored, &plain);

@@ -107,7 +107,9 @@ class AttentionCase {
     const float x = vector[i];
     if (c_.type == KvType::kF32) return x;
     if (c_.type == KvType::kF16) return f16_to_f32(f32_to_f16(x));
-    if (c_.type == KvType::kInt4) return in_codes(vector, bits)[static_cast<std::size_t>(i)];
+    if (c_.type == KvType::kInt4 || (c_.type == KvType::kK8V4 && bits == 4)) {
+      return in_codes(vector, bits)[static_cast<std::size_t>(i)];
+    }
     float most = 0.0F;
     for (std::int64_t d = 0; d < c_.head_dim; ++d) most = std::max(most, std::abs(vector[d]));
     return std::nearbyint(x * (127.0F / most)) * (most / 127.0F);
@@ -138,7 +140,7 @@ TEST_P(AttentionTest, AgreesWithTheDefinition) {
   AttentionCase test(c);
   const std::vector<float> got = test.run(0, c.length, c.length, 2);
   // Beside integers, queries and weights are rounded to bytes as well.
-  const double tolerance = c.type == KvType::kInt8 || c.type == KvType::kInt4 ? 3e-2 : 3e-6;
+  const double tolerance = c.type == KvType::kF32 || c.type == KvType::kF16 ? 3e-6 : 3e-2;
   for (std::int64_t p = 0; p < c.length; p += (p > 300 ? 397 : 7)) {
     for (std::int64_t h = 0; h < c.heads; ++h) {
       const std::vector<double> want = test.expected(p, h);
@@ -182,7 +184,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{2, 1, 12, 0, 2200, KvType::kInt8}, Case{8, 2, 64, 0, 5000, KvType::kF16},
                     Case{8, 2, 32, 3000, 5000, KvType::kInt8},
                     Case{8, 2, 64, 0, 200, KvType::kInt4}, Case{6, 2, 20, 90, 300, KvType::kInt4},
-                    Case{2, 1, 80, 0, 1200, KvType::kInt4}));
+                    Case{2, 1, 80, 0, 1200, KvType::kInt4}, Case{8, 2, 64, 0, 200, KvType::kK8V4},
+                    Case{6, 2, 20, 90, 300, KvType::kK8V4},
+                    Case{2, 1, 80, 0, 1200, KvType::kK8V4}));
 
 }  // namespace
 }  // namespace lathe

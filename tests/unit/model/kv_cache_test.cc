@@ -241,7 +241,8 @@ TEST(KvCache, PagesCanBeBoundedToo) {
 }
 
 TEST(KvCache, PagesGoOutAndInAgain) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kInt4}) {
+  for (const KvType type :
+       {KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kK8V4, KvType::kInt4}) {
     KvShape shape = kShape;
     shape.type = type;
     KvCache cache(shape, 1000);

@@ -18,7 +18,9 @@ using test::random_floats;
 
 constexpr std::int64_t kDims[] = {2, 20, 64, 300, 520};
 
-bool has_codes(KvType type) { return type == KvType::kInt8 || type == KvType::kInt4; }
+bool has_codes(KvType type) { return type != KvType::kF32 && type != KvType::kF16; }
+int key_bits(KvType type) { return type == KvType::kInt4 ? 6 : 8; }
+int value_bits(KvType type) { return type == KvType::kInt8 ? 8 : 4; }
 
 // Where bits of an element lie: `count` of them, from `shift` on of the byte (or wider element) at
 // `index`, are those from `above` on.
@@ -32,7 +34,7 @@ Place key_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d) {
   if (!has_codes(type)) return {{(t / 16 * dim + d) * 16 + t % 16}};
   const std::int64_t quads = byte_block_dims(dim) / 4;
   const auto in = [&](std::int64_t line) { return (line * 16 + t % 16) * 4 + d % 4; };
-  if (type == KvType::kInt8) return {{in(t / 16 * quads + d / 4)}};
+  if (key_bits(type) == 8) return {{in(t / 16 * quads + d / 4)}};
   const std::int64_t block = (t / 16 * quads / 4 + d / 16) * 3;
   const int quad = static_cast<int>(d % 16 / 4);
   return {{in(block + quad / 2), quad % 2 * 4, 4, 0}, {in(block + 2), quad * 2, 2, 4}};
@@ -43,7 +45,7 @@ Place value_place(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d)
   const auto in = [&](std::int64_t tile) {
     return ((tile * 16 + t / 4) * 16 + d % 16) * 4 + t % 4;
   };
-  if (type == KvType::kInt8) return {{in(d / 16)}};
+  if (value_bits(type) == 8) return {{in(d / 16)}};
   return {{in(d / 32), d / 16 % 2 == 0 ? 0 : 4, 4, 0}};
 }
 
@@ -63,8 +65,6 @@ float element(KvType type, std::int64_t dim, std::int64_t at, const Place& place
   }
   return static_cast<float>(code - (1 << (bits - 1))) * scales[at];
 }
-int key_bits(KvType type) { return type == KvType::kInt8 ? 8 : 6; }
-int value_bits(KvType type) { return type == KvType::kInt8 ? 8 : 4; }
 float key(KvType type, std::int64_t dim, std::int64_t t, std::int64_t d,
           const std::vector<std::byte>& block) {
   return element(type, dim, t, key_place(type, dim, t, d), key_bits(type), block);
@@ -87,19 +87,22 @@ TEST_P(KvPage, KeysAndValuesLieWhereTheKernelsReadThem) {
     }
     for (std::int64_t t = 0; t < kKvPageTokens; ++t) {
       std::vector<float> wants(x.begin() + t * dim, x.begin() + (t + 1) * dim);
-      float tolerance = GetParam() == KvType::kF32 ? 0.0F : 2e-3F;
+      float key_tolerance = GetParam() == KvType::kF32 ? 0.0F : 2e-3F;
+      float value_tolerance = key_tolerance;
       if (keeps_turned(GetParam())) {
         rotate(wants.data(), dim);
         float largest = 0.0F;
         for (const float w : wants) largest = std::max(largest, std::abs(w));
         // Codes of 4 bits reach seven eighths, at the other end, of what may be three quarters of
         // the largest.
-        tolerance = largest * (GetParam() == KvType::kInt4 ? 0.35F : 1.01F / 254);
+        const auto lost = [&](int bits) { return largest * (bits == 8 ? 1.01F / 254 : 0.35F); };
+        key_tolerance = lost(key_bits(GetParam()));
+        value_tolerance = lost(value_bits(GetParam()));
       }
       for (std::int64_t d = 0; d < dim; ++d) {
         const float want = wants[static_cast<std::size_t>(d)];
-        ASSERT_NEAR(key(GetParam(), dim, t, d, keys), want, tolerance) << t << " " << d;
-        ASSERT_NEAR(value(GetParam(), dim, t, d, values), want, tolerance) << t << " " << d;
+        ASSERT_NEAR(key(GetParam(), dim, t, d, keys), want, key_tolerance) << t << " " << d;
+        ASSERT_NEAR(value(GetParam(), dim, t, d, values), want, value_tolerance) << t << " " << d;
       }
     }
   }
@@ -128,16 +131,18 @@ TEST_P(KvPage, ClearingLeavesWhatCameBefore) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, KvPage,
-                         testing::Values(KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kInt4),
+                         testing::Values(KvType::kF32, KvType::kF16, KvType::kInt8, KvType::kK8V4,
+                                         KvType::kInt4),
                          [](const auto& info) {
                            return std::string(info.param == KvType::kF32    ? "f32"
                                               : info.param == KvType::kF16  ? "f16"
                                               : info.param == KvType::kInt8 ? "int8"
+                                              : info.param == KvType::kK8V4 ? "k8v4"
                                                                             : "int4");
                          });
 
 TEST(KvPageCodes, ZerosStayZeros) {
-  for (const KvType type : {KvType::kInt8, KvType::kInt4}) {
+  for (const KvType type : {KvType::kInt8, KvType::kK8V4, KvType::kInt4}) {
     std::vector<std::byte> block(kv_value_bytes(type, 8), std::byte{1});
     const std::vector<float> zeros(8);
     store_value(type, 8, 3, zeros.data(), block.data());
@@ -148,7 +153,7 @@ TEST(KvPageCodes, ZerosStayZeros) {
 }
 
 TEST(KvPageCodes, WhatIsNoNumberHasAScaleThatIsNone) {
-  for (const KvType type : {KvType::kInt8, KvType::kInt4}) {
+  for (const KvType type : {KvType::kInt8, KvType::kK8V4, KvType::kInt4}) {
     for (const float bad : {NAN, INFINITY, -INFINITY}) {
       std::vector<std::byte> block(kv_key_bytes(type, 20));
       std::vector<float> x = random_floats(20, 6);

@@ -72,7 +72,7 @@ std::shared_ptr<const Model> model() {
 }
 
 TEST(LongContext, IsComputedToItsLastPosition) {
-  for (const KvType type : {KvType::kInt8, KvType::kInt4}) {
+  for (const KvType type : {KvType::kInt8, KvType::kK8V4, KvType::kInt4}) {
     const auto small = model();
     std::vector<TokenId> tokens(100);
     for (TokenId i = 0; i < 100; ++i) tokens[static_cast<std::size_t>(i)] = i * 7 % 50;

@@ -238,7 +238,8 @@ void expect_same(Session& session, std::span<const TokenId> tokens, const std::v
 TEST_P(SameBits, ForEveryTableThreadCountBatchAndCut) {
   const auto model = GetParam().make();
   const auto tokens = some_tokens(kPrompt);
-  for (const KvType kv : {KvType::kF16, KvType::kF32, KvType::kInt8, KvType::kInt4}) {
+  for (const KvType kv :
+       {KvType::kF16, KvType::kF32, KvType::kInt8, KvType::kK8V4, KvType::kInt4}) {
     // Weights and cache meet nowhere: the wide models try one type.
     if (kv != KvType::kF16 && model->config().hidden_size > 128) continue;
     const std::vector<float> want = token_by_token(model, kv, tokens);

@@ -96,7 +96,8 @@ typedef enum lathe_kv_type {
   LATHE_KV_F16 = 0,
   LATHE_KV_F32 = 1,
   LATHE_KV_INT8 = 2,
-  LATHE_KV_INT4 = 3
+  LATHE_KV_INT4 = 3,
+  LATHE_KV_K8V4 = 4  // keys in 8 bits, values in 4
 } lathe_kv_type;
 
 typedef struct lathe_session_options {
