@@ -230,10 +230,13 @@ void add_codes(std::int64_t rows, const WeightBytes& w, std::int64_t first, cons
   } else {
     using Low = Codes<bits, false, 2, 0>;
     using High = Codes<bits, false, 2, 1>;
+    // Lines are read twice: at the second time what lies behind the first's is asked for, since
+    // keys take more bytes than values do.
+    const std::int64_t further = ahead + kv_code_bytes(bits, head_dim);
     for (std::int64_t d = 0; d < head_dim; d += 32, values += 16 * kPage) {
       add_sixteen<Low, Rows>(w, first, seen, values, d, head_dim, ahead, c, o);
       if (d + 16 < head_dim) {
-        add_sixteen<High, Rows>(w, first, seen, values, d + 16, head_dim, ahead, c, o);
+        add_sixteen<High, Rows>(w, first, seen, values, d + 16, head_dim, further, c, o);
       }
     }
   }
@@ -244,6 +247,11 @@ struct CodeBlock {
   CodeBlock(const void* block, std::int64_t code_bytes) noexcept
       : lines(static_cast<const std::uint8_t*>(block)),
         scales(reinterpret_cast<const float*>(lines + code_bytes)) {}
+
+  // Those of a page, which nobody asks for with the lines.
+  void prefetch_scales() const noexcept {
+    for (std::int64_t t = 0; t < kPage; t += 16) prefetch(scales + t);
+  }
 
   const std::uint8_t* lines;
   const float* scales;
@@ -261,6 +269,7 @@ void attend_code_rows(std::int64_t rows, const ByteRows& q, std::int64_t row, st
   alignas(64) float p[kByteRows][kPage];
   alignas(64) float shrink[16];
   const std::int64_t quads = byte_block_dims(head_dim) / 4;
+  values.prefetch_scales();
   for (std::int64_t i = 0; i < rows; i += kDirectTokens) {
     score_codes<kKeyBits>(rows - i, q, row + i, quads, keys.lines, keys.scales,
                           values.lines - keys.lines, any.begin / 16, any.end / 16, p + i);
@@ -273,6 +282,7 @@ void attend_code_rows(std::int64_t rows, const ByteRows& q, std::int64_t row, st
   for (std::int64_t i = rows; i % 4 != 0; ++i) {
     for (std::int64_t t = any.begin; t < any.end; t += 16) Lanes::zero().store(p[i] + t);
   }
+  next.prefetch_scales();
   WeightBytes weights;
   for (std::int64_t i = 0; i < rows; i += 4) {
     quantize_weights(p + i, any, values.scales, i, weights);
