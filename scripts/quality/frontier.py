@@ -161,7 +161,8 @@ class Measurement:
         self.in_batches("Lathe", ["≤" + size for size in self.o.sizes], self.of_sizes)
         for peer in self.o.peer:
             by, folder = peer.split("=", 1)
-            self.in_batches(by, self.o.types or TYPES[by], lambda kinds: self.theirs(by, Path(folder), kinds))
+            kinds = [t for t in TYPES[by] if not self.o.types or t in self.o.types]
+            self.in_batches(by, kinds, lambda kinds: self.theirs(by, Path(folder), kinds))
 
 
 def points(rows, model, text):
