@@ -1,6 +1,7 @@
 // convert: a model from one format to another; what is in a file; whether it is undamaged.
 #include "lathe/convert.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <chrono>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // generate: continue a text, or answer a message, with a model; or many of them.
 #include "lathe/generate.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
@@ -16,6 +17,7 @@
 #include "lathe/ensemble.h"
 #include "lathe/lathe.h"
 
+#include "common/given.h"
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/seconds.h"
@@ -44,7 +46,7 @@ using Clock = std::chrono::steady_clock;
 // The prompt's text. From a file or a pipe, the newline that ends its last line is no part of
 // it: nearly every file has one, and nearly no prompt is meant to.
 std::string read_prompt(const GenerateFlags& flags, const CommonValues& common) {
-  if (flags.prompt_option->count() > 0) return flags.prompt;
+  if (given(flags.prompt_option)) return flags.prompt;
   std::string text = read_text(common.input);
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
@@ -118,7 +120,7 @@ class OneTurn {
 
 // With --messages, what is to be answered is there already.
 std::optional<std::string> read_message(const GenerateFlags& flags, const CommonValues& common) {
-  if (!flags.messages.empty() && flags.prompt_option->count() + flags.input_option->count() == 0) {
+  if (!flags.messages.empty() && !given(flags.prompt_option) && !given(flags.input_option)) {
     return std::nullopt;
   }
   return read_prompt(flags, common);
@@ -146,7 +148,7 @@ void note_speed(const Tool& tool, const OpenedModel& opened, const Generation& r
 
 int run_one(const Tool& tool, GenerateFlags& flags, Clock::time_point started) {
   const CommonValues& common = tool.common();
-  if (flags.chat && flags.tokens_option->count() == 0) flags.tokens = -1;
+  if (flags.chat && !given(flags.tokens_option)) flags.tokens = -1;
   const bool talks = wants_talk(tool, flags);
   std::optional<std::string> text;
   if (!talks) text = read_message(flags, common);

@@ -1,6 +1,7 @@
 // perplexity: how well a model predicts a text, and how far it strays from another model.
 #include "lathe/perplexity.h"
 
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>

@@ -1,6 +1,7 @@
 // quantize: a checkpoint in, a smaller file out.
 #include "lathe/quantize.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>

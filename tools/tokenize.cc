@@ -1,4 +1,5 @@
 // tokenize: text to token ids and back.
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

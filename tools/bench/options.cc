@@ -1,5 +1,7 @@
 #include "bench/options.h"
 
+#include <CLI/App.hpp>
+
 #include "lathe/bench/report.h"
 #include "lathe/host/escape.h"
 

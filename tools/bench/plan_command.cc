@@ -1,5 +1,6 @@
 #include "bench/plan_command.h"
 
+#include <CLI/App.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "bench/plan_rates.h"
 #include "bench/random_model.h"
+#include "common/given.h"
 #include "common/output.h"
 #include "common/text.h"
 #include "common/tool.h"
@@ -88,7 +90,7 @@ void check(const Tool& tool, const Options& o, const WorkerRates& known) {
   if (o.shape.empty() && (!o.scheme.empty() || o.layers > 0)) {
     fail_usage("--scheme and --layers are for --shape");
   }
-  if (!o.trace.empty() && o.traffic_option->count() > 0) {
+  if (!o.trace.empty() && given(o.traffic_option)) {
     fail_usage("--trace says how long requests are: leave --traffic out");
   }
   if (has_model(tool, o)) return;

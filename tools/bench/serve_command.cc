@@ -1,5 +1,6 @@
 #include "bench/serve_command.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "bench/load_client.h"
 #include "bench/load_runner.h"
+#include "common/given.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
@@ -106,7 +108,7 @@ void check(const Tool& tool, Options& o) {
   check_workers(o.workers, {});
   o.workers.share_memory = !o.no_shared_memory;
   for (const CLI::Option* option : {o.parts_option, o.no_memory_option}) {
-    if (option->count() > 0 && !o.workers.given()) {
+    if (given(option) && !o.workers.given()) {
       fail_usage("{} is for --workers", option->get_name());
     }
   }
@@ -115,7 +117,7 @@ void check(const Tool& tool, Options& o) {
   if (o.find_rate && o.objective.empty()) {
     fail_usage("--find-rate looks for the rate that keeps an objective: add --slo");
   }
-  const bool planned = o.rate_option->count() + o.traffic_option->count() > 0 || o.find_rate;
+  const bool planned = given(o.rate_option) || given(o.traffic_option) || o.find_rate;
   if (o.find_rate && o.rates.size() > 1) fail_usage("--find-rate begins at one --rate");
   if (!o.trace.empty() && planned) {
     fail_usage(

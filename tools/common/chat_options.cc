@@ -1,12 +1,13 @@
 #include "common/chat_options.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include "lathe/chat_json.h"
 #include "lathe/host/escape.h"
 
 #include "common/fail.h"
-#include "common/first_given.h"
+#include "common/given.h"
 #include "common/text.h"
 
 namespace lathe::tool {

@@ -1,5 +1,7 @@
 #include "common/context.h"
 
+#include <CLI/App.hpp>
+
 #include "lathe/host/escape.h"
 #include "lathe/model_config.h"
 

@@ -1,5 +1,6 @@
 #include "common/lora.h"
 
+#include <CLI/App.hpp>
 #include <charconv>
 #include <cmath>
 #include <filesystem>

@@ -8,17 +8,7 @@
 
 namespace lathe::tool {
 
-inline CLI::Option* add_cache_dir(Tool& tool, std::string& value) {
-  return tool.app()
-      .add_option("--cache-dir", value,
-                  "Keep them in DIR, for later prompts that begin with the same tokens")
-      ->type_name("DIR");
-}
-
-inline CLI::Option* add_cache_size(Tool& tool, std::uint64_t& value) {
-  return tool.size("--cache-size", value,
-                   "Remove from --cache-dir what was not used for longest, beyond SIZE bytes",
-                   "4G");
-}
+CLI::Option* add_cache_dir(Tool& tool, std::string& value);
+CLI::Option* add_cache_size(Tool& tool, std::uint64_t& value);
 
 }  // namespace lathe::tool

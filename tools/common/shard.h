@@ -10,11 +10,6 @@
 namespace lathe::tool {
 
 // `what` begins its help: "Answer only the". The value is for parse_shard().
-inline CLI::Option* add_shard(Tool& tool, std::string& value, const std::string& what) {
-  return tool.app()
-      .add_option("--shard", value,
-                  what + " I-th of every N, so that N processes do the whole between them")
-      ->type_name("I/N");
-}
+CLI::Option* add_shard(Tool& tool, std::string& value, const std::string& what);
 
 }  // namespace lathe::tool

@@ -1,5 +1,8 @@
 #include "common/tool.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -112,30 +115,34 @@ int CommonValues::threads_or_default() const {
 }
 
 Tool::Tool(std::string name, std::string summary)
-    : name_(LATHE_PROGRAM_PREFIX + std::move(name)), summary_(std::move(summary)) {
-  app_.name(name_);
-  app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    : name_(LATHE_PROGRAM_PREFIX + std::move(name)),
+      summary_(std::move(summary)),
+      app_(std::make_unique<CLI::App>()) {
+  app_->name(name_);
+  app_->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
+
+Tool::~Tool() = default;
 
 void Tool::add_common(unsigned options, std::vector<std::string> formats) {
   if ((options & (kModel | kModelOptional)) != 0) {
-    auto* model = app_.add_option("-m,--model", common_.model,
-                                  "The model: a .lathe or .gguf file, or a Hugging Face folder");
+    auto* model = app_->add_option("-m,--model", common_.model,
+                                   "The model: a .lathe or .gguf file, or a Hugging Face folder");
     model->type_name("MODEL")->group(kCommonGroup);
     if ((options & kModel) != 0) model->required();
   }
   if ((options & kInput) != 0) {
-    app_.add_option("-i,--input", common_.input, "Read from FILE; - is standard input")
+    app_->add_option("-i,--input", common_.input, "Read from FILE; - is standard input")
         ->type_name("FILE")
         ->default_str("-")
         ->group(kCommonGroup);
   }
   if ((options & kOutput) != 0) {
-    app_.add_option("-o,--output", common_.output, "Write to FILE; - is standard output")
+    app_->add_option("-o,--output", common_.output, "Write to FILE; - is standard output")
         ->type_name("FILE")
         ->default_str("-")
         ->group(kCommonGroup);
-    app_.add_flag("-f,--force", common_.force, "Replace the output if it exists")
+    app_->add_flag("-f,--force", common_.force, "Replace the output if it exists")
         ->group(kCommonGroup);
   }
   if ((options & kThreads) != 0) {
@@ -148,10 +155,11 @@ void Tool::add_common(unsigned options, std::vector<std::string> formats) {
     common_.format = formats.front();
     format_option_ =
         choice("--format", common_.format, "Form of the result", formats)->group(kCommonGroup);
-    app_.add_flag("--json", json_flag_, "Short for --format json")->group(kCommonGroup);
+    app_->add_flag("--json", json_flag_, "Short for --format json")->group(kCommonGroup);
   }
-  app_.add_flag("-q,--quiet", common_.quiet, "No notices and no progress bar")->group(kCommonGroup);
-  verbose_option_ = app_.add_flag_function(
+  app_->add_flag("-q,--quiet", common_.quiet, "No notices and no progress bar")
+      ->group(kCommonGroup);
+  verbose_option_ = app_->add_flag_function(
                             "-v,--verbose", [](std::int64_t) {}, "Say more on standard error")
                         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
                         ->group(kCommonGroup);
@@ -161,12 +169,12 @@ void Tool::add_common(unsigned options, std::vector<std::string> formats) {
   choice("--error-format", common_.error_format, "Form of the last line on standard error",
          {"text", "json"})
       ->group(kCommonGroup);
-  app_.set_help_flag("-h,--help", "Print this help and exit")->group(kCommonGroup);
-  app_.set_version_flag(
+  app_->set_help_flag("-h,--help", "Print this help and exit")->group(kCommonGroup);
+  app_->set_version_flag(
           "-V,--version", [] { return std::string(); },
           "Print the version, the instruction set in use and library versions, and exit")
       ->group(kCommonGroup);
-  app_.add_option_function<std::string>(
+  app_->add_option_function<std::string>(
           "--completions",
           [](const std::string& shell) {
             if (shell != "bash" && shell != "zsh" && shell != "fish") {
@@ -185,7 +193,7 @@ std::string Tool::help() const {
   std::string out = fmt::format("{} - {}\n\n", name_, summary_);
   const std::string usage = fmt::format("Usage: {} ", name_);
   out += usage + wrap(synopsis_, usage.size(), usage.size()) + "\n";
-  out += format_options(app_);
+  out += format_options(*app_);
   if (!examples_.empty()) out += "\nExamples:\n";
   for (std::size_t i = 0; i < examples_.size(); ++i) {
     if (i > 0) out += "\n";
@@ -229,8 +237,8 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
     return 0;
   };
   try {
-    const std::vector<std::string> words = command_line_words(app_, argc, argv);
-    app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11's order
+    const std::vector<std::string> words = command_line_words(*app_, argc, argv);
+    app_->parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11's order
     if (verbose_option_ != nullptr) common_.verbose = static_cast<int>(verbose_option_->count());
     if (json_flag_) {
       if (format_option_ != nullptr && format_option_->count() > 0 && !common_.json()) {
@@ -239,8 +247,8 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
       common_.format = "json";
     }
     if (common_.output.empty()) fail_usage("-o names no file");
-    check_one_model(app_, name_);
-    if (ensemble_ != nullptr && app_.get_option(kPipeline)->count() > 0) {
+    check_one_model(*app_, name_);
+    if (ensemble_ != nullptr && app_->get_option(kPipeline)->count() > 0) {
       ensemble_->share_layers();
       common_.own_cpus = 0;  // they take turns
     }
@@ -251,9 +259,9 @@ int Tool::parse_and_run(int argc, char** argv, const std::function<int()>& body)
   } catch (const CLI::CallForVersion&) {
     return print(version_details());
   } catch (const PrintCompletions& request) {
-    return print(completion_script(app_, name_, request.shell));
+    return print(completion_script(*app_, name_, request.shell));
   } catch (const CLI::ParseError& error) {
-    fail_usage("{} (see {} --help)", usage_error(app_, error), name_);
+    fail_usage("{} (see {} --help)", usage_error(*app_, error), name_);
   }
 }
 
@@ -270,7 +278,7 @@ bool Tool::leads(int argc, char** argv) {
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   prepare_process();
   if (together_) {
-    app_.add_flag(kPipeline)->description(
+    app_->add_flag(kPipeline)->description(
         "Where mpirun starts several: each process has whole layers, not rows of every matrix");
   }
   if (asks_for_json_errors(argc, argv)) common_.error_format = "json";

@@ -14,9 +14,6 @@
 // ("FILE", "N"); a type_name like "auto|always|never" is a choice, which completions offer.
 #pragma once
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,6 +24,11 @@
 #include "lathe/host/progress.h"
 
 #include "common/fail.h"
+
+namespace CLI {  // CLI/App.hpp: long to compile, and needed by those who add options only
+class App;
+class Option;
+}  // namespace CLI
 
 namespace lathe {
 class Ensemble;  // lathe/ensemble.h
@@ -66,8 +68,11 @@ class Tool {
  public:
   // `summary` continues the name, as in a man page's NAME line.
   Tool(std::string name, std::string summary);
+  ~Tool();
+  Tool(const Tool&) = delete;
+  Tool& operator=(const Tool&) = delete;
 
-  CLI::App& app() noexcept { return app_; }
+  CLI::App& app() noexcept { return *app_; }
   const CommonValues& common() const noexcept { return common_; }
   const std::string& name() const noexcept { return name_; }
 
@@ -133,7 +138,7 @@ class Tool {
   bool json_flag_ = false;
   CLI::Option* format_option_ = nullptr;
   CLI::Option* verbose_option_ = nullptr;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
 };
 
 }  // namespace lathe::tool

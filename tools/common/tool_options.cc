@@ -1,4 +1,5 @@
 // The kinds of options that Tool offers: how their words become values.
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
@@ -80,22 +81,22 @@ CLI::Option* number_option(CLI::App& app, const std::string& names, T& value,
 
 CLI::Option* Tool::number(const std::string& names, std::int64_t& value, const std::string& help,
                           std::int64_t min, std::int64_t max) {
-  return number_option(app_, names, value, help, min, max);
+  return number_option(*app_, names, value, help, min, max);
 }
 
 CLI::Option* Tool::number(const std::string& names, std::uint64_t& value, const std::string& help) {
-  return number_option(app_, names, value, help, std::uint64_t{0},
+  return number_option(*app_, names, value, help, std::uint64_t{0},
                        std::numeric_limits<std::uint64_t>::max());
 }
 
 CLI::Option* Tool::number(const std::string& names, double& value, const std::string& help,
                           double min, double max) {
-  return number_option(app_, names, value, help, min, max);
+  return number_option(*app_, names, value, help, min, max);
 }
 
 CLI::Option* Tool::size(const std::string& names, std::uint64_t& value, const std::string& help,
                         const std::string& shown_default) {
-  return parsed_option(app_, names, value, help, parse_size)
+  return parsed_option(*app_, names, value, help, parse_size)
       ->type_name("SIZE")
       ->default_str(shown_default);
 }
@@ -103,7 +104,7 @@ CLI::Option* Tool::size(const std::string& names, std::uint64_t& value, const st
 CLI::Option* Tool::choice(const std::string& names, std::string& value, const std::string& help,
                           const std::vector<std::string>& choices) {
   return app_
-      .add_option_function<std::string>(
+      ->add_option_function<std::string>(
           names,
           [&value, choices, name = longest_name(names)](const std::string& text) {
             if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
@@ -119,7 +120,7 @@ CLI::Option* Tool::choice(const std::string& names, std::string& value, const st
 
 CLI::Option* Tool::repeatable(const std::string& names, std::vector<std::string>& values,
                               const std::string& help) {
-  return app_.add_option(names, values, help)
+  return app_->add_option(names, values, help)
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -1,9 +1,11 @@
 #include "common/workers.h"
 
+#include <CLI/App.hpp>
+
 #include "lathe/batch.h"
 
 #include "common/fail.h"
-#include "common/first_given.h"
+#include "common/given.h"
 #include "common/text.h"
 #include "common/worker_key.h"
 #include "common/zmq_wire.h"

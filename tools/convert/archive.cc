@@ -1,5 +1,6 @@
 #include "convert/archive.h"
 
+#include <CLI/App.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fmt/format.h>

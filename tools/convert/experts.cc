@@ -1,5 +1,6 @@
 #include "convert/experts.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <fmt/format.h>
 #include <utility>

@@ -10,6 +10,7 @@
 #include "lathe/host/records.h"
 
 #include "common/context.h"
+#include "common/given.h"
 #include "common/left_out.h"
 #include "common/output.h"
 #include "common/process.h"
@@ -42,11 +43,11 @@ BatchOptions batch_options(const Tool& tool, const GenerateFlags& flags,
   RowDefaults& defaults = out.defaults;
   defaults.options = flags.generate_options();
   // As with --chat for one prompt: until the model ends its turn.
-  defaults.chat_tokens = flags.tokens_option->count() > 0 ? flags.tokens : -1;
+  defaults.chat_tokens = given(flags.tokens_option) ? flags.tokens : -1;
   defaults.samples = static_cast<int>(flags.n_best);
   defaults.timeout = flags.request_timeout;
   defaults.chat = flags.chat;
-  if (flags.system_option->count() > 0) defaults.system = flags.system;
+  if (given(flags.system_option)) defaults.system = flags.system;
   defaults.chat_template = flags.form.chat_template;
   ChatRequest said;
   add_to_request(flags.form, said);

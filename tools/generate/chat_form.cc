@@ -9,6 +9,7 @@
 #include "lathe/reasoning.h"
 
 #include "common/fail.h"
+#include "common/given.h"
 
 namespace lathe::tool {
 namespace {
@@ -24,7 +25,7 @@ void show_reasoning(std::string_view text) {
 
 void take_model_reasoning(const Tokenizer& tokenizer, GenerateFlags& flags) {
   const bool chat = flags.chat || flags.jsonl;
-  if (chat && flags.reasoning_option->count() == 0 && hides_reasoning_marks(tokenizer)) {
+  if (chat && !given(flags.reasoning_option) && hides_reasoning_marks(tokenizer)) {
     flags.reasoning = "separate";
   }
 }
@@ -39,7 +40,7 @@ ChatForm::ChatForm(const Tool& tool, const GenerateFlags& flags, const Tokenizer
 
 void ChatForm::complete(ChatRequest& request, bool stored) const {
   add_to_request(flags_.form, request);
-  if (flags_.system_option->count() == 0) return;
+  if (!given(flags_.system_option)) return;
   std::vector<ChatMessage>& messages = request.messages;
   if (messages.empty() || messages.front().role != "system") {
     if (stored && !messages.empty()) {

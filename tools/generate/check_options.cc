@@ -1,7 +1,9 @@
 #include "generate/check_options.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
+#include "common/given.h"
 #include "generate/check_command.h"
 #include "generate/command_judge.h"
 
@@ -34,9 +36,9 @@ void add_check_options(Tool& tool, CheckFlags& o) {
 }
 
 std::shared_ptr<const AnswerCheck> read_check(const CheckFlags& o) {
-  if (o.command_option->count() == 0) {
+  if (!given(o.command_option)) {
     for (const CLI::Option* option : o.others) {
-      if (option->count() > 0) fail_usage("{} needs --check-cmd", option->get_name());
+      if (given(option)) fail_usage("{} needs --check-cmd", option->get_name());
     }
     return nullptr;
   }

@@ -1,6 +1,9 @@
 #include "generate/constraint_options.h"
 
+#include <CLI/App.hpp>
+
 #include "common/fail.h"
+#include "common/given.h"
 #include "common/text.h"
 
 namespace lathe::tool {
@@ -33,8 +36,8 @@ void add_constraint_options(Tool& tool, ConstraintFlags& o) {
 }
 
 std::shared_ptr<const Grammar> read_grammar(const ConstraintFlags& o) {
-  const bool grammar = o.grammar_option->count() > 0, schema = o.schema_option->count() > 0;
-  const bool regex = o.regex_option->count() > 0;
+  const bool grammar = given(o.grammar_option), schema = given(o.schema_option);
+  const bool regex = given(o.regex_option);
   const int given = (grammar ? 1 : 0) + (schema ? 1 : 0) + (regex ? 1 : 0) +
                     (o.choice.empty() ? 0 : 1) + (o.json_object ? 1 : 0);
   if (o.lenient && !schema) fail_usage("--lenient-schema is for --json-schema");

@@ -1,11 +1,12 @@
 #include "generate/embed_command.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <utility>
 #include <vector>
 
 #include "common/context.h"
-#include "common/first_given.h"
+#include "common/given.h"
 #include "common/kv_type.h"
 #include "common/output.h"
 

@@ -4,6 +4,8 @@
 
 #include "lathe/generation_config.h"
 
+#include "common/given.h"
+
 namespace lathe::tool {
 
 void take_model_sampling(const Tool& tool, const Checkpoint& checkpoint, GenerateFlags& flags) {
@@ -17,7 +19,7 @@ void take_model_sampling(const Tool& tool, const Checkpoint& checkpoint, Generat
   SamplingOptions& s = flags.sampling;
   const SamplingOptions wanted = sampling_of(config, s);
   const auto take = [](const CLI::Option* option, auto& value, auto model) {
-    if (option->count() == 0) value = model;
+    if (!given(option)) value = model;
   };
   take(flags.repeat_penalty_option, s.repeat_penalty, wanted.repeat_penalty);
   take(flags.repeat_last_option, s.repeat_last, wanted.repeat_last);

@@ -1,11 +1,13 @@
 #include "generate/options.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <utility>
 
 #include "lathe/chat.h"
 
 #include "common/context.h"
+#include "common/given.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/lookup.h"
@@ -148,7 +150,7 @@ GenerateOptions GenerateFlags::generate_options() const {
   how.logprobs = static_cast<int>(logprobs);
   how.constraint = answer_constraint;
   how.check = check;
-  if (chat || loop_option->count() > 0) how.loop_tokens = loop_stop;
+  if (chat || given(loop_option)) how.loop_tokens = loop_stop;
   return how;
 }
 
@@ -244,7 +246,7 @@ namespace {
 void check_conversation_options(const GenerateFlags& o) {
   const bool files = !o.messages.empty() || !o.history.empty();
   const bool chat = o.chat || o.jsonl;
-  if (!chat && (o.system_option->count() > 0 || !o.form.chat_template.empty())) {
+  if (!chat && (given(o.system_option) || !o.form.chat_template.empty())) {
     fail_usage("--system and --chat-template are for a conversation: add --chat");
   }
   if (const CLI::Option* option = o.form.given(); option != nullptr && !chat) {
@@ -263,7 +265,7 @@ void check_conversation_options(const GenerateFlags& o) {
 }
 
 void check_shift_options(const GenerateFlags& o) {
-  if (o.keep_option->count() > 0 && (!o.context_shift || o.chat)) {
+  if (given(o.keep_option) && (!o.context_shift || o.chat)) {
     fail_usage("--keep is for a plain text with --context-shift{}",
                o.chat ? ": a conversation keeps its system message" : "");
   }
@@ -280,8 +282,8 @@ void check_shift_options(const GenerateFlags& o) {
 }  // namespace
 
 void check_generate_options(const Tool& tool, GenerateFlags& o) {
-  const bool prompt = o.prompt_option->count() > 0;
-  if (prompt && o.input_option->count() > 0) {
+  const bool prompt = given(o.prompt_option);
+  if (prompt && given(o.input_option)) {
     fail_usage("-p and -i exclude each other: a prompt has one source");
   }
   if (o.jsonl && o.lines) fail_usage("--jsonl and --lines exclude each other");
@@ -294,12 +296,12 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
     }
   } else {
     for (const CLI::Option* option : o.batch_only) {
-      if (option->count() > 0) {
+      if (given(option)) {
         fail_usage("{} is for many prompts: add --jsonl or --lines", option->get_name());
       }
     }
     for (const CLI::Option* option : o.engine_only) {
-      if (option->count() > 0 && !o.uses_engine()) {
+      if (given(option) && !o.uses_engine()) {
         fail_usage("{} needs --cache-dir, --jsonl or --lines", option->get_name());
       }
     }
@@ -319,7 +321,7 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
   if (o.constraint.finish && o.grammar == nullptr && !o.jsonl) {
     fail_usage("--finish completes what --grammar, --json-schema and their kin ask for");
   }
-  if (o.corpus_option->count() > 0 && o.lookup == "off") {
+  if (given(o.corpus_option) && o.lookup == "off") {
     fail_usage("--lookup-corpus is what --lookup copies from, and --lookup off copies nothing");
   }
   if (o.chat && o.special) {

@@ -13,6 +13,7 @@
 #include "lathe/host/output_file.h"
 
 #include "common/fail.h"
+#include "common/given.h"
 #include "common/output.h"
 #include "generate/chat_form.h"
 #include "generate/drafts.h"
@@ -203,8 +204,8 @@ class Talk {
 
 bool wants_talk(const Tool& tool, const GenerateFlags& flags) {
   const CommonValues& common = tool.common();
-  const bool talk = flags.chat && !flags.batch() && flags.prompt_option->count() == 0 &&
-                    flags.input_option->count() == 0 && flags.messages.empty() && !common.json() &&
+  const bool talk = flags.chat && !flags.batch() && !given(flags.prompt_option) &&
+                    !given(flags.input_option) && flags.messages.empty() && !common.json() &&
                     common.output == "-" && ::isatty(STDIN_FILENO) == 1 && writes_to_terminal();
   if (talk && flags.uses_engine()) {
     fail_usage("--cache-dir has no use at the terminal: a conversation reads nothing twice");

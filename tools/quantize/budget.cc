@@ -1,5 +1,6 @@
 #include "quantize/budget.h"
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,9 @@
 #include "serve/options.h"
 
+#include <CLI/App.hpp>
+
 #include "common/context.h"
+#include "common/given.h"
 #include "common/kv_type.h"
 #include "common/load_options.h"
 #include "common/lookup.h"
@@ -138,7 +141,7 @@ namespace {
 void check_models_options(const std::string& model, const ServeFlags& o) {
   if (o.models.empty()) {
     if (model.empty()) fail_usage("there is no model: add -m MODEL or --models DIR");
-    if (o.models_memory_option->count() > 0) fail_usage("--models-memory is for --models");
+    if (given(o.models_memory_option)) fail_usage("--models-memory is for --models");
     return;
   }
   if (!model.empty()) fail_usage("-m is one model and --models is many: leave one out");
@@ -159,7 +162,7 @@ void check_worker_options(ServeFlags& o) {
     if (!o.worker_key_file.empty() && !o.workers.given()) {
       fail_usage("--worker-key is for --worker and --workers");
     }
-    if (o.role_option->count() > 0) fail_usage("--role is for --worker");
+    if (given(o.role_option)) fail_usage("--role is for --worker");
     return;
   }
   if (!is_local_worker_address("--worker", o.worker) && o.worker_key_file.empty()) {
@@ -181,7 +184,7 @@ void check_serve_options(const Tool& tool, ServeFlags& o) {
         lathe::quoted(o.listen));
   }
   if (!o.api_key_file.empty()) o.api_keys = read_api_keys(o.api_key_file);
-  if (o.cache_size_option->count() > 0 && o.cache_dir.empty()) {
+  if (given(o.cache_size_option) && o.cache_dir.empty()) {
     fail_usage("--cache-size needs --cache-dir");
   }
 }

@@ -8,6 +8,7 @@
 #include "lathe/model.h"
 
 #include "common/chat_options.h"
+#include "common/given.h"
 #include "common/tool.h"
 #include "common/worker_key.h"
 #include "common/workers.h"
@@ -45,7 +46,7 @@ struct ServeFlags {
   WorkerKey worker_key;
 
   // A worker answers over HTTP only where it is told to.
-  bool has_http() const { return worker.empty() || listen_option->count() > 0; }
+  bool has_http() const { return worker.empty() || given(listen_option); }
 };
 
 void add_serve_options(Tool& tool, ServeFlags& flags);

@@ -8,6 +8,7 @@
 #include "lathe/speculation.h"
 
 #include "common/context.h"
+#include "common/given.h"
 #include "common/kv_type.h"
 #include "common/left_out.h"
 #include "common/lookup.h"
@@ -28,15 +29,15 @@ RowDefaults defaults_of(const ServeFlags& flags, const Checkpoint& checkpoint,
   out.options.sampling = sampling_of(generation_config(checkpoint), out.options.sampling);
   out.options.max_tokens = flags.tokens;
   out.options.loop_tokens = flags.loop_stop;
-  out.chat_tokens = flags.tokens_option->count() > 0 ? flags.tokens : -1;
+  out.chat_tokens = given(flags.tokens_option) ? flags.tokens : -1;
   out.timeout = flags.request_timeout;
   out.chat_template = flags.form.chat_template;
   ChatRequest said;
   add_to_request(flags.form, said);
   out.tools = said.tools;
   out.template_args = said.template_args;
-  const bool apart = flags.reasoning_option->count() == 0 ? hides_reasoning_marks(tokenizer)
-                                                          : flags.reasoning == "separate";
+  const bool apart = !given(flags.reasoning_option) ? hides_reasoning_marks(tokenizer)
+                                                    : flags.reasoning == "separate";
   out.reasoning_apart = apart;
   out.reasoning_dropped = flags.reasoning == "drop";
   return out;

@@ -20,6 +20,7 @@
 #include "lathe/sgp/responses.h"
 #include "lathe/sgp/summary.h"
 
+#include "common/given.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/progress_bar.h"
@@ -40,7 +41,7 @@ SgpProtocol protocol_of(const std::string& name) {
 }
 
 std::string system_message(const SgpOptions& o, const std::string& model_names) {
-  if (o.system_option->count() > 0) return o.system;
+  if (given(o.system_option)) return o.system;
   return sgp_uses_system_message(model_names) ? std::string(kSgpSystemMessage) : std::string();
 }
 
@@ -51,7 +52,7 @@ SgpDataset load_data(const SgpOptions& o) {
   how.splits = o.split_names();
   how.subjects = o.subject_names();
   how.limit = o.limit;
-  if (o.seed_option->count() > 0) how.seed = o.seed;
+  if (given(o.seed_option)) how.seed = o.seed;
   return load_sgp_data(o.data, how);
 }
 

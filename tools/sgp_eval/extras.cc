@@ -11,6 +11,7 @@
 #include "lathe/sgp/tuning.h"
 
 #include "common/fail.h"
+#include "common/given.h"
 #include "common/output.h"
 #include "common/tool.h"
 #include "sgp_eval/file_set.h"
@@ -83,7 +84,7 @@ int export_tuning(const Tool& tool, const SgpOptions& options, const SgpDataset&
              : options.export_sit == "jsonl" ? SgpTuningForm::kAlpacaLines
                                              : SgpTuningForm::kChat;
   how.open = options.open_answers;
-  how.system = options.system_option->count() > 0 ? options.system : std::string(kSgpSystemMessage);
+  how.system = given(options.system_option) ? options.system : std::string(kSgpSystemMessage);
   Output output(tool.common().output, tool.common().force);
   output.write(sgp_tuning_records(data.questions, how));
   output.finish();

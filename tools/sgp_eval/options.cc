@@ -1,11 +1,13 @@
 #include "sgp_eval/options.h"
 
+#include <CLI/App.hpp>
 #include <string_view>
 
 #include "lathe/chat.h"
 
 #include "common/context.h"
 #include "common/fail.h"
+#include "common/given.h"
 #include "common/kv_type.h"
 #include "common/lora.h"
 #include "common/shard.h"
@@ -34,7 +36,7 @@ void check_without_data(const Tool& tool, const SgpOptions& o) {
     fail_usage("no questions: give --data FILE");
   }
   if (!o.columns.empty() || !o.splits.empty() || !o.subjects.empty() || o.limit > 0 ||
-      o.seed_option->count() > 0 || !o.records.empty()) {
+      given(o.seed_option) || !o.records.empty()) {
     fail_usage(
         "--responses without --data takes a file of records as it is: --columns, --split, "
         "--subjects, --limit, --seed and --records have no place there");
@@ -87,7 +89,7 @@ void check(const Tool& tool, const SgpOptions& o) {
   if (!o.lora.empty() && !has_model) fail_usage("--lora adapts a model: give -m MODEL");
   if (o.context > 0 && !has_model) fail_usage("--ctx bounds a model's texts: give -m MODEL");
   check_asked(tool, o);
-  if (o.seed_option->count() > 0 && o.limit == 0) {
+  if (given(o.seed_option) && o.limit == 0) {
     fail_usage("--seed draws for --limit, or moves for --perturb: give one of them");
   }
   if (o.resume && o.records.empty()) fail_usage("--resume continues a file: give --records FILE");
