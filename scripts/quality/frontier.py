@@ -212,7 +212,7 @@ class Panel:
     def __init__(self, number, marks):
         self.x0 = number * self.WIDTH
         self.low, self.high = marks[0][0] / 1e6, marks[-1][0] / 1e6
-        self.least = math.floor(math.log10(min(m[1] for m in marks)))
+        self.least = math.log10(min(m[1] for m in marks)) - 0.2
         self.most = math.ceil(math.log10(max(m[1] for m in marks)))
 
     def x(self, megabytes):
@@ -225,34 +225,36 @@ class Panel:
 
     def axes(self, title):
         out = [f'<text x="{self.x0 + self.LEFT}" y="16" font-size="12">{title}</text>']
-        for power in range(self.least, self.most + 1):
+        for power in range(math.ceil(self.least), self.most + 1):
             y = self.y(10.0 ** power)
             out.append(f'<path d="M{self.x0 + self.LEFT} {y:.1f}H{self.x0 + self.WIDTH - self.RIGHT}" stroke="#ddd"/>'
                        f'<text x="{self.x0 + self.LEFT - 5}" y="{y + 3:.1f}" text-anchor="end">{10.0 ** power:g}</text>')
         step = 10 ** math.floor(math.log10(max(1e-9, self.high - self.low)))
+        step = step if (self.high - self.low) / step >= 4 else step / 4
         for mark in range(math.ceil(self.low / step), int(self.high / step) + 1):
             out.append(f'<text x="{self.x(mark * step):.1f}" y="{self.HEIGHT - 12}" text-anchor="middle">'
                        f'{mark * step:g}</text>')
         return out
 
-    def named(self, marks):
-        """Those whose names have room."""
+    def named(self, marks, taken):
+        """Those whose names have room beside the marks that have theirs already, best first."""
         out = []
         for mark in sorted(marks, key=lambda m: m[1]):
-            if not out or self.y(out[-1][1]) - self.y(mark[1]) > 7:
+            if all(abs(self.y(other[1]) - self.y(mark[1])) > 7 for other in taken + out):
                 out.append(mark)
         return out
 
     def dots(self, marks):
-        out = []
+        out, taken = [], []
         for by in dict.fromkeys(m[2] for m in marks):
             own = [m for m in marks if m[2] == by]
             color = COLORS.get(by, "#555")
             best = frontier([(m[0] / 1e6, m[1]) for m in own])
             line = " ".join(f"{self.x(b):.1f},{self.y(kl):.1f}" for b, kl in best)
             out.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5"/>')
-            named = self.named([m for m in own if (m[0] / 1e6, m[1]) in best])
             ours = by == "Lathe"
+            named = self.named([m for m in own if (m[0] / 1e6, m[1]) in best], [] if ours else taken)
+            taken += [] if ours else named
             for mark in own:
                 x, y = self.x(mark[0] / 1e6), self.y(mark[1])
                 out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>')
