@@ -81,7 +81,7 @@ class Measurement:
             if out.returncode != 0 and len(files) > 1:  # which of them it is that cannot be read
                 for kind in kinds:
                     self.measure(by, {kind: files[kind]})
-                continue
+                return
             if out.returncode != 0:
                 self.measure_by_peer(by, kinds[0], files[kinds[0]], text, path)
                 continue
