@@ -12,12 +12,6 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # std::fma or an intrinsic. Otherwise the compiler's choice would differ between
 # instruction sets, and with it the bits of a result.
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -ffp-contract=off)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-  # ccache asks for the first. GCC forgets of a precompiled header that it is the system's, and what
-  # these three say of code inlined from there is false; builds without such headers keep them.
-  add_compile_options(-fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow
-                      -Wno-stringop-overread)
-endif()
 # GCC 12 warns falsely about "text" + std::string (its bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict)
@@ -27,6 +21,21 @@ if(LATHE_SANITIZE)
   add_compile_options(-fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${LATHE_SANITIZE})
 endif()
+
+# What most files of a target read, read once: lathe_precompile(TARGET PRIVATE <header>... | REUSE_FROM
+# OTHER). No file may rely on it: the sanitizers' builds do without.
+function(lathe_precompile target)
+  if(LATHE_SANITIZE)
+    return()
+  endif()
+  target_precompile_headers(${target} ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # ccache asks for the first. GCC forgets of a precompiled header that it is the system's, and what
+    # these three say of code inlined from there is false.
+    target_compile_options(${target} PRIVATE -fpch-preprocess -Wno-array-bounds
+                           -Wno-stringop-overflow -Wno-stringop-overread)
+  endif()
+endfunction()
 
 if(LATHE_BUILD_FUZZERS)
   # Coverage feedback from the library; libFuzzer's main comes in with the targets' link.

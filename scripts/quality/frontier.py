@@ -245,7 +245,8 @@ class Panel:
         return out
 
     def dots(self, marks):
-        out, taken = [], []
+        out = []
+        taken = {True: [], False: []}  # names of ours are on the left of their marks
         for by in dict.fromkeys(m[2] for m in marks):
             own = [m for m in marks if m[2] == by]
             color = COLORS.get(by, "#555")
@@ -253,8 +254,8 @@ class Panel:
             line = " ".join(f"{self.x(b):.1f},{self.y(kl):.1f}" for b, kl in best)
             out.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5"/>')
             ours = by == "Lathe"
-            named = self.named([m for m in own if (m[0] / 1e6, m[1]) in best], [] if ours else taken)
-            taken += [] if ours else named
+            named = self.named([m for m in own if (m[0] / 1e6, m[1]) in best], taken[ours])
+            taken[ours] += named
             for mark in own:
                 x, y = self.x(mark[0] / 1e6), self.y(mark[1])
                 out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>')

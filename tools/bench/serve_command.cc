@@ -107,10 +107,9 @@ void check(const Tool& tool, Options& o) {
   }
   check_workers(o.workers, {});
   o.workers.share_memory = !o.no_shared_memory;
-  for (const CLI::Option* option : {o.parts_option, o.no_memory_option}) {
-    if (given(option) && !o.workers.given()) {
-      fail_usage("{} is for --workers", option->get_name());
-    }
+  const CLI::Option* option = first_given({o.parts_option, o.no_memory_option});
+  if (option != nullptr && !o.workers.given()) {
+    fail_usage("{} is for --workers", option->get_name());
   }
   if (server) check_target(o.target);
   parse_traffic(o.traffic);

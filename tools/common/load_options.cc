@@ -30,9 +30,9 @@ void add_load_options(Tool& tool, LoadOptions& options, const std::string& group
       "On machines of several memory nodes. bind: threads stay on their nodes, and each has there "
       "the weights that it reads; interleave: nodes take turns",
       {"off", "bind", "interleave"});
-  numa->each([word](const std::string& given) {
+  numa->each([word](const std::string& text) {
     for (const auto& [mode, name] : kNumaModes) {
-      if (given == name) set_numa(mode);
+      if (text == name) set_numa(mode);
     }
   });
   if (group.empty()) return;

@@ -37,8 +37,8 @@ void add_check_options(Tool& tool, CheckFlags& o) {
 
 std::shared_ptr<const AnswerCheck> read_check(const CheckFlags& o) {
   if (!given(o.command_option)) {
-    for (const CLI::Option* option : o.others) {
-      if (given(option)) fail_usage("{} needs --check-cmd", option->get_name());
+    if (const CLI::Option* option = first_given(o.others); option != nullptr) {
+      fail_usage("{} needs --check-cmd", option->get_name());
     }
     return nullptr;
   }

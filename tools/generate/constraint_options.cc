@@ -38,10 +38,10 @@ void add_constraint_options(Tool& tool, ConstraintFlags& o) {
 std::shared_ptr<const Grammar> read_grammar(const ConstraintFlags& o) {
   const bool grammar = given(o.grammar_option), schema = given(o.schema_option);
   const bool regex = given(o.regex_option);
-  const int given = (grammar ? 1 : 0) + (schema ? 1 : 0) + (regex ? 1 : 0) +
+  const int forms = (grammar ? 1 : 0) + (schema ? 1 : 0) + (regex ? 1 : 0) +
                     (o.choice.empty() ? 0 : 1) + (o.json_object ? 1 : 0);
   if (o.lenient && !schema) fail_usage("--lenient-schema is for --json-schema");
-  if (given > 1) {
+  if (forms > 1) {
     fail_usage(
         "--grammar, --json-schema, --json-object, --regex and --choice exclude each other: an "
         "answer has one form");

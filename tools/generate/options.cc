@@ -295,15 +295,12 @@ void check_generate_options(const Tool& tool, GenerateFlags& o) {
       fail_usage("--resume continues a file: name it with -o");
     }
   } else {
-    for (const CLI::Option* option : o.batch_only) {
-      if (given(option)) {
-        fail_usage("{} is for many prompts: add --jsonl or --lines", option->get_name());
-      }
+    if (const CLI::Option* option = first_given(o.batch_only); option != nullptr) {
+      fail_usage("{} is for many prompts: add --jsonl or --lines", option->get_name());
     }
-    for (const CLI::Option* option : o.engine_only) {
-      if (given(option) && !o.uses_engine()) {
-        fail_usage("{} needs --cache-dir, --jsonl or --lines", option->get_name());
-      }
+    const CLI::Option* option = first_given(o.engine_only);
+    if (option != nullptr && !o.uses_engine()) {
+      fail_usage("{} needs --cache-dir, --jsonl or --lines", option->get_name());
     }
     if (o.logprobs > 0 && !tool.common().json()) {
       fail_usage("--logprobs has no place in plain text: add --json");

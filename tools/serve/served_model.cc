@@ -36,8 +36,8 @@ RowDefaults defaults_of(const ServeFlags& flags, const Checkpoint& checkpoint,
   add_to_request(flags.form, said);
   out.tools = said.tools;
   out.template_args = said.template_args;
-  const bool apart = !given(flags.reasoning_option) ? hides_reasoning_marks(tokenizer)
-                                                    : flags.reasoning == "separate";
+  const bool apart = given(flags.reasoning_option) ? flags.reasoning == "separate"
+                                                   : hides_reasoning_marks(tokenizer);
   out.reasoning_apart = apart;
   out.reasoning_dropped = flags.reasoning == "drop";
   return out;
